@@ -21,7 +21,10 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     known = list(choices)
     if value not in known:
         raise UsageError(
-            f"unknown {name}", got=value, allowed=", ".join(known), remedy=suggest(str(value), known)
+            f"unknown {name}",
+            got=value,
+            allowed=", ".join(known),
+            remedy=suggest(str(value), known),
         )
     return value
 

@@ -1,0 +1,184 @@
+"""`Phenomenon`: one claim, its design per scale, and how it is run, summarised, judged and drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from overparam.checks import check_choice, check_count, check_range
+from overparam.errors import UsageError, suggest
+from overparam.lab.figure import Figure
+from overparam.lab.records import Records
+from overparam.lab.verdict import Verdict
+from overparam.streams import Streams
+
+ScaleName = Literal["smoke", "standard", "full"]
+SCALES: tuple[ScaleName, ...] = ("smoke", "standard", "full")
+TREATMENT = "treatment"
+
+
+def factor(
+    default: Any = dataclasses.MISSING,
+    *,
+    symbol: str = "",
+    unit: str = "",
+    doc: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] | None = None,
+) -> Any:
+    """Declare one field of a `Condition` with symbol, unit and range (all shown and checked).
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Condition:
+    ...     n_train: int = factor(100, symbol="n", unit="examples", low=2)
+    >>> dataclasses.fields(Condition)[0].metadata["unit"]
+    'examples'
+    """
+    meta = {
+        "symbol": symbol,
+        "unit": unit,
+        "doc": doc,
+        "low": low,
+        "high": high,
+        "choices": choices,
+    }
+    return dataclasses.field(default=default, metadata=meta)
+
+
+def quantity(unit: str = "", doc: str = "") -> Any:
+    """Declare one field of an `Outcome` with its unit."""
+    return dataclasses.field(metadata={"unit": unit, "doc": doc})
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size of the experiment.
+
+    Attributes:
+        base: the Condition that `Phenomenon.cells` spans into all cells of one seed.
+        n_seeds: default number of seeds.
+        note: what this scale corresponds to, such as "Belkin et al. 2019, Fig. 2".
+    """
+
+    base: Any
+    n_seeds: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Phenomenon:
+    """A claim that can be run, seen and checked.
+
+    Attributes:
+        doc: the module's docstring, with paragraphs starting ``Claim:``, ``Control:``,
+            ``Sources:``, ``Differs:`` (where this setting differs from the source) and
+            ``In practice:`` (what it means for the reader's own model).
+        condition, outcome: frozen dataclasses of one cell's factors and results.
+        cells: `cells(base) -> conditions` of one seed, all arms, capacity axis placed by code.
+        run: `async run(condition, streams) -> outcome`, one cell in plain sight.
+        summarise: `summarise(records) -> {arm: summary}`; the arm ``"treatment"`` and one entry
+            per control. Arms may be read from the same cells (last epoch, best epoch).
+        verdict: `verdict(summary) -> Verdict`, the same rule for every arm.
+        figures: `figures({arm: summary}, records) -> figures`; the first is the main one.
+        scales: smoke, standard and full.
+        revision: raise it when `run` changes what it computes; part of every record's key.
+        stack_by: names of condition fields that must agree within a stack of cells; leave empty
+            unless cells of different values should not share a unit of work.
+        stack_size: largest number of cells in one unit of work (the unit of loss).
+    """
+
+    doc: str
+    condition: type
+    outcome: type
+    cells: Callable[[Any], Sequence[Any]]
+    run: Callable[[Any, Streams], Awaitable[Any]]
+    summarise: Callable[[Records], Mapping[str, Any]]
+    verdict: Callable[[Any], Verdict]
+    figures: Callable[[Mapping[str, Any], Records], Sequence[Figure]]
+    scales: Mapping[ScaleName, Scale]
+    revision: int = 1
+    stack_by: tuple[str, ...] = ()
+    stack_size: int = 32
+    name: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            module = inspect.getmodule(self.run)
+            stem = module.__name__.rsplit(".", 1)[-1] if module else self.run.__module__
+            object.__setattr__(self, "name", stem)
+
+    @property
+    def claim(self) -> str:
+        """The claim, one falsifiable sentence."""
+        return paragraph(self.doc, "Claim")
+
+    def conditions(
+        self, scale: str = "standard", settings: Mapping[str, Any] | None = None
+    ) -> list:
+        """Return the cells of one seed at `scale`, with `settings` (field to value) applied.
+
+        A setting changes the base that the design spans, so that an axis placed by the code
+        follows it; a factor that the design itself sweeps is held at the value given.
+
+        Raises:
+            UsageError: unknown scale or field, value of the wrong type or out of range.
+        """
+        check_choice("scale", scale, list(self.scales))
+        base = self.scales[scale].base  # type: ignore[index]
+        settings = check_settings(self.condition, settings or {})
+        spanned = self.cells(dataclasses.replace(base, **settings))
+        held = [dataclasses.replace(c, **settings) for c in spanned]
+        return list(dict.fromkeys(held))
+
+
+def paragraph(doc: str, heading: str) -> str:
+    """Return the paragraph of a docstring that starts with ``heading:``, on one line, or "".
+
+    >>> paragraph("Title.\\n\\nClaim: it peaks\\n    at n.\\n\\nControl: ridge.", "Claim")
+    'it peaks at n.'
+    """
+    found = re.search(rf"^\s*{heading}:\s*(.+?)(?=\n\s*\n|\Z)", doc, re.M | re.S)
+    return " ".join(found.group(1).split()) if found else ""
+
+
+def check_settings(condition: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `settings` converted to the fields' types; strings as the command line gives them."""
+    fields = {f.name: f for f in dataclasses.fields(condition)}
+    checked = {}
+    for name, raw in settings.items():
+        if name not in fields:
+            raise UsageError(
+                f"{condition.__name__} has no such field",
+                got=name,
+                allowed=", ".join(fields),
+                remedy=suggest(name, fields),
+            )
+        checked[name] = _check_value(name, raw, fields[name])
+    return checked
+
+
+def _check_value(name: str, raw: Any, declared: dataclasses.Field) -> Any:
+    meta, kind = declared.metadata, str(declared.type)
+    low = meta.get("low") if meta.get("low") is not None else float("-inf")
+    high = meta.get("high") if meta.get("high") is not None else float("inf")
+    if meta.get("choices"):
+        return check_choice(name, str(raw), meta["choices"])
+    if kind == "str":
+        return str(raw)
+    if kind == "bool":
+        return {"true": True, "1": True, "false": False, "0": False}[
+            check_choice(name, str(raw).lower(), ["true", "false", "1", "0"])
+        ]
+    try:
+        number = float(raw)
+        number = int(number) if kind == "int" and number == int(number) else number
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{name} must be a number", got=raw, allowed=f"[{low}, {high}]") from None
+    if kind == "int":
+        return check_count(name, number, low=low, high=high)  # type: ignore[arg-type]
+    return check_range(name, number, low, high)

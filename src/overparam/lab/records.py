@@ -1,0 +1,114 @@
+"""`Record` and `Records`: what cells produced, and how to slice it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from overparam.errors import UsageError, suggest
+
+Status = Literal["done", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one cell produced.
+
+    Attributes:
+        condition: the cell (a frozen dataclass). seed: the seed of its streams.
+        outcome: the numbers and arrays (a frozen dataclass), or None where the cell failed.
+        status: done; diverged (the outcome holds non-finite numbers); failed (see error).
+        error: message of the failure, or "".
+        provenance: versions, device, precision, seconds, peak memory; never part of the key.
+    """
+
+    condition: Any
+    seed: int
+    outcome: Any
+    status: Status = "done"
+    error: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, name: str) -> Any:
+        """Return field `name` of the outcome, else of the condition; NaN where the cell failed."""
+        if self.outcome is not None and hasattr(self.outcome, name):
+            return getattr(self.outcome, name)
+        if hasattr(self.condition, name):
+            return getattr(self.condition, name)
+        if self.outcome is None:
+            return float("nan")
+        known = [*vars(self.condition), *vars(self.outcome)]
+        raise UsageError(
+            "no such field in condition or outcome",
+            got=name,
+            allowed=", ".join(known),
+            remedy=suggest(name, known),
+        )
+
+
+class Records(Sequence[Record]):
+    """Records with the slicing that summaries need; immutable.
+
+    >>> Records([]).where(arm="treatment")
+    Records(0)
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = tuple(records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._records[index]
+        return Records(found) if isinstance(index, slice) else found
+
+    def __repr__(self) -> str:
+        return f"Records({len(self)})"
+
+    def where(self, keep: Callable[[Record], bool] | None = None, **equal: Any) -> Records:
+        """Return the records whose fields equal the given values and for which `keep` holds."""
+        return Records(
+            [
+                r
+                for r in self
+                if all(r.value(k) == v for k, v in equal.items()) and (keep is None or keep(r))
+            ]
+        )
+
+    def levels(self, name: str) -> list[Any]:
+        """Return the sorted distinct values of a field."""
+        return sorted({r.value(name) for r in self})
+
+    @property
+    def seeds(self) -> list[int]:
+        """The sorted distinct seeds."""
+        return sorted({r.seed for r in self})
+
+    def matrix(self, name: str, by: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the levels of `by` `[m]` and field `name` as `[m, seeds]`, NaN where missing.
+
+        Rows follow the sorted levels, columns the sorted seeds, so columns are paired cells.
+
+        Raises:
+            UsageError: two records share level and seed (slice with `where` first).
+        """
+        levels, seeds = self.levels(by), self.seeds
+        row, column = {v: i for i, v in enumerate(levels)}, {s: j for j, s in enumerate(seeds)}
+        values = np.full((len(levels), len(seeds)), np.nan)
+        filled = np.zeros(values.shape, bool)
+        for r in self:
+            i, j = row[r.value(by)], column[r.seed]
+            if filled[i, j]:
+                raise UsageError(
+                    f"several records share {by}={levels[i]} and seed={r.seed}",
+                    remedy="select one arm with .where(...) first",
+                )
+            values[i, j], filled[i, j] = float(r.value(name)), True
+        return np.asarray(levels, float), values
