@@ -11,11 +11,14 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from overparam.checks import check_count
+
+if TYPE_CHECKING:  # PyTorch takes a second to import; what only names streams need not wait
+    import torch
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Streams:
 
     def torch(self, name: str) -> torch.Generator:
         """Return a fresh CPU PyTorch generator at the start of stream `name`."""
+        import torch
+
         return torch.Generator().manual_seed(self.entropy(name))
 
     def child(self, name: str) -> Streams:
@@ -59,6 +64,8 @@ class Streams:
 
         For code that takes no generator of its own, such as `nn.Module.reset_parameters`.
         """
+        import torch
+
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.entropy(name))
             yield

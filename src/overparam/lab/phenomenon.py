@@ -1,4 +1,4 @@
-"""`Phenomenon`: one claim, its design per scale, and how it is run, summarised, judged and drawn."""
+"""`Phenomenon`: one claim, its designs, and how it is run, summarised, judged and drawn."""
 
 from __future__ import annotations
 

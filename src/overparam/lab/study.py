@@ -1,0 +1,55 @@
+"""`StudyResult`: everything that a finished (or interrupted) study knows, as data."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from overparam.lab.figure import Figure
+from overparam.lab.phenomenon import Phenomenon
+from overparam.lab.records import Records
+from overparam.lab.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study: its design, its records, and what follows from them.
+
+    Attributes:
+        phenomenon, scale, settings, seeds: the design that was run.
+        records: one per cell, in design order; cells that are missing are not among them.
+        n_planned: number of cells in the design.
+        verdicts: arm to verdict, ``"treatment"`` first. figures: the first is the main one.
+        provenance: ``created`` (ISO 8601 UTC), ``seconds`` (of computing, all workers),
+            ``peak_memory_bytes``, ``device``, ``workers``, ``machine`` (cpu, cores, memory_bytes,
+            system), ``versions`` (python, torch, numpy, overparam), ``notes`` (list of texts,
+            such as which stacks ran one model at a time and why).
+        folder: where the study is kept, or None.
+    """
+
+    phenomenon: Phenomenon
+    scale: str
+    settings: Mapping[str, Any]
+    seeds: Sequence[int]
+    records: Records
+    n_planned: int
+    verdicts: Mapping[str, Verdict]
+    figures: Sequence[Figure]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned cell has a record."""
+        return len(self.records) == self.n_planned
+
+    def command(self, scale: str | None = None) -> str:
+        """Return the command line that reproduces this study (at another scale, if given)."""
+        words = ["overparam", "run", self.phenomenon.name, "--scale", scale or self.scale]
+        if scale is None:
+            words += ["--seeds", str(len(self.seeds)), "--first-seed", str(min(self.seeds))]
+        words += [w for k, v in self.settings.items() for w in ("--set", f"{k}={v}")]
+        return shlex.join(words)
