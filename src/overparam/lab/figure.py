@@ -106,7 +106,8 @@ class ImageGrid:
     """Images in rows and columns, pixels crisp, one scale.
 
     Attributes:
-        images: `[rows, columns, height, width]` or `[..., height, width, 3]`; NaN is empty.NaN for an empty cell.
+        images: `[rows, columns, height, width]` or `[..., height, width, 3]`; NaN is
+            empty.
         row_labels, column_labels: one text each.
         low, high: the values that are drawn black and white (or the ends of the diverging scale).
         diverging: differences around zero.

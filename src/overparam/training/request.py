@@ -1,0 +1,164 @@
+"""Requests: how a cell, written as a coroutine, shares its work with the cells beside it.
+
+A cell says `await train(...)`; what it awaits is a `Request`, plain data. `drive` steps many
+cells side by side, collects the requests they are waiting for, and hands all that agree in
+`group_key` to `execute` at once. So an author writes one cell in plain sight, and the engine
+sees a stack of models. The result does not depend on which cells happen to run elsewhere:
+what is driven together is decided by the design alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+
+@dataclass
+class Context:
+    """Where and within which limits requests are executed.
+
+    Attributes:
+        device: where tensors live while a request is executed.
+        memory_bytes: bound on what one stack may allocate.
+        choices: how each kind of stack is run (key to name of the way); filled by measurement
+            where empty, and kept in the study so that a resumed run repeats it.
+        progress: called with the number of floating-point operations that were just done.
+        notes: texts about fallbacks, shown in the report.
+    """
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    memory_bytes: int = 2 << 30
+    choices: dict[str, str] = field(default_factory=dict)
+    progress: Callable[[float], None] = lambda amount: None
+    notes: list[str] = field(default_factory=list)
+
+
+class Request:
+    """Base of what a cell can await; subclasses are frozen dataclasses."""
+
+    def __await__(self) -> Generator[Request, Any, Any]:
+        return (yield self)
+
+    def group_key(self) -> Hashable:
+        """Requests of equal keys are executed together."""
+        raise TypeError(f"{type(self).__name__} must define group_key")
+
+    @staticmethod
+    def execute(requests: Sequence[Any], context: Context) -> list[Any]:
+        """Return one result per request; an exception in the list is raised in its cell alone."""
+        raise TypeError("a Request must define execute")
+
+    @staticmethod
+    def estimate(requests: Sequence[Any], context: Context) -> tuple[list[Any], Cost]:
+        """Return stand-in results of the right shapes, and what `execute` would cost."""
+        raise TypeError("a Request must define estimate")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What executing requests would take; costs add.
+
+    Attributes:
+        n_models: models trained or solved. flops: floating-point operations.
+        seconds: on this machine, one thread, from a short measurement.
+        memory_bytes: the largest allocation at one time.
+    """
+
+    n_models: int = 0
+    flops: float = 0.0
+    seconds: float = 0.0
+    memory_bytes: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.n_models + other.n_models,
+            self.flops + other.flops,
+            self.seconds + other.seconds,
+            max(self.memory_bytes, other.memory_bytes),
+        )
+
+
+def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[Any]:
+    """Run cells side by side; return their results, or the exception of a cell that failed.
+
+    Cells that wait for requests of one group are served by one `execute`. Groups are served in
+    the order in which their first cell stands, so the order of work is a function of the cells.
+    """
+    results: list[Any] = [None] * len(cells)
+    waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results)
+    while waiting:
+        answered = []
+        for group in _groups(waiting):
+            requests = [request for _, _, request in group]
+            try:
+                answers = type(requests[0]).execute(requests, context)
+            except Exception as error:
+                # An engine error belongs to the cells of this group; others go on.
+                answers = [error] * len(group)
+            answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
+        answered.sort(key=lambda item: item[0])
+        waiting = _advance(answered, results)
+    return results
+
+
+def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Cost:
+    """Return what driving the cells would cost, answering requests with stand-ins.
+
+    A cell whose own code cannot go on with stand-ins is counted as far as it came.
+    """
+    total, results = Cost(), [None] * len(cells)
+    waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results)
+    while waiting:
+        answered = []
+        for group in _groups(waiting):
+            requests = [request for _, _, request in group]
+            answers, cost = type(requests[0]).estimate(requests, context)
+            total += cost
+            answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
+        waiting = _advance(answered, results)
+    return total
+
+
+def solve(cell: Coroutine[Any, Any, Any], context: Context | None = None) -> Any:
+    """Run one cell (any coroutine that awaits requests) and return its result, or raise."""
+    return solve_all([cell], context)[0]
+
+
+def solve_all(cells: Sequence[Coroutine[Any, Any, Any]], context: Context | None = None) -> list:
+    """Run cells side by side as one stack where they agree; raise the first error.
+
+    >>> async def cell(x):
+    ...     return x + 1
+    >>> solve_all([cell(1), cell(2)])
+    [2, 3]
+    """
+    results = drive(cells, context or Context())
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results
+
+
+def _groups(waiting: Sequence[tuple]) -> list[list[tuple]]:
+    groups: dict[Hashable, list[tuple]] = {}
+    for item in waiting:
+        groups.setdefault((type(item[2]), item[2].group_key()), []).append(item)
+    return list(groups.values())
+
+
+def _advance(answered: Sequence[tuple], results: list[Any]) -> list[tuple]:
+    """Step each cell with its answer; return those that wait again as (index, cell, request)."""
+    waiting = []
+    for i, cell, answer in answered:
+        try:
+            request = cell.throw(answer) if isinstance(answer, Exception) else cell.send(answer)
+        except StopIteration as end:
+            results[i] = end.value
+        except Exception as error:
+            results[i] = error
+        else:
+            waiting.append((i, cell, request))
+    return waiting
