@@ -1,1 +1,89 @@
+"""Measures: plain functions of tensors and arrays. Names are loaded when first used."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from overparam.measures.complexity import (
+        EmcEstimate,
+        across_threshold,
+        effective_model_complexity,
+        interpolation_threshold,
+    )
+    from overparam.measures.error import (
+        RateEstimate,
+        error_rate,
+        estimate_error_rate,
+        generalization_gap,
+        squared_error,
+        wilson_interval,
+    )
+    from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
+    from overparam.measures.rademacher import (
+        MeanEstimate,
+        estimate_rademacher_complexity,
+        estimate_random_sign_fit,
+    )
+    from overparam.measures.smoothers import (
+        effective_parameters,
+        leaf_smoother,
+        linear_smoother,
+    )
+
+_HOME = {
+    "EmcEstimate": "complexity",
+    "MeanEstimate": "rademacher",
+    "RateEstimate": "error",
+    "across_threshold": "complexity",
+    "effective_model_complexity": "complexity",
+    "effective_parameters": "smoothers",
+    "error_rate": "error",
+    "estimate_error_rate": "error",
+    "estimate_rademacher_complexity": "rademacher",
+    "estimate_random_sign_fit": "rademacher",
+    "frobenius_norm": "norms",
+    "generalization_gap": "error",
+    "interpolation_threshold": "complexity",
+    "leaf_smoother": "smoothers",
+    "linear_smoother": "smoothers",
+    "spectral_norm": "norms",
+    "squared_error": "error",
+    "stable_rank": "norms",
+    "weight_norm": "norms",
+    "wilson_interval": "error",
+}
+
+__all__ = [
+    "EmcEstimate",
+    "MeanEstimate",
+    "RateEstimate",
+    "across_threshold",
+    "effective_model_complexity",
+    "effective_parameters",
+    "error_rate",
+    "estimate_error_rate",
+    "estimate_rademacher_complexity",
+    "estimate_random_sign_fit",
+    "frobenius_norm",
+    "generalization_gap",
+    "interpolation_threshold",
+    "leaf_smoother",
+    "linear_smoother",
+    "spectral_norm",
+    "squared_error",
+    "stable_rank",
+    "weight_norm",
+    "wilson_interval",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,1 +1,67 @@
+"""Closed forms from the literature: oracles in tests, overlays in figures. No torch.
 
+Risk is always in squared units of the target. Names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from overparam.theory.finite_sample import (
+        FiniteSampleRisk,
+        finite_sample_risk,
+        minimum_norm_effective_parameters,
+    )
+    from overparam.theory.ridgeless import (
+        Risk,
+        correlated_risk,
+        isotropic_minimum,
+        isotropic_risk,
+        misspecified_risk,
+        optimal_ridge_penalty,
+        optimal_ridge_risk,
+        polynomial_captured_share,
+        ridge_risk,
+    )
+
+_HOME = {
+    "FiniteSampleRisk": "finite_sample",
+    "Risk": "ridgeless",
+    "correlated_risk": "ridgeless",
+    "finite_sample_risk": "finite_sample",
+    "isotropic_minimum": "ridgeless",
+    "isotropic_risk": "ridgeless",
+    "minimum_norm_effective_parameters": "finite_sample",
+    "misspecified_risk": "ridgeless",
+    "optimal_ridge_penalty": "ridgeless",
+    "optimal_ridge_risk": "ridgeless",
+    "polynomial_captured_share": "ridgeless",
+    "ridge_risk": "ridgeless",
+}
+
+__all__ = [
+    "FiniteSampleRisk",
+    "Risk",
+    "correlated_risk",
+    "finite_sample_risk",
+    "isotropic_minimum",
+    "isotropic_risk",
+    "minimum_norm_effective_parameters",
+    "misspecified_risk",
+    "optimal_ridge_penalty",
+    "optimal_ridge_risk",
+    "polynomial_captured_share",
+    "ridge_risk",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

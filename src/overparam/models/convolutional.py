@@ -1,0 +1,118 @@
+"""Convolutional families of width k: the 5-layer CNN and the pre-activation ResNet18.
+
+Source of both: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019, "Deep double descent"
+(arXiv:1912.02292), appendix B.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from overparam.checks import check_count
+
+WIDTH_FACTORS = (1, 2, 4, 8)  # channels of the four stages, in units of the width k
+
+
+def convnet5(
+    width: int,
+    n_classes: int = 10,
+    in_channels: int = 3,
+    image_size: int = 32,
+    conv_bias: bool = True,
+) -> nn.Sequential:
+    """Return the 5-layer CNN of width k as a shape without weights.
+
+    Four times convolution 3x3, batch normalization, ReLU, max-pooling, with k, 2k, 4k, 8k channels
+    and pools of 1, 2, 2 and 8; then one linear layer. The last pool always covers the whole map:
+    8x8 for 32x32 inputs, 7x7 for 28x28 inputs, so that the parameter count does not depend on
+    the image size.
+
+    Args:
+        width: k >= 1; 64 is the standard network.
+        n_classes: outputs K, >= 1.
+        in_channels: channels of the images, >= 1.
+        image_size: side of the square images in pixels, >= 4.
+        conv_bias: whether the convolutions have biases (the batch normalization that follows
+            makes them redundant; both forms are in use).
+
+    Raises:
+        UsageError: a size that is not a whole number or is too small.
+
+    >>> sum(p.numel() for p in convnet5(64).parameters())
+    1558026
+    """
+    check_count("width", width)
+    last_pool = check_count("image_size", image_size, low=4) // 4
+    layers: list[nn.Module] = []
+    n_in = check_count("in_channels", in_channels)
+    with torch.device("meta"):
+        for factor, pool in zip(WIDTH_FACTORS, (1, 2, 2, last_pool), strict=True):
+            n_out = width * factor
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=conv_bias), nn.BatchNorm2d(n_out)]
+            layers += [nn.ReLU(), nn.MaxPool2d(pool)]
+            n_in = n_out
+        head = nn.Linear(n_in, check_count("n_classes", n_classes))
+    return nn.Sequential(*layers, nn.Flatten(), head)
+
+
+def preact_resnet18(
+    width: int, n_classes: int = 10, in_channels: int = 3, final_norm: bool = False
+) -> nn.Sequential:
+    """Return the pre-activation ResNet18 of width k as a shape without weights.
+
+    A 3x3 convolution with k channels; four stages of two blocks with k, 2k, 4k, 8k channels, the
+    last three halving the map; the mean over the map; one linear layer. Convolutions have no bias.
+
+    Args:
+        width: k >= 1; 64 is the standard network.
+        n_classes: outputs K, >= 1.
+        in_channels: channels of the images, >= 1.
+        final_norm: batch normalization and ReLU before the mean. He et al. 2016 have them; the
+            network of the double-descent paper has not.
+
+    Raises:
+        UsageError: a size that is not a whole number >= 1.
+
+    >>> sum(p.numel() for p in preact_resnet18(64).parameters())
+    11171146
+    """
+    check_count("width", width)
+    with torch.device("meta"):
+        layers: list[nn.Module] = [
+            nn.Conv2d(check_count("in_channels", in_channels), width, 3, padding=1, bias=False)
+        ]
+        n_in = width
+        for stage, factor in enumerate(WIDTH_FACTORS):
+            n_out = width * factor
+            layers += [PreactBlock(n_in, n_out, stride=1 if stage == 0 else 2)]
+            layers += [PreactBlock(n_out, n_out, stride=1)]
+            n_in = n_out
+        if final_norm:
+            layers += [nn.BatchNorm2d(n_in), nn.ReLU()]
+        head = nn.Linear(n_in, check_count("n_classes", n_classes))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+
+
+class PreactBlock(nn.Module):
+    """Residual block with normalization and ReLU before each of its two 3x3 convolutions.
+
+    Where the shape changes, the shortcut is a 1x1 convolution of the activated input; elsewhere it
+    is the input itself. Source: He, Zhang, Ren, Sun 2016 (arXiv:1603.05027), Fig. 4(e).
+    """
+
+    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(n_in)
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(n_out)
+        self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
+        self.shortcut: nn.Module | None = None
+        if stride != 1 or n_in != n_out:
+            self.shortcut = nn.Conv2d(n_in, n_out, 1, stride=stride, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map `[n, n_in, h, w]` to `[n, n_out, h/stride, w/stride]`."""
+        active = torch.relu(self.norm1(inputs))
+        skip = inputs if self.shortcut is None else self.shortcut(active)
+        return skip + self.conv2(torch.relu(self.norm2(self.conv1(active))))
