@@ -1,0 +1,141 @@
+"""Batches of a stack: each model's own order, or one batch for all where they agree.
+
+The inputs lie on the device once, as one tensor in the dtype of the products; models hold
+indices. Models of one seed draw the same rows in the same order (common random numbers), and
+then a batch is gathered once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from overparam.data.dataset import Dataset
+from overparam.streams import Streams
+
+_converted: dict[tuple, tuple[Tensor, Tensor]] = {}  # the last few bases, by identity and dtype
+_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch for M models.
+
+    Attributes:
+        inputs: `[B, *shape]` where shared, else `[M, B, *shape]`.
+        labels: `[B, ...]` where all models agree in them, else `[M, B, ...]`.
+        shared: whether all models see these inputs.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    shared: bool
+
+
+def on_device(base: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return inputs converted and moved; the last few are kept, since cells share them."""
+    if base.dtype == dtype and base.device == device:
+        return base
+    key = (id(base), dtype, device)
+    if key not in _converted:
+        while len(_converted) >= _KEPT:
+            _converted.pop(next(iter(_converted)))
+        _converted[key] = (base, base.to(device, dtype))  # holds the base, so its id stays its own
+    return _converted[key][1]
+
+
+class Rows:
+    """The rows of one data set per model, and their labels, ready for gathering.
+
+    Args:
+        sets: one per model, all of one length n.
+    """
+
+    def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
+        first = sets[0]
+        self.n, self.n_models = len(first), len(sets)
+        self.shared = all(_same_inputs(first, s) for s in sets)
+        self._bases = [on_device(s.base, dtype, device) for s in sets]
+        self._one_base = all(b is self._bases[0] for b in self._bases)
+        rows = [first.rows] if self.shared else [s.rows for s in sets]
+        self._rows = torch.stack(rows).to(device)  # [1 or M, n]
+        same_labels = self.shared and all(
+            s.labels is first.labels or torch.equal(s.labels, first.labels) for s in sets
+        )
+        labels = torch.stack([first.labels] if same_labels else [s.labels for s in sets])
+        if labels.is_floating_point():
+            labels = labels.to(torch.promote_types(dtype, torch.float32))
+        self._labels = labels.to(device)  # [1 or M, n, ...]
+
+    def keep(self, models: Tensor) -> None:
+        """Drop all models but the given ones."""
+        self.n_models = len(models)
+        self._bases = [self._bases[m] for m in models.tolist()]
+        if len(self._rows) > 1:
+            self._rows = self._rows[models]
+        if len(self._labels) > 1:
+            self._labels = self._labels[models]
+
+    def batch(self, positions: Tensor) -> Batch:
+        """Return the rows at `positions`: `[B]` (for all models alike) or `[M, B]`."""
+        alike = positions.ndim == 1
+        if self.shared and alike:
+            inputs = self._bases[0].index_select(0, self._rows[0][positions])
+        else:
+            index = _pick(self._rows, positions, self.n_models)
+            if self._one_base:
+                inputs = self._bases[0].index_select(0, index.flatten())
+                inputs = inputs.view(*index.shape, *inputs.shape[1:])
+            else:
+                inputs = torch.stack([b[i] for b, i in zip(self._bases, index, strict=True)])
+        if len(self._labels) == 1 and alike:
+            labels = self._labels[0].index_select(0, positions)
+        else:
+            labels = _pick(self._labels, positions, self.n_models)
+        return Batch(inputs, labels, self.shared and alike)
+
+
+class Orders:
+    """The order of rows of each model, one permutation per epoch from the stream ``order``."""
+
+    def __init__(self, streams: Sequence[Streams], n: int, device: torch.device) -> None:
+        self._n, self._device = n, device
+        keys = [s.entropy("order") for s in streams]
+        distinct = dict(zip(keys, streams, strict=True))
+        self._generators = {k: s.torch("order") for k, s in distinct.items()}
+        self._keys = keys
+
+    def keep(self, models: Tensor) -> None:
+        """Drop all models but the given ones."""
+        self._keys = [self._keys[m] for m in models.tolist()]
+        self._generators = {k: self._generators[k] for k in dict.fromkeys(self._keys)}
+
+    def epoch(self) -> Tensor:
+        """Return the next permutations: `[n]` where all models share one order, else `[M, n]`."""
+        drawn = {k: torch.randperm(self._n, generator=g) for k, g in self._generators.items()}
+        if len(drawn) == 1:
+            return next(iter(drawn.values())).to(self._device)
+        return torch.stack([drawn[k] for k in self._keys]).to(self._device)
+
+
+def in_order(n: int, chunk: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield the positions 0..n-1 in chunks, for measuring."""
+    for start in range(0, n, chunk):
+        yield torch.arange(start, min(n, start + chunk), device=device)
+
+
+def _same_inputs(a: Dataset, b: Dataset) -> bool:
+    return a.base is b.base and (a.rows is b.rows or torch.equal(a.rows, b.rows))
+
+
+def _pick(values: Tensor, positions: Tensor, n_models: int) -> Tensor:
+    """Return `[M, B, ...]`: for each model its values at its positions."""
+    if positions.ndim == 1:
+        return values[:, positions].expand(n_models, *values[:, positions].shape[1:])
+    if len(values) == 1:
+        return values[0][positions]
+    model = torch.arange(n_models, device=values.device)[:, None]
+    return values[model, positions]

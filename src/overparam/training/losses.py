@@ -1,0 +1,70 @@
+"""Losses of stacks of models: values for measuring, and gradients with respect to the outputs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from overparam.training.recipe import LossFunction
+
+
+def loss_values(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss of every row, `[..., n]`.
+
+    Args:
+        loss: ``cross_entropy`` (-log softmax(f)_y, nats), ``squared_error``
+            (sum_k (f_k - y_k)^2, integer labels taken as one-hot) or the user's own.
+        outputs: `[..., n, K]`. labels: int64 `[..., n]` or floating `[..., n, K]`.
+
+    >>> loss_values("squared_error", torch.tensor([[1.0, 2.0]]), torch.tensor([0]))
+    tensor([4.])
+    """
+    if loss == "cross_entropy":
+        if labels.is_floating_point():
+            return -(labels * outputs.log_softmax(-1)).sum(-1)
+        return -outputs.log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    if loss == "squared_error":
+        if not labels.is_floating_point():
+            labels = F.one_hot(labels, outputs.shape[-1]).to(outputs.dtype)
+        return (outputs - labels).square().sum(-1)
+    assert callable(loss)
+    if outputs.ndim == 2:
+        return loss(outputs, labels)
+    return torch.stack([loss(f, y) for f, y in zip(outputs, labels, strict=True)])
+
+
+def output_gradient(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return d(mean loss)/d(outputs) in the transposed layout of the dense network.
+
+    Args:
+        outputs: `[M, K, B]`; overwritten where that saves a pass.
+        labels: int64 `[M, B]` or `[B]` (shared), or floating `[M, B, K]` or `[B, K]`.
+    """
+    n_models, _, batch = outputs.shape
+    if callable(loss):
+        return _own_gradient(loss, outputs, labels)
+    scale = 1.0 / batch
+    gradient = torch.softmax(outputs, 1) if loss == "cross_entropy" else outputs
+    if loss == "squared_error":
+        scale *= 2
+    if labels.is_floating_point():
+        if loss == "cross_entropy":
+            # d/df of -sum_k y_k log softmax(f)_k is (sum_k y_k) softmax(f) - y.
+            gradient = gradient * labels.sum(-1, keepdim=True).transpose(-1, -2)
+        gradient = gradient - labels.transpose(-1, -2)
+    else:
+        index = (labels if labels.ndim == 2 else labels.expand(n_models, batch)).unsqueeze(1)
+        minus_one = gradient.new_tensor(-1.0).expand(n_models, 1, batch)
+        gradient.scatter_add_(1, index, minus_one)
+    return gradient.mul_(scale)
+
+
+def _own_gradient(loss: LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:
+    rows_first = outputs.transpose(1, 2).detach().requires_grad_(True)
+    shared = labels.ndim == 1 or (labels.is_floating_point() and labels.ndim == 2)
+    per_model = labels.expand(len(rows_first), *labels.shape) if shared else labels
+    with torch.enable_grad():
+        mean = loss_values(loss, rows_first, per_model).mean(-1).sum()
+        (gradient,) = torch.autograd.grad(mean, rows_first)
+    return gradient.transpose(1, 2).contiguous()

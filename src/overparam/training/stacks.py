@@ -1,0 +1,148 @@
+"""Planning stacks: which models run side by side, and building the network that runs them."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Hashable, Sequence
+
+import torch
+from torch import nn
+
+from overparam.training.dense import DenseStack, dense_shape
+from overparam.training.initialise import materialise
+from overparam.training.modules import ModuleStack, stack_buffers
+from overparam.training.recipe import Recipe
+from overparam.training.stepper import Member, Network, Stepper
+from overparam.training.weights import StackedWeights, pads
+
+# Constants of the cost model that cuts widths into buckets. They are fixed, not measured, so
+# that the cut is the same on every machine; being off by two costs a few per cent.
+_STEP_OVERHEAD = 150e-6  # seconds of one update, whatever its size
+_FLOP_RATE = 150e9  # floating-point operations per second
+_BYTES_PER_WEIGHT = 20  # master, momentum, second moment, working copy, gradient
+
+
+def signature(module: nn.Module) -> Hashable:
+    """What must agree between modules of one stack; hidden widths may differ where padding is
+    exact, everything else is in it."""
+    shape = dense_shape(module)
+    if shape is not None:
+        return ("dense", shape.signature())
+    if pads(module):
+        kinds = tuple(
+            (name, type(part).__name__, _constants(part)) for name, part in module.named_modules()
+        )
+        return ("padded", kinds)
+    shapes = tuple((k, tuple(p.shape)) for k, p in module.named_parameters())
+    return ("exact", type(module).__qualname__, repr(module), shapes)
+
+
+def dtypes(precision: str) -> tuple[torch.dtype, torch.dtype]:
+    """Return the dtypes of the summed weights and of the products."""
+    if precision == "float64":
+        return torch.float64, torch.float64
+    return torch.float32, torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def step_flops(module: nn.Module, batch: int, input_shape: Sequence[int]) -> float:
+    """Operations of one update of one model: forward, and twice that backward."""
+    shape = dense_shape(module)
+    if shape is not None:
+        return shape.step_flops(batch)
+    return 3.0 * _forward_flops(module, batch, input_shape)
+
+
+def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list[int]]:
+    """Cut models into buckets whose members are padded to the widest, at the least total cost.
+
+    Args:
+        costs: seconds of one update of each model at its own width, without overhead.
+        sizes: bytes of each model. largest: bound on a bucket's bytes when padded.
+
+    Returns:
+        Positions of the models of each bucket; widest bucket first. Optimal among cuts of the
+        cost-sorted list (dynamic programming, O(n^2)).
+
+    >>> cut([1e-6, 1e-6, 1.0], [1, 1, 1], 100)
+    [[2], [0, 1]]
+    """
+    order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
+    best = [0.0] + [math.inf] * len(order)
+    start = [0] * (len(order) + 1)
+    for end in range(1, len(order) + 1):
+        for begin in range(end - 1, -1, -1):
+            count = end - begin
+            widest = max(sizes[i] for i in order[begin:end])
+            if count > 1 and count * widest > largest:
+                break
+            cost = best[begin] + _STEP_OVERHEAD + count * costs[order[end - 1]]
+            if cost < best[end]:
+                best[end], start[end] = cost, begin
+    buckets, end = [], len(order)
+    while end:
+        buckets.append(sorted(order[start[end] : end]))
+        end = start[end]
+    return buckets
+
+
+def dense_buckets(modules: Sequence[nn.Module], batch: int, memory_bytes: int) -> list[list[int]]:
+    """Cut fully connected networks of one signature into buckets of like widths."""
+    shapes = [dense_shape(m) for m in modules]
+    costs = [s.step_flops(batch) / _FLOP_RATE for s in shapes if s is not None]
+    return cut(costs, [model_bytes(m, batch) for m in modules], memory_bytes)
+
+
+def model_bytes(module: nn.Module, batch: int) -> int:
+    """Bytes that one model needs while it is trained: weights, optimizer state, activations."""
+    weights = sum(p.numel() for p in module.parameters()) * _BYTES_PER_WEIGHT
+    shape = dense_shape(module)
+    units = sum(shape.dims) if shape is not None else sum(b.numel() for b in module.buffers())
+    return int(weights + 3 * 4 * batch * units)
+
+
+def build(
+    modules: Sequence[nn.Module],
+    members: Sequence[Member],
+    recipe: Recipe,
+    device: torch.device,
+    *,
+    precision: str,
+) -> Stepper:
+    """Return a stepper for modules of one signature, with weights drawn from their streams."""
+    master, working = dtypes(precision)
+    fresh = [materialise(m, w.streams, master) for m, w in zip(modules, members, strict=True)]
+    states = [dict(f.named_parameters()) for f in fresh]
+    with torch.no_grad():
+        weights = StackedWeights(states, master, working, device)
+    shape = dense_shape(modules[0])
+    network: Network
+    if shape is not None:
+        network = DenseStack(shape, weights, recipe.loss)
+    else:
+        widest = max(range(len(modules)), key=lambda i: sum(p.numel() for p in states[i].values()))
+        buffers = {k: b.to(device) for k, b in stack_buffers(fresh, working).items()}
+        own = [{k: tuple(b.shape) for k, b in f.named_buffers()} for f in fresh]
+        network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss)
+    return Stepper(members, network, device)
+
+
+def _forward_flops(module: nn.Module, batch: int, input_shape: Sequence[int]) -> float:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    template = copy.deepcopy(module).to("meta").eval()
+    counter = FlopCounterMode(display=False)
+    try:
+        with torch.no_grad(), counter:
+            template(torch.empty(batch, *input_shape, device="meta"))
+    except (RuntimeError, NotImplementedError):
+        # What cannot be traced on the meta device: two operations per weight and row.
+        return 2.0 * batch * sum(p.numel() for p in module.parameters())
+    return float(counter.get_total_flops())
+
+
+def _constants(part: nn.Module) -> tuple:
+    """Settings of a layer other than its widths."""
+    names = ("kernel_size", "stride", "padding", "dilation", "output_size", "eps", "momentum")
+    has_bias = getattr(part, "bias", None) is not None
+    return (has_bias, *(str(getattr(part, n, "")) for n in names))

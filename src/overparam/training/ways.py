@@ -1,0 +1,85 @@
+"""Choosing how a stack runs by a short measurement, once per kind of stack and machine.
+
+What is faster depends on the processor, the layer and the widths, so it is measured, not
+believed. But records must not depend on a measurement's noise: each choice is kept in
+`Context.choices` (the study stores it, a resumed run repeats it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+
+import torch
+
+from overparam.training.request import Context
+
+_WORTH = 1.5  # bfloat16 must multiply this much faster than float32 before it is the default
+
+
+def key_of(*parts: object) -> str:
+    """Return a short stable name for a kind of stack."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def choose(context: Context, key: str, ways: dict[str, Callable[[], object]]) -> str:
+    """Return the name of the fastest way, measured once; later calls repeat it.
+
+    Args:
+        ways: name to a function that does the same amount of work that way. A way that raises
+            is out; the first way must not raise.
+    """
+    if key not in context.choices:
+        seconds = {}
+        for name, work in ways.items():
+            try:
+                seconds[name] = measure(work)
+            except Exception as error:
+                context.notes.append(f"{name} is not possible here: {_first_line(error)}")
+        context.choices[key] = min(seconds, key=lambda name: seconds[name])
+    return context.choices[key]
+
+
+def measure(work: Callable[[], object], repeats: int = 2) -> float:
+    """Return the shortest of a few timed calls in seconds, after one call to warm up."""
+    work()
+    shortest = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        shortest = min(shortest, time.perf_counter() - start)
+    return shortest
+
+
+def resolve_precision(precision: str, context: Context) -> str:
+    """Return the precision that ``auto`` means here: bfloat16 where its products are faster."""
+    if precision != "auto":
+        return precision
+    size = 512
+    left, right = (torch.ones(size, size, device=context.device) for _ in range(2))
+    low_left, low_right = left.bfloat16(), right.bfloat16()
+
+    def low() -> None:
+        for _ in range(4):
+            low_left @ low_right
+        _wait(context)
+
+    def full() -> None:
+        for _ in range(int(4 / _WORTH)):
+            left @ right
+        _wait(context)
+
+    # `full` does 1/_WORTH of the work, so bfloat16 wins only where it is that much faster.
+    return choose(
+        context, f"precision on {context.device.type}", {"float32": full, "bfloat16": low}
+    )
+
+
+def _wait(context: Context) -> None:
+    if context.device.type == "cuda":
+        torch.cuda.synchronize(context.device)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
