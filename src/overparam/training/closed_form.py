@@ -161,6 +161,7 @@ def iterate_widths(
         phi = features[:, :p]
         solved = _solve_width(factors, phi, targets, wanted[p], leave_one_out)
         weights = torch.stack([cell.weights for cell in solved.values()])
+        left_out = [cell.left_out for cell in solved.values() if cell.left_out is not None]
         flat = weights.permute(1, 0, 2).reshape(p, -1)
         yield WidthSolution(
             n_features=p,
@@ -170,11 +171,7 @@ def iterate_widths(
             coefficient_norms=torch.linalg.vector_norm(weights, dim=1),
             degrees_of_freedom=torch.stack([cell.degrees_of_freedom for cell in solved.values()]),
             rank=max(cell.rank for cell in solved.values()),
-            leave_one_out_residuals=torch.stack(
-                [cell.left_out for cell in solved.values() if cell.left_out is not None]
-            )
-            if leave_one_out
-            else None,
+            leave_one_out_residuals=torch.stack(left_out) if left_out else None,
         )
 
 
@@ -273,8 +270,12 @@ def _solve_by_triangle(
         )
     # Seminormal equations. For minimum-norm problems (not for overdetermined ones) their error
     # grows with the condition number, not its square: Paige 1973; Higham 2002, section 21.3.
-    half = torch.linalg.solve_triangular(triangle.T, targets, upper=False)
-    return phi.T @ torch.linalg.solve_triangular(triangle, half, upper=True)
+    # The second round takes the residual down to rounding too.
+    weights = targets.new_zeros(p, targets.shape[1])
+    for _ in range(2):
+        half = torch.linalg.solve_triangular(triangle.T, targets - phi @ weights, upper=False)
+        weights += phi.T @ torch.linalg.solve_triangular(triangle, half, upper=True)
+    return weights
 
 
 def _check(features: Tensor, targets: Tensor, test: Tensor, wanted: Mapping) -> None:

@@ -162,8 +162,10 @@ class NestedFactors:
         self._primal_width = max((p for p in widths if p <= self._n), default=0)
         self._primal_gram: Tensor | None = None
         self._primal_qr: tuple[Tensor, Tensor] | None = None
-        self._dual_gram, self._dual_gram_width = None, 0
-        self._dual_triangle, self._dual_triangle_width = None, 0
+        self._dual_gram: Tensor | None = None
+        self._dual_gram_width = 0
+        self._dual_triangle: Tensor | None = None
+        self._dual_triangle_width = 0
 
     def gram(self, p: int) -> Tensor:
         """Return Phi^T Phi `[p, p]` for p <= n, else Phi Phi^T `[n, n]` (valid until next call)."""
