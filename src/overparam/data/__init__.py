@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         shuffle_pixels,
     )
     from overparam.data.dataset import Dataset, make_dataset
-    from overparam.data.embedded import load_embedded
+    from overparam.data.embedded_sets import load_embedded
     from overparam.data.entries import Entry, catalogue
     from overparam.data.fetching import fetch
     from overparam.data.generate import GaussianLinear, make_gaussian_linear, make_mnist1d
@@ -39,7 +39,7 @@ _HOMES = {
         "shuffle_pixels",
     ),
     "dataset": ("Dataset", "make_dataset"),
-    "embedded": ("load_embedded",),
+    "embedded_sets": ("load_embedded",),
     "entries": ("Entry", "catalogue"),
     "fetching": ("fetch",),
     "generate": ("GaussianLinear", "make_gaussian_linear", "make_mnist1d"),

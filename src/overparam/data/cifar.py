@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from overparam.errors import DataError, OverparamError, ResourceError
+from overparam.errors import DataError, ResourceError
 
 IMAGE_SHAPE = (3, 32, 32)
 PIXELS = 3072
@@ -84,10 +84,10 @@ def read_cifar_pickle(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         pixels = batch[b"data"] if b"data" in batch else batch["data"]
         labels = batch[b"labels"] if b"labels" in batch else batch["labels"]
         images = _as_array(pixels)
-        if not all(type(label) is int for label in labels) or len(labels) != len(images):
-            raise ValueError(f"{len(images)} images, but labels {len(labels)} or not integers")
-    except OverparamError:
-        raise
+        if type(labels) is not list or not all(type(label) is int for label in labels):
+            raise ValueError("its labels are not a list of integers")
+        if len(labels) != len(images):
+            raise ValueError(f"it has {len(images)} images and {len(labels)} labels")
     except Exception as error:  # garbage can make an unpickler raise anything
         raise DataError(
             f"{path} is not a CIFAR-10 Python batch, or is damaged: {error}", remedy="get it again"
@@ -125,7 +125,7 @@ def _unpickle(content: bytes) -> dict[Any, Any]:
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name not in _ALLOWED_OPCODES:
             raise pickle.UnpicklingError(f"it holds the instruction {opcode.name}")
-        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument) > len(content):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise pickle.UnpicklingError("it names a memory cell beyond any it can fill")
         n_tuples_and_calls += opcode.name.startswith(("TUPLE", "REDUCE", "BUILD"))
     if n_tuples_and_calls > _MAX_TUPLES_AND_CALLS:
@@ -213,12 +213,16 @@ class _PickledArray:
 def _as_array(pickled: object) -> np.ndarray:
     if not isinstance(pickled, _PickledArray) or not isinstance(pickled.dtype, _PickledType):
         raise ValueError("its data are not a NumPy array")
+    # Types are checked before values are compared or shown: a small file can hold an object whose
+    # text, or whose product with a number, fills the memory.
     if pickled.dtype.code not in ("u1", b"u1") or pickled.fortran:
-        raise ValueError(f"its data are {pickled.dtype.code!r}, not uint8 in C order")
+        raise ValueError("its data are not uint8 in C order")
     shape, content = pickled.shape, pickled.content
-    if not isinstance(shape, tuple) or not isinstance(content, bytes | bytearray):
-        raise ValueError("its data have no shape or no content")
-    if len(shape) != 2 or shape[1] != PIXELS or len(content) != shape[0] * PIXELS or not content:
+    if type(shape) is not tuple or [type(size) for size in shape] != [int, int]:
+        raise ValueError("its data are not a matrix")
+    if not isinstance(content, bytes | bytearray) or not content:
+        raise ValueError("its data have no content")
+    if shape != (len(content) // PIXELS, PIXELS) or len(content) % PIXELS:
         raise ValueError(f"its data have shape {shape} and {len(content)} bytes, not [n, {PIXELS}]")
     return np.frombuffer(content, np.uint8).reshape(-1, PIXELS)
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from overparam.errors import DataError, ResourceError
 
-TYPES = {
+TYPES: dict[int, np.dtype] = {
     0x08: np.dtype("u1"),
     0x09: np.dtype("i1"),
     0x0B: np.dtype(">i2"),

@@ -16,7 +16,7 @@ import torch
 
 from overparam.data.cifar import read_cifar_binary, read_cifar_pickle
 from overparam.data.dataset import Dataset, make_dataset
-from overparam.data.embedded import load_embedded
+from overparam.data.embedded_sets import load_embedded
 from overparam.data.entries import DataFile, Entry, entry_of
 from overparam.data.idx import idx_header, read_idx
 from overparam.data.places import Found, find, places_to_search
@@ -121,7 +121,7 @@ def _read_idx_pair(
     if verify:
         for path, file, array in zip(paths, files, (images, labels), strict=True):
             digest = hashlib.sha256(idx_header(array.shape))
-            digest.update(array)
+            digest.update(array.data)
             _check(entry, path, digest.hexdigest(), file.sha256)
     return images[:, None], labels
 

@@ -151,8 +151,8 @@ class Census:
             (x.name, x.kind, x.n_weights, x.n_biases, x.n_trainable, x.n_buffers)
             for x in self.layers
         ]
-        sums = [sum(row[column] for row in rows) for column in range(2, 6)]  # type: ignore[misc]
-        return [*rows, ("total", self.name, *sums)]
+        weights, biases, trainable, buffers = (sum(row[i] for row in rows) for i in (2, 3, 4, 5))
+        return [*rows, ("total", self.name, weights, biases, trainable, buffers)]
 
     def _total(self, field: str) -> int | None:
         return sum(getattr(layer, field) for layer in self.layers) if self.is_complete else None

@@ -91,6 +91,7 @@ def network_picture(
 
 
 def _sizes_and_weights(target: Any) -> tuple[list[int], list[np.ndarray | None]]:
+    weights: list[np.ndarray | None]
     if isinstance(target, nn.Module):
         layers = [part for part in target.modules() if isinstance(part, nn.Linear)]
         others = [part for part in target.modules() if _has_other_weights(part)]
@@ -113,8 +114,8 @@ def _sizes_and_weights(target: Any) -> tuple[list[int], list[np.ndarray | None]]
             for layer in layers
         ]
     elif hasattr(target, "coefs_"):
+        sizes = [len(target.coefs_[0]), *(matrix.shape[1] for matrix in target.coefs_)]
         weights = [np.asarray(matrix, dtype=float).T for matrix in target.coefs_]
-        sizes = [weights[0].shape[1], *(len(matrix) for matrix in weights)]
     elif isinstance(target, Sequence) and not isinstance(target, str):
         sizes = [check_count("layer size", size) for size in target]
         weights = [None] * (len(sizes) - 1)

@@ -18,8 +18,8 @@ from overparam.training.weights import StackedWeights, pads
 
 # Constants of the cost model that cuts widths into buckets. They are fixed, not measured, so
 # that the cut is the same on every machine; being off by two costs a few per cent.
-_STEP_OVERHEAD = 150e-6  # seconds of one update, whatever its size
-_FLOP_RATE = 150e9  # floating-point operations per second
+_STEP_OVERHEAD = 200e-6  # seconds of one update, whatever its size
+_FLOP_RATE = {"float64": 50e9, "float32": 100e9, "bfloat16": 300e9}  # operations per second
 _BYTES_PER_WEIGHT = 20  # master, momentum, second moment, working copy, gradient
 
 
@@ -89,7 +89,7 @@ def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list
 def dense_buckets(modules: Sequence[nn.Module], batch: int, memory_bytes: int) -> list[list[int]]:
     """Cut fully connected networks of one signature into buckets of like widths."""
     shapes = [dense_shape(m) for m in modules]
-    costs = [s.step_flops(batch) / _FLOP_RATE for s in shapes if s is not None]
+    costs = [s.step_flops(batch) / _FLOP_RATE[precision] for s in shapes if s is not None]
     return cut(costs, [model_bytes(m, batch) for m in modules], memory_bytes)
 
 

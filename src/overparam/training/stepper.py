@@ -118,7 +118,7 @@ class Stepper:
     def _measure(self, epoch: int) -> None:
         found = {"train": self.evaluate(self.rows)}
         found |= {name: self.evaluate(rows) for name, rows in self.evaluated.items()}
-        out = []
+        out: list[tuple[int, Status]] = []
         for m in self.active:
             member = self.members[m]
             loss = {k: float(v[0][m]) for k, v in found.items()}

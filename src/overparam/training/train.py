@@ -131,15 +131,15 @@ def _buckets(requests: Sequence[TrainRequest], precision: str, context: Context)
     n = len(requests[0].train_set)
     batch = min(requests[0].recipe.batch_size or n, n)
     if dense_shape(modules[0]) is not None:
-        return dense_buckets(modules, batch, context.memory_bytes)
+        return dense_buckets(modules, batch, context.memory_bytes, precision)
     alone = [[i] for i in range(len(requests))]
     if len(requests) == 1:
         return alone
     key = key_of("module", requests[0].group_key(), len(requests), precision, context.device.type)
     trial = requests[:_TRIAL_MODELS]
     ways = {
-        "one by one": lambda: [_update(_stepper([r], precision, context)) for r in trial],
-        "mapped": lambda: _update(_stepper(trial, precision, context)),
+        "one by one": lambda: _first_updates([[r] for r in trial], precision, context),
+        "mapped": lambda: _first_updates([trial], precision, context),
     }
     if choose(context, key, ways) == "one by one":
         return alone
@@ -200,6 +200,13 @@ def _stepper(requests: Sequence[TrainRequest], precision: str, context: Context)
         context.device,
         precision=precision,
     )
+
+
+def _first_updates(
+    stacks: Sequence[Sequence[TrainRequest]], precision: str, context: Context
+) -> None:
+    for stack in stacks:
+        _update(_stepper(stack, precision, context))
 
 
 def _update(stepper: Stepper) -> None:

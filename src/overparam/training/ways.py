@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -23,7 +23,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def choose(context: Context, key: str, ways: dict[str, Callable[[], object]]) -> str:
+def choose(context: Context, key: str, ways: Mapping[str, Callable[[], object]]) -> str:
     """Return the name of the fastest way, measured once; later calls repeat it.
 
     Args:
