@@ -86,7 +86,9 @@ def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list
     return buckets
 
 
-def dense_buckets(modules: Sequence[nn.Module], batch: int, memory_bytes: int) -> list[list[int]]:
+def dense_buckets(
+    modules: Sequence[nn.Module], batch: int, memory_bytes: int, precision: str
+) -> list[list[int]]:
     """Cut fully connected networks of one signature into buckets of like widths."""
     shapes = [dense_shape(m) for m in modules]
     costs = [s.step_flops(batch) / _FLOP_RATE[precision] for s in shapes if s is not None]
