@@ -1,0 +1,255 @@
+"""The SQLite file of a study: opening, locking, and saying what is wrong with it.
+
+Importing this module imports no NumPy, so that `overparam list` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from overparam.errors import ResourceError, StoreError
+from overparam.lab.encoding import decode
+
+try:
+    import fcntl
+except ImportError:  # not POSIX: no lock; the unique keys still keep two writers from doubling
+    fcntl = None  # type: ignore[assignment]
+
+DATABASE = "study.sqlite"
+LOCK = "study.lock"
+SCHEMA_VERSION = 1  # raise it when a table changes
+_APPLICATION_ID = 0x6F767061  # "ovpa", how `file` and we tell a study from any other database
+_BUSY_SECONDS = 10.0
+_FRESH = "run again with --fresh, or choose another --out"
+_TABLES = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE choices (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE arrays (address TEXT PRIMARY KEY, npy BLOB NOT NULL)",
+    "CREATE TABLE records (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, unit TEXT NOT NULL,"
+    " condition TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL,"
+    " outcome TEXT NOT NULL, provenance TEXT NOT NULL, checksum TEXT NOT NULL)",
+)
+
+
+def open_to_write(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
+    """Open the database for writing; a new or empty one gets its tables and `meta` first.
+
+    WAL, so that a report can be read while a run writes. ``synchronous=FULL``, so that a unit that
+    was reported as kept is kept even when the power fails: one fsync per unit of work, which took
+    seconds to compute, costs nothing that could be felt.
+    """
+    with sqlite_errors(path):
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        with sqlite_errors(path):
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and (
+                _pragma(connection, "application_id") in (0, _APPLICATION_ID)
+            ):
+                _create(connection, meta)
+            check_database(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
+    """Open the database for reading only, also beside a living writer or on a read-only disk."""
+    if not path.is_file():
+        raise StoreError(
+            "there is no study in this folder",
+            got=str(path.parent),
+            allowed=f"a folder with {DATABASE}",
+            remedy="give the --out of an earlier run",
+        )
+    with sqlite_errors(path):
+        try:
+            connection = _connect_to_read(path, "mode=ro")
+        except sqlite3.OperationalError:
+            # A closed study on a disk that cannot be written: SQLite must not want a WAL index.
+            if path.with_name(path.name + "-wal").exists() or os.access(path.parent, os.W_OK):
+                raise
+            connection = _connect_to_read(path, "immutable=1")
+    try:
+        if check:
+            check_database(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_database(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is no study, is damaged, or has another version's tables."""
+    with sqlite_errors(path):
+        if _pragma(connection, "application_id") != _APPLICATION_ID:
+            raise StoreError("this database is no study of overparam", got=str(path), remedy=_FRESH)
+        version = _pragma(connection, "user_version")
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"the tables of {path} are of another version of overparam",
+                got=version,
+                allowed=SCHEMA_VERSION,
+                remedy=f"use that version, or {_FRESH}",
+            )
+        problems = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    if problems != ["ok"]:
+        raise StoreError(f"{path} is damaged", got=problems[0], remedy=_FRESH)
+
+
+@contextlib.contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's and the file system's errors into the package's, with what to do next."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None) or 0
+        if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA):
+            raise StoreError(f"{path} is damaged", got=str(error), remedy=_FRESH) from error
+        if code == sqlite3.SQLITE_IOERR_SHORT_READ:
+            raise StoreError(f"{path} is truncated", got=str(error), remedy=_FRESH) from error
+        if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreError(
+                f"{path} is in use by another process", got=str(error), remedy="wait for it to end"
+            ) from error
+        if code & 0xFF in _RESOURCE_CODES:
+            raise ResourceError(f"{path} cannot be used", got=str(error), remedy=_SPACE) from error
+        raise StoreError(f"{path} cannot be used", got=str(error), remedy=_FRESH) from error
+    except OSError as error:
+        raise ResourceError(
+            f"{error.filename or path} cannot be used", got=error.strerror, remedy=_SPACE
+        ) from error
+
+
+_SPACE = "free space or choose a writable folder with --out; every finished unit is kept"
+_RESOURCE_CODES = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+)
+
+
+class WriterLock:
+    """The right to write one study; the operating system takes it back when the process ends.
+
+    Raises:
+        StoreError: another process (or this one) holds it; the message names the holder.
+        ResourceError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / LOCK
+        with sqlite_errors(path):
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._take(path)
+        except BaseException:
+            self.release()
+            raise
+
+    def _take(self, path: Path) -> None:
+        with sqlite_errors(path):
+            try:
+                if fcntl is not None:
+                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(
+                    f"the study in {path.parent} is being written",
+                    got=_holder(os.pread(self._file, 1000, 0)),
+                    allowed="one writer at a time",
+                    remedy="wait for it to end, or choose another --out",
+                ) from None
+            os.ftruncate(self._file, 0)
+            holder = {"pid": os.getpid(), "host": socket.gethostname()}
+            os.pwrite(self._file, json.dumps(holder).encode(), 0)
+
+    def release(self) -> None:
+        """Give the right back; the file stays, or two writers could each lock one of two files."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def delete_database(folder: Path) -> None:
+    """Delete the database and SQLite's own files beside it."""
+    with sqlite_errors(folder / DATABASE):
+        for suffix in ("-journal", "-wal", "-shm", ""):
+            (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+
+
+def peek(folder: str | Path) -> dict[str, Any] | None:
+    """Return what a listing shows of the study in `folder`, in milliseconds, or None.
+
+    Returns:
+        ``phenomenon``, ``revision``, ``n_records``, ``counts`` (status to number of records), and
+        every value written with `Store.set`, such as ``scale`` and ``verdicts``. None where there
+        is no study, or one that cannot be read (opening it says why).
+    """
+    path = Path(folder) / DATABASE
+    try:
+        with contextlib.closing(open_to_read(path, check=False)) as connection, sqlite_errors(path):
+            if _pragma(connection, "user_version") != SCHEMA_VERSION:
+                return None
+            found = {n: decode(v) for n, v in connection.execute("SELECT name, value FROM meta")}
+            found["counts"] = status_counts(connection)
+            found["n_records"] = sum(found["counts"].values())
+            return found
+    except (StoreError, ResourceError, ValueError):
+        return None
+
+
+def status_counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return status to number of records."""
+    return dict(connection.execute("SELECT status, count(*) FROM records GROUP BY status"))
+
+
+def _create(connection: sqlite3.Connection, meta: dict[str, str]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table in _TABLES:
+            connection.execute(table)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect_to_read(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _holder(text: bytes) -> str:
+    try:
+        holder = json.loads(text)
+        if holder == {"pid": os.getpid(), "host": socket.gethostname()}:
+            return f"this process ({holder['pid']})"
+        return f"process {holder['pid']} on {holder['host']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,390 @@
+"""The store: one SQLite file per study, with the arrays of its outcomes beside it.
+
+A unit of work (a stack of cells) is written in one transaction, so that whatever ends the process,
+each unit is there whole or not at all. Nothing is ever overwritten: a record's key is the hash of
+everything that decides its outcome. Small arrays live in the database itself (a file and an fsync
+for each trace of an epoch-wise curve would cost more than training it), large ones in ``arrays/``;
+either way their checksum is verified whenever they are read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from overparam.errors import StoreError, UsageError
+from overparam.lab.database import (
+    DATABASE,
+    WriterLock,
+    delete_database,
+    open_to_read,
+    open_to_write,
+    peek,
+    sqlite_errors,
+    status_counts,
+)
+from overparam.lab.encoding import decode, encode
+
+if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
+    import numpy as np
+
+    from overparam.lab.phenomenon import Phenomenon
+    from overparam.lab.records import Record, Records
+
+__all__ = ["Store", "peek", "record_key"]
+
+SMALL_ARRAY_BYTES = 16 * 1024  # up to here a row in SQLite is faster than a file of its own
+_COLUMNS = "key, unit, condition, seed, status, error, outcome, provenance, checksum"
+_RESERVED = ("phenomenon", "revision")  # written once, when the store is made
+_FRESH = "run again with --fresh, or choose another --out"
+
+
+def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -> str:
+    """Return the key of a cell: SHA-256 of name, revision, every condition field and the seed.
+
+    Fields are hashed as canonical JSON, floats by their shortest exact decimal (`repr`). Equal
+    conditions have equal keys: 1 and 1.0 in a field declared float are one value, as are 0.0
+    and -0.0.
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Condition:
+    ...     ridge: float
+    >>> record_key("demo", 1, Condition(1), 0) == record_key("demo", 1, Condition(1.0), 0)
+    True
+    """
+    cell = {
+        "phenomenon": phenomenon_name,
+        "revision": int(revision),
+        "condition": {
+            f.name: _canonical(getattr(condition, f.name), f.type)
+            for f in dataclasses.fields(condition)
+        },
+        "seed": int(seed),
+    }
+    return hashlib.sha256(encode(cell, sort_keys=True).encode()).hexdigest()
+
+
+class Store:
+    """The records of one study. Made by `Store.open` or `Store.read_only`; a context manager."""
+
+    def __init__(
+        self, folder: Path, connection: sqlite3.Connection, lock: WriterLock | None
+    ) -> None:
+        from overparam.lab.arrays import ArrayFolder
+
+        self.folder = folder
+        self._path = folder / DATABASE
+        self._connection = connection
+        self._lock = lock
+        self._arrays = ArrayFolder(folder)
+        self._identity: tuple[str, int] = (self.get("phenomenon"), self.get("revision"))
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        phenomenon: Phenomenon,
+        *,
+        fresh: bool = False,
+        create: bool = True,
+    ) -> Store:
+        """Open the study in `folder` for writing, as the only writer.
+
+        Args:
+            fresh: delete the study's records and arrays first (and no other file).
+            create: make the folder and an empty study where there is none.
+
+        Raises:
+            StoreError: no study and not `create`; another process writes it; the file is no
+                study, damaged, or of another phenomenon, revision or version of the tables.
+            ResourceError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        if not create and not (folder / DATABASE).is_file():
+            open_to_read(folder / DATABASE)  # raises, saying that there is no study
+        with sqlite_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(folder)
+        try:
+            from overparam.lab.arrays import ArrayFolder
+
+            if fresh:
+                delete_database(folder)
+                with sqlite_errors(folder):
+                    ArrayFolder(folder).clear()
+            meta = {"phenomenon": encode(phenomenon.name), "revision": encode(phenomenon.revision)}
+            store = cls(folder, open_to_write(folder / DATABASE, meta), lock)
+        except BaseException:
+            lock.release()
+            raise
+        try:
+            store._check_phenomenon(phenomenon)
+            with sqlite_errors(folder):
+                store._arrays.sweep()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def read_only(cls, folder: str | Path) -> Store:
+        """Open the study in `folder` for reading; a process that writes it is no hindrance.
+
+        Raises:
+            StoreError: there is no study, or it cannot be used (see `open`).
+        """
+        return cls(Path(folder), open_to_read(Path(folder) / DATABASE), None)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and give the writer's lock back; may be called again."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def write(self, records: Sequence[Record], unit: str) -> None:
+        """Keep the records of one unit of work, all or none; return when they are on the disk.
+
+        Raises:
+            StoreError: a record of the same key is there already; opened for reading only.
+            UsageError: a field of a type that would not come back as it was.
+            ResourceError: disk full, or it failed. Everything written earlier is kept.
+        """
+        small: dict[str, bytes] = {}
+        rows = []
+        with self._writing():
+            for record in records:
+                rows.append(self._row(record, unit, small))
+            self._arrays.sync()  # before the transaction that refers to them
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO arrays VALUES (?, ?)", small.items()
+            )
+            for row, record in zip(rows, records, strict=True):
+                try:
+                    self._connection.execute(
+                        f"INSERT INTO records ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", row
+                    )
+                except sqlite3.IntegrityError:
+                    raise StoreError(
+                        "a record of this cell is there already; none of the unit was written",
+                        got=f"{record.condition}, seed {record.seed}",
+                        allowed="each cell once",
+                        remedy="leave out the cells in Store.keys()",
+                    ) from None
+
+    def keys(self) -> set[str]:
+        """Return the keys (see `record_key`) of all records."""
+        with sqlite_errors(self._path):
+            return {row[0] for row in self._connection.execute("SELECT key FROM records")}
+
+    def counts(self) -> dict[str, int]:
+        """Return status (done, diverged, failed) to number of records."""
+        with sqlite_errors(self._path):
+            return status_counts(self._connection)
+
+    def read(self, phenomenon: Phenomenon, keys: Iterable[str] | None = None) -> Records:
+        """Return the records, conditions and outcomes rebuilt as the phenomenon's dataclasses.
+
+        Args:
+            keys: which, in this order, those that are missing left out; by default all records
+                in the order in which they were written.
+
+        Raises:
+            StoreError: the store is another phenomenon's or revision's, a record or array is
+                damaged or missing, or the fields are not those of the dataclasses.
+        """
+        from overparam.lab.records import Records
+
+        self._check_phenomenon(phenomenon)
+        rows = {row[0]: row for row in self._rows()}
+        wanted = rows if keys is None else (k for k in keys if k in rows)
+        return Records([self._record(rows[k], phenomenon) for k in wanted])
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value that `set` kept under `name`, or `default`."""
+        with sqlite_errors(self._path):
+            row = self._connection.execute(
+                "SELECT value FROM meta WHERE name = ?", (name,)
+            ).fetchone()
+        return decode(row[0]) if row else default
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep `value` (anything that `encoding.encode` takes, no arrays) under `name`."""
+        if name in _RESERVED:
+            raise UsageError("this name is the store's own", got=name, remedy="choose another")
+        text = encode(value)
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text))
+
+    def choices(self) -> dict[str, Any]:
+        """Return what the engine chose for each stack."""
+        with sqlite_errors(self._path):
+            rows = self._connection.execute("SELECT key, value FROM choices ORDER BY key")
+            return {key: decode(value) for key, value in rows}
+
+    def add_choice(self, key: str, value: Any) -> Any:
+        """Keep a choice unless there is one under `key` already; return the one that holds."""
+        text = encode(value)
+        with self._transaction():
+            self._connection.execute("INSERT OR IGNORE INTO choices VALUES (?, ?)", (key, text))
+            row = self._connection.execute("SELECT value FROM choices WHERE key = ?", (key,))
+            return decode(row.fetchone()[0])
+
+    def check(self) -> list[str]:
+        """Return what is damaged or missing, one sentence each; an empty list where all is well.
+
+        SQLite's own integrity check, the checksum of every record, and of every array that a
+        record refers to. Cost: reads everything once.
+        """
+        try:
+            with sqlite_errors(self._path):
+                found = [row[0] for row in self._connection.execute("PRAGMA integrity_check")]
+            problems = [f"{self._path.name}: {text}" for text in found if text != "ok"]
+            rows = list(self._rows())
+        except StoreError as error:
+            return [str(error)]
+        for row in rows:
+            try:
+                self._check_row(row)
+                decode(row[6], self._array)
+            except StoreError as error:
+                problems.append(str(error))
+        return problems
+
+    def _row(self, record: Record, unit: str, small: dict[str, bytes]) -> tuple:
+        from overparam.lab.arrays import array_address, npy_bytes
+
+        def put(array: np.ndarray) -> str:
+            npy = npy_bytes(array)
+            if len(npy) > SMALL_ARRAY_BYTES:
+                return self._arrays.put(npy)
+            address = array_address(npy)
+            small[address] = npy
+            return address
+
+        if not -(2**63) <= record.seed < 2**63:
+            raise UsageError("seed is out of range", got=record.seed, allowed="[0, 2^63)")
+        row = (
+            record_key(*self._identity, record.condition, record.seed),
+            unit,
+            encode(_fields(record.condition)),
+            int(record.seed),
+            record.status,
+            encode(record.error),  # as JSON: it may hold what SQLite's UTF-8 text cannot
+            encode(_fields(record.outcome), put),
+            encode(dict(record.provenance)),
+        )
+        return (*row, _checksum(row))
+
+    def _rows(self) -> Iterator[tuple]:
+        with sqlite_errors(self._path):
+            yield from self._connection.execute(f"SELECT {_COLUMNS} FROM records ORDER BY id")
+
+    def _record(self, row: tuple, phenomenon: Phenomenon) -> Record:
+        from overparam.lab.records import Record
+
+        self._check_row(row)
+        _, _, condition, seed, status, error, outcome, provenance, _ = row
+        return Record(
+            condition=_rebuilt(phenomenon.condition, decode(condition)),
+            seed=seed,
+            outcome=_rebuilt(phenomenon.outcome, decode(outcome, self._array)),
+            status=status,
+            error=decode(error),
+            provenance=decode(provenance),
+        )
+
+    def _array(self, address: str) -> np.ndarray:
+        from overparam.lab.arrays import array_from_npy
+
+        with sqlite_errors(self._path):
+            row = self._connection.execute(
+                "SELECT npy FROM arrays WHERE address = ?", (address,)
+            ).fetchone()
+        return array_from_npy(row[0], address, self._path) if row else self._arrays.get(address)
+
+    def _check_row(self, row: tuple) -> None:
+        if _checksum(row[:-1]) != row[-1]:
+            raise StoreError(
+                f"record {row[0][:12]} is damaged",
+                got=f"{self._path} with another checksum",
+                remedy=_FRESH,
+            )
+
+    def _check_phenomenon(self, phenomenon: Phenomenon) -> None:
+        wanted_identity = (phenomenon.name, phenomenon.revision)
+        for what, found, wanted in zip(_RESERVED, self._identity, wanted_identity, strict=True):
+            if found != wanted:
+                raise StoreError(
+                    f"the study in {self.folder} is of another {what}",
+                    got=found,
+                    allowed=wanted,
+                    remedy=_FRESH,
+                )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._lock is None:
+            raise StoreError(
+                "this store was opened for reading only",
+                got=str(self.folder),
+                remedy="use Store.open(folder, phenomenon)",
+            )
+        with sqlite_errors(self._path):
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._writing():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def _canonical(value: Any, declared: object) -> Any:
+    """A field's value such that equal conditions look the same."""
+    if declared in (float, "float") and isinstance(value, Integral) and float(value) == value:
+        value = float(value)
+    return value + 0.0 if type(value) is float else value  # -0.0 + 0.0 is 0.0
+
+
+def _fields(instance: Any) -> dict[str, Any] | None:
+    """Field to value, not descending into the values; None for the outcome of a failed cell."""
+    if instance is None:
+        return None
+    return {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance)}
+
+
+def _rebuilt(kind: type, values: dict[str, Any] | None) -> Any:
+    if values is None:
+        return None
+    known = {f.name for f in dataclasses.fields(kind)}
+    if set(values) != known:
+        raise StoreError(
+            f"the stored fields are not those of {kind.__qualname__}",
+            got=", ".join(sorted(set(values) ^ known)),
+            allowed=", ".join(sorted(known)),
+            remedy=f"raise the phenomenon's revision, and {_FRESH}",
+        )
+    return kind(**values)
+
+
+def _checksum(row: Sequence[Any]) -> str:
+    return hashlib.sha256("\x1f".join(map(str, row)).encode()).hexdigest()[:16]

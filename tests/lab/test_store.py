@@ -1,0 +1,515 @@
+"""The store: round trips, refusals, and what is left after faults."""
+
+import contextlib
+import dataclasses
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from overparam.errors import ResourceError, StoreError, UsageError
+from overparam.lab.phenomenon import Phenomenon, Scale
+from overparam.lab.records import Record
+from overparam.lab.store import SMALL_ARRAY_BYTES, Store, peek, record_key
+from overparam.lab.verdict import Interval, Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    n_train: int
+    ridge: float = 0.0
+    arm: str = "treatment"
+    widths: tuple[int, ...] = (1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    test_error: Any
+    trace: Any = None
+
+
+async def run(condition, streams):
+    return Outcome(0.5)
+
+
+def make_phenomenon(**changes):
+    return Phenomenon(
+        **{
+            "doc": "Claim: none.",
+            "condition": Condition,
+            "outcome": Outcome,
+            "cells": lambda base: [base],
+            "run": run,
+            "summarise": lambda records: {"treatment": None},
+            "verdict": lambda s: Verdict("absent", Interval(0, 0, 0), "", ""),
+            "figures": lambda summaries, records: [],
+            "scales": {"smoke": Scale(Condition(1), 1)},
+            "name": "demo",
+        }
+        | changes
+    )
+
+
+DEMO = make_phenomenon()
+LARGE = SMALL_ARRAY_BYTES  # float64 entries of an array that gets a file of its own
+
+
+def record(n_train=1, seed=0, test_error: Any = 0.5, trace=None, **more):
+    return Record(Condition(n_train), seed, Outcome(test_error, trace), **more)
+
+
+def write(folder, *records, unit="unit"):
+    with Store.open(folder, DEMO) as store:
+        store.write(records, unit)
+
+
+# ------------------------------------------------------------------ keys
+
+
+def test_key_depends_on_every_part_and_on_nothing_else():
+    key = record_key("demo", 1, Condition(10), 0)
+    assert key == record_key("demo", 1, Condition(10, 0.0, "treatment", (1, 2)), 0)
+    others = [
+        record_key("other", 1, Condition(10), 0),
+        record_key("demo", 2, Condition(10), 0),
+        record_key("demo", 1, Condition(10), 1),
+        *(
+            record_key("demo", 1, dataclasses.replace(Condition(10), **change), 0)
+            for change in ({"n_train": 11}, {"ridge": 1e-300}, {"arm": "a"}, {"widths": (1, 3)})
+        ),
+    ]
+    assert len({key, *others}) == 1 + len(others)
+
+
+def test_key_is_the_same_today_and_tomorrow():
+    # Computed by hand: SHA-256 of the canonical text, so that a change of the rule is noticed.
+    import hashlib
+
+    text = (
+        '{"condition":{"arm":"treatment","n_train":10,"ridge":0.1,"widths":{"$tuple":[1,2]}},'
+        '"phenomenon":"demo","revision":1,"seed":3}'
+    )
+    expected = hashlib.sha256(text.encode()).hexdigest()
+    assert record_key("demo", 1, Condition(10, 0.1), 3) == expected
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_equal_conditions_and_only_they_have_equal_keys(a, b):
+    keys = [record_key("demo", 1, Condition(1, ridge), 0) for ridge in (a, b)]
+    assert (keys[0] == keys[1]) == (a == b)
+
+
+def test_whole_and_numpy_numbers_key_like_the_floats_they_equal():
+    keys = {
+        record_key("demo", 1, Condition(1, ridge), 0) for ridge in (2, 2.0, np.float64(2), np.int8(2))
+    }
+    assert len(keys) == 1
+
+
+# ------------------------------------------------------------------ round trips
+
+arrays = hnp.arrays(
+    hnp.scalar_dtypes() | hnp.unicode_string_dtypes(),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.complex_numbers()
+fields = scalars | arrays | st.lists(scalars | arrays, max_size=3).map(tuple)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(test_error=fields, trace=fields, error=st.text(st.characters()))
+def test_outcomes_come_back_as_they_were(tmp_path, test_error, trace, error):
+    written = record(test_error=test_error, trace=trace, error=error)
+    with Store.open(tmp_path, DEMO, fresh=True) as store:
+        store.write([written], "unit")
+        (found,) = store.read(DEMO)
+        assert store.check() == []
+    assert found.condition == written.condition
+    assert found.error == written.error
+    assert_same(found.outcome.test_error, test_error)
+    assert_same(found.outcome.trace, trace)
+
+
+def assert_same(found, written):
+    assert type(found) is type(written)
+    if isinstance(written, tuple):
+        assert len(found) == len(written)
+        for f, w in zip(found, written, strict=True):
+            assert_same(f, w)
+    elif isinstance(written, np.ndarray):
+        assert found.dtype == written.dtype
+        assert found.shape == written.shape
+        assert found.tobytes() == np.asarray(written, order="C").tobytes()
+    else:
+        np.testing.assert_equal(found, written)
+
+
+@pytest.mark.parametrize("n", [10, LARGE])
+def test_arrays_of_any_layout_come_back_and_equal_ones_are_kept_once(tmp_path, n):
+    array = np.asfortranarray(np.arange(2.0 * n).reshape(2, n))
+    write(tmp_path, record(1, trace=array), record(2, trace=array.copy()), record(3, trace=array.T))
+    with Store.read_only(tmp_path) as store:
+        found = store.read(DEMO)
+    for r, expected in zip(found, (array, array, array.T), strict=True):
+        np.testing.assert_array_equal(r.outcome.trace, expected)
+    files = list(tmp_path.glob("arrays/??/*.npy"))
+    assert len(files) == (0 if n == 10 else 2)
+    assert all(np.load(f).size == 2 * n for f in files)
+
+
+def test_a_failed_cell_has_no_outcome(tmp_path):
+    write(tmp_path, Record(Condition(1), 0, None, "failed", "out of memory", {"seconds": 1.5}))
+    with Store.read_only(tmp_path) as store:
+        (found,) = store.read(DEMO)
+        assert store.counts() == {"failed": 1}
+    assert found == Record(Condition(1), 0, None, "failed", "out of memory", {"seconds": 1.5})
+
+
+def test_records_come_in_the_order_asked_for(tmp_path):
+    with Store.open(tmp_path, DEMO) as store:
+        store.write([record(3), record(1)], "a")
+        store.write([record(2)], "b")
+        keys = {n: record_key("demo", 1, Condition(n), 0) for n in (1, 2, 3, 4)}
+        assert store.keys() == {keys[1], keys[2], keys[3]}
+        assert [r.condition.n_train for r in store.read(DEMO)] == [3, 1, 2]
+        asked = store.read(DEMO, [keys[2], keys[4], keys[3]])
+        assert [r.condition.n_train for r in asked] == [2, 3]
+
+
+def test_metadata_and_choices(tmp_path):
+    with Store.open(tmp_path, DEMO) as store:
+        store.set("settings", {"ridge": float("inf"), "widths": (1, 2)})
+        store.set("scale", "smoke")
+        store.set("scale", "full")
+        assert store.add_choice("stack-1", "compiled") == "compiled"
+        assert store.add_choice("stack-1", "one by one") == "compiled"
+    with Store.open(tmp_path, DEMO) as store:
+        assert store.get("settings") == {"ridge": float("inf"), "widths": (1, 2)}
+        assert store.get("scale") == "full"
+        assert store.get("missing", 7) == 7
+        assert store.choices() == {"stack-1": "compiled"}
+        with pytest.raises(UsageError, match="the store's own"):
+            store.set("revision", 2)
+
+
+def test_peek_says_what_a_listing_shows(tmp_path):
+    assert peek(tmp_path) is None
+    with Store.open(tmp_path, DEMO) as store:
+        store.write([record(1), record(2, status="diverged", test_error=float("nan"))], "a")
+        store.set("verdicts", {"treatment": "observed"})
+    assert peek(tmp_path) == {
+        "phenomenon": "demo",
+        "revision": 1,
+        "verdicts": {"treatment": "observed"},
+        "counts": {"done": 1, "diverged": 1},
+        "n_records": 2,
+    }
+    (tmp_path / "study.sqlite").write_bytes(b"no database" * 100)
+    assert peek(tmp_path) is None
+
+
+def test_peek_imports_nothing_heavy(tmp_path):
+    write(tmp_path, record())
+    code = (
+        "import sys; from overparam.lab.store import peek; assert peek(sys.argv[1])['n_records'];"
+        "print(sorted({'numpy', 'torch', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+# ------------------------------------------------------------------ refusals
+
+
+def test_a_cell_is_written_once_and_its_unit_all_or_none(tmp_path):
+    with Store.open(tmp_path, DEMO) as store:
+        store.write([record(1)], "a")
+        with pytest.raises(StoreError, match="there already; none of the unit was written"):
+            store.write([record(2), record(1)], "b")
+        with pytest.raises(StoreError, match="there already"):
+            store.write([record(3), record(3)], "c")
+        assert [r.condition.n_train for r in store.read(DEMO)] == [1]
+
+
+def test_a_value_that_cannot_be_kept_is_refused_with_its_unit(tmp_path):
+    with Store.open(tmp_path, DEMO) as store:
+        with pytest.raises(UsageError, match="cannot be kept"):
+            store.write([record(1), record(2, test_error=object())], "a")
+        with pytest.raises(UsageError, match="seed is out of range"):
+            store.write([record(seed=2**63)], "a")
+        assert store.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"name": "other"}, "another phenomenon; got 'demo'; allowed: other; .*--fresh"),
+        ({"revision": 2}, "another revision; got 1; allowed: 2; .*--fresh"),
+    ],
+)
+def test_another_phenomenon_or_revision_is_refused(tmp_path, changes, match):
+    write(tmp_path, record())
+    with pytest.raises(StoreError, match=match):
+        Store.open(tmp_path, make_phenomenon(**changes))
+    with Store.read_only(tmp_path) as store, pytest.raises(StoreError, match=match):
+        store.read(make_phenomenon(**changes))
+    with Store.open(tmp_path, make_phenomenon(**changes), fresh=True) as store:
+        assert store.keys() == set()
+
+
+def test_other_fields_than_the_dataclass_has_are_refused(tmp_path):
+    write(tmp_path, record())
+
+    @dataclasses.dataclass(frozen=True)
+    class Changed:
+        test_error: float
+
+    with Store.read_only(tmp_path) as store, pytest.raises(StoreError, match="fields.*got 'trace'"):
+        store.read(make_phenomenon(outcome=Changed))
+
+
+def test_another_version_of_the_tables_is_refused(tmp_path):
+    write(tmp_path, record())
+    with contextlib.closing(sqlite3.connect(tmp_path / "study.sqlite")) as connection:
+        connection.execute("PRAGMA user_version=99")
+    with pytest.raises(StoreError, match="another version of overparam; got 99; allowed: 1"):
+        Store.open(tmp_path, DEMO)
+    assert peek(tmp_path) is None
+
+
+def test_a_database_of_somebody_else_is_refused(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "study.sqlite")) as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    with pytest.raises(StoreError, match="no study of overparam"):
+        Store.open(tmp_path, DEMO)
+
+
+def test_a_missing_study_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="no study in this folder"):
+        Store.read_only(tmp_path)
+    with pytest.raises(StoreError, match="no study in this folder"):
+        Store.open(tmp_path / "new", DEMO, create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_only_cannot_write(tmp_path):
+    write(tmp_path, record())
+    with Store.read_only(tmp_path) as store, pytest.raises(StoreError, match="reading only"):
+        store.write([record(2)], "b")
+
+
+def test_fresh_deletes_only_what_the_store_made(tmp_path):
+    write(tmp_path, record(trace=np.zeros(LARGE)))
+    (own,) = tmp_path.glob("arrays/??/*.npy")
+    mine = [tmp_path / "notes.txt", own.parent / "mine.npy", tmp_path / "arrays" / "readme"]
+    for path in mine:
+        path.write_text("keep")
+    with Store.open(tmp_path, DEMO, fresh=True) as store:
+        assert store.keys() == set()
+    assert not own.exists()
+    assert all(path.read_text() == "keep" for path in mine)
+
+
+# ------------------------------------------------------------------ two processes
+
+
+def test_a_second_writer_is_refused_and_told_who_holds_it(tmp_path):
+    with Store.open(tmp_path, DEMO) as store:
+        with pytest.raises(StoreError, match=rf"being written; got 'this process \({os.getpid()}"):
+            Store.open(tmp_path, DEMO)
+        with pytest.raises(StoreError, match="being written"):
+            Store.open(tmp_path, DEMO, fresh=True)
+        store.write([record(1)], "a")
+        with Store.read_only(tmp_path) as reader:
+            assert len(reader.read(DEMO)) == 1
+            store.write([record(2)], "b")
+            assert len(reader.read(DEMO)) == 2
+    write(tmp_path, record(3))
+
+
+WRITER = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_store import DEMO, LARGE, Condition, Outcome, Record, Store, np
+with Store.open(sys.argv[1], DEMO) as store:
+    done = len(store.keys()) // 4
+    print("open", flush=True)
+    for unit in range(done, done + 100_000):
+        store.write(
+            [
+                Record(Condition(unit), seed, Outcome(seed, np.full(n, float(unit))))
+                for seed, n in enumerate((3, 3, LARGE, 1))
+            ],
+            str(unit),
+        )
+        print(unit, flush=True)
+"""
+
+
+def start_writer(folder):
+    code = WRITER.format(tests=str(Path(__file__).parent))
+    return subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_living_writer_is_named_and_a_killed_one_leaves_whole_units(tmp_path):
+    """Killed at random moments, many times: nothing half, nothing lost, nothing twice."""
+    moment = random.Random(0)
+    for _ in range(6):
+        writer = start_writer(tmp_path)
+        try:
+            assert writer.stdout.readline() == "open\n"
+            with pytest.raises(StoreError, match=f"being written; got 'process {writer.pid} on"):
+                Store.open(tmp_path, DEMO)
+            time.sleep(moment.uniform(0.0, 0.15))
+        finally:
+            writer.send_signal(signal.SIGKILL)
+            said = writer.stdout.read().split()
+            writer.wait()
+        with Store.read_only(tmp_path) as store:
+            assert store.check() == []
+            found = store.read(DEMO)
+        units = [r.condition.n_train for r in found]
+        assert units == [u for u in range(len(found) // 4) for _ in range(4)]
+        assert len(found) // 4 >= int(said[-1]) + 1 if said else True
+        for r in found:
+            assert (np.asarray(r.outcome.trace) == r.condition.n_train).all()
+    with Store.open(tmp_path, DEMO):  # sweeps what the killed writers left half
+        assert list((tmp_path / "arrays").glob(".writing-*")) == []
+
+
+# ------------------------------------------------------------------ damage
+
+
+def make_damaged(folder, damage, n=2000):
+    write(folder, *[record(i, test_error="x" * 300) for i in range(n)])
+    path = folder / "study.sqlite"
+    content = bytearray(path.read_bytes())
+    damage(content)
+    path.write_bytes(content)
+
+
+def truncate(content):
+    del content[len(content) // 2 :]
+
+
+def zero_a_page(content):
+    content[8192 : 8192 + 4096] = bytes(4096)
+
+
+def scribble(content):
+    content[:4096] = os.urandom(4096)
+
+
+@pytest.mark.parametrize("damage", [truncate, zero_a_page, scribble])
+def test_a_damaged_file_is_refused_with_a_remedy(tmp_path, damage):
+    make_damaged(tmp_path, damage)
+    for attempt in (lambda: Store.open(tmp_path, DEMO), lambda: Store.read_only(tmp_path)):
+        with pytest.raises(StoreError, match="--fresh"):
+            attempt()
+    with Store.open(tmp_path, DEMO, fresh=True) as store:
+        assert store.check() == []
+
+
+def test_a_changed_letter_inside_a_record_is_found(tmp_path):
+    # SQLite sees no wrong page here; the record's own checksum does.
+    def change(content):
+        at = content.rindex(b"xxxx")
+        content[at] = ord("y")
+
+    make_damaged(tmp_path, change, n=3)
+    with Store.read_only(tmp_path) as store:
+        (problem,) = store.check()
+        assert "is damaged" in problem
+        with pytest.raises(StoreError, match="record [0-9a-f]{12} is damaged"):
+            store.read(DEMO)
+
+
+def test_damaged_and_missing_arrays_are_named(tmp_path):
+    write(tmp_path, record(1, trace=np.zeros(LARGE)), record(2, trace=np.ones(LARGE)))
+    first, second = sorted(tmp_path.glob("arrays/??/*.npy"))
+    first.write_bytes(first.read_bytes()[:-1] + b"\1")
+    with Store.read_only(tmp_path) as store:
+        (problem,) = store.check()
+        assert f"array {first.stem[:12]} is damaged" in problem
+        with pytest.raises(StoreError, match="is damaged; got .*another checksum"):
+            store.read(DEMO)
+        first.unlink()
+        second.write_bytes(b"")
+        assert [f"{first.stem[:12]} is missing" in p for p in sorted(store.check())].count(True) == 1
+        with pytest.raises(StoreError, match="is missing|is damaged"):
+            store.read(DEMO)
+
+
+def test_a_damaged_array_is_mended_when_it_is_written_again(tmp_path):
+    write(tmp_path, record(1, trace=np.zeros(LARGE)))
+    (path,) = tmp_path.glob("arrays/??/*.npy")
+    path.write_bytes(b"damaged")
+    write(tmp_path, record(2, trace=np.zeros(LARGE)))
+    with Store.read_only(tmp_path) as store:
+        assert store.check() == []
+
+
+def test_an_empty_file_left_by_a_killed_start_becomes_a_study(tmp_path):
+    (tmp_path / "study.sqlite").touch()
+    write(tmp_path, record())
+    with Store.read_only(tmp_path) as store:
+        assert len(store.keys()) == 1
+
+
+# ------------------------------------------------------------------ disks
+
+
+def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="cannot be used.*choose a writable folder"):
+        Store.open(tmp_path / "file" / "study", DEMO)
+
+
+def test_a_lock_that_cannot_be_opened_is_a_resource_error(tmp_path):
+    (tmp_path / "study.lock").mkdir()
+    with pytest.raises(ResourceError, match=r"study\.lock cannot be used"):
+        Store.open(tmp_path, DEMO)
+
+
+@contextlib.contextmanager
+def files_no_longer_than(n_bytes):
+    """A full disk, as far as files of this process are concerned."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("trace", [np.zeros(10 * LARGE), tuple("x" * 1000 for _ in range(1000))])
+def test_a_full_disk_keeps_what_was_written_before(tmp_path, trace):
+    with Store.open(tmp_path, DEMO) as store:
+        store.write([record(1)], "a")
+        with (
+            files_no_longer_than(400_000),
+            pytest.raises(ResourceError, match="cannot be used.*free space.*every finished unit"),
+        ):
+            store.write([record(2), record(3, trace=trace)], "b")
+        assert [r.condition.n_train for r in store.read(DEMO)] == [1]
+        store.write([record(4, trace=trace)], "c")  # there is space again
+    with Store.read_only(tmp_path) as store:
+        assert [r.condition.n_train for r in store.read(DEMO)] == [1, 4]
+        assert store.check() == []
+    assert list((tmp_path).glob("arrays/.writing-*")) == []
