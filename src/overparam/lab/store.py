@@ -189,6 +189,13 @@ class Store:
         with sqlite_errors(self._path):
             return {row[0] for row in self._connection.execute("SELECT key FROM records")}
 
+    def forget_failed(self) -> int:
+        """Delete the records of failed cells, so that they are tried again; return how many."""
+        with self._transaction():
+            return self._connection.execute(
+                "DELETE FROM records WHERE status = 'failed'"
+            ).rowcount
+
     def counts(self) -> dict[str, int]:
         """Return status (done, diverged, failed) to number of records."""
         with sqlite_errors(self._path):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from overparam.lab.figure import Figure
-from overparam.lab.phenomenon import Phenomenon
+from overparam.lab.phenomenon import TREATMENT, Phenomenon
 from overparam.lab.records import Records
-from overparam.lab.verdict import Verdict
+from overparam.lab.verdict import Interval, Verdict
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,33 @@ class StudyResult:
             words += ["--seeds", str(len(self.seeds)), "--first-seed", str(min(self.seeds))]
         words += [w for k, v in self.settings.items() for w in ("--set", f"{k}={v}")]
         return shlex.join(words)
+
+
+def conclude(
+    phenomenon: Phenomenon, records: Records
+) -> tuple[dict[str, Verdict], list[Figure], list[str]]:
+    """Return verdicts per arm, figures, and what went wrong in computing them.
+
+    Too few cells (an interrupted study, failed cells) must not cost the report: a summary that
+    cannot be made leaves every arm inconclusive, with the reason.
+    """
+    if not len(records):
+        return {TREATMENT: _no_verdict("no cell has finished")}, [], ["no cell has finished"]
+    trouble: list[str] = []
+    verdicts: dict[str, Verdict] = {}
+    figures: list[Figure] = []
+    usable = records.where(lambda r: r.outcome is not None)
+    try:
+        summaries = phenomenon.summarise(usable)
+        verdicts = {arm: phenomenon.verdict(summaries[arm]) for arm in summaries}
+        figures = list(phenomenon.figures(summaries, usable))
+    except Exception as error:
+        trouble.append(f"summary is incomplete: {type(error).__name__}: {error}")
+        verdicts = verdicts or {TREATMENT: _no_verdict(trouble[-1])}
+    ordered = dict(sorted(verdicts.items(), key=lambda item: item[0] != TREATMENT))
+    return ordered, figures, trouble
+
+
+def _no_verdict(reason: str) -> Verdict:
+    nan = float("nan")
+    return Verdict("inconclusive", Interval(nan, nan, nan), "", "", reason)

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from overparam.training.choices import Choices
+
 
 @dataclass
 class Context:
@@ -23,17 +25,19 @@ class Context:
     Attributes:
         device: where tensors live while a request is executed.
         memory_bytes: bound on what one stack may allocate.
-        choices: how each kind of stack is run (key to name of the way); filled by measurement
-            where empty, and kept in the study so that a resumed run repeats it.
+        choices: how each kind of stack is run; filled by measurement, and kept in the study so
+            that a resumed run repeats it.
         progress: called with the number of floating-point operations that were just done.
         notes: texts about fallbacks, shown in the report.
+        diverged: positions of the cells a model of which diverged; filled by `drive`.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     memory_bytes: int = 2 << 30
-    choices: dict[str, str] = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
     progress: Callable[[float], None] = lambda amount: None
     notes: list[str] = field(default_factory=list)
+    diverged: set[int] = field(default_factory=set)
 
 
 class Request:
@@ -98,7 +102,10 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
             except Exception as error:
                 # An engine error belongs to the cells of this group; others go on.
                 answers = [error] * len(group)
-            answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
+            for (i, cell, _), answer in zip(group, answers, strict=True):
+                answered.append((i, cell, answer))
+                if getattr(answer, "status", None) == "diverged":
+                    context.diverged.add(i)
         answered.sort(key=lambda item: item[0])
         waiting = _advance(answered, results)
     return results

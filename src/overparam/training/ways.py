@@ -1,8 +1,8 @@
 """Choosing how a stack runs by a short measurement, once per kind of stack and machine.
 
 What is faster depends on the processor, the layer and the widths, so it is measured, not
-believed. But records must not depend on a measurement's noise: each choice is kept in
-`Context.choices` (the study stores it, a resumed run repeats it).
+believed. But records must not depend on a measurement's noise, so each choice is made once and
+kept (see `choices.py`).
 """
 
 from __future__ import annotations
@@ -30,15 +30,19 @@ def choose(context: Context, key: str, ways: Mapping[str, Callable[[], object]])
         ways: name to a function that does the same amount of work that way. A way that raises
             is out; the first way must not raise.
     """
-    if key not in context.choices:
-        seconds = {}
-        for name, work in ways.items():
+
+    def fastest() -> str:
+        seconds: dict[str, float] = {}
+        for number, (name, work) in enumerate(ways.items()):
             try:
                 seconds[name] = measure(work)
             except Exception as error:
+                if number == 0:
+                    raise
                 context.notes.append(f"{name} is not possible here: {_first_line(error)}")
-        context.choices[key] = min(seconds, key=lambda name: seconds[name])
-    return context.choices[key]
+        return min(seconds, key=lambda name: seconds[name])
+
+    return context.choices.decide(key, fastest)
 
 
 def measure(work: Callable[[], object], repeats: int = 2) -> float:
