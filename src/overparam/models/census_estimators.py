@@ -17,7 +17,7 @@ Counted = tuple[list[LayerCount], list[str], bool]
 NOT_LEARNED = {"classes_", "feature_names_in_", "n_iter_", "loss_curve_", "train_score_"}
 NOT_LEARNED |= {"oob_score_", "oob_improvement_", "feature_importances_", "singular_values_"}
 NOT_LEARNED |= {"explained_variance_", "explained_variance_ratio_", "estimator_weights_"}
-NOT_LEARNED |= {"estimator_errors_", "validation_scores_", "estimators_samples_", "alphas_"}
+NOT_LEARNED |= {"estimator_errors_", "validation_scores_", "estimators_samples_", "alphas_", "class_count_"}
 MEMBER_ATTRIBUTES = ("best_estimator_", "regressor_", "estimator_", "final_estimator_")
 STORED_PREFIXES = ("X_", "y_", "support_", "_fit_X", "embedding_")
 
