@@ -1,0 +1,321 @@
+"""Fetching, against servers on the loopback that do what real ones do on a bad day."""
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import tarfile
+import threading
+from collections import namedtuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from overparam.data.entries import DataFile, Download, Layout, entry_of
+from overparam.data.fetching import extract_files, fetch, fetch_entry
+from overparam.errors import DataError, ResourceError, UsageError
+
+CONTENT = bytes(range(256)) * 3000  # more than one piece
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+class Server:
+    """Serves `files`; `cut` bytes a response at most; notes what was asked."""
+
+    def __init__(self, files: dict[str, bytes], ranges: bool = True, cut: int | None = None):
+        self.files, self.ranges, self.cut = files, ranges, cut
+        self.requests: list[tuple[str, str | None]] = []
+        self.address = ""
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            server.requests.append((self.path, asked))
+            content = server.files.get(self.path.removeprefix("/data/"))
+            if content is None:
+                self.send_error(404)
+                return
+            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+            if asked and server.ranges:
+                if start >= len(content):
+                    self.send_error(416)
+                    return
+                self.send_response(206)
+                self.send_header(
+                    "Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"
+                )
+                content = content[start:]
+            else:
+                self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: server.cut])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    server.address = f"http://127.0.0.1:{http.server_port}/data/"
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def entry():
+    """An entry of one file with `CONTENT`."""
+    return replace(
+        entry_of("mnist"),
+        downloads=(Download("file.gz", md5(CONTENT)),),
+        fetch_folder="Set/raw",
+    )
+
+
+def test_a_file_arrives_whole_with_progress(tmp_path, entry):
+    seen = []
+    with serving(Server({"file.gz": CONTENT})) as server:
+        folder = fetch_entry(
+            entry, [server.address], tmp_path, lambda *progress: seen.append(progress)
+        )
+    assert folder == tmp_path / "Set" / "raw"
+    assert (folder / "file.gz").read_bytes() == CONTENT
+    assert os.listdir(folder) == ["file.gz"]
+    assert seen[-1] == ("file.gz", len(CONTENT), len(CONTENT))
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert len(seen) > 1
+
+
+def test_what_is_there_is_not_fetched_again(tmp_path, entry):
+    with serving(Server({"file.gz": CONTENT})) as server:
+        fetch_entry(entry, [server.address], tmp_path)
+        fetch_entry(entry, [server.address], tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_a_damaged_file_is_replaced(tmp_path, entry):
+    (tmp_path / "Set/raw").mkdir(parents=True)
+    (tmp_path / "Set/raw/file.gz").write_bytes(CONTENT[:-1])
+    with serving(Server({"file.gz": CONTENT})) as server:
+        folder = fetch_entry(entry, [server.address], tmp_path)
+    assert (folder / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_part_is_continued_or_begun_anew(tmp_path, entry, ranges):
+    part = tmp_path / "Set/raw/file.gz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT[:100_000])
+    seen = []
+    with serving(Server({"file.gz": CONTENT}, ranges)) as server:
+        folder = fetch_entry(entry, [server.address], tmp_path, lambda *p: seen.append(p))
+    assert (folder / "file.gz").read_bytes() == CONTENT
+    assert server.requests == [("/data/file.gz", "bytes=100000-")]
+    assert seen[-1][1:] == (len(CONTENT), len(CONTENT))
+    assert not part.exists()
+
+
+@pytest.mark.parametrize(
+    "left", [b"not the beginning of it", CONTENT + b"more", CONTENT], ids=["wrong", "long", "all"]
+)
+def test_a_part_that_cannot_be_continued_is_dropped(tmp_path, entry, left):
+    part = tmp_path / "Set/raw/file.gz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(left)
+    with serving(Server({"file.gz": CONTENT})) as server:
+        folder = fetch_entry(entry, [server.address], tmp_path)
+    assert (folder / "file.gz").read_bytes() == CONTENT
+
+
+def test_a_cut_connection_is_taken_up(tmp_path, entry):
+    with serving(Server({"file.gz": CONTENT}, cut=300_000)) as server:
+        folder = fetch_entry(entry, [server.address], tmp_path)
+    assert (folder / "file.gz").read_bytes() == CONTENT
+    assert [asked for _, asked in server.requests] == [None, "bytes=300000-", "bytes=600000-"]
+
+
+def test_what_arrived_is_kept_for_the_next_call(tmp_path, entry):
+    with serving(Server({"file.gz": CONTENT}, cut=100_000)) as server:
+        with pytest.raises(ResourceError, match=r"connection was cut 3 times.*it resumes"):
+            fetch_entry(entry, [server.address], tmp_path)
+        assert (tmp_path / "Set/raw/file.gz.part").stat().st_size == 300_000
+        assert not (tmp_path / "Set/raw/file.gz").exists()
+        server.cut = None
+        fetch_entry(entry, [server.address], tmp_path)
+    assert server.requests[-1] == ("/data/file.gz", "bytes=300000-")
+
+
+def test_wrong_checksum_leaves_nothing(tmp_path, entry):
+    server = Server({"file.gz": CONTENT[:-1] + b"!"})
+    with serving(server), pytest.raises(DataError, match=r"MD5 [0-9a-f]{32} instead of"):
+        fetch_entry(entry, [server.address], tmp_path)
+    assert os.listdir(tmp_path / "Set/raw") == []
+
+
+def test_the_next_mirror_is_tried(tmp_path, entry):
+    bad, good = Server({"file.gz": b"other"}), Server({"file.gz": CONTENT})
+    with serving(bad), serving(good), serving(Server({})) as empty:
+        addresses = [empty.address, bad.address, good.address.rstrip("/")]
+        folder = fetch_entry(entry, addresses, tmp_path)
+    assert (folder / "file.gz").read_bytes() == CONTENT
+
+
+def test_not_found_and_no_network(tmp_path, entry):
+    with serving(Server({})) as server, pytest.raises(ResourceError, match="HTTP 404"):
+        fetch_entry(entry, [server.address], tmp_path)
+    with pytest.raises(ResourceError, match=r"no connection .*check the network"):
+        fetch_entry(entry, [server.address], tmp_path)  # nobody listens there any more
+
+
+def test_a_full_disk(tmp_path, entry, monkeypatch):
+    with serving(Server({"file.gz": CONTENT})) as server:
+        usage = namedtuple("usage", "free")
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda _: usage(1000))
+            with pytest.raises(ResourceError, match="no space for"):
+                fetch_entry(entry, [server.address], tmp_path)
+        if not os.path.exists("/dev/full"):
+            pytest.skip("no /dev/full here")
+        (tmp_path / "Set/raw/file.gz.part").symlink_to("/dev/full")
+        with pytest.raises(ResourceError, match=r"cannot be written: " + os.strerror(errno.ENOSPC)):
+            fetch_entry(entry, [server.address], tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, entry):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="not writable"):
+        fetch_entry(entry, ["http://127.0.0.1:1/"], tmp_path / "file")
+    (tmp_path / "Set/raw/file.gz.part").mkdir(parents=True)
+    server = Server({"file.gz": CONTENT})
+    with serving(server), pytest.raises(ResourceError, match="not writable"):
+        fetch_entry(entry, [server.address], tmp_path)
+
+
+def test_names_and_mirrors_are_checked(tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'mnist'"):
+        fetch("mnits", to=tmp_path)
+    with pytest.raises(UsageError, match="needs no fetching"):
+        fetch("digits", to=tmp_path)
+    with pytest.raises(UsageError, match="HTTP address"):
+        fetch("mnist", ["file:///etc/"], to=tmp_path)
+
+
+def test_fetch_takes_the_files_of_the_catalogue_to_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path))
+    with serving(Server({})) as server, pytest.raises(ResourceError, match=r"train-images.*404"):
+        fetch("fashion_mnist", [server.address])
+    assert (tmp_path / "FashionMNIST" / "raw").is_dir()
+    assert [path for path, _ in server.requests] == ["/data/train-images-idx3-ubyte.gz"]
+
+
+# Archives
+
+
+def make_tar(path: Path, members: dict[str, bytes | tarfile.TarInfo]) -> bytes:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            if isinstance(content, tarfile.TarInfo):
+                tar.addfile(content)
+                continue
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path.read_bytes()
+
+
+def test_an_archive_is_fetched_and_only_what_is_wanted_taken_out(tmp_path):
+    content = make_tar(
+        tmp_path / "made", {"top/one.bin": b"1", "top/two.bin": b"22", "top/readme": b"no"}
+    )
+    archive = replace(
+        entry_of("cifar10"),
+        downloads=(Download("set.tar.gz", md5(content)),),
+        layouts=(Layout("idx", ("top",), (DataFile("one.bin"),), (DataFile("two.bin"),)),),
+        fetch_folder="top",
+    )
+    with serving(Server({"set.tar.gz": content})) as server:
+        folder = fetch_entry(archive, [server.address], tmp_path / "cache")
+        fetch_entry(archive, [server.address], tmp_path / "cache")
+    assert sorted(os.listdir(folder)) == ["one.bin", "two.bin"]
+    assert (folder / "two.bin").read_bytes() == b"22"
+    assert len(server.requests) == 1
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("../one.bin", b"x"),
+        ("top/../../one.bin", b"x"),
+        ("/tmp/one.bin", b"x"),
+        ("one.bin", special("one.bin", tarfile.SYMTYPE, "/etc/passwd")),
+        ("one.bin", special("one.bin", tarfile.LNKTYPE, "../outside")),
+        ("one.bin", special("one.bin", tarfile.FIFOTYPE)),
+    ],
+)
+def test_unsafe_archives_are_refused(tmp_path, name, content):
+    folder = tmp_path / "in" / "folder"
+    folder.mkdir(parents=True)
+    make_tar(tmp_path / "made.tar.gz", {name: content})
+    with pytest.raises(DataError, match="unsafe member"):
+        extract_files(tmp_path / "made.tar.gz", folder, {"one.bin"})
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "in", "made.tar.gz"]
+
+
+def test_other_faults_of_archives(tmp_path, monkeypatch):
+    path = tmp_path / "made.tar.gz"
+    content = make_tar(path, {"one.bin": os.urandom(5000)})
+    with pytest.raises(DataError, match=r"lacks two\.bin"):
+        extract_files(path, tmp_path, {"two.bin"})
+    for damaged in (content[:2000], content[:100] + b"\0" * 50 + content[150:], b"no archive"):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="is damaged"):
+            extract_files(path, tmp_path, {"one.bin"})
+    path.write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setattr("overparam.data.fetching.MAX_MEMBER_BYTES", 4999)
+        with pytest.raises(DataError, match="too large"):
+            extract_files(path, tmp_path, {"one.bin"})
+    with pytest.raises(ResourceError, match="not writable"):
+        extract_files(path, tmp_path / "absent", {"one.bin"})
+
+
+@pytest.mark.fulldata
+def test_mnist_arrives_from_a_mirror(tmp_path):
+    root = os.environ.get("OVERPARAM_DATA")
+    if not root:
+        pytest.skip("OVERPARAM_DATA is not set")
+    source = Path(root) / "MNIST" / "raw"
+    if not source.is_dir():
+        pytest.skip("no MNIST/raw below OVERPARAM_DATA")
+    files = {path.name: path.read_bytes() for path in source.glob("*.gz")}
+    with serving(Server(files)) as server:
+        folder = fetch("mnist", [server.address], to=tmp_path)
+    assert sorted(os.listdir(folder)) == sorted(files)

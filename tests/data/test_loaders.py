@@ -1,0 +1,294 @@
+"""Loading: every layout people have, the search order, and what is said when nothing is there."""
+
+import gzip
+import hashlib
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from overparam.data import (
+    entries,
+    load,
+    load_cifar10,
+    load_fashion_mnist,
+    load_mnist,
+    loaders,
+    where,
+)
+from overparam.data.entries import DataFile, catalogue, entry_of
+from overparam.data.idx import idx_header
+from overparam.data.places import cache_folder
+from overparam.errors import DataError, UsageError
+
+N_TRAIN, N_TEST = 20, 10
+
+
+@pytest.fixture(autouse=True)
+def _nothing_but_this_folder(tmp_path, monkeypatch):
+    """No place holds anything unless the test puts it there."""
+    monkeypatch.delenv("OVERPARAM_DATA", raising=False)
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("overparam.data.places.DEBIAN_FOLDER", tmp_path / "debian")
+
+
+@pytest.fixture
+def images() -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(1)
+    return {
+        "train-images-idx3-ubyte": generator.integers(0, 256, (N_TRAIN, 28, 28), dtype=np.uint8),
+        "train-labels-idx1-ubyte": np.arange(N_TRAIN, dtype=np.uint8) % 10,
+        "t10k-images-idx3-ubyte": generator.integers(0, 256, (N_TEST, 28, 28), dtype=np.uint8),
+        "t10k-labels-idx1-ubyte": np.arange(N_TEST, dtype=np.uint8) % 10,
+    }
+
+
+def write_idx_files(folder: Path, arrays: dict, suffix: str = "", dotted: bool = False) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        content = idx_header(array.shape) + array.tobytes()
+        name = name.replace("-idx", ".idx") if dotted else name
+        content = gzip.compress(content) if suffix else content
+        (folder / (name + suffix)).write_bytes(content)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("dotted", [False, True])
+@pytest.mark.parametrize("below", ["MNIST/raw", "MNIST", "mnist", "."])
+def test_idx_layouts(tmp_path, images, suffix, dotted, below):
+    write_idx_files(tmp_path / "place" / below, images, suffix, dotted)
+    train, test = load("mnist", tmp_path / "place", verify=False)
+    assert (len(train), len(test), train.n_classes) == (N_TRAIN, N_TEST, 10)
+    assert (train.name, test.name) == ("mnist/train", "mnist/test")
+    torch.testing.assert_close(
+        train.inputs,
+        torch.tensor(images["train-images-idx3-ubyte"], dtype=torch.float32)[:, None] / 255,
+    )
+    assert test.labels.tolist() == list(range(10))
+
+
+def test_fashion_mnist_in_debians_folder(tmp_path, images):
+    write_idx_files(tmp_path / "debian" / "fashion-mnist", images, ".gz")
+    assert len(load("fashion_mnist", verify=False)[0]) == N_TRAIN
+    assert [place.origin for place in where("fashion_mnist") if place.found] == [
+        "Debian's data sets"
+    ]
+
+
+def test_places_are_searched_in_order(tmp_path, images, monkeypatch):
+    monkeypatch.setenv("OVERPARAM_DATA", str(tmp_path / "variable"))
+    places = ["argument", "variable", "cache", "data", "debian"]
+    for i, place in reversed(list(enumerate(places))):
+        arrays = {name: array[: len(array) - i] for name, array in images.items()}
+        write_idx_files(tmp_path / place / "MNIST" / "raw", arrays)
+        train, _ = load("mnist", tmp_path / "argument", verify=False)
+        assert len(train) == N_TRAIN - i
+    found = where("mnist", tmp_path / "argument")
+    assert [place.path for place in found] == [tmp_path / p / "MNIST" / "raw" for p in places]
+    assert all(place.found and place.n_bytes > 28 * 28 * (N_TRAIN + N_TEST - 10) for place in found)
+
+
+def test_nothing_found_says_where_it_looked_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("OVERPARAM_DATA", str(tmp_path / "variable"))
+    with pytest.raises(DataError) as caught:
+        load_mnist(tmp_path / "argument")
+    for part in ("argument", "variable", "cache", "data", "debian"):
+        assert str(tmp_path / part) in str(caught.value)
+    assert "overparam data fetch mnist" in str(caught.value)
+    assert not any(place.found for place in where("mnist"))
+    for load_one in (load_fashion_mnist, load_cifar10):
+        with pytest.raises(DataError, match="none of the places searched"):
+            load_one()
+
+
+def test_checksums_are_of_the_contents(tmp_path, images, monkeypatch):
+    write_idx_files(tmp_path / "data" / "MNIST" / "raw", images, ".gz")
+    with pytest.raises(DataError, match=r"checksum of .*train-images.* is not that of 'mnist'"):
+        load_mnist()
+    layout = entry_of("mnist").layouts[0]
+
+    def known(file: DataFile) -> DataFile:
+        array = images[file.name]
+        content = idx_header(array.shape) + array.tobytes()
+        return DataFile(file.name, hashlib.sha256(content).hexdigest())
+
+    layout = replace(
+        layout, train=tuple(map(known, layout.train)), test=tuple(map(known, layout.test))
+    )
+    entry = replace(entry_of("mnist"), layouts=(layout,))
+    monkeypatch.setattr(entries, "_ENTRIES", (entry,))
+    assert len(load_mnist()[0]) == N_TRAIN
+    write_idx_files(
+        tmp_path / "data" / "MNIST" / "raw", {"t10k-labels-idx1-ubyte": np.ones(10, "u1")}
+    )
+    loaders._load_found.cache_clear()
+    with pytest.raises(DataError, match="t10k-labels"):
+        load_mnist()
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "match"),
+    [
+        ("train-images-idx3-ubyte", np.zeros((N_TRAIN, 27, 28), np.uint8), "does not hold"),
+        ("train-labels-idx1-ubyte", np.zeros((N_TRAIN, 1), np.uint8), "does not hold"),
+        ("train-labels-idx1-ubyte", np.zeros(N_TRAIN - 1, np.uint8), "differ in number"),
+        ("t10k-labels-idx1-ubyte", np.full(N_TEST, 10, np.uint8), "all labels are one class"),
+        ("t10k-labels-idx1-ubyte", np.arange(N_TEST, dtype=np.uint8) + 1, "outside the classes"),
+    ],
+)
+def test_wrong_contents(tmp_path, images, name, array, match):
+    write_idx_files(tmp_path / "data" / "MNIST", {**images, name: array})
+    with pytest.raises(DataError, match=match):
+        load("mnist", verify=False)
+
+
+def test_a_training_part_alone_is_not_found(tmp_path, images):
+    del images["t10k-labels-idx1-ubyte"]
+    write_idx_files(tmp_path / "data", images)
+    with pytest.raises(DataError, match="none of the places"):
+        load("mnist", verify=False)
+
+
+# CIFAR-10
+
+
+def batch(seed: int, n: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (n, 3072), dtype=np.uint8)
+    return pixels, generator.permutation(n).astype(np.uint8) % 10
+
+
+def write_binary(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels, labels = batch(seed)
+    path.write_bytes(np.concatenate([labels[:, None], pixels], axis=1).tobytes())
+
+
+def write_pickle(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels, labels = batch(seed)
+    path.write_bytes(pickle.dumps({b"data": pixels, b"labels": labels.tolist()}, protocol=2))
+
+
+@pytest.mark.parametrize(
+    ("write", "folder", "suffix"),
+    [
+        (write_binary, "cifar-10-batches-bin", ".bin"),
+        (write_binary, ".", ".bin"),
+        (write_pickle, "cifar-10-batches-py", ""),
+        (write_pickle, ".", ""),
+    ],
+)
+def test_cifar_layouts(tmp_path, write, folder, suffix):
+    below = tmp_path / "place" / folder
+    write(below / f"test_batch{suffix}", 0)
+    for i in (5, 2):
+        write(below / f"data_batch_{i}{suffix}", i)
+    train, _ = load("cifar10", tmp_path / "place", verify=False)
+    assert train.name == f"cifar10/train(data_batch_2{suffix}, data_batch_5{suffix})"
+    assert [place.note for place in where("cifar10", tmp_path / "place") if place.found] == [
+        "2 of 5 training files"
+    ]
+    for i in (1, 3, 4):
+        write(below / f"data_batch_{i}{suffix}", i)
+    train, test = load("cifar10", tmp_path / "place", verify=False)
+    assert (train.name, len(train), train.input_shape) == ("cifar10/train", 50, (3, 32, 32))
+    expected = np.concatenate([batch(i)[0] for i in range(1, 6)]).reshape(-1, 3, 32, 32) / 255
+    torch.testing.assert_close(train.inputs, torch.tensor(expected, dtype=torch.float32))
+    np.testing.assert_array_equal(train.labels, np.concatenate([batch(i)[1] for i in range(1, 6)]))
+    np.testing.assert_array_equal(test.labels, batch(0)[1])
+
+
+def test_all_batches_are_preferred_to_some(tmp_path):
+    write_binary(tmp_path / "data/cifar-10-batches-bin/test_batch.bin", 0)
+    write_binary(tmp_path / "data/cifar-10-batches-bin/data_batch_1.bin", 1)
+    write_pickle(tmp_path / "data/cifar-10-batches-py/test_batch", 0)
+    for i in range(1, 6):
+        write_pickle(tmp_path / f"data/cifar-10-batches-py/data_batch_{i}", i)
+    assert len(load("cifar10", verify=False)[0]) == 50
+
+
+@pytest.mark.parametrize(
+    ("write", "names"),
+    [
+        (write_binary, ("test_batch.bin", "data_batch_1.bin")),
+        (write_pickle, ("test_batch", "data_batch_3")),
+    ],
+)
+def test_cifar_checksums(tmp_path, write, names):
+    for i, name in enumerate(names):
+        write(tmp_path / "data" / name, i)
+    with pytest.raises(DataError, match=rf"checksum of .*{names[1]}"):
+        load_cifar10()
+
+
+# The entrance
+
+
+def test_full_sets_are_shared_between_calls(tmp_path, images):
+    write_idx_files(tmp_path / "data" / "MNIST", images)
+    assert load("mnist", verify=False)[0] is load("mnist", verify=False)[0]
+
+
+@pytest.mark.parametrize("ask", [load, where])
+def test_misspelt_names_get_a_suggestion(ask):
+    with pytest.raises(UsageError, match=r"unknown data set.*did you mean 'fashion_mnist'"):
+        ask("fasion_mnist")
+
+
+def test_where_of_embedded_sets():
+    for entry in catalogue():
+        if entry.embedded:
+            (place,) = where(entry.name)
+            assert place.found
+            assert place.path.is_dir()
+    assert where("fashion_mnist_small")[0].n_bytes > 1_000_000
+
+
+def test_cache_folder_without_variable(monkeypatch):
+    monkeypatch.delenv("OVERPARAM_CACHE")
+    assert cache_folder() == Path.home() / ".cache" / "overparam" / "data"
+
+
+def test_catalogue_names_source_and_licence_of_every_set():
+    names = [entry.name for entry in catalogue()]
+    assert names == [
+        "fashion_mnist_small", "mnist_small", "digits", "mnist", "fashion_mnist", "cifar10",
+    ]  # fmt: skip
+    for entry in catalogue():
+        assert entry.source
+        assert entry.licence
+        assert entry.embedded == (not entry.downloads)
+
+
+# Full data
+
+
+@pytest.mark.fulldata
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
+def test_full_sets_load_with_their_checksums(name, full_data):
+    train, test = load(name, full_data)
+    entry = entry_of(name)
+    assert len(train) == entry.n_train or (name == "cifar10" and len(train) % 10_000 == 0)
+    assert len(test) == entry.n_test
+    assert train.input_shape == entry.input_shape
+    assert test.labels.bincount().tolist() == [1000] * 10 or name == "mnist"
+    assert (float(test.inputs.min()), float(test.inputs.max())) == (0.0, 1.0)
+    if name == "cifar10":
+        assert train.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
+
+
+@pytest.fixture
+def full_data():
+    if not _FULL:
+        pytest.skip("OVERPARAM_DATA is not set")
+    yield _FULL
+    loaders._load_found.cache_clear()  # gives the memory back
+
+
+_FULL = os.environ.get("OVERPARAM_DATA")  # read before the fixture above removes it
