@@ -1,0 +1,96 @@
+"""The functions of `import overparam`: what the command line does, with objects for strings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from overparam.checks import check_choice, check_count
+from overparam.lab.machine import choices_file
+from overparam.lab.phenomenon import Phenomenon
+from overparam.lab.plan import Plan, plan_study
+from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance, load_study, run_study
+from overparam.lab.store import Store
+from overparam.phenomena import find
+from overparam.report.study import Study
+
+
+def run(
+    phenomenon: str | Phenomenon,
+    scale: str = "standard",
+    *,
+    n_seeds: int | None = None,
+    first_seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    on_progress: Callable[[Advance], None] = lambda advance: None,
+) -> Study:
+    """Run a phenomenon and return its study, which shows itself in a notebook.
+
+    Args:
+        phenomenon: a name (see `phenomena`), the path of a ``.py`` file, or a `Phenomenon`.
+        scale: ``smoke`` (seconds), ``standard`` (at most two minutes on two cores) or ``full``
+            (the source's own scale).
+        n_seeds, first_seed: which seeds; by default the scale's number of them from 0.
+        settings: condition fields held at given values, such as ``{"n_train": 500}``.
+        workers: processes of one thread each; by default one per core.
+        device: ``auto``, ``cpu`` or ``cuda``. memory_bytes: bound for the stacks of all workers.
+        out: folder to keep the study in, from which a later call resumes; None keeps nothing.
+        fresh: start anew instead of resuming.
+
+    Raises:
+        UsageError, DataError, StoreError, ResourceError: see `overparam.errors`.
+    """
+    found = find(phenomenon) if isinstance(phenomenon, str) else phenomenon
+    result = run_study(
+        found, scale, seeds=_seeds(found, scale, n_seeds, first_seed), settings=settings,
+        workers=workers, device=device, memory_bytes=memory_bytes,
+        folder=None if out is None else Path(out), fresh=fresh, choices_path=choices_file(),
+        on_progress=on_progress,
+    )  # fmt: skip
+    return Study(result)
+
+
+def plan(
+    phenomenon: str | Phenomenon,
+    scale: str = "standard",
+    *,
+    n_seeds: int | None = None,
+    first_seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+) -> Plan:
+    """Return what `run` with the same arguments would cost on this machine."""
+    found = find(phenomenon) if isinstance(phenomenon, str) else phenomenon
+    return plan_study(
+        found, scale, seeds=_seeds(found, scale, n_seeds, first_seed), settings=settings,
+        workers=workers, device=device, memory_bytes=memory_bytes, choices_path=choices_file(),
+    )  # fmt: skip
+
+
+def load(folder: str | Path, phenomenon: str | Phenomenon | None = None) -> Study:
+    """Return the study kept in a folder, complete or not, without running anything.
+
+    Args:
+        phenomenon: needed only where it is not one of the package's own.
+    """
+    if phenomenon is None:
+        with Store.read_only(folder) as store:
+            phenomenon = store.get("phenomenon")
+    found = find(phenomenon) if isinstance(phenomenon, str) else phenomenon
+    assert found is not None
+    return Study(load_study(Path(folder), found))
+
+
+def _seeds(phenomenon: Phenomenon, scale: str, n_seeds: int | None, first_seed: int) -> range:
+    check_choice("scale", scale, list(phenomenon.scales))
+    n = phenomenon.scales[scale].n_seeds if n_seeds is None else n_seeds  # type: ignore[index]
+    first = check_count("first_seed", first_seed, low=0)
+    return range(first, first + check_count("n_seeds", n))

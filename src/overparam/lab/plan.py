@@ -1,0 +1,126 @@
+"""`plan_study`: what a study would cost on this machine, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from overparam.lab.design import plan_units
+from overparam.lab.machine import available_cores, find_device
+from overparam.lab.phenomenon import Phenomenon
+from overparam.lab.pool import Done, Pool, Progress, Task
+from overparam.lab.runner import DEFAULT_MEMORY_BYTES
+from overparam.lab.unit import Job, make_context, peak_memory_bytes
+from overparam.streams import Streams
+from overparam.training.request import Cost, drive_dry
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study would take.
+
+    Attributes:
+        n_cells, n_units, n_models: cells, units of work, models trained or solved.
+        flops: floating-point operations of training and solving.
+        core_seconds: computing time of all workers together, from short measurements of each
+            kind of stack on this machine.
+        wall_seconds: with `workers` workers, units handed out in order.
+        memory_bytes: expected peak of all workers together.
+        largest_stack_bytes: what the largest stack holds.
+        flops_per_second: flops / core_seconds.
+        notes: what was assumed.
+    """
+
+    n_cells: int
+    n_units: int
+    n_models: int
+    flops: float
+    core_seconds: float
+    wall_seconds: float
+    memory_bytes: int
+    largest_stack_bytes: int
+    workers: int
+    device: str
+    flops_per_second: float
+    notes: tuple[str, ...] = ()
+
+
+def plan_study(
+    phenomenon: Phenomenon,
+    scale: str = "standard",
+    *,
+    seeds: Sequence[int] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    choices_path: Path | None = None,
+) -> Plan:
+    """Return what `run_study` with the same arguments would cost.
+
+    The units of the first seed are stepped with stand-ins for fitted models: data are built and
+    a few updates of each stack are timed, nothing is trained. Other seeds cost the same.
+
+    Cost: seconds; at full scale as long as building the data takes.
+    """
+    conditions = phenomenon.conditions(scale, settings)
+    n_seeds = phenomenon.scales[scale].n_seeds if seeds is None else len(seeds)  # type: ignore[index]
+    first = 0 if seeds is None else seeds[0]
+    device = find_device(device)
+    workers = workers or (available_cores() if device == "cpu" else 1)
+    units = plan_units(phenomenon, conditions, [first])
+    jobs = [
+        Job(phenomenon, unit, frozenset(), device, memory_bytes // workers, {}, choices_path)
+        for unit in units
+    ]
+    here = phenomenon.run.__module__ == "__main__"
+    tasks = [Task(i, "overparam.lab.plan:estimate_unit", job) for i, job in enumerate(jobs)]
+    costs: dict[int, tuple[Cost, int, list[str]]] = {}
+    with Pool(0 if here else 1, threads=1) as pool:  # one at a time: a timing is not to be shared
+        for event in pool.run(tasks):
+            if isinstance(event, Progress):
+                continue
+            if not isinstance(event, Done):
+                raise event.error
+            costs[event.id] = event.result
+    total = sum((c for c, _, _ in costs.values()), Cost())
+    seconds = [c.seconds for c, _, _ in costs.values()] * n_seeds
+    resident = max(base for _, base, _ in costs.values())
+    core_seconds = total.seconds * n_seeds
+    return Plan(
+        n_cells=len(conditions) * n_seeds,
+        n_units=len(units) * n_seeds,
+        n_models=total.n_models * n_seeds,
+        flops=total.flops * n_seeds,
+        core_seconds=core_seconds,
+        wall_seconds=_makespan(seconds, workers),
+        memory_bytes=workers * resident,
+        largest_stack_bytes=total.memory_bytes,
+        workers=workers,
+        device=device,
+        flops_per_second=total.flops / total.seconds if total.seconds else 0.0,
+        notes=tuple(dict.fromkeys(n for _, _, notes in costs.values() for n in notes)),
+    )
+
+
+def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
+    """Return a unit's cost, the resident memory of a worker that runs it, and notes."""
+    context = make_context(job, report)
+    cells = [job.phenomenon.run(c, Streams(job.unit.seed)) for c in job.unit.conditions]
+    cost = drive_dry(cells, context)
+    if job.device.startswith("cuda"):
+        return cost, int(torch.cuda.max_memory_allocated()), context.notes
+    # The stacks were built once to be timed, so the peak so far is what a run will reach.
+    return cost, peak_memory_bytes(), context.notes
+
+
+def _makespan(seconds: Sequence[float], workers: int) -> float:
+    """Wall time when units are handed in order to whichever worker is free."""
+    free = [0.0] * workers
+    for s in seconds:
+        free[free.index(min(free))] += s
+    return max(free)
