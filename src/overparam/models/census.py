@@ -147,12 +147,13 @@ class Census:
 
     def table(self) -> list[tuple[str, str, int, int, int, int]]:
         """Return a row for each layer and, last, the total; columns as in `TABLE_HEADER`."""
-        rows = [
-            (x.name, x.kind, x.n_weights, x.n_biases, x.n_trainable, x.n_buffers)
-            for x in self.layers
+        total = LayerCount("total", self.name)
+        for layer in self.layers:
+            total = total.plus(layer)
+        return [
+            (row.name, row.kind, row.n_weights, row.n_biases, row.n_trainable, row.n_buffers)
+            for row in (*self.layers, total)
         ]
-        weights, biases, trainable, buffers = (sum(row[i] for row in rows) for i in (2, 3, 4, 5))
-        return [*rows, ("total", self.name, weights, biases, trainable, buffers)]
 
     def _total(self, field: str) -> int | None:
         return sum(getattr(layer, field) for layer in self.layers) if self.is_complete else None

@@ -17,7 +17,13 @@ Counted = tuple[list[LayerCount], list[str], bool]
 NOT_LEARNED = {"classes_", "feature_names_in_", "n_iter_", "loss_curve_", "train_score_"}
 NOT_LEARNED |= {"oob_score_", "oob_improvement_", "feature_importances_", "singular_values_"}
 NOT_LEARNED |= {"explained_variance_", "explained_variance_ratio_", "estimator_weights_"}
-NOT_LEARNED |= {"estimator_errors_", "validation_scores_", "estimators_samples_", "alphas_", "class_count_"}
+NOT_LEARNED |= {
+    "estimator_errors_",
+    "validation_scores_",
+    "estimators_samples_",
+    "alphas_",
+    "class_count_",
+}
 MEMBER_ATTRIBUTES = ("best_estimator_", "regressor_", "estimator_", "final_estimator_")
 STORED_PREFIXES = ("X_", "y_", "support_", "_fit_X", "embedding_")
 
@@ -116,17 +122,12 @@ def _count_members(ensemble: Any, name: str, notes: list[str]) -> list[LayerCoun
     for member in members:
         for row in _count_fitted(member, type(member).__name__, notes):
             tally[row.name] = tally.get(row.name, 0) + 1
-            merged[row.name] = _add(merged[row.name], row) if row.name in merged else row
+            merged[row.name] = merged[row.name].plus(row) if row.name in merged else row
     notes[:] = list(dict.fromkeys(notes))
     rows = [replace(row, name=f"{name}.{tally[key]} x {key}") for key, row in merged.items()]
     if hasattr(getattr(ensemble, "final_estimator_", None), "get_params"):
         rows += _count_fitted(ensemble.final_estimator_, f"{name}.final_estimator_", notes)
     return rows
-
-
-def _add(a: LayerCount, b: LayerCount) -> LayerCount:
-    fields = ("n_weights", "n_biases", "n_frozen", "n_buffers", "n_nodes", "n_leaves")
-    return replace(a, **{field: getattr(a, field) + getattr(b, field) for field in fields})
 
 
 def _count_tree(tree: Any, name: str, kind: str) -> LayerCount:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+COUNTS = (
+    "n_weights",
+    "n_biases",
+    "n_frozen",
+    "n_buffers",
+    "n_shared",
+    "n_nodes",
+    "n_leaves",
+)
+SHAPELESS = (UninitializedParameter, UninitializedBuffer)  # what lazy layers hold before use
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,11 @@ class LayerCount:
     def n_trainable(self) -> int:
         """Weights and biases that are learned."""
         return self.n_params - self.n_frozen
+
+    def plus(self, other: LayerCount) -> LayerCount:
+        """Return the sums of the counts of two rows, under this row's name and kind."""
+        sums = {field: getattr(self, field) + getattr(other, field) for field in COUNTS}
+        return replace(self, **sums)
 
 
 def count_module(
@@ -99,7 +114,7 @@ def last_linear_width(module: nn.Module) -> int | None:
 def _count_layer(name: str, part: nn.Module, seen: set[int]) -> LayerCount:
     n_weights = n_biases = n_frozen = n_shared = 0
     for leaf, parameter in part.named_parameters(recurse=False, remove_duplicate=False):
-        if isinstance(parameter, UninitializedTensorMixin):
+        if isinstance(parameter, SHAPELESS):
             continue
         size = _size(parameter)
         if id(parameter) in seen:
@@ -111,7 +126,7 @@ def _count_layer(name: str, part: nn.Module, seen: set[int]) -> LayerCount:
         n_frozen += 0 if parameter.requires_grad else size
     n_buffers = 0
     for _, buffer in part.named_buffers(recurse=False):
-        if not isinstance(buffer, UninitializedTensorMixin) and id(buffer) not in seen:
+        if not isinstance(buffer, SHAPELESS) and id(buffer) not in seen:
             seen.add(id(buffer))
             n_buffers += _size(buffer)
     return LayerCount(
@@ -131,7 +146,7 @@ def _size(tensor: Tensor) -> int:
 
 
 def _lazy_names(module: nn.Module) -> list[str]:
-    return [name for name, value in _tensors(module) if isinstance(value, UninitializedTensorMixin)]
+    return [name for name, value in _tensors(module) if isinstance(value, SHAPELESS)]
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
