@@ -113,7 +113,8 @@ def test_equal_conditions_and_only_they_have_equal_keys(a, b):
 
 def test_whole_and_numpy_numbers_key_like_the_floats_they_equal():
     keys = {
-        record_key("demo", 1, Condition(1, ridge), 0) for ridge in (2, 2.0, np.float64(2), np.int8(2))
+        record_key("demo", 1, Condition(1, ridge), 0)
+        for ridge in (2, 2.0, np.float64(2), np.int8(2))
     }
     assert len(keys) == 1
 
@@ -278,7 +279,10 @@ def test_other_fields_than_the_dataclass_has_are_refused(tmp_path):
     class Changed:
         test_error: float
 
-    with Store.read_only(tmp_path) as store, pytest.raises(StoreError, match="fields.*got 'trace'"):
+    with (
+        Store.read_only(tmp_path) as store,
+        pytest.raises(StoreError, match=r"fields.*got 'trace'"),
+    ):
         store.read(make_phenomenon(outcome=Changed))
 
 
@@ -434,7 +438,7 @@ def test_a_changed_letter_inside_a_record_is_found(tmp_path):
     with Store.read_only(tmp_path) as store:
         (problem,) = store.check()
         assert "is damaged" in problem
-        with pytest.raises(StoreError, match="record [0-9a-f]{12} is damaged"):
+        with pytest.raises(StoreError, match=r"record [0-9a-f]{12} is damaged"):
             store.read(DEMO)
 
 
@@ -445,12 +449,14 @@ def test_damaged_and_missing_arrays_are_named(tmp_path):
     with Store.read_only(tmp_path) as store:
         (problem,) = store.check()
         assert f"array {first.stem[:12]} is damaged" in problem
-        with pytest.raises(StoreError, match="is damaged; got .*another checksum"):
+        with pytest.raises(StoreError, match=r"is damaged; got .*another checksum"):
             store.read(DEMO)
         first.unlink()
         second.write_bytes(b"")
-        assert [f"{first.stem[:12]} is missing" in p for p in sorted(store.check())].count(True) == 1
-        with pytest.raises(StoreError, match="is missing|is damaged"):
+        assert [f"{first.stem[:12]} is missing" in p for p in sorted(store.check())].count(
+            True
+        ) == 1
+        with pytest.raises(StoreError, match=r"is missing|is damaged"):
             store.read(DEMO)
 
 
@@ -475,7 +481,7 @@ def test_an_empty_file_left_by_a_killed_start_becomes_a_study(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ResourceError, match="cannot be used.*choose a writable folder"):
+    with pytest.raises(ResourceError, match=r"cannot be used.*choose a writable folder"):
         Store.open(tmp_path / "file" / "study", DEMO)
 
 
@@ -504,7 +510,7 @@ def test_a_full_disk_keeps_what_was_written_before(tmp_path, trace):
         store.write([record(1)], "a")
         with (
             files_no_longer_than(400_000),
-            pytest.raises(ResourceError, match="cannot be used.*free space.*every finished unit"),
+            pytest.raises(ResourceError, match=r"cannot be used.*free space.*every finished unit"),
         ):
             store.write([record(2), record(3, trace=trace)], "b")
         assert [r.condition.n_train for r in store.read(DEMO)] == [1]

@@ -1,0 +1,173 @@
+"""Records as a flat table for other tools: CSV or Parquet, one row per record."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.errors import ResourceError, UsageError
+from overparam.lab.arrays import array_address, npy_bytes
+from overparam.lab.encoding import encode
+from overparam.lab.phenomenon import Phenomenon
+from overparam.lab.records import Record, Records
+
+_OWN_COLUMNS = {"seed": "", "status": "", "error": "", "seconds": "s"}
+_INT64 = range(-(2**63), 2**63)
+
+
+def export_records(records: Records, phenomenon: Phenomenon, path: str | Path) -> list[Path]:
+    """Write one row per record to `path`, whole or not at all; return the files written.
+
+    Columns: the condition's fields, ``seed``, the outcome's fields, ``status``, ``error`` and
+    ``seconds``. An array is given by its shape and its address in the store, as
+    ``<field>_shape`` and ``<field>_sha256``; a field whose name is taken is called ``condition_<field>``
+    or ``outcome_<field>``. Cells that failed have empty outcomes. Numbers are exact: floats are
+    their shortest decimal in CSV, doubles in Parquet.
+
+    Args:
+        path: ends in ``.csv`` (the units go beside it, into ``<name>.units.json``) or
+            ``.parquet`` (the units are metadata of the fields; needs pyarrow).
+
+    Raises:
+        UsageError: another ending, or pyarrow is not installed. ResourceError: cannot be written.
+    """
+    path = Path(path)
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    if path.suffix.lower() not in writers:
+        raise UsageError(
+            "records can be exported to CSV and Parquet only",
+            got=path.name,
+            allowed="a name that ends in .csv or .parquet",
+        )
+    columns, units = _columns(records, phenomenon)
+    return writers[path.suffix.lower()](path, columns, units)
+
+
+def _columns(
+    records: Records, phenomenon: Phenomenon
+) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    columns: dict[str, list[Any]] = {}
+    units: dict[str, str] = {}
+
+    def add(part: str, name: str, unit: str, values: list[Any]) -> None:
+        if name in columns or name in _OWN_COLUMNS:
+            name = f"{part}_{name}"
+        columns[name], units[name] = values, unit
+
+    for field in dataclasses.fields(phenomenon.condition):
+        values = [_of(r.condition, field) for r in records]
+        add("condition", field.name, field.metadata.get("unit", ""), values)
+    columns["seed"], units["seed"] = [int(r.seed) for r in records], ""
+    for field in dataclasses.fields(phenomenon.outcome):
+        values = [_of(r.outcome, field) for r in records]
+        unit = field.metadata.get("unit", "")
+        if any(isinstance(v, np.ndarray) for v in values):
+            add("outcome", f"{field.name}_shape", "", [_shape(v) for v in values])
+            add("outcome", f"{field.name}_sha256", "", [_address(v) for v in values])
+        else:
+            add("outcome", field.name, unit, values)
+    own: Mapping[str, Callable[[Record], Any]] = {
+        "status": lambda r: r.status,
+        "error": lambda r: _text(r.error),
+        "seconds": lambda r: r.provenance.get("seconds"),
+    }
+    for name, value in own.items():
+        columns[name], units[name] = [value(r) for r in records], _OWN_COLUMNS[name]
+    return columns, units
+
+
+def _of(instance: Any, field: dataclasses.Field) -> Any:
+    value = getattr(instance, field.name, None)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return _text(value)
+    return encode(value) if isinstance(value, tuple | list | dict | complex) else value
+
+
+def _text(value: str) -> str:
+    """Text that UTF-8 can hold: half a surrogate pair becomes its escape."""
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _shape(value: Any) -> str | None:
+    return None if value is None else json.dumps(np.shape(value))
+
+
+def _address(value: Any) -> str | None:
+    return None if value is None else array_address(npy_bytes(np.asarray(value)))
+
+
+def _write_csv(path: Path, columns: dict[str, list[Any]], units: dict[str, str]) -> list[Path]:
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+
+    def write_units(temporary: Path) -> None:
+        temporary.write_text(json.dumps(units, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+    beside = path.with_suffix(".units.json")
+    _replace(path, write)
+    _replace(beside, write_units)
+    return [path, beside]
+
+
+def _write_parquet(path: Path, columns: dict[str, list[Any]], units: dict[str, str]) -> list[Path]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise UsageError(
+            "Parquet needs pyarrow, which is not installed",
+            got=path.name,
+            allowed="CSV without it",
+            remedy="pip install overparam[parquet]",
+        ) from None
+    fields, arrays = [], []
+    for name, values in columns.items():
+        kind, convert = _parquet_kind(values)
+        arrays.append(pyarrow.array([None if v is None else convert(v) for v in values], kind))
+        fields.append(pyarrow.field(name, kind, metadata={"unit": units[name]}))
+    table = pyarrow.table(arrays, schema=pyarrow.schema(fields))
+    _replace(path, lambda temporary: pyarrow.parquet.write_table(table, temporary))
+    return [path]
+
+
+def _parquet_kind(values: Sequence[Any]) -> tuple[str, Callable[[Any], Any]]:
+    """The narrowest type that holds all values exactly, else text."""
+    present = [v for v in values if v is not None]
+    if all(isinstance(v, bool) for v in present) and present:
+        return "bool", bool
+    whole = [v for v in present if isinstance(v, int) and not isinstance(v, bool)]
+    if len(whole) == len(present) and all(v in _INT64 for v in whole) and present:
+        return "int64", int
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in present) and all(
+        abs(v) <= 2**53 for v in whole
+    ):
+        return "double", float
+    return "string", str
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            write(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResourceError(
+            f"{path} cannot be written",
+            got=error.strerror or str(error),
+            remedy="free space, or choose a writable folder",
+        ) from error

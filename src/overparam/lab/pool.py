@@ -1,0 +1,373 @@
+"""Worker processes on this machine: tasks in, events out, and nothing that can end the study.
+
+Unlike `concurrent.futures` and `multiprocessing`, a worker is a program of its own: it does not
+import the user's ``__main__`` again, so notebooks and scripts without a guard work; a worker that
+is killed costs the one task it held, which is tried again; and no worker outlives its parent.
+POSIX only (it passes an open socket to the worker).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple
+
+from overparam.checks import check_count
+from overparam.errors import OverparamError, ResourceError, UsageError
+from overparam.lab.worker import call
+
+_POLL_SECONDS = 0.5  # how soon a death is seen whose socket a grandchild still holds open
+_GRACE_SECONDS = 0.5  # between asking a worker to end and killing it
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+class Task(NamedTuple):
+    """One call: ``function`` is "module:qualname" of ``f(payload, report) -> result``."""
+
+    id: Any
+    function: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The task called ``report(amount)``."""
+
+    id: Any
+    amount: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """The task ended."""
+
+    id: Any
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The task raised `error`; or, where `lost`, its worker died every time it was tried."""
+
+    id: Any
+    error: BaseException
+    lost: bool = False
+
+
+Event = Progress | Done | Failed
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: subprocess.Popen
+    connection: Connection
+    task: _Attempt | None = None
+
+
+@dataclass
+class _Attempt:
+    task: Task
+    message: bytes = b""
+    deaths: list[int] = field(default_factory=list)
+
+
+class Pool:
+    """Runs tasks in `n_workers` processes of `threads` threads each; a context manager.
+
+    Workers start when a task needs them and are kept until `close`. They have this process's
+    ``sys.path``, working directory, environment and output, and see no input.
+
+    Args:
+        n_workers: 0 runs the tasks in this process, one after another, with the same events.
+        threads: of PyTorch and the BLAS libraries in each worker.
+        tries: how often a task is started whose worker dies.
+    """
+
+    def __init__(self, n_workers: int, threads: int = 1, tries: int = 2) -> None:
+        self.n_workers = check_count("n_workers", n_workers, 0)
+        self.threads = check_count("threads", threads)
+        self.tries = check_count("tries", tries)
+        self._running = False
+        self._workers: list[_Worker] = []
+        self._end = weakref.finalize(self, _end_workers, self._workers)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers and wait until they are gone; the pool can be used again after it."""
+        _end_workers(self._workers)
+
+    def run(
+        self,
+        tasks: Iterable[Task | tuple[Any, str, Any]],
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Generator[Event, None, None]:
+        """Yield the events of all tasks, in the order in which they happen.
+
+        Each task ends in exactly one `Done` or `Failed`. Tasks are drawn from the iterable as
+        workers become free. When the iterator is closed or interrupted, tasks that are under way
+        are ended with their workers.
+
+        Args:
+            on_progress: takes the `Progress` events at once, instead of their being yielded (with
+                no workers, yielding has to wait until the task ends).
+
+        Raises:
+            UsageError: another run of this pool is under way.
+            ResourceError: a worker process cannot be started.
+        """
+        if self._running:
+            raise UsageError(
+                "this pool is running tasks already",
+                allowed="one run at a time",
+                remedy="close the first iterator, or make another Pool",
+            )
+        every = (Task(*t) for t in tasks)
+        events = self._run_here(every, on_progress) if self.n_workers == 0 else self._run(every)
+        self._running = True
+        try:
+            for event in events:
+                if isinstance(event, Progress) and on_progress is not None:
+                    on_progress(event)
+                else:
+                    yield event
+        finally:
+            self._running = False
+            events.close()
+
+    def _run_here(
+        self, tasks: Iterator[Task], on_progress: Callable[[Progress], None] | None
+    ) -> Generator[Event, None, None]:
+        for task in tasks:
+            waiting: list[Progress] = []
+            tell = on_progress or waiting.append
+            end: Event
+            try:
+                result = call(
+                    task.function,
+                    task.payload,
+                    lambda amount, i=task.id, tell=tell: tell(Progress(i, amount)),  # type: ignore[misc]
+                    self.threads,
+                )
+                end = Done(task.id, result)
+            except (Exception, SystemExit) as error:
+                end = Failed(task.id, error)
+            if on_progress is None:
+                yield from waiting
+            yield end
+
+    def _run(self, tasks: Iterator[Task]) -> Generator[Event, None, None]:
+        again: deque[_Attempt] = deque()
+        try:
+            while True:
+                yield from self._assign(tasks, again)
+                busy = {w.connection: w for w in self._workers if w.task is not None}
+                if not busy:
+                    return
+                ready = wait(list(busy), _POLL_SECONDS)
+                for worker in busy.values():
+                    if worker.connection in ready:
+                        yield from self._receive(worker, again)
+                    elif worker.process.poll() is not None and not worker.connection.poll():
+                        yield from self._bury(worker, again)
+        finally:
+            _end_workers(self._workers, [w for w in self._workers if w.task is not None])
+
+    def _assign(self, tasks: Iterator[Task], again: deque[_Attempt]) -> Iterator[Event]:
+        """Give every free worker a task, starting workers while there are tasks for them."""
+        while True:
+            free = next((w for w in self._workers if w.task is None), None)
+            if free is None and len(self._workers) >= self.n_workers:
+                return
+            attempt = None
+            while attempt is None:
+                task = next(tasks, None)
+                if task is None:
+                    break
+                try:
+                    attempt = _Attempt(task, _task_message(task))
+                except UsageError as error:
+                    yield Failed(task.id, error)
+            if attempt is None:
+                if not again:
+                    return
+                attempt = again.popleft()  # last, when fewer others compete for the memory
+            self._give(attempt, free)
+
+    def _give(self, attempt: _Attempt, free: _Worker | None) -> None:
+        if free is not None:
+            try:
+                free.connection.send_bytes(attempt.message)
+                free.task = attempt
+                return
+            except OSError:  # it died while it had nothing to do; that is no task's fault
+                _end_workers(self._workers, [free])
+        worker = _start_worker(self.threads)
+        worker.task = attempt
+        self._workers.append(worker)
+        with contextlib.suppress(OSError):  # it died at once; `_bury` will find and count it
+            worker.connection.send_bytes(_greeting())
+            worker.connection.send_bytes(attempt.message)
+
+    def _receive(self, worker: _Worker, again: deque[_Attempt]) -> Iterator[Event]:
+        assert worker.task is not None
+        try:
+            message = worker.connection.recv_bytes()
+        except (EOFError, OSError):
+            yield from self._bury(worker, again)
+            return
+        task_id = worker.task.task.id
+        try:
+            kind, value = pickle.loads(message)
+        except Exception as error:
+            kind, value = "failed", _unreadable(error)
+        if kind == "progress":
+            yield Progress(task_id, value)
+            return
+        worker.task = None
+        yield Done(task_id, value) if kind == "done" else Failed(task_id, value)
+
+    def _bury(self, worker: _Worker, again: deque[_Attempt]) -> Iterator[Event]:
+        """Remove a dead worker; its task is tried again or given up."""
+        attempt = worker.task
+        assert attempt is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.process.wait(_GRACE_SECONDS)  # its socket closes a moment before it is gone
+        _end_workers(self._workers, [worker])
+        attempt.deaths.append(worker.process.returncode)
+        if len(attempt.deaths) < self.tries:
+            again.append(attempt)
+        else:
+            yield Failed(attempt.task.id, _lost(attempt.deaths), lost=True)
+
+
+def _start_worker(threads: int) -> _Worker:
+    ours, theirs = (_above_standard(s) for s in socket.socketpair())
+    environment = {
+        **os.environ,
+        **{name: str(threads) for name in _THREAD_VARIABLES},  # read when a library is loaded
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if isinstance(p, str)),
+    }
+    arguments = [str(theirs), str(os.getpid()), str(threads)]
+    # Until the worker ignores Ctrl-C itself it must not see any: it inherits what is blocked here.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        process = subprocess.Popen(
+            # -P: a file of the working directory must not stand in for a module of Python's.
+            [sys.executable, "-P", "-m", "overparam.lab.worker", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=_output(1),
+            stderr=_output(2),
+            pass_fds=[theirs],
+            env=environment,
+        )
+    except OSError as error:
+        os.close(ours)
+        raise ResourceError(
+            "a worker process cannot be started",
+            got=f"{sys.executable}: {error.strerror}",
+            remedy="run with --workers 0",
+        ) from error
+    finally:
+        os.close(theirs)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return _Worker(process, Connection(ours))
+
+
+def _above_standard(end: socket.socket) -> int:
+    """Return a descriptor above 2: where stdin is closed, the socket may have got number 0."""
+    with end:
+        return fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _output(descriptor: int) -> int | None:
+    try:
+        os.fstat(descriptor)
+    except OSError:  # closed here; a file that a worker opens must not get its number
+        return subprocess.DEVNULL
+    return None
+
+
+def _greeting() -> bytes:
+    return pickle.dumps((list(sys.path), os.environ.get("PYTHONPATH")))
+
+
+def _task_message(task: Task) -> bytes:
+    if task.function.startswith("__main__:"):
+        raise UsageError(
+            "a worker process cannot import a function of the running script or notebook",
+            got=task.function,
+            remedy="put it into a module, or use no workers",
+        )
+    try:
+        return pickle.dumps((task.function, task.payload), protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        raise UsageError(
+            "a task's payload cannot be sent to a worker process",
+            got=f"{type(task.payload).__qualname__} ({error})",
+            allowed="what pickle takes",
+            remedy="define its classes in a module, or use no workers",
+        ) from error
+
+
+def _unreadable(error: Exception) -> OverparamError:
+    return UsageError(
+        "a task's result cannot be rebuilt in this process", got=f"{type(error).__name__}: {error}"
+    )
+
+
+def _lost(deaths: list[int]) -> ResourceError:
+    return ResourceError(
+        f"a worker process died {len(deaths)} times on the same task",
+        got=", ".join(_how_it_died(code) for code in deaths),
+        remedy="if memory ran out (dmesg shows it), use fewer workers or a smaller --memory",
+    )
+
+
+def _how_it_died(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _end_workers(workers: list[_Worker], which: list[_Worker] | None = None) -> None:
+    """End and reap the workers: a free one by the end of its socket, others by a signal."""
+    ending = list(workers if which is None else which)
+    for worker in ending:
+        if worker.process.poll() is None:
+            worker.process.terminate()
+        worker.connection.close()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for worker in ending:
+        try:
+            worker.process.wait(max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+        if worker in workers:
+            workers.remove(worker)
