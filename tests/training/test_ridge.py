@@ -87,6 +87,20 @@ def test_one_path_serves_all_cells_of_a_problem(monkeypatch):
     assert calls == [[3, 30, 60], [3, 30, 60]]
 
 
+def test_first_rows_share_features_and_are_one_object():
+    problem = make_problem()
+    start = problem.first_rows(10)
+    assert start is problem.first_rows(10)
+    assert start.features.data_ptr() == problem.features.data_ptr()
+    alone = FeatureProblem(
+        problem.feature_map, problem.inputs[:10], problem.targets[:10], problem.held_out
+    )
+    one, two = (solve(fit_ridge(p, n_features=30)) for p in (start, alone))
+    assert_close(one.predictions["test"], two.predictions["test"], rtol=1e-10, atol=1e-10)
+    with pytest.raises(UsageError, match="n is out of range"):
+        problem.first_rows(25)
+
+
 def test_plan_counts_cells_and_computes_no_features():
     problem = make_problem()
     cost = drive_dry([fit_ridge(problem, n_features=w) for w in (3, 30)], Context())

@@ -1,0 +1,76 @@
+"""Recipes: what is refused, schedules by their formulas, traced epochs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from overparam.errors import UsageError
+from overparam.training.recipe import Recipe, Schedule
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
+        ({"optimizer": "sdg"}, "did you mean 'sgd'"),
+        ({"precision": "float16"}, "unknown precision"),
+        ({"learning_rate": 0}, "learning_rate is out of range"),
+        ({"momentum": 1.0}, "momentum is out of range"),
+        ({"weight_decay": -1}, "weight_decay is out of range"),
+        ({"betas": (0.9, 1.0)}, "betas is out of range"),
+        ({"batch_size": 0}, "batch_size is out of range"),
+        ({"steps": 3}, "either epochs or steps"),
+        ({"epochs": None}, "either epochs or steps"),
+        ({"epochs": 0}, "epochs is out of range"),
+        ({"stop_at_error": 2}, "stop_at_error is out of range"),
+        ({"stop_at_loss": -1}, "stop_at_loss is out of range"),
+        ({"trace": "all"}, "unknown trace"),
+        ({"trace": 0}, "trace is out of range"),
+        ({"learning_rate": math.nan}, "learning_rate is out of range"),
+        ({"epochs": 1.5}, "must be a whole number"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(wrong, message):
+    with pytest.raises(UsageError, match=message):
+        Recipe(**({"epochs": 1} | wrong))
+
+
+def test_schedules():
+    at = lambda s, step, total=100: s.at(step, total)  # noqa: E731
+    assert [at(Schedule("exponential", rate=0.5, period=10), t) for t in (0, 9, 10, 25)] == [
+        1, 1, 0.5, 0.25]  # fmt: skip
+    assert [at(Schedule("inverse_sqrt", period=4), t) for t in (0, 12)] == [1, 0.5]
+    assert at(Schedule("cosine"), 50) == pytest.approx(0.5)
+    steps = Schedule("milestones", rate=0.2, milestones=(0.3, 0.6))
+    assert [at(steps, t) for t in (29, 30, 60)] == pytest.approx([1, 0.2, 0.04])
+    assert [at(Schedule(warmup=3), t) for t in range(4)] == [0.25, 0.5, 0.75, 1]
+
+
+def test_unknown_schedule_is_refused():
+    with pytest.raises(UsageError, match="unknown schedule"):
+        Schedule("linear")
+
+
+def test_steps_and_epochs():
+    recipe = Recipe(epochs=3, batch_size=32)
+    assert (recipe.steps_per_epoch(100), recipe.n_steps(100)) == (4, 12)
+    assert Recipe(steps=9, batch_size=32).n_epochs(100) == 3
+    assert Recipe(epochs=3, batch_size=None).n_steps(100) == 3
+    assert Recipe(epochs=3, batch_size=500).n_steps(100) == 3
+
+
+def test_traced_epochs():
+    assert Recipe(epochs=5, trace="every").traced_epochs(10) == (1, 2, 3, 4, 5)
+    assert Recipe(epochs=5).traced_epochs(10) == (5,)
+    grid = Recipe(epochs=1000, trace="log").traced_epochs(10)
+    assert grid[:8] == (1, 2, 3, 4, 5, 6, 7, 8)
+    assert grid[-1] == 1000
+    assert len(grid) < 90
+
+
+def test_recipes_of_one_stack_may_differ_in_rates_only():
+    one = Recipe(epochs=1, learning_rate=0.1, weight_decay=0.1)
+    assert one.stack_key() == Recipe(epochs=1, learning_rate=0.3, momentum=0.5).stack_key()
+    assert one.stack_key() != Recipe(epochs=2).stack_key()

@@ -1,0 +1,303 @@
+"""Stacked training against one model at a time, and against a plain PyTorch loop, in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from overparam.data.dataset import Dataset, make_dataset
+from overparam.errors import ResourceError, UsageError
+from overparam.streams import Streams
+from overparam.training import train as train_module
+from overparam.training.recipe import Recipe, Schedule
+from overparam.training.request import Context, drive, solve, solve_all
+from overparam.training.stacks import cut, dense_buckets, model_bytes, step_flops
+from overparam.training.train import TrainRequest, train
+from tests.training.plain_loop import train_plainly
+
+WIDTHS = (3, 7, 5, 7)
+TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
+
+
+def absolute_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return (outputs - nn.functional.one_hot(labels, outputs.shape[-1])).abs().sum(-1)
+
+
+class Residual(nn.Module):
+    """A module of a user's own: LayerNorm, GELU and a skip connection."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Linear(16, width), nn.LayerNorm(width)
+        self.second, self.last = nn.Linear(width, width), nn.Linear(width, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        unit = self.first(inputs.flatten(1))
+        return self.last(unit + nn.functional.gelu(self.second(self.norm(unit))))
+
+
+def mlp(width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(16, width), nn.ReLU(), nn.Linear(width, width), nn.Tanh(),
+        nn.Linear(width, 3, bias=False),
+    )  # fmt: skip
+
+
+def linear(width: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+
+
+def convolutional(width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * width, 3),
+    )  # fmt: skip
+
+
+FAMILIES = {"mlp": mlp, "linear": linear, "convolutional": convolutional, "own": Residual}
+
+
+def without_weights(family: str, width: int) -> nn.Module:
+    with torch.device("meta"):
+        return FAMILIES[family](width)
+
+
+def data(n: int = 90, seed: int = 0) -> Dataset:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(n, 1, 4, 4, generator=generator, dtype=torch.float64)
+    return make_dataset(inputs, torch.randint(0, 3, (n,), generator=generator), 3)
+
+
+def recipe_of(optimizer: str, loss: object, i: int) -> Recipe:
+    return Recipe(
+        loss=loss,  # type: ignore[arg-type]
+        optimizer=optimizer,
+        learning_rate=0.02 * (i + 1),
+        momentum=0.9 if optimizer == "sgd" else 0.0,
+        weight_decay=0.05 * (i % 2),
+        schedule=Schedule("cosine"),
+        epochs=4,
+        batch_size=32,
+        precision="float64",
+        trace="every",
+    )
+
+
+@pytest.fixture
+def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run module stacks mapped over models, whatever is faster here."""
+    monkeypatch.setattr(train_module, "choose", lambda context, key, ways: "mapped")
+
+
+@pytest.mark.parametrize("own_rows", [False, True], ids=["shared batches", "own batches"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error", absolute_loss])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stack_equals_single_models_and_a_plain_loop(mapped, family, loss, optimizer, own_rows):
+    whole, test_set = data(), data(40, seed=1)
+    cells = []
+    for i, width in enumerate(WIDTHS):
+        streams = Streams(i if own_rows else 0)
+        rows = torch.randperm(90, generator=streams.torch("data"))[:75]
+        cells.append((without_weights(family, width), whole.subset(rows),
+                      recipe_of(optimizer, loss, i), streams))
+    stacked = solve_all([train(*cell, evaluate={"test": test_set}) for cell in cells])
+    for cell, fitted in zip(cells, stacked, strict=True):
+        alone = solve(train(*cell, evaluate={"test": test_set}))
+        assert_close(dict(fitted.state), dict(alone.state), **TOLERANCE)
+        assert_close(fitted.trace.loss["test"], alone.trace.loss["test"], **TOLERANCE)
+        assert fitted.trace.error["test"].tolist() == alone.trace.error["test"].tolist()
+        plain = train_plainly(*cell)
+        assert_close(dict(fitted.state), dict(plain.state_dict()), **TOLERANCE)
+        plain.eval()
+        errors = (plain(test_set.inputs).argmax(1) != test_set.labels).double().mean()
+        assert fitted.error("test") == pytest.approx(errors.item(), abs=1e-12)
+
+
+def test_floating_targets_and_soft_labels(mapped):
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(50, 16, generator=generator, dtype=torch.float64)
+    targets = torch.rand(50, 3, generator=generator, dtype=torch.float64)
+    whole = make_dataset(inputs, targets, None)
+    for loss in ("squared_error", "cross_entropy"):
+        cells = [(without_weights("mlp", w), whole, recipe_of("sgd", loss, i), Streams(i))
+                 for i, w in enumerate(WIDTHS)]
+        for cell, fitted in zip(cells, solve_all([train(*c) for c in cells]), strict=True):
+            assert_close(dict(fitted.state), dict(train_plainly(*cell).state_dict()), **TOLERANCE)
+            assert torch.isnan(torch.tensor(fitted.train_error))
+
+
+@pytest.mark.parametrize("family", ["mlp", "own"])
+def test_float32_and_bfloat16_stay_near_float64(family):
+    def fit(precision: str) -> torch.Tensor:
+        recipe = Recipe(epochs=3, batch_size=16, learning_rate=0.1, precision=precision)
+        fitted = solve(train(without_weights(family, 8), data(), recipe, Streams(3)))
+        return torch.cat([v.double().flatten() for v in fitted.state.values()])
+
+    exact = fit("float64")
+    # float32 rounds at 6e-8, and 18 updates add up to little more; bfloat16 products round at
+    # 4e-3 of each term. A wrong sign or a missed update moves weights by about 0.1.
+    assert_close(fit("float32"), exact, rtol=0, atol=2e-6)
+    assert_close(fit("bfloat16"), exact, rtol=0, atol=2e-2)
+
+
+def test_stop_rules_take_models_out_and_pack_the_rest():
+    cells = [
+        train(without_weights("mlp", w), data(), Recipe(
+            learning_rate=0.01, optimizer="adam", epochs=300, batch_size=30, precision="float64",
+            trace="every", stop_at_error=0.05), Streams(i))
+        for i, w in enumerate((40, 1, 60, 50, 30))
+    ]  # fmt: skip
+    many = solve_all(cells)
+    assert [f.status for f in many] == ["stopped", "done", "stopped", "stopped", "stopped"]
+    for i, (w, fitted) in enumerate(zip((40, 1, 60, 50, 30), many, strict=True)):
+        recipe = fitted.recipe
+        alone = solve(train(without_weights("mlp", w), data(), recipe, Streams(i)))
+        assert alone.n_steps == fitted.n_steps
+        assert_close(dict(fitted.state), dict(alone.state), **TOLERANCE)
+        if fitted.status == "stopped":
+            assert fitted.train_error <= 0.05 < fitted.trace.error["train"][-2]
+
+
+def test_stopping_in_a_mapped_stack_keeps_each_models_buffers(mapped):
+    recipe = Recipe(learning_rate=0.05, optimizer="adam", epochs=60, batch_size=30, eps=1e-3,
+                    precision="float64", trace="every", stop_at_loss=0.2)
+    widths = (12, 1, 16, 8)
+    many = solve_all([
+        train(without_weights("convolutional", w), data(), recipe, Streams(i))
+        for i, w in enumerate(widths)
+    ])  # fmt: skip
+    assert len({f.n_steps for f in many}) > 1
+    for i, (w, fitted) in enumerate(zip(widths, many, strict=True)):
+        alone = solve(train(without_weights("convolutional", w), data(), recipe, Streams(i)))
+        assert_close(dict(fitted.state), dict(alone.state), **TOLERANCE)
+
+
+def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone():
+    def cell(rate: float, seed: int):
+        recipe = Recipe(learning_rate=rate, loss="squared_error", epochs=8, batch_size=30,
+                        precision="float64", trace="every")
+        return train(without_weights("linear", 0), data(), recipe, Streams(seed))
+
+    context = Context()
+    good, bad = drive([cell(0.01, 0), cell(1e200, 1)], context)
+    assert (good.status, bad.status) == ("done", "diverged")
+    assert context.diverged == {1}
+    assert_close(dict(good.state), dict(solve(cell(0.01, 0)).state), **TOLERANCE)
+
+
+def test_running_out_of_memory_halves_the_stack(monkeypatch):
+    real, sizes = train_module._stepper, []
+
+    def small(requests, precision, context):
+        sizes.append(len(requests))
+        if len(requests) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return real(requests, precision, context)
+
+    monkeypatch.setattr(train_module, "_stepper", small)
+    context = Context()
+    recipe = Recipe(epochs=1, precision="float64")
+    cells = [train(without_weights("linear", 0), data(), recipe, Streams(i)) for i in range(4)]
+    assert [f.status for f in drive(cells, context)] == ["done"] * 4
+    assert sizes == [4, 2, 1, 1, 2, 1, 1]
+    assert any("halved" in note for note in context.notes)
+
+
+def test_one_model_that_does_not_fit_is_an_error_of_its_cell(monkeypatch):
+    def never(requests, precision, context):
+        raise MemoryError
+
+    monkeypatch.setattr(train_module, "_stepper", never)
+    cell = train(without_weights("linear", 0), data(), Recipe(epochs=1), Streams(0))
+    with pytest.raises(ResourceError, match="out of memory while training one model"):
+        solve(cell)
+
+
+def test_dropout_runs_alone_and_repeats_itself():
+    def cell(seed: int):
+        with torch.device("meta"):
+            net = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Dropout(0.5),
+                                nn.Linear(8, 3))  # fmt: skip
+        return train(net, data(), Recipe(epochs=2, precision="float64"), Streams(seed))
+
+    before = torch.random.get_rng_state()
+    context = Context()
+    first = drive([cell(0), cell(1)], context)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert any("mapped is not possible" in note for note in context.notes)
+    for seed, fitted in enumerate(first):
+        assert_close(dict(fitted.state), dict(solve(cell(seed)).state), rtol=0, atol=0)
+
+
+def test_a_users_module_keeps_its_weights_and_mode():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).eval()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    fitted = solve(train(net, data(), Recipe(epochs=1, learning_rate=1e-12), Streams(0)))
+    assert_close(dict(net.state_dict()), before, rtol=0, atol=0)
+    assert not net.training
+    assert_close(dict(fitted.state), before, rtol=0, atol=1e-9)
+
+
+def test_steps_cut_the_last_epoch_short():
+    recipe = Recipe(steps=5, batch_size=32, precision="float64", learning_rate=0.1)
+    cell = (without_weights("mlp", 4), data(), recipe, Streams(0))
+    fitted = solve(train(*cell))
+    assert fitted.n_steps == 5
+    assert_close(dict(fitted.state), dict(train_plainly(*cell).state_dict()), **TOLERANCE)
+
+
+def test_sizes_that_do_not_fit_the_data_are_told():
+    with torch.device("meta"):
+        wide, many = nn.Sequential(nn.Linear(17, 3)), nn.Sequential(nn.Linear(16, 4))
+    recipe = Recipe(epochs=1)
+    with pytest.raises(UsageError, match="input size differs"):
+        solve(train(wide, data(), recipe, Streams(0)))
+    with pytest.raises(UsageError, match="output size differs"):
+        solve(train(many, data(), recipe, Streams(0)))
+    with pytest.raises(UsageError, match="'train' is the training set's own"):
+        solve(train(many, data(), recipe, Streams(0), evaluate={"train": data()}))
+
+
+def test_cut_is_optimal_against_all_cuts():
+    costs = [3e-4, 1e-5, 2e-4, 5e-5, 9e-4, 4e-5]
+    overhead = 200e-6
+
+    def total(buckets):
+        return sum(overhead + len(b) * max(costs[i] for i in b) for b in buckets)
+
+    ordered = sorted(range(6), key=lambda i: costs[i])
+    every = []
+    for mask in range(32):
+        buckets, bucket = [], [ordered[0]]
+        for j in range(1, 6):
+            if mask >> (j - 1) & 1:
+                buckets, bucket = [*buckets, bucket], []
+            bucket.append(ordered[j])
+        every.append(total([*buckets, bucket]))
+    assert total(cut(costs, [1] * 6, 100)) == pytest.approx(min(every))
+
+
+def test_buckets_respect_memory():
+    nets = [without_weights("mlp", w) for w in (64, 64, 64, 64)]
+    one = model_bytes(nets[0], 32)
+    assert sorted(map(len, dense_buckets(nets, 32, 2 * one, "float32"))) == [2, 2]
+    assert dense_buckets(nets, 32, 1, "float32") == [[3], [2], [1], [0]]
+
+
+def test_step_flops_of_a_dense_net():
+    # 2 B (16 h + h h + 3 h) forward, twice that backward without the inputs' own gradient.
+    assert step_flops(without_weights("mlp", 5), 10, (1, 4, 4)) == 3 * 20 * 120 - 20 * 80
+
+
+def test_estimate_counts_what_execute_does():
+    requests = [TrainRequest(without_weights("mlp", 5), data(), Recipe(epochs=2, batch_size=45),
+                             Streams(i)) for i in range(3)]
+    done = []
+    stand_ins, cost = TrainRequest.estimate(requests, Context())
+    TrainRequest.execute(requests, Context(progress=done.append))
+    assert cost.n_models == 3
+    assert cost.flops == pytest.approx(sum(done))
+    assert stand_ins[0].state["1.weight"].shape == (5, 16)
