@@ -14,7 +14,7 @@ from overparam.lab.machine import available_cores, find_device
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Pool, Progress, Task
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
-from overparam.lab.unit import Job, make_context, peak_memory_bytes
+from overparam.lab.unit import Job, make_context, must_stay_here, peak_memory_bytes
 from overparam.streams import Streams
 from overparam.training.request import Cost, drive_dry
 
@@ -74,13 +74,23 @@ def plan_study(
     workers = workers or (available_cores() if device == "cpu" else 1)
     units = plan_units(phenomenon, conditions, [first])
     jobs = [
-        Job(phenomenon, unit, frozenset(), device, memory_bytes // workers, {}, choices_path)
+        Job(
+            phenomenon.run,
+            phenomenon.outcome,
+            unit,
+            frozenset(),
+            device,
+            memory_bytes // workers,
+            {},
+            choices_path,
+        )
         for unit in units
     ]
-    here = phenomenon.run.__module__ == "__main__"
     tasks = [Task(i, "overparam.lab.plan:estimate_unit", job) for i, job in enumerate(jobs)]
     costs: dict[int, tuple[Cost, int, list[str]]] = {}
-    with Pool(0 if here else 1, threads=1) as pool:  # one at a time: a timing is not to be shared
+    with Pool(
+        0 if must_stay_here(phenomenon) else 1, threads=1
+    ) as pool:  # one at a time: a timing is not to be shared
         for event in pool.run(tasks):
             if isinstance(event, Progress):
                 continue
@@ -110,7 +120,7 @@ def plan_study(
 def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
     """Return a unit's cost, the resident memory of a worker that runs it, and notes."""
     context = make_context(job, report)
-    cells = [job.phenomenon.run(c, Streams(job.unit.seed)) for c in job.unit.conditions]
+    cells = [job.run(c, Streams(job.unit.seed)) for c in job.unit.conditions]
     cost = drive_dry(cells, context)
     if job.device.startswith("cuda"):
         return cost, int(torch.cuda.max_memory_allocated()), context.notes

@@ -25,7 +25,7 @@ from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.records import Record, Records
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
-from overparam.lab.unit import Job, UnitResult
+from overparam.lab.unit import Job, UnitResult, must_stay_here
 
 DEFAULT_MEMORY_BYTES = 2 << 30
 
@@ -100,7 +100,8 @@ def run_study(
         done = store.keys() & set(keys)
         jobs = {
             unit.name: Job(
-                phenomenon,
+                phenomenon.run,
+                phenomenon.outcome,
                 unit,
                 frozenset(done),
                 device,
@@ -111,9 +112,8 @@ def run_study(
             for unit in units
             if not done.issuperset(unit.keys)
         }
-        # Functions of a script cannot be found by another process; its cells run in this one.
-        here = phenomenon.run.__module__ == "__main__"
-        with Pool(0 if here else min(workers, max(1, len(jobs))), threads=1) as pool:
+        n_processes = 0 if must_stay_here(phenomenon) else min(workers, max(1, len(jobs)))
+        with Pool(n_processes, threads=1) as pool:
             tasks = [Task(name, "overparam.lab.unit:run_unit", job) for name, job in jobs.items()]
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:

@@ -6,7 +6,7 @@ import dataclasses
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,17 +29,26 @@ class Job:
     """A unit with all a worker needs to run it.
 
     Attributes:
+        run, outcome: the phenomenon's; its other functions need not reach the worker.
         skip: keys that are in the store already.
         choices: the study's; choices_path: the machine's file, or None.
     """
 
-    phenomenon: Phenomenon
+    run: Callable[[Any, Streams], Coroutine[Any, Any, Any]]
+    outcome: type
     unit: Unit
     skip: frozenset[str]
     device: str
     memory_bytes: int
     choices: dict[str, str]
     choices_path: Path | None
+
+
+def must_stay_here(phenomenon: Phenomenon) -> bool:
+    """Whether another process could not find the phenomenon's functions: those of a running
+    script or notebook, and functions defined within functions."""
+    needed = (phenomenon.run, phenomenon.condition, phenomenon.outcome)
+    return any(f.__module__ == "__main__" or "<locals>" in f.__qualname__ for f in needed)
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
     todo = [c for c, k in zip(job.unit.conditions, job.unit.keys, strict=True) if k not in job.skip]
     context = make_context(job, report)
     streams = Streams(job.unit.seed)
-    results = drive([job.phenomenon.run(c, streams) for c in todo], context)
+    results = drive([job.run(c, streams) for c in todo], context)
     seconds = (time.perf_counter() - started) / len(todo)
     provenance = {**_provenance(job.device), "unit": job.unit.name, "seconds": seconds}
     records = [
@@ -96,9 +105,9 @@ def _record(
     if isinstance(result, Exception):
         text = str(result) if isinstance(result, OverparamError) else _describe(result)
         return Record(condition, seed, None, "failed", text, provenance)
-    if not isinstance(result, job.phenomenon.outcome):
+    if not isinstance(result, job.outcome):
         text = (
-            f"run returned {type(result).__name__}, not {job.phenomenon.outcome.__name__}; "
+            f"run returned {type(result).__name__}, not {job.outcome.__name__}; "
             "return the outcome that the phenomenon declares"
         )
         return Record(condition, seed, None, "failed", text, provenance)

@@ -1,0 +1,217 @@
+"""Studies: the same records whatever the workers and interruptions, and nothing finished lost."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overparam.errors import ResourceError, StoreError, UsageError
+from overparam.lab.design import plan_units
+from overparam.lab.plan import plan_study
+from overparam.lab.runner import load_study, run_study
+from overparam.lab.store import Store
+from overparam.phenomena import find
+
+FILE = Path(__file__).with_name("tiny_phenomenon.py")
+KILLS = 6
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return find(str(FILE))
+
+
+@pytest.fixture(scope="module")
+def reference(tiny):
+    """All records at standard scale, by one worker, without interruption."""
+    return contents(run_study(tiny, workers=1))
+
+
+def contents(result) -> list[tuple]:
+    """Everything of the records that must not depend on how they came about."""
+    return [
+        (r.condition, r.seed, r.status, r.outcome.train_error, r.outcome.weights.tobytes())
+        for r in result.records
+    ]
+
+
+def test_records_do_not_depend_on_the_number_of_workers(tiny, reference):
+    assert contents(run_study(tiny, workers=2)) == reference
+
+
+def test_records_do_not_depend_on_the_other_seeds(tiny, reference):
+    some = contents(run_study(tiny, seeds=[3, 1], workers=2))
+    assert some == [r for r in reference if r[1] == 3] + [r for r in reference if r[1] == 1]
+
+
+def test_verdicts(tiny):
+    result = run_study(tiny, workers=2)
+    assert {arm: v.kind for arm, v in result.verdicts.items()} == {
+        "treatment": "observed", "control": "absent"}  # fmt: skip
+    assert list(result.verdicts)[0] == "treatment"
+    assert result.complete
+    assert result.command() == (
+        "overparam run tiny_phenomenon --scale standard --seeds 4 --first-seed 0"
+    )
+
+
+def test_an_interrupted_study_goes_on_where_it_was(tiny, reference, tmp_path):
+    def stop(advance):
+        if advance.cells_done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(tiny, workers=2, folder=tmp_path, on_progress=stop)
+    partial = load_study(tmp_path, tiny)
+    assert not partial.complete
+    kept = {(r.condition, r.seed): r.provenance["seconds"] for r in partial.records}
+    assert len(kept) >= 2
+    whole = run_study(tiny, workers=1, folder=tmp_path)
+    assert contents(whole) == reference
+    # What was kept was not run again: its own measured seconds are still there.
+    again = {(r.condition, r.seed): r.provenance["seconds"] for r in whole.records}
+    assert {cell: again[cell] for cell in kept} == kept
+    assert contents(load_study(tmp_path, tiny)) == reference
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_nothing_finished_is_lost(tiny, tmp_path):
+    settings = {"trouble": "nap"}
+    expected = contents(run_study(tiny, workers=2, settings=settings))
+    script = (
+        "from pathlib import Path; from overparam.phenomena import find\n"
+        "from overparam.lab.runner import run_study\n"
+        f"run_study(find({str(FILE)!r}), workers=2, settings={settings!r},"
+        f" folder=Path({str(tmp_path)!r}))"
+    )
+    moments = random.Random(7)
+    seen: dict = {}
+    for _ in range(KILLS):
+        process = subprocess.Popen([sys.executable, "-c", script])
+        time.sleep(moments.uniform(1.0, 4.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if not (tmp_path / "study.sqlite").exists():
+            continue
+        with Store.read_only(tmp_path) as store:
+            assert store.check() == []
+            found = {(r.condition, r.seed): r.provenance for r in store.read(tiny)}
+        assert {cell: found[cell] for cell in seen} == seen
+        seen = found
+    whole = run_study(tiny, workers=2, settings=settings, folder=tmp_path)
+    assert contents(whole) == expected
+    again = {(r.condition, r.seed): r.provenance for r in whole.records}
+    assert {cell: again[cell] for cell in seen} == seen
+
+
+@pytest.mark.parametrize(
+    ("trouble", "text"),
+    [("raise", "ValueError: this cell is broken at tiny_phenomenon.py:"),
+     ("wrong type", "run returned str, not Outcome")],
+)  # fmt: skip
+def test_a_broken_cell_is_a_record_that_says_so(tiny, reference, trouble, text):
+    result = run_study(tiny, workers=1, settings={"trouble": trouble})
+    failed = [r for r in result.records if r.status == "failed"]
+    assert [(r.condition.width, r.seed) for r in failed] == [(12, 1)]
+    assert text in failed[0].error
+    assert len(result.records) == len(reference)
+    assert result.verdicts["control"].kind == "absent"
+
+
+def test_a_lost_worker_costs_only_its_unit_and_is_tried_again_on_resume(tiny, tmp_path):
+    settings = {"trouble": "exit"}
+    result = run_study(tiny, workers=2, settings=settings, folder=tmp_path)
+    failed = [(r.condition.width, r.seed) for r in result.records if r.status == "failed"]
+    assert failed == [(24, 1), (12, 1)]
+    assert any("was lost" in note for note in result.provenance["notes"])
+    with Store.open(tmp_path, tiny) as store:
+        assert store.forget_failed() == 2
+        assert len(store.keys()) == 14
+
+
+def test_a_diverged_cell_is_marked(tiny):
+    result = run_study(tiny, seeds=[0], workers=1, settings={"learning_rate": 1e30})
+    assert {r.status for r in result.records} == {"diverged"}
+
+
+def test_settings_hold_a_swept_factor(tiny):
+    assert [c.width for c in tiny.conditions("smoke", {"width": 5})] == [5, 5]
+    with pytest.raises(UsageError, match="did you mean 'width'"):
+        tiny.conditions("smoke", {"widht": 5})
+    with pytest.raises(UsageError, match="width is out of range"):
+        tiny.conditions("smoke", {"width": 0})
+    with pytest.raises(UsageError, match="width must be a whole number"):
+        tiny.conditions("smoke", {"width": "2.5"})
+    with pytest.raises(UsageError, match="width must be a number"):
+        tiny.conditions("smoke", {"width": "wide"})
+    with pytest.raises(UsageError, match="unknown trouble"):
+        tiny.conditions("smoke", {"trouble": "none"})
+    with pytest.raises(UsageError, match="unknown scale"):
+        tiny.conditions("smok")
+
+
+def test_wrong_arguments_are_told(tiny):
+    with pytest.raises(UsageError, match="number of seeds is out of range"):
+        run_study(tiny, seeds=[])
+    with pytest.raises(UsageError, match="seed is out of range"):
+        run_study(tiny, seeds=[-1])
+    with pytest.raises(UsageError, match="unknown device"):
+        run_study(tiny, device="gpu")
+    with pytest.raises(UsageError, match="workers is out of range"):
+        run_study(tiny, workers=0)
+
+
+def test_two_runs_on_one_folder_exclude_each_other(tiny, tmp_path):
+    with Store.open(tmp_path, tiny), pytest.raises(StoreError, match="another process|in use|writ"):
+        run_study(tiny, folder=tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises((ResourceError, StoreError), match="file"):
+        run_study(tiny, folder=tmp_path / "file" / "study")
+
+
+def test_units_hold_cells_of_one_seed(tiny):
+    conditions = tiny.conditions("standard")
+    units = plan_units(tiny, conditions, [0, 5])
+    assert [(u.seed, len(u.conditions)) for u in units] == [(0, 2), (0, 2), (5, 2), (5, 2)]
+    assert len({k for u in units for k in u.keys}) == 8
+    assert plan_units(tiny, conditions, [5])[0] == units[2]
+
+
+def test_a_plan_counts_without_training(tiny):
+    plan = plan_study(tiny, seeds=range(10), workers=2)
+    assert (plan.n_cells, plan.n_units, plan.n_models) == (40, 20, 40)
+    # 60 epochs of 60 rows: 3 x 2 (5 h + 2 h) operations per row, without the inputs' gradient.
+    flops = sum(60 * 60 * (6 * 7 * h - 2 * 5 * h) for h in (24, 12, 1, 2)) * 10
+    assert plan.flops == pytest.approx(flops)
+    assert 0 < plan.wall_seconds <= plan.core_seconds
+
+
+def test_a_summary_that_cannot_be_made_leaves_the_report_its_reason(tiny, tmp_path):
+    import dataclasses
+
+    def broken(records):
+        return {"treatment": np.zeros(3)[7]}
+
+    result = run_study(dataclasses.replace(tiny, summarise=broken), seeds=[0], workers=1)
+    assert result.verdicts["treatment"].kind == "inconclusive"
+    assert "IndexError" in result.provenance["notes"][-1]
+
+
+def test_functions_of_a_script_run_in_its_own_process(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(FILE.read_text() + (
+        "\nfrom overparam.lab.runner import run_study\n"
+        "print(len(run_study(PHENOMENON, 'smoke', workers=2).records))\n"
+    ))  # fmt: skip
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "8"
