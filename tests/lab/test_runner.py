@@ -55,7 +55,7 @@ def test_verdicts(tiny):
     result = run_study(tiny, workers=2)
     assert {arm: v.kind for arm, v in result.verdicts.items()} == {
         "treatment": "observed", "control": "absent"}  # fmt: skip
-    assert list(result.verdicts)[0] == "treatment"
+    assert next(iter(result.verdicts)) == "treatment"
     assert result.complete
     assert result.command() == (
         "overparam run tiny_phenomenon --scale standard --seeds 4 --first-seed 0"
@@ -169,7 +169,7 @@ def test_wrong_arguments_are_told(tiny):
 
 
 def test_two_runs_on_one_folder_exclude_each_other(tiny, tmp_path):
-    with Store.open(tmp_path, tiny), pytest.raises(StoreError, match="another process|in use|writ"):
+    with Store.open(tmp_path, tiny), pytest.raises(StoreError, match="writ"):
         run_study(tiny, folder=tmp_path)
 
 

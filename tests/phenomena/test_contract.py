@@ -1,0 +1,108 @@
+"""What every phenomenon owes: found by discovery, so that a new file is held to it at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overparam import phenomena
+from overparam.errors import UsageError
+from overparam.lab.figure import Chart, ImageGrid, Table
+from overparam.lab.phenomenon import SCALES, TREATMENT, paragraph
+from overparam.lab.runner import run_study
+
+NAMES = phenomena.names()
+DOCS = Path(__file__).parents[2] / "docs" / "phenomena"
+PARAGRAPHS = ("Claim", "Control", "Sources", "Differs", "In practice")
+
+
+@functools.cache
+def smoke(name: str):
+    """The study at smoke scale, with seeds that nobody chose; kept for all tests of this file."""
+    return run_study(phenomena.find(name), "smoke", seeds=range(40, 40 + seeds_of(name)))
+
+
+def seeds_of(name: str) -> int:
+    return phenomena.find(name).scales["smoke"].n_seeds
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_claims(name):
+    found = phenomena.find(name)
+    for heading in PARAGRAPHS:
+        assert paragraph(found.doc, heading), f"the docstring has no paragraph '{heading}:'"
+    assert found.name == name
+    assert found.claim == phenomena.claim_of(name)
+    assert (DOCS / f"{name}.md").is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_designs_are_data(name):
+    found = phenomena.find(name)
+    assert set(found.scales) == set(SCALES)
+    for kind in (found.condition, found.outcome):
+        assert kind.__dataclass_params__.frozen
+    for field in dataclasses.fields(found.condition):
+        assert "unit" in field.metadata, f"declare {field.name} with factor(...)"
+    for field in dataclasses.fields(found.outcome):
+        assert "unit" in field.metadata, f"declare {field.name} with quantity(...)"
+    for scale in SCALES:
+        conditions = found.conditions(scale)
+        assert len(conditions) > 1
+        assert conditions == found.conditions(scale)
+        assert all(isinstance(c, found.condition) for c in conditions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_and_its_control_is_not_observed(name):
+    study = smoke(name)
+    assert study.complete
+    assert [r.error for r in study.records if r.status == "failed"] == []
+    assert study.provenance["notes"] == []
+    verdicts = {arm: v.kind for arm, v in study.verdicts.items()}
+    assert len(verdicts) >= 2
+    # A few seconds may not settle it, but must never say the contrary.
+    assert verdicts.pop(TREATMENT) != "absent"
+    assert "observed" not in verdicts.values()
+    for verdict in study.verdicts.values():
+        assert verdict.rule
+        assert verdict.unit
+        assert verdict.effect.low <= verdict.effect.estimate <= verdict.effect.high
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_figures_are_whole(name):
+    figures = smoke(name).figures
+    assert isinstance(figures[0], Chart | ImageGrid)
+    assert len({f.name for f in figures}) == len(figures)
+    for figure in figures:
+        assert figure.title
+        assert figure.caption
+        if isinstance(figure, Chart):
+            for panel in figure.panels:
+                assert panel.x.quantity
+                assert panel.y.quantity
+                for series in panel.series:
+                    assert len(series.x) == len(series.y) > 0
+                    assert np.isfinite(series.y).any(), f"{series.label} shows nothing"
+        elif isinstance(figure, Table):
+            assert len({len(cells) for cells in figure.columns.values()}) == 1
+
+
+def test_a_misspelt_name_is_told_the_near_one(tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'random_labels'"):
+        phenomena.find("random_label")
+    with pytest.raises(UsageError, match="there is no such file"):
+        phenomena.find(str(tmp_path / "absent.py"))
+    empty = tmp_path / "defines_nothing.py"
+    empty.write_text("")
+    with pytest.raises(UsageError, match="defines no PHENOMENON"):
+        phenomena.find(str(empty))
+    clash = tmp_path / "dataclasses.py"
+    clash.write_text("")
+    with pytest.raises(UsageError, match="another module has this name"):
+        phenomena.find(str(clash))
