@@ -27,9 +27,9 @@ def export_records(records: Records, phenomenon: Phenomenon, path: str | Path) -
 
     Columns: the condition's fields, ``seed``, the outcome's fields, ``status``, ``error`` and
     ``seconds``. An array is given by its shape and its address in the store, as
-    ``<field>_shape`` and ``<field>_sha256``; a field whose name is taken is called ``condition_<field>``
-    or ``outcome_<field>``. Cells that failed have empty outcomes. Numbers are exact: floats are
-    their shortest decimal in CSV, doubles in Parquet.
+    ``<field>_shape`` and ``<field>_sha256``; a field whose name is taken is called
+    ``condition_<field>`` or ``outcome_<field>``. Cells that failed have empty outcomes. Numbers
+    are exact: floats are their shortest decimal in CSV, doubles in Parquet.
 
     Args:
         path: ends in ``.csv`` (the units go beside it, into ``<name>.units.json``) or
