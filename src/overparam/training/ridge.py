@@ -33,12 +33,14 @@ class FeatureProblem:
             its first p columns), with the attribute ``n_features`` = P.
         inputs: training inputs `[n, *shape]`. targets: Y `[n, k]`, floating.
         held_out: name to inputs `[m, *shape]` that every fit predicts, such as ``"test"``.
+        whole: the problem this one is the first rows of; see `first_rows`.
     """
 
     feature_map: Callable[[Tensor], Tensor]
     inputs: Tensor
     targets: Tensor
     held_out: Mapping[str, Tensor] = field(default_factory=dict)
+    whole: FeatureProblem | None = None
 
     def __post_init__(self) -> None:
         if self.targets.ndim != 2 or len(self.targets) != len(self.inputs):
@@ -53,14 +55,31 @@ class FeatureProblem:
         """Largest width P."""
         return int(self.feature_map.n_features)  # type: ignore[attr-defined]
 
+    def first_rows(self, n: int) -> FeatureProblem:
+        """Return the problem of the first n rows: features shared, the same object every time."""
+        check_count("n", n, 1, len(self.inputs))
+        if n not in self._beginnings:
+            self._beginnings[n] = FeatureProblem(
+                self.feature_map, self.inputs[:n], self.targets[:n], self.held_out, self
+            )
+        return self._beginnings[n]
+
+    @cached_property
+    def _beginnings(self) -> dict[int, FeatureProblem]:
+        return {}
+
     @cached_property
     def features(self) -> Tensor:
         """Training features, float64 `[n, P]`."""
+        if self.whole is not None:
+            return self.whole.features[: len(self.inputs)]
         return self.feature_map(self.inputs)
 
     @cached_property
     def held_out_features(self) -> Tensor:
         """Features of all held-out rows, one set after the other, float64 `[m, P]`."""
+        if self.whole is not None:
+            return self.whole.held_out_features
         blocks = [self.feature_map(rows) for rows in self.held_out.values()]
         return torch.cat(blocks) if blocks else self.features[:0]
 

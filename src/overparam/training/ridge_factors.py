@@ -25,6 +25,7 @@ from torch import Tensor
 
 EPSILON = float(np.finfo(np.float64).eps)
 FULL_LEVERAGE = 1e-10  # 1 - leverage below this is rounding: without the row, the rank falls
+BLOCK = 64  # columns that LAPACK's blocked routines work on at once, at most
 SMALLEST_REDUCTION = 8  # below this size LAPACK's blocked reduction has nothing to gain
 
 
@@ -64,7 +65,7 @@ class TridiagonalGram:
     def __init__(self, gram: Tensor) -> None:
         size = len(gram)
         reflectors, self._diagonal, self._beside, self._tau, _ = lapack.dsytrd(
-            np.asfortranarray(gram.numpy()), lower=1, lwork=64 * size
+            np.asfortranarray(gram.numpy()), lower=1, lwork=BLOCK * size
         )
         # sytrd stores the reflectors of Q one row below the diagonal, in the form of QR's.
         self._reflectors = np.asfortranarray(reflectors[1:, :-1])
@@ -87,7 +88,12 @@ class TridiagonalGram:
     def _rotate(self, block: np.ndarray, transpose: str) -> np.ndarray:
         turned = np.array(block, order="F")
         turned[1:], _, _ = lapack.dormqr(
-            "L", transpose, self._reflectors, self._tau, turned[1:], lwork=64 * turned.shape[1]
+            "L",
+            transpose,
+            self._reflectors,
+            self._tau,
+            turned[1:],
+            lwork=BLOCK * turned.shape[1] + BLOCK * (BLOCK + 1),  # less, and it is unblocked
         )
         return turned
 

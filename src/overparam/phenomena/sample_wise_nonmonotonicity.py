@@ -1,0 +1,253 @@
+"""Sample-wise non-monotonicity: at the interpolation threshold more data hurts.
+
+Claim: With a fixed number of random features, the test error of minimum-norm regression is worse
+    with n_train = n_features examples than with a fraction of them.
+
+Control: A model far from its threshold at every n_train of the design (four times as many
+    features as the largest n_train): more data only helps.
+
+Sources: Nakkiran et al. 2019 (arXiv:1912.02292), section 7; Nakkiran 2019 (arXiv:1912.07242) for
+    linear regression; the same threshold over n as in Hastie, Montanari, Rosset, Tibshirani 2022
+    (arXiv:1903.08560), where the risk depends on the ratio n_features / n_train.
+
+Differs: Random ReLU features and their minimum-norm fit, where the threshold is exactly
+    n_train = n_features, instead of a convolutional network and a transformer, where it must be
+    searched for; Fashion-MNIST with 10 % wrong labels.
+
+In practice: A learning curve that turns upwards is not a reason to doubt the new data: the model
+    has come to the size at which it can just fit them. Change the model's size or its
+    regularization before collecting less, and do not extrapolate a learning curve across the
+    place where training error leaves zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from overparam.data import corrupt_labels_wrong, draw_subset, load
+from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.statistics import How, PeakTest, peak_test
+from overparam.lab.verdict import Verdict, decide
+from overparam.measures import across_threshold, error_rate
+from overparam.models.features import RandomReluFeatures
+from overparam.streams import Streams
+from overparam.training.ridge import FeatureProblem, fit_ridge
+
+FAR = "far from the threshold"
+ARMS = (TREATMENT, FAR)
+FAR_RATIO = 4  # features of the control over the largest n_train
+# At the threshold theory has an infinite error, far above it a falling one. An error rate cannot
+# pass 0.9; a quarter above what less data gave is far from both.
+SMALLEST_RISE = 1.25
+RULE = (
+    "Observed if, paired by seed, the whole 95 % interval of (highest test error within a factor "
+    "2 of n_train = n_features of the treatment) / (lowest with less data) lies above "
+    f"{SMALLEST_RISE}, both sizes selected on the other seeds."
+)
+MAIN_ROLE: Mapping[str, Role] = {
+    "test_error": "test",
+    "coefficient_norm": "norm",
+    "train_error": "train",
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    n_train: int = factor(0, symbol="n", unit="examples", low=0, doc="0: placed by the design")
+    arm: str = factor(TREATMENT, choices=ARMS)
+    n_features: int = factor(300, symbol="p", unit="features", low=40, doc="of the treatment")
+    label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=1)
+    max_ratio: float = factor(2.0, symbol="N/p", low=1.5, doc="largest n_train over n_features")
+    dataset: str = factor(
+        "fashion_mnist_small",
+        choices=("fashion_mnist_small", "digits", "fashion_mnist", "mnist"),
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    test_error: float = quantity("fraction wrong")
+    train_error: float = quantity("fraction wrong, of the noisy labels")
+    coefficient_norm: float = quantity("1 / feature unit")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span training sizes across the treatment's threshold n = p, for both arms."""
+    sizes = across_threshold(base.n_features, 6, 5, low_ratio=0.125, high_ratio=base.max_ratio)
+    return [replace(base, n_train=n, arm=arm) for arm in ARMS for n in sizes]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    # Data and features: nested, so the examples of a size are the first of all larger sizes
+    largest = max(c.n_train, round(c.max_ratio * c.n_features))
+    far_width = FAR_RATIO * largest
+    task = draw_task(c.dataset, c.label_noise_rate, largest, far_width, streams)
+    # Training
+    fit = await fit_ridge(
+        task.problem.first_rows(c.n_train),
+        n_features=c.n_features if c.arm == TREATMENT else far_width,
+        penalty=0.0,
+    )
+    # Measures
+    return Outcome(
+        test_error=error_rate(fit.predictions["test"], task.test_labels),
+        train_error=error_rate(fit.train_predictions, task.train_labels[: c.n_train]),
+        coefficient_norm=fit.coefficient_norm,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What the cells of one seed share."""
+
+    problem: FeatureProblem
+    train_labels: Tensor
+    test_labels: Tensor
+
+
+@lru_cache(maxsize=1)  # a unit of work holds one seed
+def draw_task(
+    dataset: str, label_noise_rate: float, n_train: int, n_features: int, streams: Streams
+) -> Task:
+    """Draw rows, label noise and features of one seed (cached: the same object for all cells)."""
+    all_train, test = load(dataset)
+    train = draw_subset(all_train, n_train, streams, balanced=True)
+    train = corrupt_labels_wrong(train, label_noise_rate, streams)
+    problem = FeatureProblem(
+        RandomReluFeatures.draw(train.input_dim, n_features, streams),
+        train.inputs,
+        one_hot(train.labels, train.n_outputs).double(),
+        {"test": test.inputs},
+    )
+    return Task(problem, train.labels, test.labels)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: training sizes `[m]`, values `[m, seeds]`, and what the rule looks at."""
+
+    n_features: int
+    sizes: np.ndarray
+    test_error: np.ndarray
+    train_error: np.ndarray
+    coefficient_norm: np.ndarray
+    peak: PeakTest
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Arrange each arm by training size and seed."""
+    arms = {arm: records.where(arm=arm) for arm in ARMS}
+    return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
+
+
+def _summarise_arm(records: Records) -> Summary:
+    sizes, test_error = records.matrix("test_error", by="n_train")
+    n_features = int(records[0].condition.n_features)
+    return Summary(
+        n_features=n_features,
+        sizes=sizes,
+        test_error=test_error,
+        train_error=records.matrix("train_error", by="n_train")[1],
+        coefficient_norm=records.matrix("coefficient_norm", by="n_train")[1],
+        peak=peak_test(sizes, test_error, at=n_features),
+    )
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    peak = summary.peak
+    return decide(
+        peak.left,
+        at_least=SMALLEST_RISE,
+        unit="ratio of test errors, near the threshold over less data",
+        rule=RULE,
+        reason=(
+            f"The highest test error with about {summary.n_features} examples (at "
+            f"{peak.peak_level:,.0f}) is {peak.left} times that with only "
+            f"{peak.left_level:,.0f} examples."
+        ),
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
+    """Draw test error, coefficient norm and training error over the number of examples."""
+    peak, p = summaries[TREATMENT].peak, summaries[TREATMENT].n_features
+    return [
+        _chart(
+            summaries,
+            "test_error",
+            f"{peak.peak_level:,.0f} examples give {peak.left.estimate:.1f} times the test error "
+            f"of {peak.left_level:,.0f}",
+            f"Follow the line of the model with {p:,} features from the left: more data help at "
+            f"first, then hurt until there are as many examples as features (dotted), then help "
+            "again. The wide model, far from its threshold at every size, only gains. Labels of "
+            "the test images are clean.",
+            Axis("Test error", "fraction wrong", zero=True),
+        ),
+        _chart(
+            summaries,
+            "coefficient_norm",
+            f"With {p:,} features the weights explode at {p:,} examples",
+            "Just as many equations as unknowns leave one solution, and it is huge. The wide "
+            "model has room for a small one at every size.",
+            Axis("Norm of the coefficients", "1 / feature unit", "log"),
+        ),
+        _chart(
+            summaries,
+            "train_error",
+            f"Beyond {p:,} examples the small model can no longer fit its data",
+            "Up to the threshold both models reproduce every training label, the wrong ones "
+            "included. The test error peaks where this ends.",
+            Axis("Training error", "fraction wrong, of the noisy labels", zero=True),
+        ),
+    ]
+
+
+def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str, y: Axis) -> Chart:
+    how: How = "mean" if name == "train_error" else "geometric"  # a training error may be 0
+    p, largest = summaries[TREATMENT].n_features, int(summaries[TREATMENT].sizes[-1])
+    labels = {TREATMENT: f"{p:,} features", FAR: f"{FAR_RATIO * largest:,} features"}
+    series = [
+        series_over_seeds(
+            labels[arm],
+            "control" if arm != TREATMENT else MAIN_ROLE[name],
+            summary.sizes,
+            getattr(summary, name),
+            how,
+            dashed=arm != TREATMENT,
+        )
+        for arm, summary in summaries.items()
+    ]
+    x = Axis("Training examples n", scale="log")
+    rules = [Rule(p, f"n_features = {p:,}")]
+    return Chart(name, title, caption, [Panel("", x, y, series, rules)])
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(Condition(n_features=200), n_seeds=6),
+        "standard": Scale(Condition(n_features=300, max_ratio=4.0), n_seeds=10),
+        "full": Scale(
+            Condition(n_features=2000, max_ratio=4.0, dataset="mnist"),
+            n_seeds=10,
+            note="the threshold of Belkin et al. 2019, Fig. 2, crossed over n instead of p",
+        ),
+    },
+)

@@ -1,0 +1,38 @@
+"""A line over seeds: centre, band, dots and what they are called."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from overparam.errors import UsageError
+from overparam.lab.series import series_over_seeds
+
+ERRORS = np.array([[0.1, 0.4, 0.2], [0.2, 0.2, 0.2], [0.3, np.nan, 0.1]])
+
+
+def test_geometric_line_and_band_are_those_of_the_logarithms():
+    line = series_over_seeds("test", "test", [1, 2, 4], ERRORS)
+    logs = np.log(ERRORS[0])
+    half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / 3**0.5
+    assert_allclose(line.y, np.exp([logs.mean(), np.log(0.2), np.log(0.03) / 2]))
+    assert_allclose([line.low[0], line.high[0]], np.exp([logs.mean() - half, logs.mean() + half]))
+    assert_allclose(line.dots, ERRORS)
+    assert (line.statistic, line.band) == (
+        "geometric mean over 3 seeds",
+        "95% interval over seeds, pointwise",
+    )
+
+
+def test_mean_line_takes_zeros():
+    line = series_over_seeds(
+        "train", "train", [1, 2], [[0.0, 0.2], [0.0, 0.0]], "mean", dashed=True
+    )
+    assert_allclose(line.y, [0.1, 0.0])
+    assert line.dashed
+    assert line.statistic == "mean over 2 seeds"
+
+
+def test_levels_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="levels and matrix do not fit"):
+        series_over_seeds("test", "test", [1, 2], ERRORS)
