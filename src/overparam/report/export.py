@@ -1,0 +1,87 @@
+"""Figures to files: SVG, PNG and PDF without a browser, and the CSV behind each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from overparam.checks import check_choice
+from overparam.errors import ResourceError
+from overparam.lab.figure import Chart, Figure, ImageGrid
+from overparam.report.drawing import chart_spec
+from overparam.report.images import image_grid_svg
+from overparam.report.palette import LIGHT
+from overparam.report.tables import csv_text, table_svg
+
+FORMATS = ("svg", "png", "pdf", "csv")
+_PNG_SCALE = 2.0  # pixels of the file per pixel of the drawing, for sharp print
+
+
+def figure_svg(
+    figure: Figure,
+    palette: Mapping[str, str] = LIGHT,
+    *,
+    width: float = 900.0,
+    height: float | None = None,
+    titled: bool = True,
+    legend: bool = True,
+) -> str:
+    """Return any figure as an SVG document (see `drawing.chart_spec` for the arguments)."""
+    if isinstance(figure, ImageGrid):
+        return image_grid_svg(figure, palette, titled=titled)
+    if not isinstance(figure, Chart):
+        return table_svg(figure, palette, titled=titled)
+    import vl_convert  # loads a JavaScript engine
+
+    spec = chart_spec(figure, palette, width=width, height=height, titled=titled, legend=legend)
+    return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+
+
+def save_figure(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `figure` in each format into `folder` (made if missing) and return the paths.
+
+    Raises:
+        UsageError: unknown format. ResourceError: the folder cannot be written.
+    """
+    for name in formats:
+        check_choice("figure format", name, FORMATS)
+    folder = Path(folder)
+    svg = figure_svg(figure) if set(formats) - {"csv"} else ""
+    stem = file_stem(figure.name)
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in formats:
+            path = folder / f"{stem}.{name}"
+            path.write_bytes(_encode(figure, svg, name))
+            paths.append(path)
+    except OSError as error:
+        raise ResourceError(
+            f"cannot write figure files ({error.strerror})",
+            got=str(folder),
+            allowed="a folder that you may write to",
+            remedy="choose another folder",
+        ) from error
+    return paths
+
+
+def file_stem(name: str) -> str:
+    """Return `name` as a safe file stem, without any path.
+
+    >>> file_stem("../Test error/k=4")
+    'Test_error_k_4'
+    """
+    return re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_") or "figure"
+
+
+def _encode(figure: Figure, svg: str, name: str) -> bytes:
+    if name == "csv":
+        return csv_text(figure).encode()
+    if name == "svg":
+        return svg.encode()
+    import vl_convert
+
+    if name == "png":
+        return vl_convert.svg_to_png(svg, scale=_PNG_SCALE)
+    return vl_convert.svg_to_pdf(svg)

@@ -1,0 +1,286 @@
+"""The report as one HTML file that needs nothing else: no network, no folder beside it.
+
+The page works without scripts (static drawings, tables, words); scripts add the interactive
+charts, file buttons and the theme switch. Its content security policy forbids every request, and
+lets only the two scripts written here run, by their hashes: text from a study can do nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from overparam.lab.figure import Chart, Figure, Table
+from overparam.report.content import Arm, Content, FigureContent, plain
+from overparam.report.drawing import chart_data, chart_spec, chart_styles
+from overparam.report.export import figure_svg, file_stem
+from overparam.report.facts import design_sentence, head_facts, provenance_rows
+from overparam.report.formatting import format_interval, format_number
+from overparam.report.palette import DARK, LIGHT, PAGE, Style
+from overparam.report.tables import csv_text
+
+SIZE_LIMIT = 3_000_000  # bytes of a report
+WIDE, NARROW = 950.0, 350.0  # widths of a chart's two layouts, pixels
+_MOST_ROWS = 400  # table rows of one figure shown in the page
+_SYMBOLS = {"observed": "●", "absent": "○", "inconclusive": "◐"}
+_SWATCH = {  # markers as SVG paths around (17, 6)
+    "circle": "M13.5 6a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0",
+    "square": "M14 3h6v6h-6z",
+    "diamond": "M17 1.8L20.6 6L17 10.2L13.4 6z",
+    "triangle-up": "M17 2L21 9.4H13z",
+    "triangle-down": "M17 10L13 2.6H21z",
+    "cross": "M15.8 2h2.4v2.8H21v2.4h-2.8V10h-2.4V7.2H13V4.8h2.8z",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One table cell as it is shown; text is written from the left, numbers from the right."""
+
+    value: str
+    text: bool
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """One figure as the page shows it. svg is "" where the page has no room for it."""
+
+    words: FigureContent
+    svg: Any
+    rows: list[list[Cell]]
+    n_rows: int
+    chips: list[dict[str, Any]]
+    csv: str
+    payload: dict[str, Any]
+
+    @property
+    def can_save(self) -> bool:
+        """Whether the page holds a drawing of the figure, shown or only to be saved."""
+        return bool(self.svg or self.payload.get("svg"))
+
+
+def render_html(content: Content, figures: Sequence[Figure]) -> str:
+    """Return the report as one HTML document of at most `SIZE_LIMIT` bytes.
+
+    Args:
+        content: from `content.describe`. figures: the study's figures, in the same order.
+
+    Figures whose drawing or CSV would exceed the limit are left out of the page, which says so.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    bundle, script = _vega_bundle(), _template("report.js")
+    pages = [
+        _page_figure(w, f, i) for i, (w, f) in enumerate(zip(content.figures, figures, strict=True))
+    ]
+    pages = _fit(pages, SIZE_LIMIT - len(bundle.encode()) - 150_000)
+    payload = {"light": dict(LIGHT), "figures": [p.payload for p in pages]}
+    names = ("diverged", "failed", "missing")
+    words = ("cells diverged", "cells failed", "cells are missing")
+    commands = [("This study", content.command), ("At the paper's scale", content.full_command)]
+    html = environment.from_string(_template("report.html.j2")).render(
+        c=content,
+        policy=Markup(_policy(bundle, script)),
+        css=Markup(_css()),
+        arms=_arms(content.arms),
+        thumbnail=Markup(_thumbnail(figures)),
+        facts=head_facts(content),
+        figures=pages,
+        design=design_sentence(content),
+        troubles=[(w, getattr(content, n)) for n, w in zip(names, words, strict=True)],
+        commands=[(w, text) for w, text in commands if text],
+        provenance=provenance_rows(content),
+        notes=content.provenance.get("notes") or [],
+        payload=Markup(_script_safe_json(payload)),
+        bundle=Markup(bundle),
+        script=Markup(script),
+    )
+    return html
+
+
+def _page_figure(words: FigureContent, figure: Figure, number: int) -> PageFigure:
+    from markupsafe import Markup
+
+    payload: dict[str, Any] = {"stem": file_stem(figure.name), "csv": csv_text(figure)}
+    chips: list[dict[str, Any]] = []
+    svg = ""
+    if not isinstance(figure, Table):
+        svg = figure_svg(figure, PAGE, width=WIDE, titled=False)
+        # Several drawings in one page must not share the names of their clip paths.
+        svg = re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", rf"f{number}-\1\2", svg)
+    elif len(words.rows) <= _MOST_ROWS:
+        payload["svg"] = figure_svg(figure, PAGE, titled=False)
+    if isinstance(figure, Chart):
+        options: dict[str, Any] = {"interactive": True, "legend": False, "with_data": False}
+        payload |= {
+            "wide": chart_spec(figure, PAGE, width=WIDE, **options),
+            "narrow": chart_spec(figure, PAGE, width=NARROW, **options),
+            "datasets": chart_data(figure),
+            "axes": [{"x": p.x.quantity, "y": p.y.quantity} for p in figure.panels],
+        }
+        chips = _chips(figure)
+    rows = [
+        [Cell(format_number(v, 4), isinstance(v, str)) for v in row]
+        for row in words.rows[:_MOST_ROWS]
+    ]
+    return PageFigure(words, Markup(svg), rows, len(words.rows), chips, payload["csv"], payload)
+
+
+def _fit(pages: list[PageFigure], budget: int) -> list[PageFigure]:
+    """Leave out what exceeds the budget: drawings in order of the figures, then CSVs."""
+    kept = []
+    for page in pages:
+        essential = {k: v for k, v in page.payload.items() if k != "csv"}
+        size = len(_script_safe_json(essential).encode()) + len(page.svg.encode())
+        size += sum(len(c.value.encode()) + 12 for row in page.rows for c in row)
+        if size <= budget:
+            budget -= size
+            kept.append(page)
+        else:
+            bare = {"stem": page.payload["stem"], "csv": page.payload["csv"]}
+            kept.append(dataclasses.replace(page, svg="", chips=[], rows=[], payload=bare))
+    for i, page in enumerate(kept):
+        size = len(_script_safe_json(page.csv).encode())
+        if size <= budget:
+            budget -= size
+        else:
+            kept[i] = dataclasses.replace(page, csv="", payload={**page.payload, "csv": ""})
+    return kept
+
+
+def _chips(chart: Chart) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    styles = chart_styles(chart)
+    drawable = {
+        (s.label, s.role, s.dashed)
+        for p in chart.panels
+        for s in p.series
+        if np.isfinite(np.asarray(s.y, float)).any()
+    }
+    return [
+        {
+            "key": style.key,
+            "label": style.label,
+            "swatch": Markup(_swatch(style)),
+            "empty": identity not in drawable,
+        }
+        for identity, style in styles.items()
+    ]
+
+
+def _swatch(style: Style) -> str:
+    color, dash = PAGE[style.color], " ".join(map(str, style.dash)) or "none"
+    marker = "" if style.role == "theory" else f'<path d="{_SWATCH[style.marker]}" fill="{color}"/>'
+    return (
+        '<svg width="34" height="12" viewBox="0 0 34 12" aria-hidden="true"><path d="M0 6H34"'
+        f' stroke="{color}" stroke-width="{style.width}" stroke-dasharray="{dash}"/>{marker}</svg>'
+    )
+
+
+def _arms(arms: Sequence[Arm]) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": arm,
+            "symbol": _SYMBOLS.get(arm.kind, ""),
+            "estimate": format_number(arm.estimate),
+            "interval": interval_sentence(arm),
+            "whisker": _whisker(arm, arms),
+        }
+        for arm in arms
+    ]
+
+
+def interval_sentence(arm: Arm) -> str:
+    """Return the interval with its level and number of seeds, or why there is none."""
+    seeds = f"{arm.n_seeds} seed{'' if arm.n_seeds == 1 else 's'}"
+    interval = format_interval(arm.low, arm.high)
+    if interval == "–":
+        return f"no interval from {seeds}: it needs at least two"
+    return f"{format_number(100 * arm.level)} % interval {interval}, {seeds}"
+
+
+def _whisker(arm: Arm, arms: Sequence[Arm]) -> dict[str, Any] | None:
+    """Return the arm's interval on a scale common to all arms of its unit."""
+    kin = [a for a in arms if a.unit == arm.unit]
+    ends = [v for a in kin for v in (a.low, a.estimate, a.high) if math.isfinite(v)]
+    if not all(map(math.isfinite, (arm.low, arm.estimate, arm.high))) or max(ends) == min(ends):
+        return None
+    low, high = min(ends), max(ends)
+
+    def percent(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    return {
+        "left": percent(arm.low),
+        "width": round(percent(arm.high) - percent(arm.low), 2),
+        "at": percent(arm.estimate),
+        "low": format_number(low),
+        "high": format_number(high),
+    }
+
+
+def _thumbnail(figures: Sequence[Figure]) -> str:
+    """Return a small picture of the main figure's first panel, or "" if it is no chart."""
+    if not figures or not isinstance(figures[0], Chart) or not figures[0].panels:
+        return ""
+    first = dataclasses.replace(figures[0], panels=figures[0].panels[:1])
+    panel = dataclasses.replace(first.panels[0], rules=())
+    first = dataclasses.replace(first, panels=[panel])
+    svg = figure_svg(first, PAGE, width=380, height=210, titled=False, legend=False)
+    return re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", r"thumbnail-\1\2", svg)
+
+
+def _css() -> str:
+    css = _template("report.css")
+    for name, palette in (("LIGHT", LIGHT), ("DARK", DARK)):
+        variables = " ".join(f"--{key}: {color};" for key, color in palette.items())
+        css = css.replace("{{" + name + "}}", variables)
+    return css
+
+
+def _policy(*scripts: str) -> str:
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'"
+        for s in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
+        " img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script_safe_json(value: Any) -> str:
+    """Return JSON in which no text can end the script element that holds it."""
+    text = json.dumps(plain(value), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+@functools.cache
+def _vega_bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script (from vl-convert, no network)."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return re.sub(r"</(script)", r"<\\/\1", bundle, flags=re.IGNORECASE)
+
+
+def _template(name: str) -> str:
+    return resources.files("overparam.report").joinpath("templates", name).read_text("utf-8")

@@ -1,0 +1,344 @@
+"""The Vega-Lite layers of one panel: rules, bands, seeds, lines, points, names, tooltips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from overparam.lab.figure import Panel, Series
+from overparam.report.layout import PanelLayout
+from overparam.report.palette import Style
+from overparam.report.placement import LINE_HEIGHT, text_width, wrap
+from overparam.report.scales import AxisScale
+
+_MOST_MARKERS = 40  # points on one line; beyond it markers would merge into a stripe
+_BREAK = "break-paths-filter-domains"  # a missing point interrupts its line, it is not bridged
+
+
+class Layers:
+    """Builds the layers of panels that share palette, styles and legend.
+
+    Args:
+        palette: name to colour. styles: of all series. interactive: see `chart_spec`.
+    """
+
+    def __init__(
+        self,
+        palette: Mapping[str, str],
+        styles: Mapping[tuple[str, str, bool], Style],
+        interactive: bool,
+    ) -> None:
+        self._palette, self._styles = palette, {s.key: s for s in styles.values()}
+        self._keys = {identity: style.key for identity, style in styles.items()}
+        self._interactive = interactive
+
+    def rules(self, place: PanelLayout) -> list[dict[str, Any]]:
+        """Return dotted rules at known places and their labels."""
+        layers: list[dict[str, Any]] = []
+        for axis, other in (("x", "y"), ("y", "x")):
+            labels = [r for r in place.rules if r.rule.axis == axis]
+            if not labels:
+                continue
+            values = [
+                {"at": r.rule.at, "label_at": r.at, "label": r.rule.label, "up": -8 - 14 * r.row}
+                for r in labels
+            ]
+            position = {axis: self._axis("at", axis, place)}
+            layers.append(
+                {
+                    "data": {"values": values},
+                    "mark": {
+                        "type": "rule",
+                        "color": self._palette["muted"],
+                        "strokeDash": [1.5, 3],
+                        "strokeWidth": 1.3,
+                        "tooltip": None,
+                    },
+                    "encoding": position,
+                }
+            )
+            # One layer a label: its distance from the plot is in pixels, so not in the data.
+            for value in values:
+                upright = axis == "x"
+                text = {
+                    "type": "text",
+                    "color": self._palette["muted"],
+                    "fontSize": 11.5,
+                    "align": "center" if upright else "right",
+                    "baseline": "middle" if upright else "bottom",
+                    "dy": 0 if upright else -3,
+                    "tooltip": None,
+                }
+                pixels = value["up"] if upright else place.width - 4
+                layers.append(
+                    {
+                        "data": {"values": [value]},
+                        "mark": text,
+                        "encoding": {
+                            axis: self._axis("label_at", axis, place),
+                            other: {"value": pixels},
+                            "text": {"field": "label"},
+                        },
+                    }
+                )
+        return layers
+
+    def curves(self, number: int, place: PanelLayout, panel: Panel) -> list[dict[str, Any]]:
+        """Return bands, seeds, lines, points and what answers the pointer."""
+        x, y = self._axis("x", "x", place), self._axis("y", "y", place)
+        band = {**self._looks("color"), "x": x, "y": self._axis("low", "y", place)}
+        band["y2"] = {"field": "high"}
+        faint = {**self._looks("color"), "x": x, "y": y}
+        line = {**self._looks("color", "strokeDash", "strokeWidth"), "x": x, "y": y}
+        points = {**self._looks("color", "shape"), "x": x, "y": y}
+        dense = [
+            self._key(s)
+            for s in panel.series
+            if s.role == "theory" or len(np.atleast_1d(s.x)) > _MOST_MARKERS
+        ]
+        marked = f"indexof({json.dumps(dense)}, datum.key) < 0"
+        layers = [
+            self._layer("rows", number, {"type": "area", "opacity": 0.17, "clip": True}, band),
+            self._layer(
+                "dots", number, {"type": "circle", "size": 13, "opacity": 0.38, "clip": True}, faint
+            ),
+            self._layer("rows", number, {"type": "line", "clip": True, "strokeCap": "butt"}, line),
+            self._layer(
+                "rows",
+                number,
+                {"type": "point", "filled": True, "size": 34, "opacity": 1},
+                points,
+                marked,
+            ),
+        ]
+        return layers + (self._pointer(number, panel, x, y) if self._interactive else [])
+
+    def names(self, place: PanelLayout) -> list[dict[str, Any]]:
+        """Return the names at the line ends, with a leader where a name had to move away."""
+        layers: list[dict[str, Any]] = []
+        for name in place.names:
+            style = self._styles[name.key]
+            color = self._palette[style.color]
+            row = {"key": name.key, "text": name.text, "y": name.y, "x_end": name.x_end}
+            row |= {"y_end": name.y_end, "y_lead": name.y_lead}
+            if name.first:
+                layers.append(
+                    self._plain(
+                        row,
+                        {"type": "rule", "color": color, "strokeWidth": 0.8, "opacity": 0.7},
+                        {
+                            "x": self._axis("x_end", "x", place),
+                            "x2": {"value": place.width + 10},
+                            "y": self._axis("y_end", "y", place),
+                            "y2": {"field": "y_lead"},
+                        },
+                    )
+                )
+            layers.append(
+                self._plain(
+                    row,
+                    {
+                        "type": "text",
+                        "align": "left",
+                        "baseline": "middle",
+                        "fontSize": 12,
+                        "fontWeight": 500,
+                        "color": self._palette[f"{style.role}-0"],
+                    },
+                    {
+                        "x": {"value": place.width + 14},
+                        "y": self._axis("y", "y", place),
+                        "text": {"field": "text"},
+                    },
+                )
+            )
+        return layers
+
+    def legend(self, width: float) -> dict[str, Any]:
+        """Return a panel of line samples and names, for drawings whose line ends have no room."""
+        styles = list(self._styles.values())
+        widest = max(text_width(s.label) for s in styles) + 62
+        columns = max(int(width // widest), 1)
+        lines = [wrap(s.label, min(widest, width) - 50) for s in styles]
+        layers: list[dict[str, Any]] = []
+        top = 0.0
+        for start in range(0, len(styles), columns):
+            row = range(start, min(start + columns, len(styles)))
+            for i in row:
+                left = (i - start) * width / columns
+                layers += self._sample(styles[i], lines[i], left, top + LINE_HEIGHT / 2)
+            top += LINE_HEIGHT * max(len(lines[i]) for i in row) + 5
+        return {"width": width, "height": top, "layer": layers}
+
+    def _sample(
+        self, style: Style, lines: list[str], left: float, y: float
+    ) -> list[dict[str, Any]]:
+        color = self._palette[style.color]
+        dash = {"strokeDash": list(style.dash) or [1, 0], "strokeWidth": style.width}
+        at = {"y": {"value": y}}
+        layers: list[dict[str, Any]] = [
+            {
+                "mark": {"type": "rule", "color": color, **dash},
+                "encoding": {"x": {"value": left}, "x2": {"value": left + 34}, **at},
+            },
+            {
+                "mark": {
+                    "type": "point",
+                    "filled": True,
+                    "opacity": 1,
+                    "color": color,
+                    "shape": style.marker,
+                    "size": 0 if style.role == "theory" else 34,
+                },
+                "encoding": {"x": {"value": left + 17}, **at},
+            },
+            *(
+                {
+                    "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12},
+                    "encoding": {
+                        "x": {"value": left + 42},
+                        "y": {"value": y + i * LINE_HEIGHT},
+                        "text": {"value": text},
+                        "color": {"value": self._palette["ink"]},
+                    },
+                }
+                for i, text in enumerate(lines)
+            ),
+        ]
+        return [{"data": {"values": [{}]}, **layer} for layer in layers]
+
+    def sentence(self, text: str, place: PanelLayout) -> dict[str, Any]:
+        """Return a layer that says `text` in the middle of the plot."""
+        return {
+            "data": {"values": [{"text": text}]},
+            "mark": {"type": "text", "color": self._palette["muted"], "fontSize": 13},
+            "encoding": {
+                "x": {"value": place.width / 2},
+                "y": {"value": place.height / 2},
+                "text": {"field": "text"},
+            },
+        }
+
+    def _layer(
+        self,
+        data: str,
+        number: int,
+        mark: dict[str, Any],
+        encoding: dict[str, Any],
+        keep: str = "",
+    ) -> dict[str, Any]:
+        tests = [f"datum.panel === {number}", keep]
+        if self._interactive:
+            tests.append("indexof(hidden, datum.key) < 0")
+        return {
+            "data": {"name": data},
+            "transform": [{"filter": " && ".join(t for t in tests if t)}],
+            "mark": {"invalid": _BREAK, "tooltip": None, **mark},
+            "encoding": encoding,
+        }
+
+    def _plain(
+        self, row: dict[str, Any], mark: dict[str, Any], encoding: dict[str, Any]
+    ) -> dict[str, Any]:
+        layer: dict[str, Any] = {"data": {"values": [row]}, "mark": {**mark, "tooltip": None}}
+        if self._interactive:
+            layer["transform"] = [{"filter": "indexof(hidden, datum.key) < 0"}]
+        return {**layer, "encoding": encoding}
+
+    def _pointer(
+        self, number: int, panel: Panel, x: dict[str, Any], y: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        fields = {"Series": "name", panel.x.quantity: "x_text", panel.y.quantity: "y_text"}
+        # The pointer meets a point, or the region around it whose datum holds the point's;
+        # Vega-Lite 6's own tooltip channel reads the wrong one of the two.
+        row = "(datum.datum || datum)"
+        entries = [f"{json.dumps(title)}: {row}.{name}" for title, name in fields.items()]
+        entries.append(f"'Band': {row}.interval")
+        entries.append(f"'Seeds': isValid({row}.seeds) ? {row}.seeds : '–'")
+        near = self._layer(
+            "rows",
+            number,
+            {
+                "type": "point",
+                "size": 90,
+                "strokeWidth": 2,
+                "filled": False,
+                "tooltip": {"expr": "{" + ", ".join(entries) + "}"},
+            },
+            {
+                "x": x,
+                "y": y,
+                "color": {"value": self._palette["ink"]},
+                "opacity": {
+                    "condition": {"param": f"near{number}", "empty": False, "value": 1},
+                    "value": 0,
+                },
+            },
+            "isValid(datum.y)",
+        )
+        near["params"] = [
+            {
+                "name": f"near{number}",
+                "select": {
+                    "type": "point",
+                    "on": "pointerover",
+                    "clear": "pointerout",
+                    "nearest": True,
+                    "fields": ["id"],
+                },
+            }
+        ]
+        ring = self._layer(
+            "rows",
+            number,
+            {"type": "point", "size": 170, "strokeWidth": 2.5, "filled": False},
+            {"x": x, "y": y, "color": {"value": self._palette["ink"]}},
+            "datum.id === cursor",
+        )
+        return [ring, near]
+
+    def _key(self, series: Series) -> str:
+        return self._keys[series.label, series.role, series.dashed]
+
+    def _axis(self, field: str, channel: str, place: PanelLayout) -> dict[str, Any]:
+        scale: AxisScale = place.x if channel == "x" else place.y
+        kind = {"type": "log"} if scale.log else {"type": "linear", "zero": False}
+        lookup = f"{json.dumps(scale.tick_labels)}[indexof({json.dumps(scale.ticks)}, datum.value)]"
+        title = place.x_title if channel == "x" else place.y_title
+        return {
+            "field": field,
+            "type": "quantitative",
+            "title": title,
+            "scale": {"domain": [scale.low, scale.high], "nice": False, **kind},
+            "axis": {
+                "values": list(scale.ticks),
+                "labelExpr": lookup,
+                "grid": channel == "y",
+                "domain": channel == "x",
+                "ticks": channel == "x",
+            },
+        }
+
+    def _looks(self, *channels: str) -> dict[str, Any]:
+        read: dict[str, Callable[[Style], Any]] = {
+            "color": lambda s: self._palette[s.color],
+            "strokeDash": lambda s: list(s.dash) or [1, 0],
+            "shape": lambda s: s.marker,
+            "strokeWidth": lambda s: s.width,
+        }
+        return {
+            channel: {
+                "field": "key",
+                "type": "ordinal" if channel == "strokeWidth" else "nominal",
+                "legend": None,
+                "scale": {
+                    "type": "ordinal",  # widths must not be interpolated
+                    "domain": list(self._styles),
+                    "range": [read[channel](s) for s in self._styles.values()],
+                },
+            }
+            for channel in channels
+        }

@@ -1,0 +1,110 @@
+"""`Study`: a study's result that can show, save and export itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from overparam.errors import ResourceError
+from overparam.lab.figure import Figure
+from overparam.lab.records import Records
+from overparam.lab.study import StudyResult
+from overparam.lab.verdict import Verdict
+from overparam.report.content import Content, describe
+from overparam.report.export import FORMATS, figure_svg, file_stem, save_figure
+from overparam.report.formatting import format_number
+from overparam.report.html import interval_sentence, render_html
+from overparam.report.json_report import to_json
+from overparam.report.terminal import verdict_text
+
+
+class Study:
+    """A finished or interrupted study. In a notebook it shows verdicts and the main figure.
+
+    Args:
+        result: what the lab returned.
+    """
+
+    def __init__(self, result: StudyResult) -> None:
+        self.result = result
+
+    @property
+    def records(self) -> Records:
+        """One record per cell that ended."""
+        return self.result.records
+
+    @property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """Arm to verdict, the treatment first."""
+        return self.result.verdicts
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """The figures as data; the first is the main one."""
+        return self.result.figures
+
+    @functools.cached_property
+    def content(self) -> Content:
+        """All that the report says, as plain data."""
+        return describe(self.result)
+
+    def to_html(self) -> str:
+        """Return the report as one self-contained HTML document."""
+        return render_html(self.content, self.figures)
+
+    def to_json(self) -> str:
+        """Return the report as strict JSON (values that are not finite are null)."""
+        return to_json(self.content)
+
+    def save_report(self, path: str | Path) -> Path:
+        """Write the HTML report to `path`, or into it if it is a folder, and return the file.
+
+        Raises:
+            ResourceError: the file cannot be written.
+        """
+        target = Path(path)
+        if target.is_dir() or not target.suffix:
+            target = target / "report.html"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(self.to_html(), encoding="utf-8")
+        except OSError as error:
+            raise ResourceError(
+                f"cannot write the report ({error.strerror})",
+                got=str(target),
+                allowed="a file or folder that you may write to",
+                remedy="choose another place",
+            ) from error
+        return target
+
+    def save_figures(self, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+        """Write every figure into `folder` in each format (svg, png, pdf, csv); return the files.
+
+        Raises:
+            UsageError: unknown format. ResourceError: the folder cannot be written.
+        """
+        return [p for f in self.figures for p in save_figure(f, Path(folder), formats)]
+
+    def __str__(self) -> str:
+        return verdict_text(self.content)
+
+    def __repr__(self) -> str:
+        done = f"{len(self.records)} of {self.result.n_planned} cells"
+        return f"Study({self.content.name}, {self.content.scale}, {done})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(a.name)}</td><td><b>{escape(a.kind)}</b></td>"
+            f"<td>{escape(format_number(a.estimate))} {escape(a.unit)}</td>"
+            f"<td>{escape(interval_sentence(a))}</td></tr>"
+            for a in self.content.arms
+        )
+        main = figure_svg(self.figures[0]) if self.figures else ""
+        # Each output of a notebook lives in one page: its clip paths need names of their own.
+        main = main.replace("clip", f"{file_stem(self.content.name)}-clip")
+        return (
+            f'<div style="max-width:960px"><p><b>{escape(self.content.claim)}</b></p>'
+            f"<p>{escape(self.content.headline)}</p><table>{rows}</table>{main}</div>"
+        )

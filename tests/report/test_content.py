@@ -1,0 +1,166 @@
+"""What a report says, in every state that a study can end in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from overparam.lab.records import Record, Records
+from overparam.lab.verdict import Interval, Verdict
+from overparam.report.content import describe, plain
+from overparam.report.facts import design_sentence, head_facts, provenance_rows
+from overparam.report.json_report import to_json
+from overparam.report.terminal import verdict_table, verdict_text
+
+
+def _verdicts(**kinds: str) -> dict[str, Verdict]:
+    effect = Interval(1.5, 1.2, 1.9, n=5)
+    return {arm: Verdict(kind, effect, "ratio", "rule") for arm, kind in kinds.items()}  # type: ignore[arg-type]
+
+
+def test_words_of_the_phenomenon(synthetic):
+    content = describe(synthetic())
+    assert content.claim.startswith("Test error peaks where")
+    assert content.control.startswith("Ridge regression")
+    assert content.sources == (
+        "Belkin et al. 2019, PNAS 116(32), Fig. 2",
+        "Nakkiran et al. 2020, Fig. 1.",
+    )
+    assert content.differs.startswith("1,000 examples")
+    assert content.in_practice.endswith("before you tune it.")
+    assert content.command == (
+        "overparam run synthetic_descent --scale standard"
+        " --seeds 5 --first-seed 0 --set n_train=1000"
+    )
+    assert content.full_command == "overparam run synthetic_descent --scale full --set n_train=1000"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "sentence"),
+    [
+        ({"treatment": "observed", "control": "absent"}, "Observed, and absent from its control."),
+        ({"treatment": "observed", "a": "absent", "b": "absent"}, "absent from its controls."),
+        ({"treatment": "observed", "a": "observed"}, "but the control shows it too (a)."),
+        ({"treatment": "observed", "a": "inconclusive"}, "the control is inconclusive (a)."),
+        ({"treatment": "observed"}, "there is no control"),
+        ({"treatment": "absent", "control": "absent"}, "Not observed:"),
+        ({"treatment": "inconclusive"}, "Inconclusive:"),
+        ({"control": "absent"}, "No verdict yet"),
+        ({}, "No verdict yet"),
+    ],
+)
+def test_headline(synthetic, kinds, sentence):
+    assert sentence in describe(synthetic(verdicts=_verdicts(**kinds))).headline
+
+
+def test_design_is_read_from_the_condition(synthetic):
+    factors = {f.name: f for f in describe(synthetic()).factors}
+    assert (factors["n_features"].symbol, factors["n_features"].unit) == ("p", "features")
+    assert factors["n_features"].summary == "24 levels: 10, 14, 20, …, 30,000"
+    assert factors["arm"].summary == "treatment, control"
+    assert factors["n_train"].levels == (1000,)
+
+
+def test_interrupted_study_names_missing_cells(synthetic):
+    whole = synthetic()
+    content = describe(synthetic(records=whole.records[:200]))
+    assert content.missing.count == 40
+    assert "240 cells are recorded" in content.headline
+    present = {(r.condition, r.seed) for r in whole.records[:200]}
+    missing = [r for r in whole.records if (r.condition, r.seed) not in present]
+    cell, seed = missing[0].condition, missing[0].seed
+    expected = f"n_features = {cell.n_features:,}, arm = {cell.arm}, seed {seed}"
+    assert content.missing.cells[0] == expected
+    assert len(content.missing.cells) == 20
+
+
+def test_diverged_and_failed_cells_are_named(synthetic):
+    whole = list(synthetic().records)
+    whole[0] = dataclasses.replace(whole[0], status="diverged")
+    whole[1] = Record(whole[1].condition, 0, None, "failed", "out of memory")
+    content = describe(synthetic(records=Records(whole), figures=[]))
+    assert content.diverged.cells == ("n_features = 10, arm = treatment, seed 0",)
+    assert content.failed.cells == ("n_features = 14, arm = treatment, seed 0: out of memory",)
+    assert content.missing.count == 0
+
+
+def test_settings_that_no_longer_fit_the_design_are_survived(synthetic):
+    content = describe(synthetic(settings={"n_gone": 3}))
+    assert content.factors[0].levels[0] == 10  # from the records
+
+
+def test_json_is_strict_and_complete(synthetic):
+    result = synthetic(
+        verdicts={"treatment": Verdict("inconclusive", Interval(np.nan, np.nan, np.inf), "", "r")}
+    )
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    data = json.loads(to_json(describe(result)), parse_constant=refuse)
+    assert data["schema"] == "overparam.report/1"
+    assert data["arms"][0]["estimate"] is None
+    assert data["arms"][0]["high"] is None
+    series = data["figures"][0]["data"]["panels"][0]["series"][0]
+    np.testing.assert_array_equal(series["dots"], result.figures[0].panels[0].series[0].dots)
+    assert data["figures"][2]["data"]["images"][0][4][0][0] is None
+
+
+def test_plain_reduces_everything_to_json():
+    value = {1: (np.float64(2), np.array([1, np.nan])), "b": np.bool_(True), "c": {3}, "d": object}
+    assert plain(value) == {"1": [2.0, [1, None]], "b": True, "c": [3], "d": str(object)}
+
+
+def test_head_facts_and_provenance(synthetic):
+    content = describe(synthetic())
+    assert head_facts(content) == [
+        "2026-11-22 02:30 UTC",
+        "cpu on Made-up Processor",
+        "1 min 36 s of computing",
+        "240 of 240 cells",
+        "revision 1 of the experiment, overparam 0.1.0",
+    ]
+    rows = dict(provenance_rows(content))
+    assert rows["Peak memory"] == "812 MiB"
+    assert rows["Machine"] == "Made-up Processor, 2 cores, 8 GiB, Linux"
+    assert design_sentence(content) == (
+        "Scale standard (made up): 240 cells over 5 seeds (0, 1, 2, 3, 4)."
+        " Set by hand: n_train = 1,000."
+    )
+
+
+def test_unknown_provenance_is_left_blank_or_shown_as_it_is(synthetic):
+    content = describe(synthetic(provenance={}))
+    assert head_facts(content) == ["240 of 240 cells", "revision 1 of the experiment"]
+    assert dict(provenance_rows(content))["Device"] == "–"
+    more = describe(synthetic(provenance={"precision": "bf16", "stack_sizes": [4, 8]}))
+    assert dict(provenance_rows(more))["Stack sizes"] == "4, 8"
+
+
+def test_terminal_table(synthetic):
+    content = describe(synthetic())
+    text = verdict_text(content)
+    assert "treatment  observed  2.63    [2.31, 2.97]  ratio  5" in text
+    assert text.endswith(content.headline)
+    from rich.console import Console
+
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(verdict_table(content))
+    shown = console.export_text()
+    for part in ("synthetic_descent", "observed", "[2.31, 2.97]", "absent", "1.02"):
+        assert part in shown
+
+
+def test_report_imports_no_torch():
+    code = (
+        "import sys, overparam.report, overparam.report.html, overparam.report.terminal;"
+        "bad = {'torch', 'altair', 'rich', 'jinja2', 'vl_convert', 'scipy', 'sklearn'};"
+        "sys.exit(', '.join(bad & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,151 @@
+"""What a chart's specification holds, and that Vega-Lite accepts it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+import vl_convert
+
+from overparam.lab.figure import Axis, Chart, Panel, Rule, Series
+from overparam.report.drawing import MAX_DOTS, chart_data, chart_spec, chart_styles, drawing_notes
+from overparam.report.layout import plan_layout
+from overparam.report.palette import DARK, LIGHT, PAGE
+
+X = np.geomspace(1, 1000, 12)
+
+
+def _chart(*series: Series, y: Axis | None = None, **panel: object) -> Chart:
+    y = y or Axis("Loss", "nats")
+    x = Axis("Steps t", "steps", "log")
+    return Chart("loss", "Loss falls", "Look.", [Panel("", x, y, series, **panel)])  # type: ignore[arg-type]
+
+
+def _svg(spec: dict) -> str:
+    return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+
+
+@pytest.mark.parametrize("width", [350.0, 900.0])
+@pytest.mark.parametrize("palette", [LIGHT, DARK, PAGE], ids=["light", "dark", "page"])
+def test_drawing_shows_title_axes_names_and_rules(synthetic, width, palette):
+    chart = synthetic(2).figures[1]
+    svg = _svg(chart_spec(chart, palette, width=width, titled=True))
+    shown = " ".join(re.findall(r">([^<>]+)</(?:text|tspan)>", svg))
+    for text in ("Random features p (log scale)", "Test error (fraction wrong)", "weight norm"):
+        assert text in shown
+    assert "interpolation threshold p = n" in shown
+    assert "10,000" in shown
+    assert palette["test-0"] in svg
+
+
+def test_series_meet_the_rows_of_their_panel(synthetic):
+    chart = synthetic(3).figures[1]
+    data = chart_data(chart)
+    keys = {style.label: style.key for style in chart_styles(chart).values()}
+    norm = chart.panels[1].series[0]
+    rows = [r for r in data["rows"] if r["key"] == keys["weight norm"]]
+    assert {r["panel"] for r in rows} == {1}
+    np.testing.assert_allclose([r["y"] for r in rows], norm.y)
+    np.testing.assert_allclose([r["low"] for r in rows], norm.low)
+    dots = [d["y"] for d in data["dots"] if d["key"] == keys["weight norm"]]
+    np.testing.assert_allclose(np.sort(dots), np.sort(np.asarray(norm.dots).ravel()))
+    assert {r["seeds"] for r in rows} == {3}
+
+
+def test_points_without_a_place_are_left_out_and_said():
+    y = np.where(np.arange(12) < 9, 1.0, 0.0)
+    chart = _chart(Series("train error", "train", X, y), y=Axis("Error", scale="log"))
+    assert [r["y"] for r in chart_data(chart)["rows"]] == [1.0] * 9 + [None] * 3
+    assert "Values of 0 or below" in " ".join(drawing_notes(chart))
+    _svg(chart_spec(chart))
+
+
+def test_lines_are_interrupted_at_missing_points():
+    y = np.ones(12)
+    y[5] = np.nan
+    svg = _svg(chart_spec(_chart(Series("a", "test", X, y))))
+    line = re.search(r'<path d="([^"]+)" stroke="#147eca" stroke-width="2.4"', svg)
+    assert line is not None
+    assert line.group(1).count("M") == 2
+
+
+def test_panels_with_one_quantity_share_their_range():
+    axis, x = Axis("Error"), Axis("p")
+    small, large = (Series("a", "test", X, X * k) for k in (1, 10))
+    panels = [Panel("small", x, axis, [small]), Panel("large", x, axis, [large])]
+    panels.append(Panel("norm", x, Axis("Norm"), [small]))
+    chart = Chart("c", "t", "", panels)
+
+    def tops(chart: Chart) -> list[float]:
+        return [p.y.high for p in plan_layout(chart, chart_styles(chart), 900).panels]
+
+    first, second, norm = tops(chart)
+    assert first == second > norm
+    apart = tops(dataclasses.replace(chart, share_y=False))
+    assert apart[0] < apart[1]
+
+
+def test_names_stand_at_line_ends_without_overlap(synthetic):
+    chart = synthetic(3).figures[0]
+    layout = plan_layout(chart, chart_styles(chart), 900)
+    assert layout.names_fit
+    panel = layout.panels[0]
+    pixels = sorted(panel.height * (1 - panel.y.share(n.y)) for n in panel.names)
+    assert (np.diff(pixels) >= 13.9).all()
+    assert {n.text for n in panel.names} >= {"theory", "test error", "train error"}
+
+
+def test_twelve_crowded_series_get_a_legend_instead():
+    series = [Series(f"width {k}", "other", X, (k + 1) * np.exp(-X / 99)) for k in range(12)]
+    chart = _chart(*series)
+    assert not plan_layout(chart, chart_styles(chart), 900).names_fit
+    with_legend, without = (_svg(chart_spec(chart, legend=flag)) for flag in (True, False))
+    for k in range(12):
+        assert f">width {k}<" in with_legend
+        assert f">width {k}<" not in without
+
+
+@pytest.mark.parametrize("y", [np.full(12, np.nan), np.full(12, np.inf)])
+def test_a_panel_without_values_says_so(y):
+    chart = _chart(Series("a", "test", X, y, low=y, high=y, dots=y[:, None]))
+    assert "no finite values to draw" in _svg(chart_spec(chart))
+
+
+def test_single_point_and_no_series():
+    _svg(chart_spec(_chart(Series("a", "test", X[:1], X[:1]))))
+    assert "no finite values" in _svg(chart_spec(_chart()))
+
+
+def test_very_long_labels_are_wrapped_not_cut():
+    label = " ".join(["unusually long name of a series"] * 4)
+    chart = _chart(Series(label, "test", X, X), rules=[Rule(30.0, "known size " * 6)])
+    spec = chart_spec(chart)
+    assert "…" not in json.dumps(spec, ensure_ascii=False)
+    words = re.findall(r">([^<>]+)</(?:text|tspan)>", _svg(spec))
+    assert " ".join(words).count("unusually") == 4
+
+
+def test_more_seeds_than_can_be_drawn_are_left_to_the_band():
+    dots = np.ones((12, MAX_DOTS))
+    chart = _chart(Series("a", "test", X, X, dots=dots))
+    assert chart_data(chart)["dots"] == []
+    assert "Single seeds are not drawn" in " ".join(drawing_notes(chart))
+
+
+def test_interactive_drawing_has_its_parameters_and_names_no_data(synthetic):
+    spec = chart_spec(synthetic(2).figures[0], interactive=True, with_data=False)
+    assert [p["name"] for p in spec["params"]] == ["hidden", "cursor"]
+    assert "datasets" not in spec
+    vega = vl_convert.vegalite_to_vega({**spec, "datasets": {"rows": [], "dots": []}})
+    assert {"hidden", "cursor"} <= {s["name"] for s in vega["signals"]}
+
+
+def test_notes_say_what_lines_and_bands_are(synthetic):
+    assert drawing_notes(synthetic(3).figures[0]) == [
+        "Line: mean over 3 seeds.",
+        "Band: two standard deviations.",
+        "Faint dots: single seeds.",
+    ]

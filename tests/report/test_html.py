@@ -1,0 +1,302 @@
+"""The page as text: complete, escaped, within its size, and without a way to the network."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+import overparam.report.html as html_module
+from overparam.errors import ResourceError
+from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
+from overparam.lab.phenomenon import Scale
+from overparam.lab.records import Records
+from overparam.lab.verdict import Interval, Verdict
+from overparam.report.content import describe
+from overparam.report.html import SIZE_LIMIT, render_html
+from overparam.report.study import Study
+
+EVIL = """</script><script>alert(1)</script><img src=x onerror=alert(2)>"'&<b>{{ 7*7 }}\u2028"""
+
+
+class Page(HTMLParser):
+    """Elements, attributes and texts of a page, as a browser's tokenizer sees them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.texts: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[-1] += data
+        elif self._inside != "style":
+            self.texts.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def count(self, tag: str) -> int:
+        return sum(t == tag for t, _ in self.tags)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+
+def _render(result: Any) -> str:
+    return render_html(describe(result), result.figures)
+
+
+def _payload(page: Page) -> dict[str, Any]:
+    return json.loads(page.scripts[0])
+
+
+def test_page_holds_what_a_reader_needs(synthetic):
+    html = _render(synthetic())
+    assert len(html.encode()) <= SIZE_LIMIT
+    page = Page(html)
+    for part in (
+        "Test error peaks where the number of features equals",
+        "Observed, and absent from its control.",
+        "95 % interval [2.31, 2.97], 5 seeds",
+        "the peak is 2.63 times the second minimum",
+        "Test error peaks at 1,000 features, where training error reaches 0",
+        "The rule, as it was written before the run",
+        "observed if the whole interval of peak / second minimum lies above 1.2",
+        "24 levels: 10, 14, 20, …, 30,000",
+        "overparam run synthetic_descent --scale full",
+        "What it means for your own model",
+        "Belkin et al. 2019",
+        "Peak memory",
+        "Line: mean over 5 seeds.",
+    ):
+        assert part in page.text
+    badges = [a["class"] for t, a in page.tags if t == "span" and "badge" in (a.get("class") or "")]
+    assert badges == ["badge observed", "badge absent"]
+    arms = [a["aria-label"] for t, a in page.tags if t == "section" and a.get("class") == "arm"]
+    assert arms == ["Verdict of treatment", "Verdict of control"]
+
+
+def test_numbers_behind_each_figure_are_in_the_page(synthetic):
+    result = synthetic(2)
+    page = Page(_render(result))
+    payload = _payload(page)
+    assert [bool(f["csv"]) for f in payload["figures"]] == [True] * 4
+    rows = payload["figures"][0]["datasets"]["rows"]
+    first = result.figures[0].panels[0].series[0]
+    assert rows[0]["y"] == first.y[0]
+    assert page.count("details") == 3  # the table stands by itself
+
+
+def test_policy_allows_these_two_scripts_and_no_request(synthetic):
+    html = _render(synthetic(1))
+    page = Page(html)
+    policy = next(
+        a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None
+    rules = dict(r.strip().split(" ", 1) for r in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data: blob:"
+    hashes = {
+        "'sha256-" + base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() + "'"
+        for s in page.scripts[1:]
+    }
+    assert set(rules["script-src"].split()) == hashes
+    assert len(hashes) == 2
+    for tag, attributes in page.tags:
+        for name in ("src", "href"):
+            value = attributes.get(name) or "#"
+            assert value.startswith(("#", "data:")), (tag, value)
+    css = re.search(r"<style>(.*?)</style>", html, re.S)
+    assert css is not None
+    assert "url(" not in css.group(1)
+    assert "@import" not in css.group(1)
+
+
+def _poison(value: Any, keep: frozenset[str] = frozenset({"role", "scale", "axis", "kind"})) -> Any:
+    if isinstance(value, str):
+        return value + EVIL
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changes = {
+            f.name: _poison(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if f.name not in keep
+        }
+        return dataclasses.replace(value, **changes)
+    if isinstance(value, dict):
+        return {_poison(k) if k not in _KNOWN else k: _poison(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_poison(v) for v in value)
+    return value
+
+
+_KNOWN = {
+    *("created", "seconds", "peak_memory_bytes", "device", "workers", "machine", "versions"),
+    *("notes", "cpu", "cores", "memory_bytes", "system", "treatment"),
+}
+
+
+def test_no_text_of_a_study_becomes_markup(synthetic):
+    plain = synthetic(2)
+    clean = Page(_render(plain))
+    doc = re.sub(r"(\w+\.)$", rf"\1 {EVIL}", plain.phenomenon.doc, flags=re.M)
+    scales = {
+        k: Scale(v.base, v.n_seeds, v.note + EVIL) for k, v in plain.phenomenon.scales.items()
+    }
+    phenomenon = dataclasses.replace(plain.phenomenon, doc=doc, name="n" + EVIL, scales=scales)
+    failed = dataclasses.replace(plain.records[0], status="failed", outcome=None, error=EVIL)
+    result = dataclasses.replace(
+        plain,
+        phenomenon=phenomenon,
+        verdicts=_poison(dict(plain.verdicts)),
+        figures=_poison(list(plain.figures)),
+        provenance=_poison(dict(plain.provenance)),
+        records=Records([failed, *plain.records[1:]]),
+    )
+    html = _render(result)
+    page = Page(html)
+    assert page.count("script") == 3
+    assert page.scripts[1:] == clean.scripts[1:]
+    assert _payload(page)["figures"][0]["datasets"]["rows"][0]["name"] == "test error" + EVIL
+    assert page.count("b") == clean.count("b")
+    assert page.count("img") == 0
+    assert not [a for _, attrs in page.tags for a in attrs if a.startswith("on")]
+    assert "{{ 7*7 }}" in page.text  # shown as it is, not evaluated
+    assert page.text.count("alert(1)") > 30
+    notebook = Study(result)._repr_html_()
+    assert "<script" not in notebook
+    assert "<img" not in notebook
+
+
+X = np.geomspace(1, 1e4, 30)
+
+
+def _chart(series: list[Series], **axis: Any) -> Chart:
+    return Chart("c", "t", "cap", [Panel("", Axis("x", scale="log"), Axis("y", **axis), series)])
+
+
+def _missing_control(result: Any) -> dict[str, Any]:
+    return {"verdicts": {"treatment": result.verdicts["treatment"]}}
+
+
+CASES = {
+    "interrupted": lambda r: {"records": r.records[:7], "figures": r.figures},
+    "no records": lambda r: {"records": Records([]), "figures": [], "verdicts": {}},
+    "no verdicts": lambda r: {"verdicts": {}},
+    "no control": _missing_control,
+    "no figures": lambda r: {"figures": []},
+    "no provenance": lambda r: {"provenance": {}, "settings": {}},
+    "all NaN": lambda r: {
+        "figures": [_chart([Series("a", "test", X, X * np.nan, X * np.nan, X * np.nan)])]
+    },
+    "twelve series": lambda r: {
+        "figures": [_chart([Series(f"width {k}", "other", X, X * k) for k in range(12)])]
+    },
+    "long labels": lambda r: {"figures": [_chart([Series("long " * 40, "test", X, X)])]},
+    "one point": lambda r: {"figures": [_chart([Series("a", "test", X[:1], X[:1])])]},
+    "empty series": lambda r: {"figures": [_chart([Series("a", "test", X[:0], X[:0])])]},
+    "table first": lambda r: {"figures": [r.figures[3], r.figures[0]]},
+    "empty table": lambda r: {"figures": [Table("t", "t", "c", {"a": [], "b": []})]},
+    "images first": lambda r: {"figures": [r.figures[2]]},
+    "not finite verdict": lambda r: {
+        "verdicts": {
+            "treatment": Verdict(
+                "inconclusive", Interval(np.nan, np.nan, np.nan, n=1), "ratio", "r"
+            )
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_state_of_a_study_renders(synthetic, case):
+    result = synthetic(2)
+    result = dataclasses.replace(result, **CASES[case](result))
+    page = Page(_render(result))
+    assert page.count("h1") == 1
+    assert page.count("figure") == len(result.figures)
+    assert "None cells" in page.text or "cells are missing" in page.text
+    if not result.figures:
+        assert "This study has no figures." in page.text
+    assert "nan" not in page.text.lower().split()
+
+
+def test_one_seed_says_why_there_is_no_interval(synthetic):
+    effect = Interval(2.0, np.nan, np.nan, n=1)
+    verdicts = {"treatment": Verdict("inconclusive", effect, "ratio", "r")}
+    page = Page(_render(synthetic(1, verdicts=verdicts)))
+    assert "no interval from 1 seed: it needs at least two" in page.text
+
+
+def test_too_large_figures_leave_the_page_and_say_so(synthetic, monkeypatch):
+    limit = 1_700_000
+    monkeypatch.setattr(html_module, "SIZE_LIMIT", limit)
+    rng = np.random.default_rng(0)
+    noise = ImageGrid("n", "Noise", "c", rng.random((4, 5, 70, 70)), ["r"] * 4, ["c"] * 5)
+    result = synthetic(1)
+    result = dataclasses.replace(result, figures=[*result.figures, noise, noise, noise])
+    html = _render(result)
+    assert len(html.encode()) <= limit
+    page = Page(html)
+    assert "too large for one page" in page.text
+    payload = _payload(page)
+    assert payload["figures"][0]["csv"]
+    assert not payload["figures"][-1]["csv"]
+
+
+def test_long_tables_are_cut_with_a_word(synthetic, monkeypatch):
+    monkeypatch.setattr(html_module, "_MOST_ROWS", 10)
+    page = Page(_render(synthetic(1)))
+    assert "The first 10 of 152 rows ; the CSV has all" in page.text.replace("rows;", "rows ;")
+
+
+def test_clip_paths_of_drawings_do_not_collide(synthetic):
+    ids = [a["id"] for _, a in Page(_render(synthetic(1))).tags if a.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_study_saves_and_shows_itself(synthetic, tmp_path):
+    study = Study(synthetic(2))
+    path = study.save_report(tmp_path / "deep" / "folder")
+    assert path == tmp_path / "deep" / "folder" / "report.html"
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert study.save_report(tmp_path / "a.html") == tmp_path / "a.html"
+    assert repr(study) == "Study(synthetic_descent, standard, 96 of 96 cells)"
+    assert "Observed, and absent from its control." in str(study)
+    notebook = study._repr_html_()
+    assert "<svg" in notebook
+    assert "<script" not in notebook
+    assert json.loads(study.to_json())["name"] == "synthetic_descent"
+    assert len(study.records) == 96
+    assert list(study.verdicts) == ["treatment", "control"]
+    files = study.save_figures(tmp_path / "figures", ["svg", "csv"])
+    assert sorted(p.name for p in files) == sorted(
+        f"{f.name}.{kind}" for f in study.figures for kind in ("svg", "csv")
+    )
+
+
+def test_report_that_cannot_be_written(synthetic, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match=r"cannot write the report .* choose another place"):
+        Study(synthetic(1, figures=[])).save_report(tmp_path / "file" / "report.html")
