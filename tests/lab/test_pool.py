@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import overparam.lab.pool as pool_module
+import overparam.lab.worker_process as process_module
 from overparam.errors import DataError, ResourceError, UsageError
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.worker import find_function
@@ -392,15 +392,15 @@ def test_a_worker_that_dies_idle_costs_no_try(tasks):
     with Pool(1, tries=1) as pool:
         (pid,) = results(pool.run([task("process")])).values()
         os.kill(pid, signal.SIGKILL)
-        assert gone_within(5, [pid])
+        pool._workers[0].process.wait()  # until all its threads, and so its socket, are gone
         (other,) = results(pool.run([task("process")])).values()
         assert other != pid
 
 
 def test_a_worker_that_cannot_start_is_not_tried_for_ever(tasks, monkeypatch, capfd):
-    start = pool_module.subprocess.Popen
+    start = process_module.subprocess.Popen
     broken = lambda command, **more: start([command[0], "-c", "import sys; sys.exit(5)"], **more)  # noqa: E731
-    monkeypatch.setattr(pool_module.subprocess, "Popen", broken)
+    monkeypatch.setattr(process_module.subprocess, "Popen", broken)
     with Pool(2) as pool:
         (event,) = pool.run([task("double", 1)])
     assert event.lost

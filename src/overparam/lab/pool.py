@@ -9,34 +9,28 @@ POSIX only (it passes an open socket to the worker).
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import pickle
-import signal
-import socket
 import subprocess
-import sys
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
 from overparam.checks import check_count
 from overparam.errors import OverparamError, ResourceError, UsageError
 from overparam.lab.worker import call
+from overparam.lab.worker_process import (
+    GRACE_SECONDS,
+    WorkerProcess,
+    end_workers,
+    greeting,
+    how_it_died,
+    start_worker,
+)
 
 _POLL_SECONDS = 0.5  # how soon a death is seen whose socket a grandchild still holds open
-_GRACE_SECONDS = 0.5  # between asking a worker to end and killing it
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 class Task(NamedTuple):
@@ -75,13 +69,6 @@ class Failed:
 Event = Progress | Done | Failed
 
 
-@dataclass(eq=False)
-class _Worker:
-    process: subprocess.Popen
-    connection: Connection
-    task: _Attempt | None = None
-
-
 @dataclass
 class _Attempt:
     task: Task
@@ -106,8 +93,8 @@ class Pool:
         self.threads = check_count("threads", threads)
         self.tries = check_count("tries", tries)
         self._running = False
-        self._workers: list[_Worker] = []
-        self._end = weakref.finalize(self, _end_workers, self._workers)
+        self._workers: list[WorkerProcess] = []
+        self._end = weakref.finalize(self, end_workers, self._workers)
 
     def __enter__(self) -> Pool:
         return self
@@ -117,7 +104,7 @@ class Pool:
 
     def close(self) -> None:
         """End all workers and wait until they are gone; the pool can be used again after it."""
-        _end_workers(self._workers)
+        end_workers(self._workers)
 
     def run(
         self,
@@ -193,7 +180,7 @@ class Pool:
                     elif worker.process.poll() is not None and not worker.connection.poll():
                         yield from self._bury(worker, again)
         finally:
-            _end_workers(self._workers, [w for w in self._workers if w.task is not None])
+            end_workers(self._workers, [w for w in self._workers if w.task is not None])
 
     def _assign(self, tasks: Iterator[Task], again: deque[_Attempt]) -> Iterator[Event]:
         """Give every free worker a task, starting workers while there are tasks for them."""
@@ -216,22 +203,22 @@ class Pool:
                 attempt = again.popleft()  # last, when fewer others compete for the memory
             self._give(attempt, free)
 
-    def _give(self, attempt: _Attempt, free: _Worker | None) -> None:
+    def _give(self, attempt: _Attempt, free: WorkerProcess | None) -> None:
         if free is not None:
             try:
                 free.connection.send_bytes(attempt.message)
                 free.task = attempt
                 return
             except OSError:  # it died while it had nothing to do; that is no task's fault
-                _end_workers(self._workers, [free])
-        worker = _start_worker(self.threads)
+                end_workers(self._workers, [free])
+        worker = start_worker(self.threads)
         worker.task = attempt
         self._workers.append(worker)
         with contextlib.suppress(OSError):  # it died at once; `_bury` will find and count it
-            worker.connection.send_bytes(_greeting())
+            worker.connection.send_bytes(greeting())
             worker.connection.send_bytes(attempt.message)
 
-    def _receive(self, worker: _Worker, again: deque[_Attempt]) -> Iterator[Event]:
+    def _receive(self, worker: WorkerProcess, again: deque[_Attempt]) -> Iterator[Event]:
         assert worker.task is not None
         try:
             message = worker.connection.recv_bytes()
@@ -249,69 +236,18 @@ class Pool:
         worker.task = None
         yield Done(task_id, value) if kind == "done" else Failed(task_id, value)
 
-    def _bury(self, worker: _Worker, again: deque[_Attempt]) -> Iterator[Event]:
+    def _bury(self, worker: WorkerProcess, again: deque[_Attempt]) -> Iterator[Event]:
         """Remove a dead worker; its task is tried again or given up."""
         attempt = worker.task
         assert attempt is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            worker.process.wait(_GRACE_SECONDS)  # its socket closes a moment before it is gone
-        _end_workers(self._workers, [worker])
+            worker.process.wait(GRACE_SECONDS)  # its socket closes a moment before it is gone
+        end_workers(self._workers, [worker])
         attempt.deaths.append(worker.process.returncode)
         if len(attempt.deaths) < self.tries:
             again.append(attempt)
         else:
             yield Failed(attempt.task.id, _lost(attempt.deaths), lost=True)
-
-
-def _start_worker(threads: int) -> _Worker:
-    ours, theirs = (_above_standard(s) for s in socket.socketpair())
-    environment = {
-        **os.environ,
-        **{name: str(threads) for name in _THREAD_VARIABLES},  # read when a library is loaded
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if isinstance(p, str)),
-    }
-    arguments = [str(theirs), str(os.getpid()), str(threads)]
-    # Until the worker ignores Ctrl-C itself it must not see any: it inherits what is blocked here.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        process = subprocess.Popen(
-            # -P: a file of the working directory must not stand in for a module of Python's.
-            [sys.executable, "-P", "-m", "overparam.lab.worker", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=_output(1),
-            stderr=_output(2),
-            pass_fds=[theirs],
-            env=environment,
-        )
-    except OSError as error:
-        os.close(ours)
-        raise ResourceError(
-            "a worker process cannot be started",
-            got=f"{sys.executable}: {error.strerror}",
-            remedy="run with --workers 0",
-        ) from error
-    finally:
-        os.close(theirs)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    return _Worker(process, Connection(ours))
-
-
-def _above_standard(end: socket.socket) -> int:
-    """Return a descriptor above 2: where stdin is closed, the socket may have got number 0."""
-    with end:
-        return fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
-
-
-def _output(descriptor: int) -> int | None:
-    try:
-        os.fstat(descriptor)
-    except OSError:  # closed here; a file that a worker opens must not get its number
-        return subprocess.DEVNULL
-    return None
-
-
-def _greeting() -> bytes:
-    return pickle.dumps((list(sys.path), os.environ.get("PYTHONPATH")))
 
 
 def _task_message(task: Task) -> bytes:
@@ -341,33 +277,6 @@ def _unreadable(error: Exception) -> OverparamError:
 def _lost(deaths: list[int]) -> ResourceError:
     return ResourceError(
         f"a worker process died {len(deaths)} times on the same task",
-        got=", ".join(_how_it_died(code) for code in deaths),
+        got=", ".join(how_it_died(code) for code in deaths),
         remedy="if memory ran out (dmesg shows it), use fewer workers or a smaller --memory",
     )
-
-
-def _how_it_died(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"signal {-code}"
-
-
-def _end_workers(workers: list[_Worker], which: list[_Worker] | None = None) -> None:
-    """End and reap the workers: a free one by the end of its socket, others by a signal."""
-    ending = list(workers if which is None else which)
-    for worker in ending:
-        if worker.process.poll() is None:
-            worker.process.terminate()
-        worker.connection.close()
-    deadline = time.monotonic() + _GRACE_SECONDS
-    for worker in ending:
-        try:
-            worker.process.wait(max(deadline - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            worker.process.wait()
-        if worker in workers:
-            workers.remove(worker)

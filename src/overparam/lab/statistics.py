@@ -1,162 +1,57 @@
-"""Statistics of a study: intervals and tests over seeds, paired wherever cells share a seed.
+"""Statistics of a study: intervals (from `intervals`), and tests of curves over levels and seeds.
 
-Policy on missing values, everywhere in this file: NaN means "no value" (a cell that failed or was
-never run) and is left out, in paired statistics together with its partner; `Interval.n` says how
-many values remain. Infinities (a cell that diverged) are values: where they make a mean
-meaningless, the ends of the interval are NaN, from which `verdict.decide` concludes nothing. With
-fewer than two values there is an estimate and no interval.
+Everything is paired by seed. NaN is a missing value and is left out; infinities are values that
+leave no interval (see `intervals`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import stats
 
-from overparam.checks import check_choice, check_count, check_range
+from overparam.checks import check_choice, check_range
 from overparam.errors import UsageError
+from overparam.lab.intervals import (
+    LEVEL,
+    bootstrap_interval,
+    checked_level,
+    exp_interval,
+    geometric_mean_interval,
+    logs_above,
+    mean_interval,
+    median_interval,
+    paired_difference,
+    paired_log_ratio,
+    present,
+)
 from overparam.lab.verdict import Interval
-from overparam.streams import Streams
 
-LEVEL = 0.95
+__all__ = [
+    "LEVEL",
+    "How",
+    "MonotoneTest",
+    "PeakTest",
+    "SignTest",
+    "bootstrap_interval",
+    "curve",
+    "geometric_mean_interval",
+    "mean_interval",
+    "median_interval",
+    "monotone_test",
+    "paired_difference",
+    "paired_log_ratio",
+    "peak_test",
+    "sign_test",
+]
+
 How = Literal["geometric", "mean", "median"]
 Direction = Literal["increasing", "decreasing"]
 Alternative = Literal["two-sided", "greater", "less"]
-
-
-def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
-    """Return the arithmetic mean with Student's t interval, mean ± t(n-1) s / √n.
-
-    Assumes independent values (one per seed) that are roughly normal.
-
-    >>> print(mean_interval([1.0, 2.0, 3.0]))
-    2 [-0.484, 4.48]
-    """
-    x = _present(values)
-    n = len(x)
-    with np.errstate(invalid="ignore"):
-        estimate = float(np.mean(x)) if n else math.nan
-    if n < 2 or not np.isfinite(x).all():
-        return Interval(estimate, math.nan, math.nan, _level(level), n)
-    half = float(stats.t.ppf(0.5 + _level(level) / 2, n - 1) * np.std(x, ddof=1) / math.sqrt(n))
-    return Interval(estimate, estimate - half, estimate + half, level, n)
-
-
-def geometric_mean_interval(
-    values: ArrayLike, level: float = LEVEL, *, floor: float = 0.0
-) -> Interval:
-    """Return the geometric mean exp(mean log x), with the t interval of the logarithms.
-
-    The right centre for errors that range over decades, as near an interpolation threshold.
-
-    Args:
-        values: `[n]`, all >= 0. floor: values below it count as this much, such as half an
-            example, 0.5 / n_test. Without it a zero makes the estimate 0 and the ends NaN.
-
-    Raises:
-        UsageError: a negative value.
-    """
-    return _exp(mean_interval(_logs(values, floor), level))
-
-
-def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
-    """Return the median with the interval between two order statistics.
-
-    [x_(k), x_(n+1-k)] for the largest k with 2 P(Binomial(n, 1/2) < k) <= 1 - level. It holds the
-    median with *at least* this probability whatever the (continuous) distribution; at 95 % that
-    takes six values, and with fewer the ends are NaN. Infinities are values like any other.
-
-    >>> print(median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]))
-    5 [2, 8]
-    """
-    x = np.sort(_present(values))
-    n = len(x)
-    if n == 0:
-        return Interval(math.nan, math.nan, math.nan, _level(level), 0)
-    below, above = float(x[(n - 1) // 2]), float(x[n // 2])
-    estimate = below if below == above else 0.5 * (below + above)
-    # ppf gives the smallest count whose cumulated probability reaches the tail; one that only
-    # just reaches it still belongs to the tail.
-    tail = (1 - _level(level)) / 2
-    k = int(stats.binom.ppf(tail, n, 0.5))
-    k += bool(stats.binom.cdf(k, n, 0.5) <= tail)
-    if k < 1:
-        return Interval(estimate, math.nan, math.nan, level, n)
-    return Interval(estimate, float(x[k - 1]), float(x[n - k]), level, n)
-
-
-def bootstrap_interval(
-    values: ArrayLike,
-    statistic: Callable[[np.ndarray], float],
-    streams: Streams,
-    n_resamples: int = 2000,
-    level: float = LEVEL,
-) -> Interval:
-    """Return `statistic(values)` with its bias-corrected and accelerated (BCa) bootstrap interval.
-
-    Where BCa is undefined (all resamples alike, or all on one side of the estimate) the percentile
-    interval is returned. Below ten values any bootstrap interval is too short; prefer a t interval.
-
-    Args:
-        values: `[n]` or `[n, ...]`; rows are resampled; rows that hold a NaN are left out.
-        statistic: of an array like `values`, one number.
-        streams: resamples come from its stream "bootstrap".
-
-    Source: Efron, "Better bootstrap confidence intervals", JASA 82 (1987), section 4.
-    """
-    check_count("n_resamples", n_resamples, 10)
-    x = np.asarray(values, float)
-    x = x[~np.isnan(x.reshape(len(x), -1)).any(1)]
-    n = len(x)
-    if n < 2:
-        estimate = float(statistic(x)) if n else math.nan
-        return Interval(estimate, math.nan, math.nan, _level(level), n)
-    estimate = float(statistic(x))
-    rows = streams.numpy("bootstrap").integers(0, n, (n_resamples, n))
-    resampled = np.array([statistic(x[r]) for r in rows], float)
-    if np.isnan(resampled).any() or not math.isfinite(estimate):
-        return Interval(estimate, math.nan, math.nan, level, n)
-    leave_one_out = np.array([statistic(np.delete(x, i, 0)) for i in range(n)], float)
-    tails = np.array([(1 - _level(level)) / 2, (1 + level) / 2])
-    low, high = np.quantile(resampled, _bca_tails(estimate, resampled, leave_one_out, tails))
-    return Interval(estimate, float(low), float(high), level, n)
-
-
-def paired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
-    """Return the mean of a - b over pairs with its t interval, `a` and `b` both `[n]`.
-
-    Raises:
-        UsageError: the lengths differ.
-    """
-    a, b = _pairs(a, b)
-    with np.errstate(invalid="ignore"):
-        difference = a - b
-    undefined = np.isnan(difference) & ~(np.isnan(a) | np.isnan(b))  # inf - inf: no missing value
-    return mean_interval(np.where(undefined, np.inf, difference), level)
-
-
-def paired_log_ratio(
-    a: ArrayLike, b: ArrayLike, level: float = LEVEL, *, floor: float = 0.0
-) -> Interval:
-    """Return the ratio exp(mean log(a / b)) over pairs, with the t interval of the logarithms.
-
-    Args:
-        a, b: `[n]`, >= 0. floor: values below it count as this much; without it a zero on either
-            side leaves no interval.
-
-    Raises:
-        UsageError: the lengths differ, or a value is negative.
-
-    >>> print(paired_log_ratio([2.0, 4.0], [1.0, 2.0]))
-    2 [2, 2]
-    """
-    a, b = _pairs(a, b)
-    return _exp(paired_difference(_logs(a, floor), _logs(b, floor), level))
 
 
 @dataclass(frozen=True)
@@ -176,7 +71,7 @@ def sign_test(values: ArrayLike, alternative: Alternative = "greater") -> SignTe
     >>> sign_test([0.3, 0.1, 0.4, 0.2, 0.5]).p_value
     0.03125
     """
-    x = _present(values)
+    x = present(values)
     above, below = int((x > 0).sum()), int((x < 0).sum())
     if above + below == 0:
         return SignTest(0, 0, 1.0)
@@ -236,7 +131,7 @@ def monotone_test(
     if m >= 3 and n >= 2:
         p_value = float(stats.page_trend_test(up.T).pvalue)
     if m < 2 or n < 1:
-        empty = Interval(math.nan, math.nan, math.nan, _level(level), n)
+        empty = Interval(math.nan, math.nan, math.nan, checked_level(level), n)
         return MonotoneTest(p_value, empty, (math.nan, math.nan), n)
     pairs = [_largest_reversal(np.delete(up, s, 1) if n > 1 else up) for s in range(n)]
     reversal = _cross_selected_difference(
@@ -311,14 +206,14 @@ def peak_test(
     check_range("levels", float(x[0]), 0, open_low=True)
     check_range("at", at, 0, open_low=True)
     check_range("within", within, 1)
-    logs = _logs(y, floor)
+    logs = logs_above(y, floor)
     near = (x >= at / within) & (x <= at * within)
     if not near.any():
         near = np.arange(len(x)) == np.argmin(np.abs(np.log(x / at)))
     left, right = x < x[near].min(), x > x[near].max()
     return PeakTest(
-        left=_exp(_peak_over_side(logs, near, left, level)),
-        right=_exp(_peak_over_side(logs, near, right, level)),
+        left=exp_interval(_peak_over_side(logs, near, left, level)),
+        right=exp_interval(_peak_over_side(logs, near, right, level)),
         peak_level=_level_or_nan(x, _select(-logs, near)),
         left_level=_level_or_nan(x, _select(logs, left)),
         right_level=_level_or_nan(x, _select(logs, right)),
@@ -393,33 +288,6 @@ def _largest_reversal(up: np.ndarray) -> tuple[int, int]:
     return int(i), int(j)
 
 
-def _bca_tails(
-    estimate: float, resampled: np.ndarray, leave_one_out: np.ndarray, tails: np.ndarray
-) -> np.ndarray:
-    """Tail probabilities corrected for bias z0 and acceleration a (Efron 1987, eq. 3.8)."""
-    below = np.mean(resampled < estimate) + 0.5 * np.mean(resampled == estimate)
-    deviation = leave_one_out.mean() - leave_one_out
-    spread = float((deviation**2).sum())
-    if spread == 0 or not 0 < below < 1 or not math.isfinite(spread):
-        return tails
-    acceleration = float((deviation**3).sum()) / (6 * spread**1.5)
-    z0 = special.ndtri(below)
-    z = z0 + special.ndtri(tails)
-    return special.ndtr(z0 + z / (1 - acceleration * z))
-
-
-def _present(values: ArrayLike) -> np.ndarray:
-    x = np.asarray(values, float).ravel()
-    return x[~np.isnan(x)]
-
-
-def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(a, float).ravel(), np.asarray(b, float).ravel()
-    if len(x) != len(y):
-        raise UsageError("paired values differ in length", got=f"{len(x)} and {len(y)}")
-    return x, y
-
-
 def _curves(levels: ArrayLike, matrix: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(levels, float), np.asarray(matrix, float)
     if x.ndim != 1 or y.ndim != 2 or len(x) != len(y) or len(x) == 0:
@@ -433,28 +301,5 @@ def _curves(levels: ArrayLike, matrix: ArrayLike) -> tuple[np.ndarray, np.ndarra
     return x, y
 
 
-def _logs(values: ArrayLike, floor: float) -> np.ndarray:
-    x = np.asarray(values, float)
-    if (x < 0).any():
-        raise UsageError(
-            "a ratio or geometric mean needs values >= 0",
-            got=float(np.nanmin(x)),
-            allowed=">= 0",
-            remedy="use differences instead",
-        )
-    with np.errstate(divide="ignore"):
-        return np.log(np.maximum(x, floor))
-
-
-def _exp(interval: Interval) -> Interval:
-    with np.errstate(over="ignore"):
-        estimate, low, high = np.exp([interval.estimate, interval.low, interval.high]).tolist()
-    return Interval(estimate, low, high, interval.level, interval.n)
-
-
 def _level_or_nan(levels: np.ndarray, index: int | None) -> float:
     return math.nan if index is None else float(levels[index])
-
-
-def _level(level: float) -> float:
-    return check_range("level", level, 0, 1, open_low=True, open_high=True)

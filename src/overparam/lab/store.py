@@ -9,12 +9,9 @@ either way their checksum is verified whenever they are read.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +27,7 @@ from overparam.lab.database import (
     status_counts,
 )
 from overparam.lab.encoding import decode, encode
+from overparam.lab.rows import FRESH, checksum, field_values, rebuilt, record_key
 
 if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
     import numpy as np
@@ -42,32 +40,6 @@ __all__ = ["Store", "peek", "record_key"]
 SMALL_ARRAY_BYTES = 16 * 1024  # up to here a row in SQLite is faster than a file of its own
 _COLUMNS = "key, unit, condition, seed, status, error, outcome, provenance, checksum"
 _RESERVED = ("phenomenon", "revision")  # written once, when the store is made
-_FRESH = "run again with --fresh, or choose another --out"
-
-
-def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -> str:
-    """Return the key of a cell: SHA-256 of name, revision, every condition field and the seed.
-
-    Fields are hashed as canonical JSON, floats by their shortest exact decimal (`repr`). Equal
-    conditions have equal keys: 1 and 1.0 in a field declared float are one value, as are 0.0
-    and -0.0.
-
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Condition:
-    ...     ridge: float
-    >>> record_key("demo", 1, Condition(1), 0) == record_key("demo", 1, Condition(1.0), 0)
-    True
-    """
-    cell = {
-        "phenomenon": phenomenon_name,
-        "revision": int(revision),
-        "condition": {
-            f.name: _canonical(getattr(condition, f.name), f.type)
-            for f in dataclasses.fields(condition)
-        },
-        "seed": int(seed),
-    }
-    return hashlib.sha256(encode(cell, sort_keys=True).encode()).hexdigest()
 
 
 class Store:
@@ -192,9 +164,7 @@ class Store:
     def forget_failed(self) -> int:
         """Delete the records of failed cells, so that they are tried again; return how many."""
         with self._transaction():
-            return self._connection.execute(
-                "DELETE FROM records WHERE status = 'failed'"
-            ).rowcount
+            return self._connection.execute("DELETE FROM records WHERE status = 'failed'").rowcount
 
     def counts(self) -> dict[str, int]:
         """Return status (done, diverged, failed) to number of records."""
@@ -286,14 +256,14 @@ class Store:
         row = (
             record_key(*self._identity, record.condition, record.seed),
             unit,
-            encode(_fields(record.condition)),
+            encode(field_values(record.condition)),
             int(record.seed),
             record.status,
             encode(record.error),  # as JSON: it may hold what SQLite's UTF-8 text cannot
-            encode(_fields(record.outcome), put),
+            encode(field_values(record.outcome), put),
             encode(dict(record.provenance)),
         )
-        return (*row, _checksum(row))
+        return (*row, checksum(row))
 
     def _rows(self) -> Iterator[tuple]:
         with sqlite_errors(self._path):
@@ -305,9 +275,9 @@ class Store:
         self._check_row(row)
         _, _, condition, seed, status, error, outcome, provenance, _ = row
         return Record(
-            condition=_rebuilt(phenomenon.condition, decode(condition)),
+            condition=rebuilt(phenomenon.condition, decode(condition)),
             seed=seed,
-            outcome=_rebuilt(phenomenon.outcome, decode(outcome, self._array)),
+            outcome=rebuilt(phenomenon.outcome, decode(outcome, self._array)),
             status=status,
             error=decode(error),
             provenance=decode(provenance),
@@ -323,11 +293,11 @@ class Store:
         return array_from_npy(row[0], address, self._path) if row else self._arrays.get(address)
 
     def _check_row(self, row: tuple) -> None:
-        if _checksum(row[:-1]) != row[-1]:
+        if checksum(row[:-1]) != row[-1]:
             raise StoreError(
                 f"record {row[0][:12]} is damaged",
                 got=f"{self._path} with another checksum",
-                remedy=_FRESH,
+                remedy=FRESH,
             )
 
     def _check_phenomenon(self, phenomenon: Phenomenon) -> None:
@@ -338,7 +308,7 @@ class Store:
                     f"the study in {self.folder} is of another {what}",
                     got=found,
                     allowed=wanted,
-                    remedy=_FRESH,
+                    remedy=FRESH,
                 )
 
     @contextmanager
@@ -363,35 +333,3 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _canonical(value: Any, declared: object) -> Any:
-    """A field's value such that equal conditions look the same."""
-    if declared in (float, "float") and isinstance(value, Integral) and float(value) == value:
-        value = float(value)
-    return value + 0.0 if type(value) is float else value  # -0.0 + 0.0 is 0.0
-
-
-def _fields(instance: Any) -> dict[str, Any] | None:
-    """Field to value, not descending into the values; None for the outcome of a failed cell."""
-    if instance is None:
-        return None
-    return {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance)}
-
-
-def _rebuilt(kind: type, values: dict[str, Any] | None) -> Any:
-    if values is None:
-        return None
-    known = {f.name for f in dataclasses.fields(kind)}
-    if set(values) != known:
-        raise StoreError(
-            f"the stored fields are not those of {kind.__qualname__}",
-            got=", ".join(sorted(set(values) ^ known)),
-            allowed=", ".join(sorted(known)),
-            remedy=f"raise the phenomenon's revision, and {_FRESH}",
-        )
-    return kind(**values)
-
-
-def _checksum(row: Sequence[Any]) -> str:
-    return hashlib.sha256("\x1f".join(map(str, row)).encode()).hexdigest()[:16]
