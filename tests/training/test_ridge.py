@@ -162,3 +162,12 @@ def test_features_with_nan_fail_their_own_cells_only():
     assert isinstance(results[0], DataError)
     assert results[1].rank == 5
     assert isinstance(request.solve(fit_ridge(good, n_features=5)).coefficient_norm, float)
+
+
+def test_a_problem_without_held_out_rows_has_no_predictions():
+    whole = make_problem()
+    bare = FeatureProblem(whole.feature_map, whole.inputs, whole.targets)
+    with_rows = solve(fit_ridge(whole, n_features=30))
+    fit = solve(fit_ridge(bare, n_features=30))
+    assert fit.predictions == {}
+    assert fit.coefficient_norm == pytest.approx(with_rows.coefficient_norm, rel=1e-12)

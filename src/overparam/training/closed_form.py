@@ -177,7 +177,7 @@ def iterate_widths(
 
 def _unflatten(flat: Tensor, weights: Tensor) -> Tensor:
     """Return `[rows, L * k]` as `[L, rows, k]`."""
-    return flat.reshape(len(flat), len(weights), -1).transpose(0, 1)
+    return flat.reshape(len(flat), len(weights), weights.shape[-1]).transpose(0, 1)
 
 
 @dataclass(frozen=True, eq=False)
