@@ -91,6 +91,7 @@ class DenseStack:
         self, shape: DenseShape, weights: StackedWeights, loss: str | LossFunction
     ) -> None:
         self.shape, self.weights, self.loss = shape, weights, loss
+        self.dtype = weights.working.dtype
         self.kept()
 
     def kept(self) -> None:

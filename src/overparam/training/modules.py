@@ -4,6 +4,10 @@
 more slowly than one model after the other; fully connected parts gain. So both ways exist, and
 `ways.py` measures which one to take. What `torch.func` cannot map (dropout's own random numbers,
 data-dependent control flow) runs one at a time.
+
+One at a time, images are laid out with channels last, as the convolutions of processors and GPUs
+want them, and the network is run in the order that costs least (see `lean`). Decision 0001 has the
+measurements.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from overparam.training.losses import loss_values
 from overparam.training.recipe import LossFunction
 from overparam.training.weights import StackedWeights
 
+# Layers whose parameters stay in the precision of their running statistics.
+_STATISTICAL = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
 
 class ModuleStack:
     """M modules of one structure with stacked parameters and buffers.
@@ -28,6 +35,8 @@ class ModuleStack:
         template: the widest module of the stack; only its structure is used.
         weights: stacked parameters. buffers: stacked buffers `[M, *shape]` by name.
         own_buffer_shapes: each model's shapes without padding.
+        dtype: of the products; weights are rounded to it within the forward pass, so that
+            gradients come back in the weights' own precision.
     """
 
     def __init__(
@@ -37,9 +46,16 @@ class ModuleStack:
         buffers: dict[str, Tensor],
         own_buffer_shapes: Sequence[dict[str, tuple[int, ...]]],
         loss: str | LossFunction,
+        dtype: torch.dtype,
     ) -> None:
-        self.template = copy.deepcopy(template).to("meta").train()
-        self.weights, self.buffers, self.loss = weights, buffers, loss
+        self.template = lean(template).to("meta").train()
+        self.weights, self.buffers, self.loss, self.dtype = weights, buffers, loss, dtype
+        self._exact = {
+            f"{path}.{name}"
+            for path, part in self.template.named_modules()
+            if isinstance(part, _STATISTICAL)
+            for name, _ in part.named_parameters()
+        }
         self.own_buffer_shapes = own_buffer_shapes
         self.kept()
 
@@ -57,11 +73,10 @@ class ModuleStack:
         self.own_buffer_shapes = [self.own_buffer_shapes[m] for m in models.tolist()]
 
     def kept(self) -> None:
-        """Take the working weights as leaves of the backward pass; gradients land in place."""
-        working = self.weights.views(self.weights.working)
+        """Take the weights as leaves of the backward pass; gradients land in place."""
         gradient = self.weights.views(self.weights.gradient)
         self._leaves = {}
-        for name, value in working.items():
+        for name, value in self.weights.views(self.weights.master).items():
             leaf = value.detach().requires_grad_(True)
             leaf.grad = gradient[name]
             self._leaves[name] = leaf
@@ -81,7 +96,7 @@ class ModuleStack:
     def outputs(self, inputs: Tensor, shared: bool) -> Tensor:
         """Return the outputs `[M, B, K]` in evaluation mode; buffers stay as they are."""
         self.template.eval()
-        found = self._call(self.weights.views(self.weights.working), inputs, shared)
+        found = self._call(self._leaves, inputs, shared)
         return found.to(self.weights.master.dtype)
 
     def _labels(self, batch: Batch) -> Tensor:
@@ -90,18 +105,46 @@ class ModuleStack:
             batch.labels if own else batch.labels.expand(self.weights.n_models, *batch.labels.shape)
         )
 
-    def _call(self, parameters: dict[str, Tensor], inputs: Tensor, shared: bool) -> Tensor:
+    def _call(self, leaves: dict[str, Tensor], inputs: Tensor, shared: bool) -> Tensor:
+        parameters = {k: v if k in self._exact else v.to(self.dtype) for k, v in leaves.items()}
         if self.weights.n_models == 1:
             alone = {k: v[0] for k, v in parameters.items()}
             held = {k: v[0] for k, v in self.buffers.items()}
-            found = functional_call(self.template, (alone, held), inputs if shared else inputs[0])
-            return found.flatten(1).unsqueeze(0)
+            own = inputs if shared else inputs[0]
+            if own.ndim == 4:
+                own = own.contiguous(memory_format=torch.channels_last)
+            return functional_call(self.template, (alone, held), own).flatten(1).unsqueeze(0)
         mapped = torch.func.vmap(
             lambda p, b, x: functional_call(self.template, (p, b), x).flatten(1),
             in_dims=(0, 0, None if shared else 0),
             randomness="error",
         )
         return mapped(parameters, self.buffers, inputs)
+
+
+def lean(module: nn.Module) -> nn.Module:
+    """Return a copy that computes the same, values and gradients, with less work.
+
+    In every `nn.Sequential`, a max-pooling of windows of one entry is left out, and a ReLU before
+    a max-pooling moves behind it, where fewer entries are left: max(relu(x)) = relu(max(x)), and
+    the gradient goes to the same entry, or to none where the largest is not positive. Layers
+    with parameters stay where they are, so that names do not change.
+
+    >>> lean(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)))[0]
+    MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+    """
+    copied = copy.deepcopy(module)
+    for part in copied.modules():
+        if type(part) is not nn.Sequential:
+            continue
+        for i, layer in enumerate(part):
+            if type(layer) is not nn.MaxPool2d:
+                continue
+            if (layer.kernel_size, layer.stride, layer.padding) == (1, 1, 0):
+                part[i] = nn.Identity()
+            elif i > 0 and type(part[i - 1]) is nn.ReLU and not layer.return_indices:
+                part[i - 1], part[i] = layer, part[i - 1]
+    return copied
 
 
 def stack_buffers(modules: Sequence[nn.Module], dtype: torch.dtype) -> dict[str, Tensor]:

@@ -115,9 +115,9 @@ def build(
     master, working = dtypes(precision)
     fresh = [materialise(m, w.streams, master) for m, w in zip(modules, members, strict=True)]
     states = [dict(f.named_parameters()) for f in fresh]
-    with torch.no_grad():
-        weights = StackedWeights(states, master, working, device)
     shape = dense_shape(modules[0])
+    with torch.no_grad():
+        weights = StackedWeights(states, master, working if shape else master, device)
     network: Network
     if shape is not None:
         network = DenseStack(shape, weights, recipe.loss)
@@ -125,7 +125,7 @@ def build(
         widest = max(range(len(modules)), key=lambda i: sum(p.numel() for p in states[i].values()))
         buffers = {k: b.to(device) for k, b in stack_buffers(fresh, working).items()}
         own = [{k: tuple(b.shape) for k, b in f.named_buffers()} for f in fresh]
-        network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss)
+        network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss, working)
     return Stepper(members, network, device)
 
 

@@ -75,10 +75,9 @@ class Stepper:
         self.recipe = recipes[0]
         self.n = len(members[0].train_set)
         self.optimizer = Optimizer(recipes, self.weights)
-        dtype = self.weights.working.dtype
-        self.rows = Rows([m.train_set for m in members], dtype, device)
+        self.rows = Rows([m.train_set for m in members], network.dtype, device)
         self.evaluated = {
-            name: Rows([m.evaluate[name] for m in members], dtype, device)
+            name: Rows([m.evaluate[name] for m in members], network.dtype, device)
             for name in members[0].evaluate
         }
         self.orders = Orders([m.streams for m in members], self.n, device)
