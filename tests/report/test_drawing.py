@@ -135,6 +135,14 @@ def test_more_seeds_than_can_be_drawn_are_left_to_the_band():
     assert "Single seeds are not drawn" in " ".join(drawing_notes(chart))
 
 
+def test_a_band_that_is_cut_is_said():
+    wild = np.where(np.arange(12) == 6, 1e6, 1.2)
+    cut = _chart(Series("a", "test", X, np.ones(12) + X / 1e3, np.zeros(12), wild))
+    note = "Some bands or seeds reach beyond the range drawn; the table has them."
+    assert note in drawing_notes(cut)
+    assert note not in drawing_notes(_chart(Series("a", "test", X, X, X * 0.9, X * 1.1)))
+
+
 def test_interactive_drawing_has_its_parameters_and_names_no_data(synthetic):
     spec = chart_spec(synthetic(2).figures[0], interactive=True, with_data=False)
     assert [p["name"] for p in spec["params"]] == ["hidden", "cursor"]

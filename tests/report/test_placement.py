@@ -104,6 +104,12 @@ def test_wild_bands_do_not_flatten_the_curve():
     assert axis.share(0.6) - axis.share(0.4) > 0.25
 
 
+def test_a_place_at_zero_keeps_its_margin():
+    for zero in (False, True):
+        axis = fit_axis(Axis("x", zero=zero), [0.0, 1.0], [], 0.1, grounded=False)
+        assert axis.low < 0 < axis.share(0.0)
+
+
 def test_zero_is_included_where_asked_or_near():
     assert fit_axis(Axis("y", zero=True), [5.0, 6.0], [], 0.1).low == 0
     assert fit_axis(Axis("y"), [0.1, 0.6], [], 0.1).low == 0

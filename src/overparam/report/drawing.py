@@ -17,6 +17,7 @@ from overparam.report.formatting import format_interval, format_number
 from overparam.report.layers import Layers
 from overparam.report.layout import Layout, plan_layout
 from overparam.report.palette import LIGHT, Style, style_series
+from overparam.report.scales import finite
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', Helvetica, Arial, sans-serif"
@@ -138,6 +139,8 @@ def drawing_notes(chart: Chart) -> list[str]:
         notes.append(
             "Values of 0 or below have no place on a logarithmic axis; the table has them."
         )
+    if _is_cut(chart):
+        notes.append("Some bands or seeds reach beyond the range drawn; the table has them.")
     return notes
 
 
@@ -166,6 +169,18 @@ def _panel_spec(
         },
         "layer": drawn,
     }
+
+
+def _is_cut(chart: Chart) -> bool:
+    """Return whether a band or a seed lies outside its panel's range."""
+    layout = plan_layout(chart, chart_styles(chart), 900.0)
+    for panel, place in zip(chart.panels, layout.panels, strict=True):
+        parts = [finite(v) for s in panel.series for v in (s.low, s.high, s.dots)]
+        values = np.concatenate([*parts, finite(None)])
+        values = values[values > 0] if place.y.log else values
+        if ((values < place.y.low) | (values > place.y.high)).any():
+            return True
+    return False
 
 
 def _place(value: Any, scale: str) -> float | None:

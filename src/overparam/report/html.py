@@ -211,7 +211,8 @@ def interval_sentence(arm: Arm) -> str:
     seeds = f"{arm.n_seeds} seed{'' if arm.n_seeds == 1 else 's'}"
     interval = format_interval(arm.low, arm.high)
     if interval == "–":
-        return f"no interval from {seeds}: it needs at least two"
+        needs = ": it needs at least two" if arm.n_seeds < 2 else ""
+        return f"no finite interval from {seeds}{needs}"
     return f"{format_number(100 * arm.level)} % interval {interval}, {seeds}"
 
 

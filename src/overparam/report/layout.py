@@ -129,7 +129,7 @@ def _place_panels(
     for number, panel in enumerate(chart.panels):
         x_kin = [p for p, k in zip(chart.panels, x_of, strict=True) if k == x_of[number]]
         y_kin = [p for p, k in zip(chart.panels, y_of, strict=True) if k == y_of[number]]
-        x = fit_axis(panel.x, _x_values(x_kin), [], min(54 / width, 0.4))
+        x = fit_axis(panel.x, _x_values(x_kin), [], min(54 / width, 0.4), grounded=False)
         y = fit_axis(panel.y, *_y_values(y_kin), min(48 / height, 0.4))
         lines = _place_names(panel, styles, x, y, height) if names else ()
         if lines is None:

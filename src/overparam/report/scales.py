@@ -47,10 +47,13 @@ class AxisScale:
         return math.log10(value) if self.log else value
 
 
-def fit_axis(axis: Axis, core: Sequence[float], extra: Sequence[float], gap: float) -> AxisScale:
+def fit_axis(
+    axis: Axis, core: Sequence[float], extra: Sequence[float], gap: float, *, grounded: bool = True
+) -> AxisScale:
     """Return the scale that holds `core` fully and `extra` (bands, seeds) within reason.
 
-    `gap` is the least distance of two tick labels as a share of the axis.
+    `gap` is the least distance of two tick labels as a share of the axis. A `grounded` axis starts
+    at 0 where its values come near (heights); otherwise the first point keeps its margin (places).
 
     Near an interpolation threshold a band can be orders of magnitude wider than the curve; it is
     then cut at `_REACH` of the curve's own range rather than flattening everything else.
@@ -70,7 +73,9 @@ def fit_axis(axis: Axis, core: Sequence[float], extra: Sequence[float], gap: flo
     bottom = low
     pad = _PAD * (high - low)
     low, high = low - pad, high + pad
-    if not log and (axis.zero or 0 <= bottom < 0.35 * high):
+    if not log and axis.zero and not grounded:
+        low, high = min(low, -pad), max(high, pad)
+    elif not log and grounded and (axis.zero or 0 <= bottom < 0.35 * high):
         low = min(low, 0.0) if bottom < 0 else 0.0
         high = max(high, 0.0)
     if log:
