@@ -1,0 +1,27 @@
+"""Ctrl-C and SIGTERM: which exit code, and how to go on."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Sequence
+
+from overparam.errors import EXIT_INTERRUPTED
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the process is to end in good order."""
+
+
+def exit_code_of(stop: KeyboardInterrupt) -> int:
+    """Return 130 for Ctrl-C and 143 for SIGTERM, as of a program that the signal ended."""
+    return 128 + signal.SIGTERM if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+
+
+def resuming(words: Sequence[str]) -> str:
+    """Return the command line that goes on where `words` was interrupted.
+
+    >>> resuming(["run", "random_labels", "--fresh"])
+    'overparam run random_labels'
+    """
+    return shlex.join(["overparam", *(w for w in words if w != "--fresh")])

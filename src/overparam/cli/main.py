@@ -1,0 +1,166 @@
+"""`main`: the program `overparam`. Finds the command, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shlex
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from overparam import __version__
+from overparam.cli import (
+    census_command,
+    data_command,
+    list_command,
+    plan_command,
+    run_command,
+    study_commands,
+)
+from overparam.cli.interruption import Terminated, exit_code_of
+from overparam.cli.output import Output
+from overparam.cli.parser import Parser, examples
+from overparam.errors import EXIT_OK, EXIT_RESOURCE, EXIT_USAGE, OverparamError
+
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
+_RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO)
+_EXIT_CODES = """\
+exit codes:
+  0   done; after run: every verdict is what the phenomenon claims
+  1   run: a verdict is another one
+  2   a name, option or value that does not exist
+  3   data that cannot be used
+  4   a study folder that is in use, damaged or of another revision
+  5   disk, memory, permissions or network
+  70  an unexpected error: a bug in overparam or in a phenomenon's file
+  130, 143  interrupted; the finished cells are kept
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command line (by default this process's) and return its exit code."""
+    words = list(sys.argv[1:] if words is None else words)
+    out = Output(as_json="--json" in words)
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what a locale does not
+    try:
+        with _terminating(), out.held():
+            code = _guarded(words, out)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _silence_stdout()
+        return EXIT_BROKEN_PIPE
+    except OSError as error:  # stdout itself cannot be written
+        _silence_stdout()
+        return _refuse(out, f"the output cannot be written: {error.strerror}", EXIT_RESOURCE)
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    parser = Parser(
+        prog="overparam",
+        description="A laboratory and an audit bench for overparameterized models.",
+        epilog=examples(
+            "overparam list",
+            "overparam plan double_descent_random_features",
+            "overparam run double_descent_random_features",
+            "overparam census preact_resnet18:width=64 --n-train 50000",
+        )
+        + "\n\n"
+        + _EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"overparam {__version__}")
+    parser.set_defaults(command=None, traceback=False)
+    shared = Parser(add_help=False)
+    shared.add_argument(
+        "--json", action="store_true", help="write one JSON object to stdout and nothing else there"
+    )
+    shared.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    group = parser.add_group("COMMAND")
+    for commands in (list_command, run_command, plan_command, study_commands, data_command):
+        commands.add_parsers(group, shared)
+    census_command.add_parsers(group, shared)
+    return parser
+
+
+def _guarded(words: list[str], out: Output) -> int:
+    """Run the command; every error ends as one message and a code."""
+    show_trace = "--traceback" in words
+    try:
+        parser = build_parser()
+        arguments = parser.parse(words)
+        command: Callable[[Any, Output], int] | None = arguments.command
+        if command is None:
+            parser.print_help(sys.stderr)
+            return EXIT_USAGE
+        arguments.words = words
+        return command(arguments, out)
+    except SystemExit as end:  # of --help and --version
+        return int(end.code or EXIT_OK)
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt as stop:
+        return _refuse(out, "interrupted", exit_code_of(stop))
+    except OverparamError as error:
+        _trace(show_trace)
+        parts = {n: getattr(error, n) for n in ("what", "got", "allowed", "remedy")}
+        return _refuse(out, str(error), error.exit_code, kind=type(error).__name__, **parts)
+    except MemoryError:
+        _trace(show_trace)
+        text = "memory ran out; try a smaller --memory, or fewer --workers"
+        return _refuse(out, text, EXIT_RESOURCE)
+    except Exception as error:
+        _trace(show_trace)
+        if isinstance(error, OSError) and error.errno in _RESOURCE_ERRNOS:
+            return _refuse(out, str(error), EXIT_RESOURCE)
+        again = (
+            "" if show_trace else f"; to see where: {shlex.join(['overparam', *words])} --traceback"
+        )
+        text = f"unexpected {type(error).__name__}: {error}\nPlease report this as a bug{again}"
+        return _refuse(out, text, EXIT_BUG, kind=type(error).__name__)
+
+
+def _refuse(out: Output, text: str, code: int, **parts: Any) -> int:
+    out.note(f"overparam: {text}")
+    out.emit({"error": {"message": text, **parts}, "exit_code": code})
+    return code
+
+
+def _trace(wanted: bool) -> None:
+    if wanted:
+        traceback.print_exc()
+
+
+def _silence_stdout() -> None:
+    """Let what is still in the buffer go nowhere, or Python complains once more at its end."""
+    with contextlib.suppress(OSError), open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+
+
+@contextlib.contextmanager
+def _terminating() -> Iterator[None]:
+    """Let SIGTERM end the command in good order inside the block, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""`Output`: where a command's words go. Results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+
+class Output:
+    """Writes text for people, or one JSON object and nothing else.
+
+    With `as_json`, stdout is held back while the command runs: whatever prints in the meantime,
+    in this process or in a worker, lands on stderr, so that stdout can be piped into a parser.
+
+    Args:
+        as_json: `say` is silent and `emit` writes; otherwise the other way round.
+    """
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._stream: TextIO | None = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Output]:
+        """Hold stdout back inside the block (with `as_json`), and give it back after it."""
+        if not self.as_json:
+            yield self
+            return
+        _flush()
+        try:
+            kept = os.dup(1)
+        except OSError:  # stdout is closed: there is nobody to write to
+            yield self
+            return
+        try:
+            os.dup2(2, 1)
+        except OSError:  # stderr is closed
+            with open(os.devnull, "w") as nothing:
+                os.dup2(nothing.fileno(), 1)
+        try:
+            with (
+                open(kept, "w", encoding="ascii", closefd=False) as self._stream,
+                contextlib.redirect_stdout(sys.stderr),  # where sys.stdout is not descriptor 1
+            ):
+                yield self
+        finally:
+            self._stream = None
+            _flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+
+    def say(self, text: str = "") -> None:
+        """Write a line of the result for people."""
+        if not self.as_json:
+            print(text)
+
+    def note(self, text: str) -> None:
+        """Write a line about the work to stderr."""
+        if sys.stderr is not None:
+            print(text, file=sys.stderr, flush=True)
+
+    def emit(self, result: Mapping[str, Any]) -> None:
+        """Write the result as strict JSON; values that are not finite are null."""
+        if self._stream is not None:
+            self._stream.write(json.dumps(strict(result), indent=2, allow_nan=False) + "\n")
+            self._stream.flush()
+
+
+def strict(value: Any) -> Any:
+    """Return `value` with tuples as lists, paths as text and non-finite numbers as None.
+
+    >>> strict({"shape": (2, float("inf"))})
+    {'shape': [2, None]}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): strict(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [strict(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """Return aligned columns; those whose letter in `right` is "r" are aligned to the right.
+
+    >>> print(text_table(["layer", "weights"], [["1", "100"]], "lr"))
+    layer  weights
+    -----  -------
+    1          100
+    """
+    widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
+    right = right.ljust(len(header), "l")
+    lines = []
+    for row in (header, ["-" * w for w in widths], *rows):
+        cells = [
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(row, widths, right, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()

@@ -1,0 +1,60 @@
+"""`overparam plan`: what a run would cost on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+from overparam.cli.output import Output
+from overparam.cli.parse import parse_phenomenon
+from overparam.cli.parser import Parser, examples
+from overparam.cli.run_command import add_design_options, design_of
+from overparam.errors import EXIT_OK
+
+
+def add_parsers(group: Any, shared: Parser) -> None:
+    """Add `plan`."""
+    parser = group.add_parser(
+        "plan",
+        parents=[shared],
+        help="say what a run would cost, before anything runs",
+        description=(
+            "Say what `overparam run` with the same options would cost on this machine: cells,\n"
+            "models, operations, memory and time. Data are built and a few updates are timed;\n"
+            "nothing is trained and nothing is kept."
+        ),
+        epilog=examples(
+            "overparam plan double_descent_random_features",
+            "overparam plan double_descent_random_features --scale full --workers 8 --memory 16G",
+        ),
+    )
+    add_design_options(parser)
+    parser.set_defaults(command=plan)
+
+
+def plan(arguments: argparse.Namespace, out: Output) -> int:
+    """Estimate and show."""
+    design = design_of(arguments)
+    phenomenon = parse_phenomenon(arguments.name)
+    from overparam import api
+    from overparam.report.formatting import format_bytes, format_number, format_seconds
+
+    found = api.plan(phenomenon, **design)
+    each = f"{found.workers} worker{'s' if found.workers > 1 else ''} on {found.device}"
+    facts = [
+        ("cells", f"{found.n_cells:,} in {found.n_units:,} units of work"),
+        ("models", f"{found.n_models:,}"),
+        ("operations", f"{format_number(found.flops)} FLOP"),
+        ("rate", f"{format_number(found.flops_per_second / 1e9)} GFLOP/s per worker"),
+        ("memory", f"{format_bytes(found.memory_bytes)}, all workers"),
+        ("time", f"about {format_seconds(found.wall_seconds)} with {each}"),
+        ("computing", f"{format_seconds(found.core_seconds)}, all workers"),
+    ]
+    out.say(f"{phenomenon.name} ({arguments.scale})")
+    for name, text in facts:
+        out.say(f"  {name:<11} {text}")
+    for note in found.notes:
+        out.say(f"  note: {note}")
+    out.emit({"name": phenomenon.name, "scale": arguments.scale, **dataclasses.asdict(found)})
+    return EXIT_OK
