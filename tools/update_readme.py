@@ -63,9 +63,12 @@ def rows_of(readme: Path) -> list[str]:
 
 def replace_part(path: Path, text: str) -> None:
     """Replace what stands between the markers of a file."""
-    pattern = r"(<!-- phenomena -->\n).*?(\n<!-- /phenomena -->)"
+    pattern = r"(<!-- phenomena -->\n).*?(<!-- /phenomena -->)"
     whole, n = re.subn(
-        pattern, lambda found: found[1] + text + found[2], path.read_text("utf-8"), flags=re.S
+        pattern,
+        lambda found: found[1] + text + "\n" + found[2],
+        path.read_text("utf-8"),
+        flags=re.S,
     )
     if n != 1:
         raise SystemExit(f"{path} has no part between <!-- phenomena --> markers")
