@@ -7,9 +7,9 @@ Claim: With label noise, the test error of minimum-norm regression on random fea
 Control: Ridge regression on the same features, its penalty tuned on held-out rows: the test error
     only falls.
 
-Sources: Belkin, Hsu, Ma, Mandal 2019 (arXiv:1812.11118), Fig. 2 and appendix A. For the control:
+Sources: Belkin, Hsu, Ma, Mandal 2019 (arXiv:1812.11118), Fig. 2. For the control:
     Nakkiran, Venkat, Kakade, Ma 2020 (arXiv:2003.01897), and Hastie, Montanari, Rosset,
-    Tibshirani 2022 (arXiv:1903.08560), section 6: optimally tuned ridge has no double descent.
+    Tibshirani 2022 (arXiv:1903.08560): optimally tuned ridge has no double descent.
 
 Differs: Fashion-MNIST instead of MNIST and some hundred training images instead of 10^4 at the
     smaller scales; 10 % wrong labels, which raise the peak; each real column counts as one

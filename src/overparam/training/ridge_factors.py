@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 from torch import Tensor
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -30,15 +31,21 @@ SMALLEST_REDUCTION = 8  # below this size LAPACK's blocked reduction has nothing
 
 
 class EigenGram:
-    """S = V diag(s) V^T: every penalty by a scaling, and diagonals of inverses.
+    """S = V diag(s) V^T from the lower triangle of S: every penalty by a scaling, and diagonals.
 
     Attributes:
         eigenvalues: s, float64 `[q]`, rising, rounding below zero cut off.
+        smallest, largest: of the eigenvalues.
     """
 
     def __init__(self, gram: Tensor) -> None:
-        eigenvalues, self._vectors = torch.linalg.eigh(gram)
+        eigenvalues, self._vectors = torch.linalg.eigh(gram, UPLO="L")
         self.eigenvalues = eigenvalues.clamp(min=0)
+        self.smallest, self.largest = float(self.eigenvalues[0]), float(self.eigenvalues[-1])
+
+    def degrees_of_freedom(self, penalty: float) -> float:
+        """Return the trace of S (S + penalty I)^-1."""
+        return float((self.eigenvalues / (self.eigenvalues + penalty)).sum())
 
     def solve(self, rhs: Tensor, penalties: Sequence[float]) -> Tensor:
         """Return (S + penalty I)^-1 B for B `[q, k]`, as `[penalties, q, k]`."""
@@ -56,10 +63,11 @@ class EigenGram:
 class TridiagonalGram:
     """S = Q T Q^T with T tridiagonal (LAPACK sytrd): a third of the price of eigenvectors.
 
-    Each penalty then costs one tridiagonal solve, O(q) per right-hand side. On the CPU only.
+    Reads the lower triangle of S. Each penalty then costs one tridiagonal solve, O(q) per
+    right-hand side. On the CPU only.
 
     Attributes:
-        eigenvalues: of S, float64 `[q]`, rising, rounding below zero cut off.
+        smallest, largest: eigenvalues of S.
     """
 
     def __init__(self, gram: Tensor) -> None:
@@ -69,8 +77,28 @@ class TridiagonalGram:
         )
         # sytrd stores the reflectors of Q one row below the diagonal, in the form of QR's.
         self._reflectors = np.asfortranarray(reflectors[1:, :-1])
-        eigenvalues, _ = lapack.dsterf(self._diagonal, self._beside)
-        self.eigenvalues = torch.from_numpy(eigenvalues).clamp(min=0)
+        ends = [
+            float(lapack.dstebz(self._diagonal, self._beside, 2, 0, 0, i, i, 0.0, b"E")[1][0])
+            for i in (1, size)
+        ]
+        self.smallest, self.largest = (max(0.0, end) for end in ends)
+
+    @cached_property
+    def eigenvalues(self) -> Tensor:
+        """Eigenvalues of S, float64 `[q]`, rising, rounding below zero cut off."""
+        return torch.from_numpy(lapack.dsterf(self._diagonal, self._beside)[0]).clamp(min=0)
+
+    def degrees_of_freedom(self, penalty: float) -> float:
+        """Return the trace of S (S + penalty I)^-1 in O(q), without eigenvalues.
+
+        Entry i of the diagonal of (T + penalty I)^-1 is 1 / (u_i + l_i - t_i), with u and l the
+        pivots of eliminating from above and from below (Dhillon, Parlett 2004, on twisted
+        factorizations).
+        """
+        shifted = self._diagonal + penalty
+        above, _, _ = lapack.dpttrf(shifted, self._beside)
+        below, _, _ = lapack.dpttrf(shifted[::-1], self._beside[::-1])
+        return len(shifted) - penalty * float((1 / (above + below[::-1] - shifted)).sum())
 
     def solve(self, rhs: Tensor, penalties: Sequence[float]) -> Tensor:
         """Return (S + penalty I)^-1 B for B `[q, k]`, as `[penalties, q, k]`."""
@@ -174,18 +202,17 @@ class NestedFactors:
         self._dual_triangle_width = 0
 
     def gram(self, p: int) -> Tensor:
-        """Return Phi^T Phi `[p, p]` for p <= n, else Phi Phi^T `[n, n]` (valid until next call)."""
+        """Return Phi^T Phi `[p, p]` for p <= n, else Phi Phi^T `[n, n]`: the lower triangle.
+
+        Above the diagonal it may hold anything, and it is valid until the next call.
+        """
         if p <= self._n:
             if self._primal_gram is None:
-                block = self._features[:, : self._primal_width]
-                self._primal_gram = block.T @ block
+                block = self._features[:, : self._primal_width].T
+                self._primal_gram = _add_product(None, block)
             return self._primal_gram[:p, :p]
         added = self._features[:, self._dual_gram_width : p]
-        if self._dual_gram is None:
-            self._dual_gram = added @ added.T
-        else:
-            self._dual_gram.addmm_(added, added.T)
-        self._dual_gram_width = p
+        self._dual_gram, self._dual_gram_width = _add_product(self._dual_gram, added), p
         return self._dual_gram
 
     def triangle(self, p: int) -> Tensor:
@@ -203,6 +230,21 @@ class NestedFactors:
         """Return Q `[n, p]` of Phi = Q R, for p <= n."""
         return self._orthogonal_triangular[0][:, :p]
 
+    def minimum_norm(self, triangle: Tensor, phi: Tensor, targets: Tensor) -> Tensor:
+        """Return the least-squares coefficients `[p, k]` of smallest norm, for R of full rank."""
+        n, p = phi.shape
+        if p <= n:
+            rotated = self.orthogonal(p).T @ targets
+            return torch.linalg.solve_triangular(triangle, rotated, upper=True)
+        # Seminormal equations. For minimum-norm problems (not for overdetermined ones) their error
+        # grows with the condition number, not its square: Paige 1973; Higham 2002, chapter 21.
+        # The second round takes the residual down to rounding too.
+        weights = targets.new_zeros(p, targets.shape[1])
+        for _ in range(2):
+            half = torch.linalg.solve_triangular(triangle.T, targets - phi @ weights, upper=False)
+            weights += phi.T @ torch.linalg.solve_triangular(triangle, half, upper=True)
+        return weights
+
     def svd(self, p: int, triangle: Tensor) -> CoreSvd:
         """Return the singular value decomposition of Phi from its triangle."""
         wide = p > self._n
@@ -216,6 +258,19 @@ class NestedFactors:
         if self._primal_qr is None:
             self._primal_qr = torch.linalg.qr(self._features[:, : self._primal_width])
         return self._primal_qr
+
+
+def _add_product(total: Tensor | None, block: Tensor) -> Tensor:
+    """Return total + B B^T, at least its lower triangle; `total` may be overwritten."""
+    if block.device.type != "cpu":
+        product = block @ block.T
+        return product if total is None else total.add_(product)
+    # syrk makes half of the products; it wants columns, and rows of B^T are columns of B.
+    columns = np.asfortranarray(block.numpy())
+    if total is None:
+        return torch.from_numpy(blas.dsyrk(1.0, columns, lower=1))
+    summed = blas.dsyrk(1.0, columns, beta=1.0, c=total.numpy(), lower=1, overwrite_c=1)
+    return torch.from_numpy(summed)
 
 
 def has_full_rank(triangle: Tensor, n_rows: int, n_columns: int) -> bool:
