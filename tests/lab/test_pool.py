@@ -338,7 +338,7 @@ def test_counts_are_checked():
 
 def test_a_python_that_does_not_start_is_a_resource_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/no/such/python")
-    with Pool(1) as pool, pytest.raises(ResourceError, match=r"cannot be started.*--workers 0"):
+    with Pool(1) as pool, pytest.raises(ResourceError, match=r"cannot be started.*--workers 1"):
         list(pool.run([task("double", 1)]))
 
 

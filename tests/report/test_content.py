@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,11 +34,11 @@ def test_words_of_the_phenomenon(synthetic):
     )
     assert content.differs.startswith("1,000 examples")
     assert content.in_practice.endswith("before you tune it.")
-    assert content.command == (
-        "overparam run synthetic_descent --scale standard"
-        " --seeds 5 --first-seed 0 --set n_train=1000"
-    )
-    assert content.full_command == "overparam run synthetic_descent --scale full --set n_train=1000"
+    run, target = content.command.split(" --scale ", 1)[0].rsplit(" ", 1)
+    assert run == "overparam run"
+    assert Path(target).samefile(Path(__file__).with_name("conftest.py"))
+    assert content.command.endswith(" --scale standard --seeds 5 --first-seed 0 --set n_train=1000")
+    assert content.full_command == f"overparam run {target} --scale full"
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_page_holds_what_a_reader_needs(synthetic):
         "The rule, as it was written before the run",
         "observed if the whole interval of peak / second minimum lies above 1.2",
         "24 levels: 10, 14, 20, …, 30,000",
-        "overparam run synthetic_descent --scale full",
+        "conftest.py --scale full",
         "What it means for your own model",
         "Belkin et al. 2019",
         "Peak memory",

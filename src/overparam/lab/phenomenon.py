@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
+import os
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from overparam.checks import check_choice, check_count, check_range
 from overparam.errors import UsageError, suggest
-from overparam.lab.figure import Figure
-from overparam.lab.records import Records
-from overparam.lab.verdict import Verdict
-from overparam.streams import Streams
+
+if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
+    from overparam.lab.figure import Figure
+    from overparam.lab.records import Records
+    from overparam.lab.verdict import Verdict
+    from overparam.streams import Streams
 
 ScaleName = Literal["smoke", "standard", "full"]
 SCALES: tuple[ScaleName, ...] = ("smoke", "standard", "full")
@@ -96,7 +100,7 @@ class Phenomenon:
     condition: type
     outcome: type
     cells: Callable[[Any], Sequence[Any]]
-    run: Callable[[Any, Streams], Awaitable[Any]]
+    run: Callable[[Any, Streams], Coroutine[Any, Any, Any]]
     summarise: Callable[[Records], Mapping[str, Any]]
     verdict: Callable[[Any], Verdict]
     figures: Callable[[Mapping[str, Any], Records], Sequence[Figure]]
@@ -116,6 +120,13 @@ class Phenomenon:
     def claim(self) -> str:
         """The claim, one falsifiable sentence."""
         return paragraph(self.doc, "Claim")
+
+    @property
+    def target(self) -> str:
+        """What `overparam run` is given: the name, or the file of a phenomenon of one's own."""
+        if self.run.__module__.startswith("overparam."):
+            return self.name
+        return os.path.relpath(inspect.getsourcefile(self.run) or self.name)
 
     def conditions(
         self, scale: str = "standard", settings: Mapping[str, Any] | None = None
@@ -163,9 +174,11 @@ def check_settings(condition: type, settings: Mapping[str, Any]) -> dict[str, An
 
 
 def _check_value(name: str, raw: Any, declared: dataclasses.Field) -> Any:
-    meta, kind = declared.metadata, str(declared.type)
-    low = meta.get("low") if meta.get("low") is not None else float("-inf")
-    high = meta.get("high") if meta.get("high") is not None else float("inf")
+    meta = declared.metadata
+    # The type itself, or its name where the author postponed annotations.
+    kind = getattr(declared.type, "__name__", str(declared.type))
+    low: float = -math.inf if meta.get("low") is None else meta["low"]
+    high: float = math.inf if meta.get("high") is None else meta["high"]
     if meta.get("choices"):
         return check_choice(name, str(raw), meta["choices"])
     if kind == "str":

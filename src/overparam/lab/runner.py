@@ -10,7 +10,7 @@ import datetime
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +174,7 @@ def _results(
     n_done: int,
     n_cells: int,
     on_progress: Callable[[Advance], None],
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any], None, None]:
     """Yield each unit's name with its `UnitResult` or `Failed`, reporting progress."""
     tell = lambda p: on_progress(Advance(n_done, n_cells, p.amount))  # noqa: E731
     on_progress(Advance(n_done, n_cells, 0.0))

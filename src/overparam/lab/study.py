@@ -47,11 +47,11 @@ class StudyResult:
         return len(self.records) == self.n_planned
 
     def command(self, scale: str | None = None) -> str:
-        """Return the command line that reproduces this study (at another scale, if given)."""
-        words = ["overparam", "run", self.phenomenon.name, "--scale", scale or self.scale]
+        """Return the command line that reproduces this study (or runs another scale as it is)."""
+        words = ["overparam", "run", self.phenomenon.target, "--scale", scale or self.scale]
         if scale is None:
             words += ["--seeds", str(len(self.seeds)), "--first-seed", str(min(self.seeds))]
-        words += [w for k, v in self.settings.items() for w in ("--set", f"{k}={v}")]
+            words += [w for k, v in self.settings.items() for w in ("--set", f"{k}={v}")]
         return shlex.join(words)
 
 

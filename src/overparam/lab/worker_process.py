@@ -62,7 +62,7 @@ def start_worker(threads: int) -> WorkerProcess:
         raise ResourceError(
             "a worker process cannot be started",
             got=f"{sys.executable}: {error.strerror}",
-            remedy="run with --workers 0",
+            remedy="run with --workers 1, or on a machine with more memory",
         ) from error
     finally:
         os.close(theirs)

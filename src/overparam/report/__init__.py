@@ -1,6 +1,20 @@
 """Reports: figures as data become drawings, pages and files. Imports no PyTorch."""
 
-from overparam.report.content import Content, describe
-from overparam.report.study import Study
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from overparam.report.content import Content, describe
+    from overparam.report.study import Study
 
 __all__ = ["Content", "Study", "describe"]
+
+_HOME = {"Content": "content", "Study": "study", "describe": "content"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
