@@ -62,10 +62,10 @@ class Rows:
         self._one_base = all(b is self._bases[0] for b in self._bases)
         rows = [first.rows] if self.shared else [s.rows for s in sets]
         self._rows = torch.stack(rows).to(device)  # [1 or M, n]
-        same_labels = self.shared and all(
+        self._same_labels = self.shared and all(
             s.labels is first.labels or torch.equal(s.labels, first.labels) for s in sets
         )
-        labels = torch.stack([first.labels] if same_labels else [s.labels for s in sets])
+        labels = torch.stack([first.labels] if self._same_labels else [s.labels for s in sets])
         if labels.is_floating_point():
             labels = labels.to(torch.promote_types(dtype, torch.float32))
         self._labels = labels.to(device)  # [1 or M, n, ...]
@@ -74,9 +74,9 @@ class Rows:
         """Drop all models but the given ones."""
         self.n_models = len(models)
         self._bases = [self._bases[m] for m in models.tolist()]
-        if len(self._rows) > 1:
+        if not self.shared:
             self._rows = self._rows[models]
-        if len(self._labels) > 1:
+        if not self._same_labels:
             self._labels = self._labels[models]
 
     def batch(self, positions: Tensor) -> Batch:
@@ -91,7 +91,7 @@ class Rows:
                 inputs = inputs.view(*index.shape, *inputs.shape[1:])
             else:
                 inputs = torch.stack([b[i] for b, i in zip(self._bases, index, strict=True)])
-        if len(self._labels) == 1 and alike:
+        if self._same_labels and alike:
             labels = self._labels[0].index_select(0, positions)
         else:
             labels = _pick(self._labels, positions, self.n_models)

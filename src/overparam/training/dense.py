@@ -85,7 +85,11 @@ def dense_shape(module: nn.Module) -> DenseShape | None:
 
 
 class DenseStack:
-    """M fully connected networks of one signature; see the module's docstring for the layout."""
+    """M fully connected networks of one signature; see the module's docstring for the layout.
+
+    Attributes:
+        dtype: of the products. n_units: numbers per row and model that a forward pass makes.
+    """
 
     def __init__(
         self, shape: DenseShape, weights: StackedWeights, loss: str | LossFunction
@@ -93,6 +97,7 @@ class DenseStack:
         self.shape, self.weights, self.loss = shape, weights, loss
         self.dtype = weights.working.dtype
         self.kept()
+        self.n_units = shape.dims[0] + sum(w.shape[1] for w in self._w)
 
     def kept(self) -> None:
         """Look up the views anew after the weights were laid out anew."""

@@ -13,6 +13,7 @@ measurements.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -37,6 +38,7 @@ class ModuleStack:
         own_buffer_shapes: each model's shapes without padding.
         dtype: of the products; weights are rounded to it within the forward pass, so that
             gradients come back in the weights' own precision.
+        n_units: numbers per row and model that a forward pass makes.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class ModuleStack:
         own_buffer_shapes: Sequence[dict[str, tuple[int, ...]]],
         loss: str | LossFunction,
         dtype: torch.dtype,
+        n_units: int,
     ) -> None:
         self.template = lean(template).to("meta").train()
         self.weights, self.buffers, self.loss, self.dtype = weights, buffers, loss, dtype
+        self.n_units = n_units
         self._exact = {
             f"{path}.{name}"
             for path, part in self.template.named_modules()
@@ -145,6 +149,32 @@ def lean(module: nn.Module) -> nn.Module:
             elif i > 0 and type(part[i - 1]) is nn.ReLU and not layer.return_indices:
                 part[i - 1], part[i] = layer, part[i - 1]
     return copied
+
+
+def count_units(module: nn.Module, input_shape: Sequence[int]) -> int:
+    """Return how many numbers a forward pass makes per row: inputs and the outputs of all layers.
+
+    Counted on the meta device; where the module cannot run there, as many as it has parameters.
+
+    >>> count_units(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2)), (1, 8, 8))
+    384
+    """
+    copied = copy.deepcopy(module).to("meta").eval()
+    counts = [math.prod(input_shape)]
+
+    def count(layer: nn.Module, arguments: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            counts.append(output.numel())
+
+    for part in copied.modules():
+        if next(part.children(), None) is None:
+            part.register_forward_hook(count)
+    try:
+        with torch.no_grad():
+            copied(torch.empty(1, *input_shape, device="meta"))
+    except (RuntimeError, NotImplementedError):
+        return max(counts[0], sum(p.numel() for p in module.parameters()))
+    return sum(counts)
 
 
 def stack_buffers(modules: Sequence[nn.Module], dtype: torch.dtype) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from overparam.training.dense import DenseStack, dense_shape
 from overparam.training.initialise import materialise
-from overparam.training.modules import ModuleStack, stack_buffers
+from overparam.training.modules import ModuleStack, count_units, stack_buffers
 from overparam.training.recipe import Recipe
 from overparam.training.stepper import Member, Network, Stepper
 from overparam.training.weights import StackedWeights, pads
@@ -21,6 +21,7 @@ from overparam.training.weights import StackedWeights, pads
 _STEP_OVERHEAD = 200e-6  # seconds of one update, whatever its size
 _FLOP_RATE = {"float64": 50e9, "float32": 100e9, "bfloat16": 300e9}  # operations per second
 _BYTES_PER_WEIGHT = 20  # master, momentum, second moment, working copy, gradient
+_BYTES_PER_UNIT = 12  # activation, its gradient, and what is on the way between them
 
 
 def signature(module: nn.Module) -> Hashable:
@@ -95,12 +96,12 @@ def dense_buckets(
     return cut(costs, [model_bytes(m, batch) for m in modules], memory_bytes)
 
 
-def model_bytes(module: nn.Module, batch: int) -> int:
+def model_bytes(module: nn.Module, batch: int, input_shape: Sequence[int] = ()) -> int:
     """Bytes that one model needs while it is trained: weights, optimizer state, activations."""
     weights = sum(p.numel() for p in module.parameters()) * _BYTES_PER_WEIGHT
     shape = dense_shape(module)
-    units = sum(shape.dims) if shape is not None else sum(b.numel() for b in module.buffers())
-    return int(weights + 3 * 4 * batch * units)
+    units = sum(shape.dims) if shape is not None else count_units(module, input_shape)
+    return int(weights + _BYTES_PER_UNIT * batch * units)
 
 
 def build(
@@ -125,7 +126,8 @@ def build(
         widest = max(range(len(modules)), key=lambda i: sum(p.numel() for p in states[i].values()))
         buffers = {k: b.to(device) for k, b in stack_buffers(fresh, working).items()}
         own = [{k: tuple(b.shape) for k, b in f.named_buffers()} for f in fresh]
-        network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss, working)
+        units = count_units(modules[widest], members[0].train_set.input_shape)
+        network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss, working, units)
     return Stepper(members, network, device)
 
 

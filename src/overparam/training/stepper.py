@@ -23,7 +23,8 @@ from overparam.training.weights import StackedWeights
 
 Network = DenseStack | ModuleStack
 
-_EVALUATION_FLOATS = 1 << 24  # activations held at a time while measuring, in numbers
+_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
+_LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
 
 
 @dataclass
@@ -134,13 +135,13 @@ class Stepper:
             self._pack()
 
     @torch.no_grad()
-    def evaluate(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Return mean loss and error `[M]` of every model on its rows."""
-        width = max(1, self.weights.size // max(1, self.weights.n_models) // 64)
-        chunk = max(64, min(rows.n, _EVALUATION_FLOATS // (rows.n_models * min(width, 4096))))
+    def evaluate(self, rows: Rows, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean loss and error `[M]` of every model on its (first n) rows."""
+        n = rows.n if n is None else min(n, rows.n)
+        chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // (rows.n_models * self.network.n_units))
         losses = torch.zeros(rows.n_models, dtype=torch.float64, device=self.device)
         wrong = torch.zeros_like(losses)
-        for positions in in_order(rows.n, chunk, self.device):
+        for positions in in_order(n, chunk, self.device):
             batch = rows.batch(positions)
             outputs = self.network.outputs(batch.inputs, batch.shared)
             labels = batch.labels
@@ -152,7 +153,7 @@ class Stepper:
                 wrong += torch.nan
             else:
                 wrong += (outputs.argmax(-1) != labels).sum(1)
-        return (losses / rows.n).cpu(), (wrong / rows.n).cpu()
+        return (losses / n).cpu(), (wrong / n).cpu()
 
     def _retire(self, m: int, status: Status) -> None:
         member = self.members[m]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,9 +27,11 @@ from overparam.training.stacks import (
     step_flops,
 )
 from overparam.training.stepper import Member, Stepper
-from overparam.training.ways import choose, key_of, measure, resolve_precision
+from overparam.training.ways import choose, key_of, measure, now, resolve_precision
 
 _TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
+_TRIAL_SECONDS = 0.05  # of updates that are timed to plan a run
+_TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
 
 
 async def train(
@@ -118,10 +120,9 @@ class TrainRequest(Request):
             steps = some[0].recipe.n_steps(n)
             batch = min(some[0].recipe.batch_size or n, n)
             flops = sum(step_flops(r.model, batch, r.train_set.input_shape) for r in some)
-            size = len(some) * max(model_bytes(r.model, batch) for r in some)
-            total += Cost(
-                len(some), flops * steps, _step_seconds(some, precision, context) * steps, size
-            )
+            shape = some[0].train_set.input_shape
+            size = len(some) * max(model_bytes(r.model, batch, shape) for r in some)
+            total += Cost(len(some), flops * steps, _seconds(some, precision, context), size)
         return [_stand_in(r) for r in requests], total
 
 
@@ -138,12 +139,13 @@ def _buckets(requests: Sequence[TrainRequest], precision: str, context: Context)
     key = key_of("module", requests[0].group_key(), len(requests), precision, context.device.type)
     trial = requests[:_TRIAL_MODELS]
     ways = {
-        "one by one": lambda: _first_updates([[r] for r in trial], precision, context),
-        "mapped": lambda: _first_updates([trial], precision, context),
+        "one by one": _trial([[r] for r in trial], precision, context),
+        "mapped": _trial([trial], precision, context),
     }
     if choose(context, key, ways) == "one by one":
         return alone
-    largest = max(1, context.memory_bytes // max(model_bytes(m, batch) for m in modules))
+    shape = requests[0].train_set.input_shape
+    largest = max(1, context.memory_bytes // max(model_bytes(m, batch, shape) for m in modules))
     return [
         list(range(i, min(i + largest, len(requests)))) for i in range(0, len(requests), largest)
     ]
@@ -202,21 +204,41 @@ def _stepper(requests: Sequence[TrainRequest], precision: str, context: Context)
     )
 
 
-def _first_updates(
+def _trial(
     stacks: Sequence[Sequence[TrainRequest]], precision: str, context: Context
-) -> None:
-    for stack in stacks:
-        _update(_stepper(stack, precision, context))
+) -> Callable[[], None]:
+    """Return a function that updates each stack once; its first call builds them."""
+    steppers: list[Stepper] = []
+
+    def update() -> None:
+        if not steppers:
+            steppers.extend(_stepper(stack, precision, context) for stack in stacks)
+        for stepper in steppers:
+            _update(stepper)
+
+    return update
 
 
-def _update(stepper: Stepper) -> None:
-    size = stepper.recipe.batch_size or stepper.n
-    stepper.update(stepper.orders.epoch()[..., :size])
+def _update(stepper: Stepper, times: int = 1) -> None:
+    order, size = stepper.orders.epoch(), stepper.recipe.batch_size or stepper.n
+    for number in range(times):
+        start = number * size % max(1, stepper.n - size + 1)
+        stepper.update(order[..., start : start + size])
 
 
-def _step_seconds(requests: Sequence[TrainRequest], precision: str, context: Context) -> float:
+def _seconds(requests: Sequence[TrainRequest], precision: str, context: Context) -> float:
+    """Return what training one stack takes: building it, its updates, and the traces' passes."""
+    start = now(context.device)
     stepper = _stepper(requests, precision, context)
-    return measure(lambda: _update(stepper))
+    building = now(context.device) - start
+    once = measure(lambda: _update(stepper), context.device, repeats=1)
+    times = max(1, min(stepper.recipe.steps_per_epoch(stepper.n), int(_TRIAL_SECONDS / once)))
+    update = measure(lambda: _update(stepper, times), context.device) / times
+    rows = min(stepper.n, _TRIAL_ROWS)
+    row = measure(lambda: stepper.evaluate(stepper.rows, rows), context.device, repeats=1) / rows
+    n_rows = stepper.n + sum(len(v) for v in requests[0].evaluate.values())
+    n_traces = len(stepper.recipe.traced_epochs(stepper.n))
+    return building + stepper.recipe.n_steps(stepper.n) * update + n_traces * n_rows * row
 
 
 def _flops_per_model_step(requests: Sequence[TrainRequest]) -> float:

@@ -35,7 +35,7 @@ def choose(context: Context, key: str, ways: Mapping[str, Callable[[], object]])
         seconds: dict[str, float] = {}
         for number, (name, work) in enumerate(ways.items()):
             try:
-                seconds[name] = measure(work)
+                seconds[name] = measure(work, context.device)
             except Exception as error:
                 if number == 0:
                     raise
@@ -45,19 +45,28 @@ def choose(context: Context, key: str, ways: Mapping[str, Callable[[], object]])
     return context.choices.decide(key, fastest)
 
 
-def measure(work: Callable[[], object], repeats: int = 2) -> float:
+def measure(work: Callable[[], object], device: torch.device, repeats: int = 2) -> float:
     """Return the shortest of a few timed calls in seconds, after one call to warm up.
 
-    PyTorch's own random numbers, which dropout draws, are left as they were.
+    On the CPU it is the time this thread computed, which a busy machine lengthens less than the
+    time on the wall. PyTorch's own random numbers, which dropout draws, are left as they were.
     """
     shortest = float("inf")
     with torch.random.fork_rng(devices=[]):
         work()
         for _ in range(repeats):
-            start = time.perf_counter()
+            start = now(device)
             work()
-            shortest = min(shortest, time.perf_counter() - start)
+            shortest = min(shortest, now(device) - start)
     return shortest
+
+
+def now(device: torch.device) -> float:
+    """Return the seconds computed so far: of this thread, or of a GPU when it has caught up."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.thread_time()
 
 
 def resolve_precision(precision: str, context: Context) -> str:
@@ -71,22 +80,15 @@ def resolve_precision(precision: str, context: Context) -> str:
     def low() -> None:
         for _ in range(4):
             low_left @ low_right
-        _wait(context)
 
     def full() -> None:
         for _ in range(int(4 / _WORTH)):
             left @ right
-        _wait(context)
 
     # `full` does 1/_WORTH of the work, so bfloat16 wins only where it is that much faster.
     return choose(
         context, f"precision on {context.device.type}", {"float32": full, "bfloat16": low}
     )
-
-
-def _wait(context: Context) -> None:
-    if context.device.type == "cuda":
-        torch.cuda.synchronize(context.device)
 
 
 def _first_line(error: Exception) -> str:
