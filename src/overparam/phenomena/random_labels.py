@@ -1,0 +1,440 @@
+"""Random labels: a network fits noise with the recipe with which it learns.
+
+Claim: One network, trained by one recipe, fits true labels, partly and wholly random labels,
+    shuffled pixels, random pixels and Gaussian inputs to a training error of at most 1 %, takes
+    only a small factor longer for random labels than for true ones, and explicit regularization
+    does not prevent it, while its test error rises to chance.
+
+Control: A network too small for it: with three tenths as many parameters as n_train x n_classes,
+    the same recipe does not fit random labels.
+
+Sources: Zhang, Bengio, Hardt, Recht, Vinyals 2017 (arXiv:1611.03530), Fig. 1, Table 1 and
+    Theorem 1.
+
+Differs: Below the full scale, 1,000 images of Fashion-MNIST and the 1x512 perceptron instead of
+    CIFAR-10 and four networks, and a learning rate of 0.02 (the paper's 0.01 for perceptrons fits
+    as well, and takes nearly twice as long). At every scale, training stops at the first epoch
+    without a training error; dropout, which the paper tries on ImageNet, is tried on a
+    perceptron; the learning rate falls by 5 % every 391 updates, one epoch of CIFAR-10; the
+    weight decay of 1e-4 and the batch size of 128 come from reproductions of the paper.
+
+In practice: A training error of 0 says nothing about what was learned: the same network reaches
+    it on labels without meaning, in little more time. Its number of parameters, weight decay or
+    dropout do not tell learning from memorizing; held-out data do, and so does how much longer
+    your own labels take than they would take if they were all true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from torch import nn
+
+from overparam.data import (
+    Dataset,
+    corrupt_labels_uniform,
+    crop_centre,
+    draw_subset,
+    gaussian_inputs,
+    load,
+    random_pixels,
+    shuffle_pixels,
+    whiten_images,
+)
+from overparam.data.entries import entry_of
+from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Rule, Series, Table
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.statistics import geometric_mean_interval, mean_interval
+from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.measures import error_rate
+from overparam.models import (
+    alexnet_small,
+    interpolate_exactly,
+    mlp,
+    mlp_1x512,
+    mlp_3x512,
+    mlp_width_for,
+    small_inception,
+)
+from overparam.models.zhang2017 import CROP_SIZE
+from overparam.streams import Streams
+from overparam.training.fitted import predict
+from overparam.training.recipe import Recipe, Schedule
+from overparam.training.train import train
+
+NETWORKS = {
+    "mlp_1x512": mlp_1x512,
+    "mlp_3x512": mlp_3x512,
+    "alexnet_small": alexnet_small,
+    "small_inception": small_inception,
+}
+TOO_SMALL, CONSTRUCTION = "too small", "2n+d construction"
+MODELS = (*NETWORKS, TOO_SMALL, CONSTRUCTION)
+INPUTS = ("images", "shuffled pixels", "random pixels", "gaussian")
+REGULARIZERS = ("none", "weight decay", "dropout")
+RATES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # label corruption, each redrawn from all classes
+SHARE_TOO_SMALL = 0.3  # parameters of the control over n_train x n_classes
+DROPOUT_RATE = 0.5
+DECAY_STEPS = 391  # updates in an epoch of CIFAR-10
+FITTED = 0.01  # training error
+LARGEST_FACTOR = 10.0  # of time to fit; the paper calls it a small constant
+NEAR_CHANCE = 0.05
+TRUE, RANDOM = "true labels", "random labels"
+TRUE_DECAY = f"{TRUE}, weight decay"
+CORRUPTION = Axis("Label corruption", "fraction redrawn")
+RULE = (
+    "For each seed take the training accuracy in the setting that is fitted worst. Observed if its "
+    f"whole 95 % interval lies above {1 - FITTED} and random labels take, paired by seed, at most "
+    f"{LARGEST_FACTOR:.0f} times as many epochs as true ones (upper end of the interval) to reach "
+    f"a training error of {FITTED}, and leave a test error within {NEAR_CHANCE} of chance; absent "
+    f"if the interval lies below {1 - FITTED} or one of these fails."
+)
+# Zhang et al. 2017, Table 1, without augmentation
+PUBLISHED = {
+    ("small_inception", TRUE): "100.0 / 85.75",
+    ("small_inception", TRUE_DECAY): "100.0 / 86.03",
+    ("small_inception", RANDOM): "100.0 / 9.78",
+    ("alexnet_small", TRUE): "100.0 / 76.07",
+    ("alexnet_small", TRUE_DECAY): "100.0 / 77.36",
+    ("alexnet_small", RANDOM): "99.82 / 9.86",
+    ("mlp_3x512", TRUE): "100.0 / 52.39",
+    ("mlp_3x512", TRUE_DECAY): "100.0 / 53.35",
+    ("mlp_3x512", RANDOM): "100.0 / 10.48",
+    ("mlp_1x512", TRUE): "100.0 / 50.51",
+    ("mlp_1x512", TRUE_DECAY): "99.80 / 50.39",
+    ("mlp_1x512", RANDOM): "99.34 / 10.61",
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    corruption_rate: float = factor(0.0, symbol="p", unit="fraction redrawn", low=0, high=1)
+    inputs: str = factor("images", choices=INPUTS)
+    regularizer: str = factor("none", choices=REGULARIZERS)
+    model: str = factor("mlp_1x512", choices=MODELS)
+    n_train: int = factor(1000, symbol="n", unit="examples", low=20)
+    learning_rate: float = factor(0.02, symbol="eta", low=1e-8, doc="small_inception: ten times")
+    weight_decay: float = factor(1e-4, symbol="lambda", low=0, doc="where it is the regularizer")
+    batch_size: int = factor(128, unit="examples", low=1)
+    max_epochs: int = factor(150, unit="passes", low=1)
+    dataset: str = factor(
+        "fashion_mnist_small", choices=("fashion_mnist_small", "mnist_small", "cifar10")
+    )
+
+    @property
+    def setting(self) -> str:
+        """What is randomised or regularized, in words."""
+        if self.inputs != "images":
+            return self.inputs
+        labels = {0.0: TRUE, 1.0: RANDOM}.get(
+            self.corruption_rate, f"{self.corruption_rate:.0%} random labels"
+        )
+        return labels if self.regularizer == "none" else f"{labels}, {self.regularizer}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    n_params: int = quantity("weights and biases")
+    train_error: float = quantity("fraction wrong, of the labels trained on")
+    test_error: float = quantity("fraction wrong")
+    epochs_to_fit: float = quantity(f"passes to a training error of {FITTED}")
+    train_loss: np.ndarray = quantity("nats by pass; NaN after the stop")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the settings; at the paper's data also its four networks."""
+    networks = list(NETWORKS) if base.dataset == "cifar10" else [base.model]
+    settings = [replace(base, corruption_rate=p) for p in RATES]
+    settings += [replace(base, inputs=kind) for kind in INPUTS[1:]]
+    for rate in (0.0, 1.0):
+        settings += [replace(base, corruption_rate=rate, regularizer="weight decay")]
+    treated = [replace(c, model=m) for m in networks for c in settings]
+    if "mlp_1x512" in networks:
+        treated += [replace(base, corruption_rate=1.0, regularizer="dropout", model="mlp_1x512")]
+    others = [replace(base, model=TOO_SMALL, corruption_rate=p) for p in (RATES[0], RATES[-1])]
+    return [*treated, *others, replace(base, model=CONSTRUCTION, corruption_rate=1.0)]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    # Data
+    train_set, test_set = load_whitened(c.dataset)
+    train_set = draw_subset(train_set, c.n_train, streams, balanced=True)
+    train_set = corrupt_labels_uniform(train_set, c.corruption_rate, streams)
+    train_set, test_set = randomised(c, train_set, test_set, streams)
+    # The model that needs no training
+    if c.model == CONSTRUCTION:
+        return constructed(c, train_set, test_set, streams)
+    # Model and training
+    model = network(c, train_set)
+    fitted = await train(model, train_set, recipe(c), streams)
+    outputs = await predict(fitted, test_set.inputs)
+    # Measures
+    loss = np.full(c.max_epochs, np.nan)
+    loss[fitted.trace.epoch - 1] = fitted.trace.loss["train"]
+    return Outcome(
+        n_params=sum(p.numel() for p in model.parameters()),
+        train_error=fitted.train_error,
+        test_error=error_rate(outputs, test_set.labels),
+        epochs_to_fit=fitted.trace.first_epoch_at_error(FITTED),
+        train_loss=loss,
+    )
+
+
+@lru_cache(maxsize=2)
+def load_whitened(dataset: str) -> tuple[Dataset, Dataset]:
+    """Return both parts, cropped to 28 x 28 and whitened per image (cached: one copy for all)."""
+    train_set, test_set = (whiten_images(crop_centre(part, CROP_SIZE)) for part in load(dataset))
+    return train_set, test_set
+
+
+def randomised(
+    c: Condition, train_set: Dataset, test_set: Dataset, streams: Streams
+) -> tuple[Dataset, Dataset]:
+    """Return both sets with their inputs randomised as the condition says."""
+    if c.inputs == "shuffled pixels":
+        return shuffle_pixels(train_set, streams), shuffle_pixels(test_set, streams)
+    if c.inputs == "random pixels":
+        return random_pixels(train_set, streams), random_pixels(test_set, streams)
+    if c.inputs == "gaussian":
+        return gaussian_inputs(train_set, streams), gaussian_inputs(
+            test_set, streams, like=train_set
+        )
+    return train_set, test_set
+
+
+def network(c: Condition, data: Dataset) -> nn.Module:
+    """Return the network of a cell as a shape without weights."""
+    k = data.n_outputs
+    if c.model == TOO_SMALL:
+        n_params = round(SHARE_TOO_SMALL * c.n_train * k)
+        return mlp(data.input_dim, mlp_width_for(n_params, data.input_dim, k), k)
+    model = NETWORKS[c.model](k, data.input_shape[0])
+    if c.regularizer == "dropout":
+        return nn.Sequential(*list(model)[:-1], nn.Dropout(DROPOUT_RATE), model[-1])
+    return model
+
+
+def recipe(c: Condition) -> Recipe:
+    """Return the one recipe of all settings; only the regularizer differs where there is one."""
+    faster = 10 if c.model == "small_inception" else 1
+    return Recipe(
+        learning_rate=faster * c.learning_rate,
+        momentum=0.9,
+        schedule=Schedule("exponential", rate=0.95, period=DECAY_STEPS),
+        epochs=c.max_epochs,
+        batch_size=c.batch_size,
+        weight_decay=c.weight_decay if c.regularizer == "weight decay" else 0.0,
+        stop_at_error=0.0,
+        trace="every",
+        precision="auto",
+    )
+
+
+def constructed(c: Condition, train_set: Dataset, test_set: Dataset, streams: Streams) -> Outcome:
+    """Return what the 2n+d weights of Theorem 1 give; its one output is the class number."""
+    model = interpolate_exactly(train_set.inputs, train_set.labels, streams)
+
+    def error(part: Dataset) -> float:
+        return float((model(part.inputs)[:, 0].round() != part.labels).double().mean())
+
+    nothing = np.full(c.max_epochs, np.nan)
+    return Outcome(model.n_params, error(train_set), error(test_set), 0.0, nothing)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: what the rule looks at.
+
+    Attributes:
+        worst_accuracy: training accuracy in the setting fitted worst. worst_setting: which one.
+        time_factor: epochs to fit random labels over those to fit true ones.
+        random_test_error: after training on random labels. chance: of a guess, 1 - 1/K.
+    """
+
+    worst_accuracy: Interval
+    worst_setting: str
+    time_factor: Interval
+    random_test_error: Interval
+    chance: float
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Judge the networks in all their settings, and the small network in its two."""
+    arms = {
+        TREATMENT: records.where(lambda r: r.condition.model in NETWORKS),
+        TOO_SMALL: records.where(model=TOO_SMALL),
+    }
+    return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
+
+
+def _summarise_arm(records: Records) -> Summary:
+    errors: dict[int, list[float]] = {seed: [] for seed in records.seeds}
+    for r in records:
+        errors[r.seed].append(r.value("train_error"))
+    settings = dict.fromkeys(r.condition.setting for r in records)
+    true, random = (records.where(setting=s) for s in (TRUE, RANDOM))
+    return Summary(
+        worst_accuracy=mean_interval([1 - np.max(of_seed) for of_seed in errors.values()]),
+        worst_setting=max(
+            settings, key=lambda s: np.nanmean(_by_seed(records.where(setting=s), "train_error"))
+        ),
+        time_factor=_time_factor(random, true),
+        random_test_error=mean_interval(_by_seed(random, "test_error").mean(0)),
+        chance=1 - 1 / entry_of(records[0].condition.dataset).n_classes,
+    )
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    time, test = summary.time_factor, summary.random_test_error
+    near_chance = test.low - NEAR_CHANCE <= summary.chance <= test.high + NEAR_CHANCE
+    return decide(
+        summary.worst_accuracy,
+        at_least=1 - FITTED,
+        provided=time.high <= LARGEST_FACTOR and near_chance,
+        unit="fraction right of the training labels, in the setting fitted worst",
+        rule=RULE,
+        reason=(
+            f"Of all settings, {summary.worst_setting} is fitted worst, with a training accuracy "
+            f"of {summary.worst_accuracy}; random labels take {time} times as many epochs as true "
+            f"ones and leave a test error of {test} (chance: {summary.chance:g})."
+        ),
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
+    """Draw errors, training curves and time to fit, one panel per network, and the table."""
+    networks = {m: records.where(model=m) for m in NETWORKS if len(records.where(model=m))}
+    chance = Rule(summaries[TREATMENT].chance, "chance", axis="y")
+    errors, curves, times = [], [], []
+    for name, own in networks.items():
+        swept = own.where(inputs="images", regularizer="none")
+        lines = [
+            _over_corruption("test error", "test", swept, "test_error"),
+            _over_corruption("training error", "train", swept, "train_error"),
+        ]
+        if len(small := records.where(model=TOO_SMALL)):
+            lines.append(_over_corruption(f"training error, {TOO_SMALL}", "control", small))
+        error_axis = Axis("Error", "fraction wrong", zero=True)
+        errors.append(Panel(name, CORRUPTION, error_axis, lines, [chance]))
+
+        lines = [_training_curve(own.where(setting=s), s) for s in (TRUE, RANDOM, *INPUTS[1:])]
+        loss_axis = Axis("Training loss", "nats", "log")
+        curves.append(Panel(name, Axis("Epoch", scale="log"), loss_axis, lines))
+
+        rates, epochs = swept.matrix("epochs_to_fit", by="corruption_rate")
+        line = series_over_seeds("time to fit", "train", rates, epochs / epochs[:1])
+        times.append(Panel(name, CORRUPTION, Axis("Time to fit", "true labels = 1"), [line]))
+    return [
+        Chart(
+            "error",
+            "Training error stays near 0 at every corruption; test error rises to chance",
+            "From left to right more training labels are redrawn at random, up to all of them. "
+            "The network fits them all, by one recipe; what it then knows about new images falls "
+            "smoothly to nothing. A network with three tenths as many parameters as there "
+            "are numbers to fit does not fit random labels. Labels of the test images are true.",
+            errors,
+        ),
+        Chart(
+            "training_curves",
+            "Random labels are fitted like true ones, only later; images of noise are fitted first",
+            "Each line ends where the first of the seeds reaches a training error of 0 and stops. "
+            "Images of noise lie far apart, so that their labels are easy to tell from each other.",
+            curves,
+        ),
+        Chart(
+            "time_to_fit",
+            f"Random labels take {summaries[TREATMENT].time_factor.estimate:.2f} times as many "
+            "epochs as true ones",
+            f"Epochs to a training error of {FITTED:.0%} over those for true labels, by seed.",
+            times,
+        ),
+        _table(records),
+    ]
+
+
+def _table(records: Records) -> Table:
+    """Every model and setting, with the published accuracies at the paper's data."""
+    columns: dict[str, list[str]] = {}
+    for model, setting in dict.fromkeys((r.condition.model, r.condition.setting) for r in records):
+        rows, true = (records.where(model=model, setting=s) for s in (setting, TRUE))
+        cells_of_row = {
+            "model": model,
+            "setting": setting,
+            "parameters": f"{rows[0].value('n_params'):,}",
+            "training error": str(mean_interval(_by_seed(rows, "train_error"))),
+            "test error": str(mean_interval(_by_seed(rows, "test_error"))),
+            "epochs to fit": str(geometric_mean_interval(_by_seed(rows, "epochs_to_fit"))),
+            "over true labels": str(_time_factor(rows, true)) if len(true) else "",
+        }
+        if records[0].condition.dataset == "cifar10":
+            cells_of_row["published accuracies"] = PUBLISHED.get((model, setting), "")
+        for header, text in cells_of_row.items():
+            columns.setdefault(header, []).append(text)
+    return Table(
+        "settings",
+        "Every setting is fitted, regularized or not",
+        "Mean over seeds (geometric for epochs) with 95 % interval. The construction of Theorem 1 "
+        "fits random labels with 2n+d weights, without training: to represent them takes fewer "
+        "weights than to find them by gradient descent.",
+        columns,
+        {
+            "training error": "fraction wrong",
+            "test error": "fraction wrong",
+            "over true labels": "ratio",
+            "published accuracies": "training / test, %",
+        },
+    )
+
+
+def _over_corruption(label: str, role: Role, swept: Records, name: str = "train_error") -> Series:
+    rates, values = swept.matrix(name, by="corruption_rate")
+    return series_over_seeds(label, role, rates, values, "mean")
+
+
+def _training_curve(records: Records, setting: str) -> Series:
+    losses = np.stack([r.outcome.train_loss for r in records if r.outcome is not None], axis=1)
+    common = ~np.isnan(losses).any(1)
+    return series_over_seeds(
+        setting, "test" if setting == TRUE else "other", 1 + np.flatnonzero(common), losses[common]
+    )
+
+
+def _by_seed(records: Records, name: str) -> np.ndarray:
+    """Return a field as `[models, seeds]`, NaN where missing."""
+    models, seeds = records.levels("model"), records.seeds
+    values = {(r.condition.model, r.seed): float(r.value(name)) for r in records}
+    return np.array([[values.get((m, s), np.nan) for s in seeds] for m in models])
+
+
+def _time_factor(records: Records, true: Records) -> Interval:
+    """Ratio of epochs to fit, paired by seed; with several networks their geometric mean."""
+    ratios = _by_seed(records, "epochs_to_fit") / _by_seed(true, "epochs_to_fit")
+    return geometric_mean_interval(np.exp(np.log(ratios).mean(0)))
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(Condition(n_train=100, batch_size=20, max_epochs=60), n_seeds=3),
+        "standard": Scale(Condition(), n_seeds=6),
+        "full": Scale(
+            Condition(n_train=50_000, learning_rate=0.01, max_epochs=100, dataset="cifar10"),
+            n_seeds=3,
+            note="Zhang et al. 2017, Fig. 1 and Table 1: CIFAR-10, four networks",
+        ),
+    },
+    stack_by=("inputs",),  # cells with the same images share every batch
+)
