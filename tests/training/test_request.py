@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from overparam.errors import DataError
 from overparam.training.request import Context, Cost, Request, drive, drive_dry, solve, solve_all
 
 calls: list[list[int]] = []
@@ -84,3 +85,15 @@ def test_a_request_must_say_how_it_is_done():
         Bare.execute([], Context())
     with pytest.raises(TypeError, match="must define estimate"):
         Bare.estimate([], Context())
+
+
+def test_dry_run_raises_what_a_run_would_stumble_over():
+    async def without_data():
+        raise DataError("the data are not there")
+
+    async def puzzled():
+        return [][await Doubled(1)]  # a stand-in leads nowhere; that says nothing of a run
+
+    assert drive_dry([puzzled()], Context()).n_models == 1
+    with pytest.raises(DataError, match="not there"):
+        drive_dry([without_data()], Context())

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from overparam.errors import OverparamError
 from overparam.training.choices import Choices
 
 
@@ -114,9 +115,11 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
 def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Cost:
     """Return what driving the cells would cost, answering requests with stand-ins.
 
-    A cell whose own code cannot go on with stand-ins is counted as far as it came.
+    A cell whose own code cannot go on with stand-ins is counted as far as it came; what a run
+    would stumble over too, such as data that are not there, is raised.
     """
-    total, results = Cost(), [None] * len(cells)
+    total = Cost()
+    results: list[Any] = [None] * len(cells)
     waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results)
     while waiting:
         answered = []
@@ -126,6 +129,9 @@ def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Co
             total += cost
             answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
         waiting = _advance(answered, results)
+    for result in results:
+        if isinstance(result, OverparamError):
+            raise result
     return total
 
 
