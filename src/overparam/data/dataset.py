@@ -103,6 +103,10 @@ class Dataset:
         """Number of outputs a model of this task needs: K classes, or k targets."""
         return self.n_classes if self.n_classes is not None else int(self.labels.shape[1])
 
+    def __repr__(self) -> str:
+        kind = f"{self.n_outputs} {'targets' if self.n_classes is None else 'classes'}"
+        return f"Dataset({self.name!r}, {len(self)} x {list(self.input_shape)}, {kind})"
+
     def __len__(self) -> int:
         return len(self.rows)
 
