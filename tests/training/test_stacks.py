@@ -101,8 +101,14 @@ def test_a_stack_equals_single_models_and_a_plain_loop(mapped, family, loss, opt
     for i, width in enumerate(WIDTHS):
         streams = Streams(i if own_rows else 0)
         rows = torch.randperm(90, generator=streams.torch("data"))[:75]
-        cells.append((without_weights(family, width), whole.subset(rows),
-                      recipe_of(optimizer, loss, i), streams))
+        cells.append(
+            (
+                without_weights(family, width),
+                whole.subset(rows),
+                recipe_of(optimizer, loss, i),
+                streams,
+            )
+        )
     stacked = solve_all([train(*cell, evaluate={"test": test_set}) for cell in cells])
     for cell, fitted in zip(cells, stacked, strict=True):
         alone = solve(train(*cell, evaluate={"test": test_set}))
@@ -122,8 +128,10 @@ def test_floating_targets_and_soft_labels(mapped):
     targets = torch.rand(50, 3, generator=generator, dtype=torch.float64)
     whole = make_dataset(inputs, targets, None)
     for loss in ("squared_error", "cross_entropy"):
-        cells = [(without_weights("mlp", w), whole, recipe_of("sgd", loss, i), Streams(i))
-                 for i, w in enumerate(WIDTHS)]
+        cells = [
+            (without_weights("mlp", w), whole, recipe_of("sgd", loss, i), Streams(i))
+            for i, w in enumerate(WIDTHS)
+        ]
         for cell, fitted in zip(cells, solve_all([train(*c) for c in cells]), strict=True):
             assert_close(dict(fitted.state), dict(train_plainly(*cell).state_dict()), **TOLERANCE)
             assert torch.isnan(torch.tensor(fitted.train_error))
@@ -162,8 +170,16 @@ def test_stop_rules_take_models_out_and_pack_the_rest():
 
 
 def test_stopping_in_a_mapped_stack_keeps_each_models_buffers(mapped):
-    recipe = Recipe(learning_rate=0.05, optimizer="adam", epochs=60, batch_size=30, eps=1e-3,
-                    precision="float64", trace="every", stop_at_loss=0.2)
+    recipe = Recipe(
+        learning_rate=0.05,
+        optimizer="adam",
+        epochs=60,
+        batch_size=30,
+        eps=1e-3,
+        precision="float64",
+        trace="every",
+        stop_at_loss=0.2,
+    )
     widths = (12, 1, 16, 8)
     many = solve_all([
         train(without_weights("convolutional", w), data(), recipe, Streams(i))
@@ -177,8 +193,14 @@ def test_stopping_in_a_mapped_stack_keeps_each_models_buffers(mapped):
 
 def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone():
     def cell(rate: float, seed: int):
-        recipe = Recipe(learning_rate=rate, loss="squared_error", epochs=8, batch_size=30,
-                        precision="float64", trace="every")
+        recipe = Recipe(
+            learning_rate=rate,
+            loss="squared_error",
+            epochs=8,
+            batch_size=30,
+            precision="float64",
+            trace="every",
+        )
         return train(without_weights("linear", 0), data(), recipe, Streams(seed))
 
     context = Context()
@@ -293,8 +315,10 @@ def test_step_flops_of_a_dense_net():
 
 
 def test_estimate_counts_what_execute_does():
-    requests = [TrainRequest(without_weights("mlp", 5), data(), Recipe(epochs=2, batch_size=45),
-                             Streams(i)) for i in range(3)]
+    requests = [
+        TrainRequest(without_weights("mlp", 5), data(), Recipe(epochs=2, batch_size=45), Streams(i))
+        for i in range(3)
+    ]
     done = []
     stand_ins, cost = TrainRequest.estimate(requests, Context())
     TrainRequest.execute(requests, Context(progress=done.append))

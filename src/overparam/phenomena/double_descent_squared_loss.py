@@ -59,8 +59,8 @@ RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test loss within a factor "
     f"{NEAR} of n_params = n_train x n_classes) / (lowest in narrower networks) and / (lowest in "
     f"wider ones) both lie above {SMALLEST_PEAK}; absent if one lies below. Widths are selected "
-    "on the other seeds. Inconclusive where the sweep does not reach from below the measured threshold (mean "
-    f"training error at most {FITTED}) to twice beyond it."
+    "on the other seeds. Inconclusive where the sweep does not reach from below the measured "
+    f"threshold (mean training error at most {FITTED}) to twice beyond it."
 )
 # Parameters of Belkin et al. 2019, Fig. 3, in thousands
 BELKIN_SIZES = (
