@@ -46,10 +46,11 @@ def find(name: str) -> Phenomenon:
 def _from_file(path: Path) -> Phenomenon:
     if not path.is_file():
         raise UsageError("there is no such file", got=str(path), allowed="a phenomenon's .py file")
-    # Workers import it by its name, so its folder joins the path that they are given.
+    # Workers import it by its name, so its folder joins the path that they are given: at the end,
+    # so that no file beside it stands in for a module of Python's.
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     module = importlib.import_module(path.stem)
     found = getattr(module, "PHENOMENON", None)
     if Path(module.__file__ or "").resolve() != path.resolve():

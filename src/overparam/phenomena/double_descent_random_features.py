@@ -65,6 +65,8 @@ MAIN_ROLE: Mapping[str, Role] = {
 
 @dataclass(frozen=True)
 class Condition:
+    """A width, and how its coefficients are fitted."""
+
     n_features: int = factor(0, symbol="p", unit="features", low=0, doc="0: placed by the design")
     fit: str = factor("minimum norm", choices=tuple(FITS.values()))
     n_train: int = factor(300, symbol="n", unit="examples", low=40)
@@ -81,6 +83,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Outcome:
+    """Errors, norm and penalty of one fit."""
+
     test_error: float = quantity("fraction wrong")
     train_error: float = quantity("fraction wrong, of the noisy labels")
     test_squared_error: float = quantity("sum over one-hot outputs")
@@ -95,6 +99,7 @@ def cells(base: Condition) -> list[Condition]:
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
+    """Fit one width on one seed's data."""
     # Data and features: one problem for all cells of a seed
     widest = max(c.n_features, round(c.max_ratio * c.n_train))
     task = draw_task(replace(c, n_features=widest, fit=FITS[TREATMENT]), streams)

@@ -71,6 +71,8 @@ BELKIN_SIZES = (
 
 @dataclass(frozen=True)
 class Condition:
+    """A width, and the labels it is trained on."""
+
     width: int = factor(0, symbol="H", unit="hidden units", low=0, doc="0: placed by the design")
     label_noise_rate: float = factor(0.3, unit="fraction, always a wrong class", low=0, high=1)
     n_train: int = factor(300, symbol="n", unit="examples", low=50)
@@ -88,6 +90,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Outcome:
+    """Losses and errors at the last and at the best epoch."""
+
     n_params: int = quantity("parameters")
     test_loss: float = quantity("squared error, summed over classes")
     test_error: float = quantity("fraction wrong")
@@ -104,6 +108,7 @@ def cells(base: Condition) -> list[Condition]:
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one network on one seed's data."""
     # Data
     train_set, test_set = load_standardised(c.dataset)
     train_set = draw_subset(train_set, c.n_train, streams, balanced=True)

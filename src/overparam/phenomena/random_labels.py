@@ -113,6 +113,8 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Condition:
+    """A network, a recipe, and what is randomised."""
+
     corruption_rate: float = factor(0.0, symbol="p", unit="fraction redrawn", low=0, high=1)
     inputs: str = factor("images", choices=INPUTS)
     regularizer: str = factor("none", choices=REGULARIZERS)
@@ -139,6 +141,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Outcome:
+    """Errors, and how long it took to fit."""
+
     n_params: int = quantity("weights and biases")
     train_error: float = quantity("fraction wrong, of the labels trained on")
     test_error: float = quantity("fraction wrong")
@@ -161,6 +165,7 @@ def cells(base: Condition) -> list[Condition]:
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one network on one randomisation of one seed's data."""
     # Data
     train_set, test_set = load_whitened(c.dataset)
     train_set = draw_subset(train_set, c.n_train, streams, balanced=True)

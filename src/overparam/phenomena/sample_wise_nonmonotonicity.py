@@ -62,6 +62,8 @@ MAIN_ROLE: Mapping[str, Role] = {
 
 @dataclass(frozen=True)
 class Condition:
+    """A number of rows, and of random features."""
+
     n_train: int = factor(0, symbol="n", unit="examples", low=0, doc="0: placed by the design")
     arm: str = factor(TREATMENT, choices=ARMS)
     n_features: int = factor(300, symbol="p", unit="features", low=40, doc="of the treatment")
@@ -75,6 +77,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Outcome:
+    """Errors and norm of one fit."""
+
     test_error: float = quantity("fraction wrong")
     train_error: float = quantity("fraction wrong, of the noisy labels")
     coefficient_norm: float = quantity("1 / feature unit")
@@ -87,6 +91,7 @@ def cells(base: Condition) -> list[Condition]:
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
+    """Fit one number of rows on one seed's data."""
     # Data and features: nested, so the examples of a size are the first of all larger sizes
     largest = max(c.n_train, round(c.max_ratio * c.n_features))
     far_width = FAR_RATIO * largest

@@ -96,14 +96,17 @@ class PredictRequest(Request):
     chunk: int = field(default=4096)
 
     def group_key(self) -> Hashable:
+        """What must agree between requests that are executed together."""
         return id(self)
 
     @staticmethod
     def execute(requests: Sequence[Any], context: Context) -> list[Any]:
+        """Return one result per request."""
         return [request._outputs(context.device) for request in requests]
 
     @staticmethod
     def estimate(requests: Sequence[Any], context: Context) -> tuple[list[Any], Cost]:
+        """Return stand-ins of the right shapes and what `execute` would cost."""
         # A forward pass on a test set is small beside the training that came before it.
         return [r._outputs(torch.device("cpu")) for r in requests], Cost()
 

@@ -92,6 +92,7 @@ class TrainRequest(Request):
     evaluate: Mapping[str, Dataset] = field(default_factory=dict)
 
     def group_key(self) -> Hashable:
+        """What must agree between requests that are executed together."""
         sets = tuple((k, len(v), v.n_outputs) for k, v in self.evaluate.items())
         floating = self.train_set.labels.is_floating_point()
         data = (len(self.train_set), self.train_set.input_shape, floating)
@@ -99,6 +100,7 @@ class TrainRequest(Request):
 
     @staticmethod
     def execute(requests: Sequence[Any], context: Context) -> list[Any]:
+        """Return one result per request."""
         precision = resolve_precision(requests[0].recipe.precision, context)
         results: list[Any] = [None] * len(requests)
         for bucket in _buckets(requests, precision, context):
@@ -112,6 +114,7 @@ class TrainRequest(Request):
 
     @staticmethod
     def estimate(requests: Sequence[Any], context: Context) -> tuple[list[Any], Cost]:
+        """Return stand-ins of the right shapes and what `execute` would cost."""
         precision = resolve_precision(requests[0].recipe.precision, context)
         total = Cost()
         for bucket in _buckets(requests, precision, context):
