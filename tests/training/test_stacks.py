@@ -285,7 +285,7 @@ def test_sizes_that_do_not_fit_the_data_are_told():
 
 def test_cut_is_optimal_against_all_cuts():
     costs = [3e-4, 1e-5, 2e-4, 5e-5, 9e-4, 4e-5]
-    overhead = 200e-6
+    overhead = 150e-6
 
     def total(buckets):
         return sum(overhead + len(b) * max(costs[i] for i in b) for b in buckets)

@@ -18,8 +18,8 @@ from overparam.training.weights import StackedWeights, pads
 
 # Constants of the cost model that cuts widths into buckets. They are fixed, not measured, so
 # that the cut is the same on every machine; being off by two costs a few per cent.
-_STEP_OVERHEAD = 200e-6  # seconds of one update, whatever its size
-_FLOP_RATE = {"float64": 50e9, "float32": 100e9, "bfloat16": 300e9}  # operations per second
+_STEP_OVERHEAD = 150e-6  # seconds of one update, whatever its size
+_FLOP_RATE = {"float64": 50e9, "float32": 100e9, "bfloat16": 200e9}  # operations per second
 _BYTES_PER_WEIGHT = 20  # master, momentum, second moment, working copy, gradient
 _BYTES_PER_UNIT = 12  # activation, its gradient, and what is on the way between them
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
-from overparam.training.batches import Orders, Rows, in_order
+from overparam.training.batches import Batch, Orders, Rows, in_order
 from overparam.training.dense import DenseStack
 from overparam.training.fitted import Status, Trace
 from overparam.training.losses import loss_values
@@ -102,14 +102,14 @@ class Stepper:
         """One pass over the training rows, cut short where `steps` says so."""
         order = self.orders.epoch()
         size, total = self.recipe.batch_size or self.n, self.recipe.n_steps(self.n)
-        for start in range(0, self.n, size):
+        for batch in self.rows.batches(order, min(size, self.n)):
             if self.step >= total:
                 return
-            self.update(order[..., start : start + size])
+            self.update(batch)
 
-    def update(self, positions: Tensor) -> None:
+    def update(self, batch: Batch) -> None:
         """One update of every model in the stack."""
-        self.network.loss_gradient(self.rows.batch(positions))
+        self.network.loss_gradient(batch)
         total = self.recipe.n_steps(self.n)
         self.optimizer.step(self.recipe.schedule.at(self.step, total))
         self.step += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -223,10 +224,9 @@ def _trial(
 
 
 def _update(stepper: Stepper, times: int = 1) -> None:
-    order, size = stepper.orders.epoch(), stepper.recipe.batch_size or stepper.n
-    for number in range(times):
-        start = number * size % max(1, stepper.n - size + 1)
-        stepper.update(order[..., start : start + size])
+    size = min(stepper.recipe.batch_size or stepper.n, stepper.n)
+    for batch in islice(stepper.rows.batches(stepper.orders.epoch(), size), times):
+        stepper.update(batch)
 
 
 def _seconds(requests: Sequence[TrainRequest], precision: str, context: Context) -> float:
