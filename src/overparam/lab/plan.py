@@ -88,9 +88,8 @@ def plan_study(
     ]
     tasks = [Task(i, "overparam.lab.plan:estimate_unit", job) for i, job in enumerate(jobs)]
     costs: dict[int, tuple[Cost, int, list[str]]] = {}
-    with Pool(
-        0 if must_stay_here(phenomenon) else 1, threads=1
-    ) as pool:  # one at a time: a timing is not to be shared
+    # One at a time: a timing is not to be shared.
+    with Pool(0 if must_stay_here(phenomenon) else 1, threads=1) as pool:
         for event in pool.run(tasks):
             if isinstance(event, Progress):
                 continue
@@ -124,8 +123,9 @@ def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
     cost = drive_dry(cells, context)
     if job.device.startswith("cuda"):
         return cost, int(torch.cuda.max_memory_allocated()), context.notes
-    # The stacks were built once to be timed, so the peak so far is what a run will reach.
-    return cost, peak_memory_bytes(), context.notes
+    # Stacks of networks were built to be timed, so they are in the peak so far; what was only
+    # counted comes on top.
+    return cost, peak_memory_bytes() + cost.pending_bytes, context.notes
 
 
 def _makespan(seconds: Sequence[float], workers: int) -> float:

@@ -70,12 +70,14 @@ class Cost:
         n_models: models trained or solved. flops: floating-point operations.
         seconds: on this machine, one thread, from a short measurement.
         memory_bytes: the largest allocation at one time.
+        pending_bytes: what of it the estimate has not allocated itself.
     """
 
     n_models: int = 0
     flops: float = 0.0
     seconds: float = 0.0
     memory_bytes: int = 0
+    pending_bytes: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -83,6 +85,7 @@ class Cost:
             self.flops + other.flops,
             self.seconds + other.seconds,
             max(self.memory_bytes, other.memory_bytes),
+            max(self.pending_bytes, other.pending_bytes),
         )
 
 

@@ -21,6 +21,8 @@ from overparam.training.closed_form import WidthSolution, iterate_widths
 from overparam.training.request import Context, Cost, Request
 from overparam.training.ridge_factors import TridiagonalGram
 
+_TRIAL_ROWS = 64  # rows whose features are made to time it
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureProblem:
@@ -218,8 +220,9 @@ class RidgeRequest(Request):
         cost = Cost(
             n_models=sum(len(r.penalties) for r in requests),
             flops=flops,
-            seconds=flops / _measured_rate(),
+            seconds=flops / _measured_rate() + _feature_seconds(problem),
             memory_bytes=int(memory),
+            pending_bytes=int(memory),
         )
         return [_stand_ins(request) for request in requests], cost
 
@@ -286,6 +289,15 @@ def _flops(problem: FeatureProblem, wanted: Mapping[int, Sequence[float]], n_tar
         total += 2 * (rows + q) * width * len(penalties) * n_targets  # predictions
         before = width
     return total
+
+
+def _feature_seconds(problem: FeatureProblem) -> float:
+    """Return what making all features takes, from some of the rows."""
+    some = problem.inputs[:_TRIAL_ROWS]
+    start = time.perf_counter()
+    problem.feature_map(some)
+    rows = len(problem.inputs) + sum(len(held) for held in problem.held_out.values())
+    return (time.perf_counter() - start) * rows / len(some)
 
 
 @cache
