@@ -35,7 +35,7 @@ def mlp_widths(r: dict[str, Any]) -> list[list[str]]:
 def mnist_ensemble(r: dict[str, Any]) -> list[list[str]]:
     accuracy = r["test_accuracy"]
     return [
-        [f"784-512-256-10 on {r['data']}, {r['models']} models", f"{r['ratio']:.1f}x",
+        [f"784-512-256-10 on {r['data']}, {r['models']} models", f"{r['ratio_of_all_epochs']:.1f}x",
          f"accuracy {accuracy['ours']:.4f}, plain {accuracy[r['best_plain']]:.4f}",
          share(r["share_of_peak"])]
     ]  # fmt: skip
