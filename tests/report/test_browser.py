@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,18 @@ def report(tmp_path_factory: pytest.TempPathFactory, synthetic_factory: Any) -> 
     )
 
 
+def until(page: Any, expression: str, arg: Any = None, seconds: float = 20.0) -> None:
+    """Wait until a JavaScript expression is true.
+
+    Playwright's own waiting evaluates text inside the page later on, which the report's content
+    security policy forbids; a single evaluation from outside is allowed.
+    """
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(50)
+
+
 class Visit:
     """One page in a fresh context, with all that it complained of or asked for."""
 
@@ -58,10 +71,11 @@ class Visit:
         self.page.on("request", lambda r: self.requests.append(r.url))
         self.page.goto(self.url)
         charts = "figure.chart .canvas svg.marks"
-        self.page.wait_for_function(
+        until(
+            self.page,
             f"document.querySelectorAll('{charts}').length === 2"
             " && [...document.querySelectorAll('.canvas')].every(c => c.querySelector('svg'))"
-            " && document.querySelectorAll('.chart .canvas > div').length === 2"
+            " && document.querySelectorAll('.chart .canvas > div').length === 2",
         )
 
     def close(self) -> None:
@@ -121,8 +135,10 @@ def test_a_series_hides_and_returns(visit, way):
             chip.focus()
             one.page.keyboard.press(way)
         assert chip.get_attribute("aria-pressed") == pressed
-        one.page.wait_for_function(
-            "([path, n]) => document.querySelectorAll(path).length === n", arg=[BLUE, count]
+        until(
+            one.page,
+            "([path, n]) => document.querySelectorAll(path).length === n",
+            arg=[BLUE, count],
         )
     assert one.complaints == []
 
@@ -215,7 +231,7 @@ def test_copy_button_copies_the_command(visit):
     one.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button = one.page.locator(".copy").first
     button.click()
-    one.page.wait_for_function("document.querySelector('.copy').textContent === 'Copied'")
+    until(one.page, "document.querySelector('.copy').textContent === 'Copied'")
     copied = one.page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("overparam run ")
     assert "conftest.py --scale standard" in copied
