@@ -11,7 +11,7 @@ import pytest
 
 from overparam import phenomena
 from overparam.errors import UsageError
-from overparam.lab.figure import Chart, ImageGrid, Table
+from overparam.lab.figure import Chart, HeatMap, ImageGrid, NetworkGallery, Table
 from overparam.lab.phenomenon import SCALES, TREATMENT, paragraph
 from overparam.lab.runner import run_study
 
@@ -77,7 +77,7 @@ def test_it_runs_and_its_control_is_not_observed(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_its_figures_are_whole(name):
     figures = smoke(name).figures
-    assert isinstance(figures[0], Chart | ImageGrid)
+    assert isinstance(figures[0], Chart | ImageGrid | HeatMap | NetworkGallery)
     assert len({f.name for f in figures}) == len(figures)
     for figure in figures:
         assert figure.title

@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from overparam.errors import DataError
+
 Role = Literal["train", "test", "control", "theory", "ensemble", "other", "norm"]
 Scale = Literal["linear", "log"]
 
@@ -127,6 +129,146 @@ class ImageGrid:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """Colours over two axes: panels side by side that share axes and colour scale.
+
+    Attributes:
+        x: axis of the columns, left to right. y: axis of the rows; row 0 is at the top.
+        y_labels: one text a row. panels: pairs of title and `[rows, columns]` values; NaN is an
+            empty cell, drawn as such.
+        quantity, unit: what the colour is, such as "Correlation to the input".
+        x_labels: one text a column; or x_edges: `[columns + 1]` rising borders of the columns,
+            drawn where they lie on the x axis (linear or log).
+        low, high: the values at the ends of the colour scale. diverging: differences around zero.
+        notes: text of each cell for hover, `[panel][row][column]`, or None.
+
+    Raises:
+        DataError: labels, edges or notes that do not match the values' shapes.
+    """
+
+    name: str
+    title: str
+    caption: str
+    x: Axis
+    y: Axis
+    y_labels: Sequence[str]
+    panels: Sequence[tuple[str, np.ndarray]]
+    quantity: str
+    unit: str = ""
+    x_labels: Sequence[str] = ()
+    x_edges: np.ndarray | None = None
+    low: float = 0.0
+    high: float = 1.0
+    diverging: bool = False
+    notes: Sequence[Sequence[Sequence[str]]] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.x_edges is None) == (len(self.x_labels) == 0):
+            _refuse(self.name, "x needs labels or edges", "both or none", "one of the two")
+        if self.x_edges is not None:
+            edges = np.asarray(self.x_edges, float)
+            if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
+                _refuse(self.name, "x_edges", edges.tolist(), "two or more rising numbers")
+            if self.x.scale == "log" and edges[0] <= 0:
+                _refuse(self.name, "x_edges of a log axis", edges.tolist(), "positive numbers")
+        n_columns = len(self.x_labels) if self.x_edges is None else len(self.x_edges) - 1
+        shape = (len(self.y_labels), n_columns)
+        for title, values in self.panels:
+            _expect(self.name, f"values of panel {title!r}", np.shape(values), shape)
+        if self.notes is not None:
+            got = [(len(p), *sorted({len(row) for row in p})) for p in self.notes]
+            if got != [shape] * len(self.panels):
+                _refuse(self.name, "notes", got, f"{len(self.panels)} panels of {shape}")
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """What one network makes of every test input.
+
+    Attributes:
+        family: the switch's position that shows it, such as "convolutional".
+        label: of its row, such as "7 layers". level: its place on the slider (depth or width).
+        outputs: `[n_inputs, h, w]`.
+        scores: name to `[n_inputs]`, such as "correlation to the input"; NaN where undefined.
+        layers: one `[n_inputs, h, w]` array a hidden layer, first to last, in any resolution;
+            empty where they are not shown. layer_labels: one text each.
+        note: what must be known to read the row, such as "did not train: loss 0.02", or "".
+    """
+
+    family: str
+    label: str
+    level: float
+    outputs: np.ndarray
+    scores: Mapping[str, np.ndarray]
+    layers: Sequence[np.ndarray] = ()
+    layer_labels: Sequence[str] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class NetworkGallery:
+    """What networks make of inputs that they never saw, beside what they were trained on.
+
+    Rows are the networks of one family at a time, columns the inputs; an input can be followed
+    through the layers of a network. Hidden layers are scaled each on its own, all else on one
+    scale from `low` (black) to `high` (white).
+
+    Attributes:
+        views: the networks; families in order of appearance, levels in rising order.
+        inputs: `[n_inputs, h, w]`. input_labels: one text each.
+        training: `[n_train, h, w]`, what the networks were trained on. training_labels: one each.
+        level_name, level_unit: what the slider moves, such as "Depth" in "layers".
+
+    Raises:
+        DataError: views, labels or scores that do not match the inputs or each other.
+    """
+
+    name: str
+    title: str
+    caption: str
+    views: Sequence[NetworkView]
+    inputs: np.ndarray
+    input_labels: Sequence[str]
+    training: np.ndarray
+    training_labels: Sequence[str]
+    level_name: str = "Depth"
+    level_unit: str = "layers"
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        n_inputs = len(self.input_labels)
+        for what, images, count in (
+            ("inputs", self.inputs, n_inputs),
+            ("training", self.training, len(self.training_labels)),
+        ):
+            if np.ndim(images) != 3 or len(images) != count:
+                _refuse(self.name, what, np.shape(images), f"({count}, h, w), one label each")
+        for view in self.views:
+            who = f"{view.family}, {view.label}: "
+            _expect(self.name, f"{who}outputs", np.shape(view.outputs), np.shape(self.inputs))
+            names, first = sorted(view.scores), sorted(self.views[0].scores)
+            if names != first:
+                _refuse(self.name, f"{who}names of scores", names, f"{first}, as the first view")
+            for name, values in view.scores.items():
+                _expect(self.name, f"{who}{name}", np.shape(values), (n_inputs,))
+            if len(view.layers) != len(view.layer_labels):
+                got = f"{len(view.layers)} layers, {len(view.layer_labels)} labels"
+                _refuse(self.name, f"{who}layers", got, "one label each")
+            for label, images in zip(view.layer_labels, view.layers, strict=True):
+                if np.ndim(images) != 3 or len(images) != n_inputs:
+                    shape = f"({n_inputs}, h, w)"
+                    _refuse(self.name, f"{who}{label}", np.shape(images), shape)
+
+    @property
+    def families(self) -> Mapping[str, Sequence[NetworkView]]:
+        """Family to its views by rising level."""
+        names = dict.fromkeys(view.family for view in self.views)
+        ranked = sorted(self.views, key=lambda view: view.level)
+        return {name: [v for v in ranked if v.family == name] for name in names}
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that stands by itself.
 
@@ -141,4 +283,18 @@ class Table:
     units: Mapping[str, str] = field(default_factory=dict)
 
 
-Figure = Chart | ImageGrid | Table
+Figure = Chart | ImageGrid | HeatMap | NetworkGallery | Table
+
+
+def _expect(figure: str, what: str, got: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    if tuple(got) != tuple(shape):
+        _refuse(figure, f"shape of {what}", tuple(got), tuple(shape))
+
+
+def _refuse(figure: str, what: str, got: object, allowed: object) -> None:
+    raise DataError(
+        f"figure {figure!r}: {what} cannot be drawn",
+        got=got,
+        allowed=allowed,
+        remedy="give every cell of the figure its value and its label",
+    )

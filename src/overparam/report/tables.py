@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from overparam.lab.figure import Axis, Chart, Figure, ImageGrid, Table
+from overparam.lab.figure import Axis, Chart, Figure, HeatMap, ImageGrid, NetworkGallery, Table
+from overparam.report.cell_tables import gallery_page_rows, gallery_rows, heat_rows
 from overparam.report.drawing import FONT, chart_styles
 from overparam.report.formatting import format_number
 from overparam.report.palette import LIGHT
@@ -32,16 +33,22 @@ def figure_table(figure: Figure) -> NumberTable:
         return _chart_table(figure)
     if isinstance(figure, ImageGrid):
         return _image_table(figure)
+    if isinstance(figure, NetworkGallery):
+        return _numbers(*gallery_page_rows(figure))
+    if isinstance(figure, HeatMap):
+        return _numbers(*heat_rows(figure))
     units = [figure.units.get(name, "") for name in figure.columns]
     headers = [f"{n} ({u})" if u else n for n, u in zip(figure.columns, units, strict=True)]
     rows = zip(*figure.columns.values(), strict=True)
-    return NumberTable(tuple(headers), tuple(tuple(map(_plain, row)) for row in rows))
+    return _numbers(headers, rows)
 
 
 def csv_text(figure: Figure) -> str:
     """Return all numbers of the figure, single seeds and pixels too, at full precision."""
     if isinstance(figure, Chart):
         columns, rows = _chart_csv(figure)
+    elif isinstance(figure, NetworkGallery):
+        columns, rows = gallery_rows(figure)
     else:
         table = figure_table(figure)
         columns, rows = list(table.columns), [list(row) for row in table.rows]
@@ -98,6 +105,10 @@ def table_svg(table: Table, palette: Mapping[str, str] = LIGHT, *, titled: bool 
         y = top + 24 * r
         parts.append(f'<path d="M8 {y}H{total_w - 8:.0f}" stroke="{color}"/>')
     return "".join([*parts, "</svg>"])
+
+
+def _numbers(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> NumberTable:
+    return NumberTable(tuple(columns), tuple(tuple(map(_plain, row)) for row in rows))
 
 
 def _chart_table(chart: Chart) -> NumberTable:
