@@ -19,6 +19,7 @@ FLOORS = (
     ("measures",),
     ("theory",),
     ("lab",),
+    ("probes",),
     ("phenomena", "audit"),
     ("report",),
     ("api",),

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from overparam.data.loaders import load, load_cifar10, load_fashion_mnist, load_mnist
     from overparam.data.places import Place, where
     from overparam.data.preprocess import crop_centre, standardise, whiten_images
+    from overparam.data.probe_images import (
+        ProbeImages,
+        draw_digits,
+        draw_patterns,
+        make_probe_images,
+        resize_images,
+    )
     from overparam.data.split import draw_split, draw_subset
 
 _HOMES = {
@@ -46,6 +53,13 @@ _HOMES = {
     "loaders": ("load", "load_cifar10", "load_fashion_mnist", "load_mnist"),
     "places": ("Place", "where"),
     "preprocess": ("crop_centre", "standardise", "whiten_images"),
+    "probe_images": (
+        "ProbeImages",
+        "draw_digits",
+        "draw_patterns",
+        "make_probe_images",
+        "resize_images",
+    ),
     "split": ("draw_split", "draw_subset"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -55,10 +69,13 @@ __all__ = [
     "Entry",
     "GaussianLinear",
     "Place",
+    "ProbeImages",
     "catalogue",
     "corrupt_labels_uniform",
     "corrupt_labels_wrong",
     "crop_centre",
+    "draw_digits",
+    "draw_patterns",
     "draw_split",
     "draw_subset",
     "fetch",
@@ -72,8 +89,10 @@ __all__ = [
     "make_dataset",
     "make_gaussian_linear",
     "make_mnist1d",
+    "make_probe_images",
     "random_labels",
     "random_pixels",
+    "resize_images",
     "shuffle_pixels",
     "standardise",
     "where",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         squared_error,
         wilson_interval,
     )
+    from overparam.measures.image_maps import MapScores, correlation, score_map
+    from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.rademacher import (
         MeanEstimate,
@@ -44,6 +46,11 @@ _HOME = {
     "estimate_rademacher_complexity": "rademacher",
     "estimate_random_sign_fit": "rademacher",
     "frobenius_norm": "norms",
+    "layer_images": "layer_images",
+    "layer_activations": "layer_images",
+    "score_map": "image_maps",
+    "correlation": "image_maps",
+    "MapScores": "image_maps",
     "generalization_gap": "error",
     "interpolation_threshold": "complexity",
     "leaf_smoother": "smoothers",
@@ -57,9 +64,11 @@ _HOME = {
 
 __all__ = [
     "EmcEstimate",
+    "MapScores",
     "MeanEstimate",
     "RateEstimate",
     "across_threshold",
+    "correlation",
     "effective_model_complexity",
     "effective_parameters",
     "error_rate",
@@ -69,8 +78,11 @@ __all__ = [
     "frobenius_norm",
     "generalization_gap",
     "interpolation_threshold",
+    "layer_activations",
+    "layer_images",
     "leaf_smoother",
     "linear_smoother",
+    "score_map",
     "spectral_norm",
     "squared_error",
     "stable_rank",

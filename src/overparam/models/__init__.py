@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from overparam.models.census import Census
     from overparam.models.census_layers import LayerCount
-    from overparam.models.convolutional import convnet5, preact_resnet18
+    from overparam.models.convolutional import convnet5, preact_resnet18, same_convnet
     from overparam.models.dense import (
         lenet_300_100,
         linear_model,
@@ -41,6 +41,7 @@ _HOME = {
     "RidgeRegression": "linear",
     "alexnet_small": "zhang2017",
     "convnet5": "convolutional",
+    "same_convnet": "convolutional",
     "interpolate_exactly": "expressivity",
     "lenet_300_100": "dense",
     "linear_model": "dense",
@@ -75,6 +76,7 @@ __all__ = [
     "mlp_width_for",
     "network_picture",
     "preact_resnet18",
+    "same_convnet",
     "small_inception",
 ]
 

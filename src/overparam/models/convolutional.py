@@ -1,15 +1,19 @@
-"""Convolutional families of width k: the 5-layer CNN and the pre-activation ResNet18.
+"""Convolutional families: the 5-layer CNN, the pre-activation ResNet18, image to image.
 
-Source of both: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019, "Deep double descent"
+Source of the first two: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019, "Deep double
+descent"
 (arXiv:1912.02292), appendix B.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from overparam.checks import check_count
+from overparam.errors import UsageError
 
 WIDTH_FACTORS = (1, 2, 4, 8)  # channels of the four stages, in units of the width k
 
@@ -92,6 +96,45 @@ def preact_resnet18(
             layers += [nn.BatchNorm2d(n_in), nn.ReLU()]
         head = nn.Linear(n_in, check_count("n_classes", n_classes))
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+
+
+def same_convnet(
+    depth: int,
+    n_channels: int = 128,
+    kernel_size: int = 5,
+    *,
+    image_channels: int = 1,
+) -> nn.Sequential:
+    """Return a convolutional network that maps images to images, as a shape without weights.
+
+    `depth` convolutions without biases, stride 1, zero padding to the same size, ReLU between
+    them; `n_channels` channels in hidden layers. The output image is flattened. Parameters:
+    k^2 (2 a c + (depth - 2) c^2) for depth >= 2, kernel size k, a image channels, c channels.
+
+    Args:
+        depth: number of convolutions, >= 1; of 1, the network is linear.
+        n_channels: c >= 1. kernel_size: k, odd, so that "same" padding is symmetric.
+        image_channels: a >= 1, of input and output.
+
+    Raises:
+        UsageError: a size that is not a whole number >= 1, or an even kernel.
+
+    Source: Zhang et al. 2020, "Identity Crisis" (arXiv:1902.04698), who use 5x5 and 128 channels.
+
+    >>> sum(p.numel() for p in same_convnet(5, 1024).parameters())
+    78694400
+    """
+    check_count("kernel_size", kernel_size)
+    if kernel_size % 2 == 0:
+        raise UsageError("kernel_size must be odd", got=kernel_size, allowed="1, 3, 5, ...")
+    inner = [check_count("n_channels", n_channels)] * (check_count("depth", depth) - 1)
+    sizes = [check_count("image_channels", image_channels), *inner, image_channels]
+    layers: list[nn.Module] = []
+    with torch.device("meta"):
+        for n_in, n_out in pairwise(sizes):
+            convolution = nn.Conv2d(n_in, n_out, kernel_size, padding=kernel_size // 2, bias=False)
+            layers += [convolution, nn.ReLU()]
+    return nn.Sequential(*layers[:-1], nn.Flatten())
 
 
 class PreactBlock(nn.Module):

@@ -1,0 +1,177 @@
+"""The identity task: a network learns to return its input, on very few images.
+
+Fitting them perfectly says nothing about which map was learned: the identity, the constant that
+ignores its input, and much in between all do. What the network makes of images that it has never
+seen tells. Source: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis"
+(arXiv:1902.04698).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from overparam.data.dataset import Dataset, make_dataset
+from overparam.data.probe_images import ProbeImages, draw_digits, make_probe_images
+from overparam.lab.phenomenon import quantity
+from overparam.measures.image_maps import MapScores, score_map
+from overparam.measures.layer_images import layer_images
+from overparam.streams import Streams
+from overparam.training.fitted import Fitted
+from overparam.training.recipe import Recipe
+from overparam.training.train import train
+
+FITTED_LOSS = 1e-6  # mean squared error per pixel at which the training images count as learned
+LEARNING_RATE = 3e-4  # of Adam
+_STEPS_PER_LOOK = 10  # updates between two looks at the training loss
+
+SCORES = {  # fields of MapScores, as a reader sees them
+    "identity_correlation": "correlation to the input",
+    "constant_correlation": "correlation to the training image",
+    "identity_mse": "squared error to the input",
+    "constant_mse": "squared error to the training image",
+    "edge_score": "edge score",
+}
+
+
+@dataclass(frozen=True)
+class IdentityTask:
+    """Images to learn the identity on, and images to see what was learned.
+
+    Attributes:
+        training: `[m, channels, side, side]`, m >= 1. probe: the test inputs.
+    """
+
+    training: Tensor
+    probe: ProbeImages
+
+    @property
+    def train_set(self) -> Dataset:
+        """The training images as inputs and, flattened, as targets."""
+        return make_dataset(self.training, self.training.flatten(1), name="identity task")
+
+
+@dataclass(frozen=True)
+class MapOutcome:
+    """Which map a network has become: means over the test inputs, and what was to be seen."""
+
+    n_params: int = quantity("parameters")
+    n_steps: int = quantity("updates")
+    train_loss: float = quantity("squared error per pixel")
+    learned: bool = quantity("", "whether the training images were fitted to the loss asked for")
+    identity_correlation: float = quantity("correlation", "of the outputs with the inputs")
+    constant_correlation: float = quantity("correlation", "of the outputs with the training image")
+    identity_mse: float = quantity("squared error per pixel", "to the input")
+    constant_mse: float = quantity("squared error per pixel", "to the training image")
+    edge_score: float = quantity("correlation", "of the outputs with the inputs' edges")
+    preference: float = quantity("1 identity, -1 constant")
+    scores: Any = quantity("[scores, inputs]", "per input, in the order of SCORES")
+    preferences: Any = quantity("[inputs]")
+    outputs: Any = quantity("[inputs, h, w]", "brightness, channels averaged")
+    layers: Any = quantity("[inputs, h, w] each", "leading component of each hidden layer, 0..255")
+
+
+def make_identity_task(
+    streams: Streams, side: int, n_train: int = 1, *, n_channels: int = 1, digit: int | None = 7
+) -> IdentityTask:
+    """Return the task of one seed: `n_train` images of a digit (default 7) of MNIST to learn on.
+
+    Raises:
+        UsageError: sizes out of range, or more images than there are.
+
+    >>> task = make_identity_task(Streams(0), side=14)
+    >>> task.train_set.inputs.shape, task.train_set.n_outputs
+    (torch.Size([1, 1, 14, 14]), 196)
+    """
+    training = draw_digits(n_train, streams, side, digit=digit, n_channels=n_channels)
+    return IdentityTask(training, make_probe_images(streams, side, n_channels=n_channels))
+
+
+def identity_recipe(
+    train_set: Dataset,
+    *,
+    max_steps: int,
+    learning_rate: float = LEARNING_RATE,
+    target_loss: float = FITTED_LOSS,
+    precision: str = "float32",
+) -> Recipe:
+    """Return full-batch Adam until the mean squared error per pixel is at most `target_loss`.
+
+    The paper takes two million steps of SGD; Adam reaches a loss at which nothing changes any
+    more in some hundred to thousand.
+    """
+    return Recipe(
+        loss="squared_error",
+        optimizer="adam",
+        learning_rate=learning_rate,
+        steps=max_steps,
+        batch_size=None,
+        stop_at_loss=target_loss * train_set.n_outputs,
+        trace=_STEPS_PER_LOOK,
+        precision=precision,
+    )
+
+
+async def learn_identity(
+    model: nn.Module,
+    task: IdentityTask,
+    recipe: Recipe,
+    streams: Streams,
+    *,
+    with_layers: bool = True,
+) -> MapOutcome:
+    """Train a network on the task and say which map it has become.
+
+    Args:
+        model: maps `[n, channels, side, side]` to as many numbers, flat or as images.
+        with_layers: keep the images of the hidden layers too.
+    """
+    fitted = await train(model, task.train_set, recipe, streams)
+    return describe_map(fitted, task, recipe, with_layers=with_layers)
+
+
+@torch.no_grad()
+def describe_map(
+    fitted: Fitted, task: IdentityTask, recipe: Recipe, *, with_layers: bool = True
+) -> MapOutcome:
+    """Return the scores and images of a trained network on the task's test inputs."""
+    inputs = task.probe.images
+    module = fitted.module().float()
+    outputs = module(inputs).reshape(inputs.shape)
+    scores = score_map(outputs, inputs, task.training)
+    per_pixel = fitted.train_loss / task.train_set.n_outputs
+    target = (recipe.stop_at_loss or math.inf) / task.train_set.n_outputs
+    layers = layer_images(module, inputs) if with_layers else []
+    return MapOutcome(
+        n_params=sum(p.numel() for p in module.parameters()),
+        n_steps=fitted.n_steps,
+        train_loss=per_pixel,
+        learned=bool(per_pixel <= target),
+        **{name: mean_score(scores, name) for name in (*SCORES, "preference")},
+        scores=np.stack([getattr(scores, name).numpy() for name in SCORES]).astype(np.float32),
+        preferences=scores.preference.numpy().astype(np.float32),
+        outputs=outputs.mean(1).numpy().astype(np.float16),
+        layers=tuple(as_bytes(images) for images in layers),
+    )
+
+
+def mean_score(scores: MapScores, name: str) -> float:
+    """Return the mean of a score over the test inputs, without those that have none."""
+    return float(getattr(scores, name).nanmean())
+
+
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Return images `[n, h, w]` as bytes, each image spread from its least to its largest value.
+
+    >>> as_bytes(torch.tensor([[[0.0, 0.5], [1.0, 2.0]]])).tolist()
+    [[[0, 64], [128, 255]]]
+    """
+    flat = images.flatten(1).nan_to_num()
+    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
+    shares = (flat - low) / (high - low).clamp_min(torch.finfo(flat.dtype).tiny)
+    return (255 * shares).round().to(torch.uint8).reshape(images.shape).numpy()
