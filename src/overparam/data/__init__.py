@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from overparam.data.preprocess import crop_centre, standardise, whiten_images
     from overparam.data.probe_images import (
         ProbeImages,
+        draw_clothes,
         draw_digits,
         draw_patterns,
         make_probe_images,
@@ -55,6 +56,7 @@ _HOMES = {
     "preprocess": ("crop_centre", "standardise", "whiten_images"),
     "probe_images": (
         "ProbeImages",
+        "draw_clothes",
         "draw_digits",
         "draw_patterns",
         "make_probe_images",
@@ -74,6 +76,7 @@ __all__ = [
     "corrupt_labels_uniform",
     "corrupt_labels_wrong",
     "crop_centre",
+    "draw_clothes",
     "draw_digits",
     "draw_patterns",
     "draw_split",

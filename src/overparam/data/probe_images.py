@@ -112,6 +112,25 @@ def draw_digits(
     return resize_images(_as_images(chosen), side).repeat(1, n_channels, 1, 1)
 
 
+def draw_clothes(n: int, streams: Streams, side: int = 28, *, n_channels: int = 1) -> Tensor:
+    """Return `n` training images of Fashion-MNIST, of all classes, shaped as `draw_digits`'s.
+
+    Args:
+        n: 1 to 4,000. streams: uses ``training images``.
+
+    Raises:
+        UsageError: more images than there are.
+
+    >>> draw_clothes(2, Streams(0), side=14).shape
+    torch.Size([2, 1, 14, 14])
+    """
+    train = _embedded("fashion_mnist_small")[0]
+    check_count("n", n, high=len(train))
+    order = torch.randperm(len(train), generator=streams.torch("training images"))
+    chosen = resize_images(_as_images(train.inputs[order[:n]]), side)
+    return chosen.repeat(1, n_channels, 1, 1)
+
+
 def resize_images(images: Tensor, side: int) -> Tensor:
     """Return images `[n, channels, h, w]` at `side` x `side`.
 

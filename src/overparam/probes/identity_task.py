@@ -17,7 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset, make_dataset
-from overparam.data.probe_images import ProbeImages, draw_digits, make_probe_images
+from overparam.data.probe_images import (
+    ProbeImages,
+    draw_clothes,
+    draw_digits,
+    make_probe_images,
+)
 from overparam.lab.phenomenon import quantity
 from overparam.measures.image_maps import MapScores, score_map
 from overparam.measures.layer_images import layer_images
@@ -29,6 +34,8 @@ from overparam.training.train import train
 FITTED_LOSS = 1e-6  # mean squared error per pixel at which the training images count as learned
 LEARNING_RATE = 3e-4  # of Adam
 _STEPS_PER_LOOK = 10  # updates between two looks at the training loss
+
+_SHOWN = {"digit": 4, "blend": 2, "clothing": 3, "pattern": 7}  # test inputs in a gallery, by kind
 
 SCORES = {  # fields of MapScores, as a reader sees them
     "identity_correlation": "correlation to the input",
@@ -49,6 +56,14 @@ class IdentityTask:
 
     training: Tensor
     probe: ProbeImages
+
+    @property
+    def shown(self) -> list[int]:
+        """Positions of the test inputs of which images are kept: some of every kind."""
+        positions = []
+        for kind, most in _SHOWN.items():
+            positions += [i for i, k in enumerate(self.probe.kinds) if k == kind][:most]
+        return positions
 
     @property
     def train_set(self) -> Dataset:
@@ -72,14 +87,28 @@ class MapOutcome:
     preference: float = quantity("1 identity, -1 constant")
     scores: Any = quantity("[scores, inputs]", "per input, in the order of SCORES")
     preferences: Any = quantity("[inputs]")
-    outputs: Any = quantity("[inputs, h, w]", "brightness, channels averaged")
-    layers: Any = quantity("[inputs, h, w] each", "leading component of each hidden layer, 0..255")
+    baselines: Any = quantity("[inputs]", "correlation of the inputs with the training image")
+    outputs: Any = quantity("[shown, h, w]", "brightness, channels averaged")
+    layers: Any = quantity("[shown, h, w] each", "leading component of each hidden layer, 0..255")
 
 
 def make_identity_task(
-    streams: Streams, side: int, n_train: int = 1, *, n_channels: int = 1, digit: int | None = 7
+    streams: Streams,
+    side: int,
+    n_train: int = 1,
+    *,
+    n_channels: int = 1,
+    digit: int | None = 7,
+    clothes: bool = False,
 ) -> IdentityTask:
     """Return the task of one seed: `n_train` images of a digit (default 7) of MNIST to learn on.
+
+    Args:
+        streams: uses ``training images`` and ``probe images``.
+        side: height and width in pixels, >= 8. n_train: 1 to 40 images of one digit.
+        n_channels: of the images, 1 or more (grey repeated).
+        digit: 0 to 9, or None for any, 1 to 400 of them.
+        clothes: Fashion-MNIST instead of digits, 1 to 4,000 images.
 
     Raises:
         UsageError: sizes out of range, or more images than there are.
@@ -88,7 +117,10 @@ def make_identity_task(
     >>> task.train_set.inputs.shape, task.train_set.n_outputs
     (torch.Size([1, 1, 14, 14]), 196)
     """
-    training = draw_digits(n_train, streams, side, digit=digit, n_channels=n_channels)
+    if clothes:
+        training = draw_clothes(n_train, streams, side, n_channels=n_channels)
+    else:
+        training = draw_digits(n_train, streams, side, digit=digit, n_channels=n_channels)
     return IdentityTask(training, make_probe_images(streams, side, n_channels=n_channels))
 
 
@@ -146,7 +178,7 @@ def describe_map(
     scores = score_map(outputs, inputs, task.training)
     per_pixel = fitted.train_loss / task.train_set.n_outputs
     target = (recipe.stop_at_loss or math.inf) / task.train_set.n_outputs
-    layers = layer_images(module, inputs) if with_layers else []
+    layers = layer_images(module, inputs[task.shown]) if with_layers else []
     return MapOutcome(
         n_params=sum(p.numel() for p in module.parameters()),
         n_steps=fitted.n_steps,
@@ -155,7 +187,8 @@ def describe_map(
         **{name: mean_score(scores, name) for name in (*SCORES, "preference")},
         scores=np.stack([getattr(scores, name).numpy() for name in SCORES]).astype(np.float32),
         preferences=scores.preference.numpy().astype(np.float32),
-        outputs=outputs.mean(1).numpy().astype(np.float16),
+        baselines=scores.baseline.numpy().astype(np.float32),
+        outputs=outputs[task.shown].mean(1).numpy().astype(np.float16),
         layers=tuple(as_bytes(images) for images in layers),
     )
 

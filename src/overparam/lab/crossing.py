@@ -1,0 +1,72 @@
+"""Where a curve over levels crosses a value: per seed, and with an interval over seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam.errors import UsageError
+from overparam.lab.intervals import LEVEL, mean_interval
+from overparam.lab.verdict import Interval
+
+
+def crossings(
+    levels: ArrayLike, matrix: ArrayLike, at: float, *, falling: bool = True
+) -> np.ndarray:
+    """Return for every seed the level at which its curve last passes `at`, float `[seeds]`.
+
+    Args:
+        levels: `[m]`, rising. matrix: `[m, seeds]`; NaN is missing and is bridged linearly.
+        at: value to cross, in the unit of `matrix`.
+        falling: the curve comes from above `at` and ends below it; otherwise the reverse.
+
+    Returns:
+        Linear interpolation between the last level at which the curve is still on its first
+        side and the next one. ``inf`` where it never leaves that side, ``-inf`` where it is
+        never on it, NaN where nothing is known. "Last" because a curve with noise may come back.
+
+    Raises:
+        UsageError: shapes that do not fit, or levels that do not rise.
+
+    >>> crossings([1, 2, 4], [[1.0, 1.0], [0.5, 1.0], [-0.5, 1.0]], 0.0).tolist()
+    [3.0, inf]
+    """
+    x, y = np.asarray(levels, float), np.asarray(matrix, float)
+    if y.ndim != 2 or len(y) != len(x) or (np.diff(x) <= 0).any():
+        raise UsageError(
+            "levels and matrix do not fit",
+            got=f"levels {x.tolist()}, matrix {y.shape}",
+            allowed="m rising levels and [m, seeds]",
+        )
+    signed = (y - at) * (1 if falling else -1)
+    return np.array([_crossing(x, column) for column in signed.T])
+
+
+def crossing_interval(
+    levels: ArrayLike,
+    matrix: ArrayLike,
+    at: float,
+    *,
+    falling: bool = True,
+    level: float = LEVEL,
+) -> Interval:
+    """Return the mean over seeds of `crossings` with its t interval.
+
+    Where a seed's curve does not cross, its crossing is infinite and the interval has no ends.
+    """
+    return mean_interval(crossings(levels, matrix, at, falling=falling), level)
+
+
+def _crossing(x: np.ndarray, signed: np.ndarray) -> float:
+    known = np.isfinite(signed)
+    x, signed = x[known], signed[known]
+    if not len(x):
+        return float("nan")
+    before = np.flatnonzero(signed >= 0)
+    if not len(before):
+        return -np.inf
+    last = before[-1]
+    if last == len(x) - 1:
+        return np.inf
+    share = signed[last] / (signed[last] - signed[last + 1])
+    return float(x[last] + share * (x[last + 1] - x[last]))
