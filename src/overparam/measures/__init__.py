@@ -6,6 +6,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.measures.attractors import (
+        Iterated,
+        Memorization,
+        iterate_to_attractor,
+        jacobian_spectral_radius,
+        memorization_rate,
+        recalled_examples,
+        span_energy,
+    )
     from overparam.measures.complexity import (
         EmcEstimate,
         across_threshold,
@@ -35,6 +44,13 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "Iterated": "attractors",
+    "Memorization": "attractors",
+    "iterate_to_attractor": "attractors",
+    "jacobian_spectral_radius": "attractors",
+    "memorization_rate": "attractors",
+    "recalled_examples": "attractors",
+    "span_energy": "attractors",
     "EmcEstimate": "complexity",
     "MeanEstimate": "rademacher",
     "RateEstimate": "error",
@@ -64,8 +80,10 @@ _HOME = {
 
 __all__ = [
     "EmcEstimate",
+    "Iterated",
     "MapScores",
     "MeanEstimate",
+    "Memorization",
     "RateEstimate",
     "across_threshold",
     "correlation",
@@ -78,11 +96,16 @@ __all__ = [
     "frobenius_norm",
     "generalization_gap",
     "interpolation_threshold",
+    "iterate_to_attractor",
+    "jacobian_spectral_radius",
     "layer_activations",
     "layer_images",
     "leaf_smoother",
     "linear_smoother",
+    "memorization_rate",
+    "recalled_examples",
     "score_map",
+    "span_energy",
     "spectral_norm",
     "squared_error",
     "stable_rank",

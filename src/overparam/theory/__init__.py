@@ -9,6 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.theory.associative_memory import (
+        linear_autoencoder,
+        one_layer_autoencoder,
+        span_projection,
+    )
     from overparam.theory.finite_sample import (
         FiniteSampleRisk,
         finite_sample_risk,
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "linear_autoencoder": "associative_memory",
+    "one_layer_autoencoder": "associative_memory",
+    "span_projection": "associative_memory",
     "FiniteSampleRisk": "finite_sample",
     "Risk": "ridgeless",
     "correlated_risk": "ridgeless",
@@ -48,12 +56,15 @@ __all__ = [
     "finite_sample_risk",
     "isotropic_minimum",
     "isotropic_risk",
+    "linear_autoencoder",
     "minimum_norm_effective_parameters",
     "misspecified_risk",
+    "one_layer_autoencoder",
     "optimal_ridge_penalty",
     "optimal_ridge_risk",
     "polynomial_captured_share",
     "ridge_risk",
+    "span_projection",
 ]
 
 
