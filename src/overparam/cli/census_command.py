@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.cli.output import Output, text_table
-from overparam.cli.parse import parse_shape, parse_target, whole_number
+from overparam.cli.parse import parse_shape, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.cli.run_command import write_text
 from overparam.errors import EXIT_OK
@@ -66,8 +66,9 @@ def add_parsers(group: Any, shared: Parser) -> None:
 def count(arguments: argparse.Namespace, out: Output) -> int:
     """Take the census and show it."""
     from overparam.models.census import TABLE_HEADER, census
+    from overparam.models.targets import load_target
 
-    model = parse_target(arguments.target)
+    model = load_target(arguments.target)
     found = census(
         model,
         n_train=arguments.n_train,
