@@ -29,15 +29,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from overparam.lab.crossing import crossing_interval
-from overparam.lab.figure import Axis, Chart, Figure, Panel, Rule, Series
+from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.intervals import mean_interval
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
-from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
+from overparam.lab.records import Record, Records
 from overparam.lab.verdict import Interval, Verdict, decide
 from overparam.models import same_convnet
-from overparam.probes.identity_figures import network_gallery, similarity_heat_map
+from overparam.probes.identity_figures import (
+    network_gallery,
+    preference_chart,
+    score_chart,
+    similarity_heat_map,
+)
+from overparam.probes.identity_summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
 from overparam.probes.identity_task import (
     IdentityTask,
     MapOutcome,
@@ -51,16 +55,12 @@ from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
 MANY_IMAGES = "a thousand images"
-# At 0.5 a network is three times as far from the one map as from the other.
-CLEAR = 0.5
-NEAR = 0.9  # correlation from which an output counts as the target
 RULE = (
-    "Preference: (correlation to the input - correlation to the training image) / (1 - "
-    "correlation of the two), mean over the test inputs; 1 for the identity, -1 for the constant. "
-    "Observed if the 95 % interval over seeds of the smaller of (highest preference among the "
-    f"shallow networks) and (minus the preference of the deepest) lies above {CLEAR}; absent if "
-    "it lies below. Networks that did not fit their training image are not judged."
+    f"{PREFERENCE} Observed if the 95 % interval over seeds of the smaller of (highest preference "
+    f"among the shallow networks) and (minus the preference of the deepest) lies above {CLEAR}; "
+    "absent if it lies below. Networks that did not fit their training image are not judged."
 )
+DEPTH = Axis("Depth", "layers")
 SHALLOW = 5  # layers up to which a network counts as shallow
 PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)
 
@@ -133,182 +133,87 @@ def control_recipe(c: Condition) -> Recipe:
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm: depths `[m]`, scores `[m, seeds]`, and the depths at which the map changes."""
+    """One arm: its scores over depth, and what the rule looks at."""
 
-    depths: np.ndarray
-    preference: np.ndarray
-    identity: np.ndarray
-    constant: np.ndarray
-    edges: np.ndarray
-    baseline: float
+    maps: MapSummary
     both_ends: Interval
-    leaves_identity: Interval
-    changes_sides: Interval
-    reaches_constant: Interval
-    n_not_learned: int
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange both arms by depth and seed; of one image, those that fitted it."""
-    few = records.where(lambda r: r.condition.n_train < r.condition.n_control)
-    many = records.where(lambda r: r.condition.n_train >= r.condition.n_control)
-    arms = {TREATMENT: _summarise_arm(few, must_learn=True)}
+    few, many = records.where(is_few), records.where(lambda r: not is_few(r))
+    arms = {TREATMENT: summarise_maps(few, "depth")}
     if len(many):
-        arms[MANY_IMAGES] = _summarise_arm(many, must_learn=False)
-    return arms
+        arms[MANY_IMAGES] = summarise_maps(many, "depth", must_learn=False)
+    return {arm: Summary(maps, mean_interval(both_ends(maps))) for arm, maps in arms.items()}
 
 
-def _summarise_arm(records: Records, must_learn: bool) -> Summary:
-    judged = records.where(lambda r: r.outcome and (r.outcome.learned or not must_learn))
-    depths, preference = _matrix(records, judged, "preference")
-    identity = _matrix(records, judged, "identity_correlation")[1]
-    constant = _matrix(records, judged, "constant_correlation")[1]
-    shallow = preference[depths <= SHALLOW]
+def is_few(record: Record) -> bool:
+    """Whether the network was trained on few images, not on the control's many."""
+    return record.condition.n_train < record.condition.n_control
+
+
+def both_ends(maps: MapSummary) -> np.ndarray:
+    """Return how clear the less clear end of the sweep is, `[seeds]`."""
+    shallow = maps.preference[maps.levels <= SHALLOW]
     best = np.max(np.nan_to_num(shallow, nan=-np.inf), axis=0)
-    ends = np.minimum(np.where(np.isfinite(best), best, np.nan), -preference[-1])
-    baselines = [float(np.mean(r.outcome.baselines)) for r in judged]
-    return Summary(
-        depths=depths,
-        preference=preference,
-        identity=identity,
-        constant=constant,
-        edges=_matrix(records, judged, "edge_score")[1],
-        baseline=float(np.mean(baselines)) if baselines else float("nan"),
-        both_ends=mean_interval(ends),
-        leaves_identity=crossing_interval(depths, identity, NEAR),
-        changes_sides=crossing_interval(depths, preference, 0.0),
-        reaches_constant=crossing_interval(depths, constant, NEAR, falling=False),
-        n_not_learned=len(records) - len(judged),
-    )
-
-
-def _matrix(all_records: Records, judged: Records, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return depths and scores `[m, seeds]`, NaN for networks that are not judged."""
-    depths, values = all_records.matrix(name, by="depth")
-    keep = {(r.condition.depth, r.seed) for r in judged}
-    for j, seed in enumerate(all_records.seeds):
-        for i, depth in enumerate(depths):
-            if (int(depth), seed) not in keep:
-                values[i, j] = np.nan
-    return depths, values
+    return np.minimum(np.where(np.isfinite(best), best, np.nan), -maps.preference[-1])
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    first, last = np.nanmean(summary.preference[0]), np.nanmean(summary.preference[-1])
+    maps = summary.maps
+    first, last = np.nanmean(maps.preference[0]), np.nanmean(maps.preference[-1])
     return decide(
         summary.both_ends,
         at_least=CLEAR,
         unit="preference, 1 identity to -1 constant, of the less clear end",
         rule=RULE,
-        reason=f"The mean preference goes from {first:.2f} at depth {summary.depths[0]:.0f} to "
-        f"{last:.2f} at depth {summary.depths[-1]:.0f}; it changes sides at depth "
-        f"{summary.changes_sides}.",
+        reason=f"The mean preference goes from {first:.2f} at depth {maps.levels[0]:.0f} to "
+        f"{last:.2f} at depth {maps.levels[-1]:.0f}"
+        + (
+            f" and changes sides at depth {maps.changes_sides}."
+            if np.isfinite(maps.changes_sides.estimate)
+            else "; it does not change sides in every seed."
+        ),
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
-    """Draw the networks at work, the scores over depth, and the heat maps."""
-    one = summaries[TREATMENT]
-    few = records.where(lambda r: r.condition.n_train < r.condition.n_control)
-    many = records.where(lambda r: r.condition.n_train >= r.condition.n_control)
+    """Draw the networks at work, the scores over depth, and the heat map."""
+    one = summaries[TREATMENT].maps
+    few = records.where(is_few)
     seed = records.seeds[0]
-    first = Records([r for r in records if r.seed == seed])
     gallery = network_gallery(
-        list(first),
+        records.where(lambda r: r.seed == seed),
         task_of(few[0].condition, Streams(seed)),
-        family=lambda r: "one image" if r.condition.n_train == 1 else MANY_IMAGES,
+        family=lambda r: "one image" if is_few(r) else MANY_IMAGES,
         level=lambda r: r.condition.depth,
-        label=lambda r: _layers(r.condition.depth),
-        title=f"With depth the learned map turns from the identity to the constant, at "
+        label=lambda r: "1 layer" if r.condition.depth == 1 else f"{r.condition.depth} layers",
+        title="With depth the learned map turns from the identity to the constant, at "
         f"{one.changes_sides.estimate:.1f} layers",
         caption="Each row is a network that was trained to return one image, the training image "
-        "on the left, and fits it; each column shows what it makes of an image that it never saw. "
-        "Shallow networks return the image, deep ones the training image. Choose an input to "
-        f"follow it through the layers. Seed {seed}; the scores of all seeds are below.",
+        "beside the grid, and fits it; each column shows what it makes of an image that it never "
+        "saw. Shallow networks return the image, deep ones the training image. Choose an input "
+        f"to follow it through the layers. Seed {seed}; the scores of all seeds are below.",
     )
     heat = similarity_heat_map(
-        {"one image": few} | ({MANY_IMAGES: many} if len(many) and _all_learned(many) else {}),
+        {"one image": few},
         by="depth",
-        title="The nearer an input is to the training image, the more alike both targets are",
+        title="Inputs that are least like the training image tell the two maps apart best",
         caption="Mean over seeds and test inputs. Left, high values mean that the network returns "
-        "its input; right, that it returns the training image. Inputs far from the training "
-        "image, in the left columns, tell the two maps apart best.",
+        "its input; right, that it returns its training image. In the right-hand columns the "
+        "input and the training image are alike, and so both correlations are high.",
     )
-    return [gallery, _scores(one), _preferences(summaries), heat]
-
-
-def _all_learned(records: Records) -> bool:
-    return all(r.outcome is not None and r.outcome.learned for r in records)
-
-
-def _layers(depth: int) -> str:
-    return "1 layer" if depth == 1 else f"{depth} layers"
-
-
-def _scores(one: Summary) -> Chart:
-    lines: list[tuple[str, np.ndarray, str]] = [
-        ("to the input", one.identity, "test"),
-        ("to the training image", one.constant, "train"),
-        ("to the input's edges", one.edges, "other"),
-    ]
-    series: list[Series] = [
-        series_over_seeds(label, role, one.depths, values, "mean")  # type: ignore[arg-type]
-        for label, values, role in lines
-    ]
-    rules = [
-        Rule(interval.estimate, label)
-        for interval, label in (
-            (one.leaves_identity, f"leaves identity at {one.leaves_identity}"),
-            (one.reaches_constant, f"reaches constant at {one.reaches_constant}"),
-        )
-        if np.isfinite(interval.estimate)
-    ]
-    rules.append(Rule(one.baseline, f"unseen inputs themselves: {one.baseline:.2f}", axis="y"))
-    return Chart(
-        "correlations",
-        f"Correlation to the input falls below {NEAR} at {one.leaves_identity.estimate:.1f} "
-        f"layers, correlation to the training image passes it at "
-        f"{one.reaches_constant.estimate:.1f}",
-        "Correlation of the outputs with the input, with the training image and with the edges of "
-        "the input, mean over test inputs. Unseen inputs are like the training image to some "
-        "degree anyway (lower rule): no score means anything but above it. "
-        + (
-            f"{one.n_not_learned} networks that did not fit their image are left out."
-            if one.n_not_learned
-            else "Every network fits its training image."
-        ),
-        [Panel("", Axis("Depth", "layers"), Axis("Correlation", zero=True), series, rules)],
+    lines: dict[str, tuple[Role, MapSummary]] = {"one image": ("test", one)}
+    lines |= {arm: ("control", s.maps) for arm, s in summaries.items() if arm != TREATMENT}
+    preference = preference_chart(
+        lines,
+        DEPTH,
+        title=f"Trained on one image, networks change sides at {one.changes_sides} layers",
+        caption="For the control, the training image is the mean of its images.",
     )
-
-
-def _preferences(summaries: Mapping[str, Summary]) -> Chart:
-    series = [
-        series_over_seeds(
-            "one image" if arm == TREATMENT else arm,
-            "test" if arm == TREATMENT else "control",
-            summary.depths,
-            summary.preference,
-            "mean",
-        )
-        for arm, summary in summaries.items()
-    ]
-    return Chart(
-        "preference",
-        f"Trained on one image, networks change sides at {summaries[TREATMENT].changes_sides} "
-        "layers",
-        "Preference: 1 for a network that returns its input, -1 for one that returns the training "
-        "image (of many: their mean), whatever the similarity of the two.",
-        [
-            Panel(
-                "",
-                Axis("Depth", "layers"),
-                Axis("Preference", "1 identity, -1 constant"),
-                series,
-                [Rule(0.0, "neither", axis="y")],
-            )
-        ],
-    )
+    return [gallery, score_chart(one, DEPTH), preference, heat]
 
 
 PHENOMENON = Phenomenon(
@@ -323,11 +228,13 @@ PHENOMENON = Phenomenon(
     scales={
         "smoke": Scale(
             Condition(
-                depths="2 3 7 15",
-                side=8,
+                depths="2 9",
+                side=10,
                 n_channels=16,
-                n_control=100,
-                control_steps=300,
+                n_control=200,
+                control_steps=400,
+                control_batch=4,
+                learning_rate=1e-3,
                 max_steps=2000,
             ),
             n_seeds=3,

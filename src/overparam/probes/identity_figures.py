@@ -6,8 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from overparam.lab.figure import Axis, HeatMap, NetworkGallery, NetworkView
+from overparam.lab.figure import (
+    Axis,
+    Chart,
+    HeatMap,
+    NetworkGallery,
+    NetworkView,
+    Panel,
+    Role,
+    Rule,
+)
 from overparam.lab.records import Record, Records
+from overparam.lab.series import series_over_seeds
+from overparam.probes.identity_summary import NEAR, MapSummary
 from overparam.probes.identity_task import SCORES, IdentityTask
 
 _SIMILARITY_EDGES = np.array([-1.0, 0.0, 0.15, 0.3, 0.45, 0.6, 1.0])
@@ -108,6 +119,77 @@ def similarity_heat_map(
         high=1.0,
         notes=notes,
     )
+
+
+def score_chart(
+    summary: MapSummary, axis: Axis, *, name: str = "correlations", place: str = "layers"
+) -> Chart:
+    """Return the correlations to the three targets over the swept factor, with the phases' ends.
+
+    Args:
+        axis: of the factor. place: its unit in the title, such as "layers".
+    """
+    lines: tuple[tuple[str, Role, np.ndarray], ...] = (
+        ("to the input", "test", summary.identity),
+        ("to the training image", "train", summary.constant),
+        ("to the input's edges", "other", summary.edges),
+    )
+    series = [
+        series_over_seeds(text, role, summary.levels, y, "mean", dashed=role == "other")
+        for text, role, y in lines
+    ]
+    ends = (
+        ("leaves the identity at", summary.leaves_identity),
+        ("reaches the constant at", summary.reaches_constant),
+    )
+    found = [(text, end) for text, end in ends if np.isfinite(end.estimate)]
+    rules = [Rule(end.estimate, f"{text} {end}") for text, end in found]
+    rules.append(Rule(summary.baseline, f"inputs themselves: {summary.baseline:.2f}", axis="y"))
+    said = " and ".join(f"{text} {end.estimate:.1f} {place}" for text, end in found)
+    return Chart(
+        name,
+        f"The learned map {said}" if said else "No end of a phase lies within the sweep",
+        "Correlation of the outputs with the input, with the training image and with the edges "
+        f"of the input, mean over the test inputs; a phase ends where a line crosses {NEAR}. The "
+        "inputs are like the training image to some degree anyway (horizontal rule): a score "
+        "counts only as far as it lies above that. " + left_out(summary.n_not_learned),
+        [Panel("", axis, Axis("Correlation", zero=True), series, rules)],
+    )
+
+
+def preference_chart(
+    arms: Mapping[str, tuple[Role, MapSummary]], axis: Axis, *, title: str, caption: str = ""
+) -> Chart:
+    """Return the preference over the swept factor, one line for each label in `arms`."""
+    series = [
+        series_over_seeds(text, role, summary.levels, summary.preference, "mean")
+        for text, (role, summary) in arms.items()
+    ]
+    return Chart(
+        "preference",
+        title,
+        "Preference: 1 for a network that returns its input, -1 for one that returns its training "
+        "image whatever it is shown, however alike the two are. " + caption,
+        [
+            Panel(
+                "",
+                axis,
+                Axis("Preference", "1 identity, -1 constant"),
+                series,
+                [Rule(0.0, "neither", axis="y")],
+            )
+        ],
+    )
+
+
+def left_out(n_not_learned: int) -> str:
+    """Return the sentence about networks that are not judged."""
+    if not n_not_learned:
+        return "Every network fits its training images."
+    what = (
+        "network that did not fit its" if n_not_learned == 1 else "networks that did not fit their"
+    )
+    return f"{n_not_learned} {what} training images: left out."
 
 
 def training_note(record: Record) -> str:
