@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from overparam.report.images import colorize, encode_png, image_grid_svg
+from overparam.report.images import colorize, image_grid_svg
+from overparam.report.png import encode_png
 
 
 def _decode_png(data: bytes) -> np.ndarray:

@@ -8,16 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from overparam.errors import OverparamError
-from overparam.lab.figure import Chart, Figure, ImageGrid
 from overparam.lab.phenomenon import TREATMENT, paragraph
 from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Verdict
-from overparam.report.drawing import drawing_notes
+from overparam.report.figure_content import FigureContent, describe_figure, plain
 from overparam.report.formatting import format_number
-from overparam.report.tables import figure_table
 
 SCHEMA = "overparam.report/1"
 _MOST_NAMED = 20  # cells named one by one in each list; more are counted
@@ -38,20 +34,6 @@ class Arm:
     unit: str
     rule: str
     reason: str
-
-
-@dataclass(frozen=True)
-class FigureContent:
-    """One figure: its words, the rows behind it (`columns`, `rows`), and all of its data."""
-
-    name: str
-    kind: str
-    title: str
-    caption: str
-    notes: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -136,7 +118,7 @@ def describe(result: StudyResult) -> Content:
         claim=phenomenon.claim,
         control=paragraph(phenomenon.doc, "Control"),
         arms=arms,
-        figures=tuple(_figure(f) for f in result.figures),
+        figures=tuple(describe_figure(f) for f in result.figures),
         scale=result.scale,
         scale_note=scale.note if scale else "",
         settings={k: plain(v) for k, v in result.settings.items()},
@@ -189,27 +171,6 @@ def headline(result: StudyResult) -> str:
     return sentence
 
 
-def plain(value: Any) -> Any:
-    """Return `value` as JSON-able data: arrays as nested lists, tuples as lists, NaN as None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        boxed = value.astype(object)  # all at once: images hold many numbers
-        boxed[~np.isfinite(value)] = None
-        return boxed.tolist()
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(v) for v in value]
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return str(value)
-
-
 def _arm(name: str, verdict: Verdict) -> Arm:
     effect = verdict.effect
     return Arm(
@@ -224,26 +185,6 @@ def _arm(name: str, verdict: Verdict) -> Arm:
         unit=verdict.unit,
         rule=verdict.rule,
         reason=verdict.reason,
-    )
-
-
-def _figure(figure: Figure) -> FigureContent:
-    kind = "chart" if isinstance(figure, Chart) else "images"
-    if not isinstance(figure, Chart | ImageGrid):
-        kind = "table"
-    notes = drawing_notes(figure) if isinstance(figure, Chart) else []
-    if isinstance(figure, ImageGrid):
-        notes = ["All images share the scale drawn below them."]
-    table = figure_table(figure)
-    return FigureContent(
-        figure.name,
-        kind,
-        figure.title,
-        figure.caption,
-        tuple(notes),
-        table.columns,
-        table.rows,
-        plain(figure),
     )
 
 

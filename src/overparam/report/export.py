@@ -8,8 +8,10 @@ from pathlib import Path
 
 from overparam.checks import check_choice
 from overparam.errors import ResourceError
-from overparam.lab.figure import Chart, Figure, ImageGrid
+from overparam.lab.figure import Chart, Figure, HeatMap, ImageGrid, NetworkGallery
 from overparam.report.drawing import chart_spec
+from overparam.report.gallery import gallery_svg
+from overparam.report.heatmap import heat_map_svg
 from overparam.report.images import image_grid_svg
 from overparam.report.palette import LIGHT
 from overparam.report.tables import csv_text, table_svg
@@ -30,6 +32,10 @@ def figure_svg(
     """Return any figure as an SVG document (see `drawing.chart_spec` for the arguments)."""
     if isinstance(figure, ImageGrid):
         return image_grid_svg(figure, palette, titled=titled)
+    if isinstance(figure, NetworkGallery):
+        return gallery_svg(figure, palette, titled=titled)
+    if isinstance(figure, HeatMap):
+        return heat_map_svg(figure, palette, width=width, titled=titled)
     if not isinstance(figure, Chart):
         return table_svg(figure, palette, titled=titled)
     import vl_convert  # loads a JavaScript engine

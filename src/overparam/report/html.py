@@ -19,29 +19,24 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-import numpy as np
-
-from overparam.lab.figure import Chart, Figure, Table
-from overparam.report.content import Arm, Content, FigureContent, plain
-from overparam.report.drawing import chart_data, chart_spec, chart_styles
+from overparam.lab.figure import Chart, Figure, NetworkGallery, Table
+from overparam.report.content import Arm, Content
+from overparam.report.drawing import chart_data, chart_spec
 from overparam.report.export import figure_svg, file_stem
 from overparam.report.facts import design_sentence, head_facts, provenance_rows
+from overparam.report.figure_content import FigureContent, plain
 from overparam.report.formatting import format_interval, format_number
-from overparam.report.palette import DARK, LIGHT, PAGE, Style
+from overparam.report.gallery_page import gallery_grids, gallery_payload
+from overparam.report.legend import legend_chips
+from overparam.report.palette import DARK, LIGHT, PAGE
 from overparam.report.tables import csv_text
 
 SIZE_LIMIT = 3_000_000  # bytes of a report
 WIDE, NARROW = 950.0, 350.0  # widths of a chart's two layouts, pixels
 _MOST_ROWS = 400  # table rows of one figure shown in the page
+_SCRIPTS = ("tip.js", "gallery.js", "heatmap.js", "report.js")
+_STYLES = ("report.css", "gallery.css")
 _SYMBOLS = {"observed": "●", "absent": "○", "inconclusive": "◐"}
-_SWATCH = {  # markers as SVG paths around (17, 6)
-    "circle": "M13.5 6a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0",
-    "square": "M14 3h6v6h-6z",
-    "diamond": "M17 1.8L20.6 6L17 10.2L13.4 6z",
-    "triangle-up": "M17 2L21 9.4H13z",
-    "triangle-down": "M17 10L13 2.6H21z",
-    "cross": "M15.8 2h2.4v2.8H21v2.4h-2.8V10h-2.4V7.2H13V4.8h2.8z",
-}
 
 
 @dataclass(frozen=True)
@@ -78,13 +73,10 @@ def render_html(content: Content, figures: Sequence[Figure]) -> str:
 
     Figures whose drawing or CSV would exceed the limit are left out of the page, which says so.
     """
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    bundle, script = _vega_bundle(), _template("report.js")
+    bundle = _vega_bundle()
+    script = "\n".join(['"use strict";', *map(_template, _SCRIPTS)])
     pages = [
         _page_figure(w, f, i) for i, (w, f) in enumerate(zip(content.figures, figures, strict=True))
     ]
@@ -93,7 +85,8 @@ def render_html(content: Content, figures: Sequence[Figure]) -> str:
     names = ("diverged", "failed", "missing")
     words = ("cells diverged", "cells failed", "cells are missing")
     commands = [("This study", content.command), ("At the paper's scale", content.full_command)]
-    html = environment.from_string(_template("report.html.j2")).render(
+    html = _render(
+        "report.html.j2",
         c=content,
         policy=Markup(_policy(bundle, script)),
         css=Markup(_css()),
@@ -119,7 +112,10 @@ def _page_figure(words: FigureContent, figure: Figure, number: int) -> PageFigur
     payload: dict[str, Any] = {"stem": file_stem(figure.name), "csv": csv_text(figure)}
     chips: list[dict[str, Any]] = []
     svg = ""
-    if not isinstance(figure, Table):
+    if isinstance(figure, NetworkGallery):
+        svg = _render("gallery.html.j2", g=gallery_grids(figure, number))
+        payload |= gallery_payload(figure, svg)
+    elif not isinstance(figure, Table):
         svg = figure_svg(figure, PAGE, width=WIDE, titled=False)
         # Several drawings in one page must not share the names of their clip paths.
         svg = re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", rf"f{number}-\1\2", svg)
@@ -133,7 +129,7 @@ def _page_figure(words: FigureContent, figure: Figure, number: int) -> PageFigur
             "datasets": chart_data(figure),
             "axes": [{"x": p.x.quantity, "y": p.y.quantity} for p in figure.panels],
         }
-        chips = _chips(figure)
+        chips = legend_chips(figure)
     rows = [
         [Cell(format_number(v, 4), isinstance(v, str)) for v in row]
         for row in words.rows[:_MOST_ROWS]
@@ -161,36 +157,6 @@ def _fit(pages: list[PageFigure], budget: int) -> list[PageFigure]:
         else:
             kept[i] = dataclasses.replace(page, csv="", payload={**page.payload, "csv": ""})
     return kept
-
-
-def _chips(chart: Chart) -> list[dict[str, Any]]:
-    from markupsafe import Markup
-
-    styles = chart_styles(chart)
-    drawable = {
-        (s.label, s.role, s.dashed)
-        for p in chart.panels
-        for s in p.series
-        if np.isfinite(np.asarray(s.y, float)).any()
-    }
-    return [
-        {
-            "key": style.key,
-            "label": style.label,
-            "swatch": Markup(_swatch(style)),
-            "empty": identity not in drawable,
-        }
-        for identity, style in styles.items()
-    ]
-
-
-def _swatch(style: Style) -> str:
-    color, dash = PAGE[style.color], " ".join(map(str, style.dash)) or "none"
-    marker = "" if style.role == "theory" else f'<path d="{_SWATCH[style.marker]}" fill="{color}"/>'
-    return (
-        '<svg width="34" height="12" viewBox="0 0 34 12" aria-hidden="true"><path d="M0 6H34"'
-        f' stroke="{color}" stroke-width="{style.width}" stroke-dasharray="{dash}"/>{marker}</svg>'
-    )
 
 
 def _arms(arms: Sequence[Arm]) -> list[dict[str, Any]]:
@@ -247,8 +213,21 @@ def _thumbnail(figures: Sequence[Figure]) -> str:
     return re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", r"thumbnail-\1\2", svg)
 
 
+def _render(template: str, **values: Any) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
+
+
 def _css() -> str:
-    css = _template("report.css")
+    css = "\n".join(map(_template, _STYLES))
     for name, palette in (("LIGHT", LIGHT), ("DARK", DARK)):
         variables = " ".join(f"--{key}: {color};" for key, color in palette.items())
         css = css.replace("{{" + name + "}}", variables)

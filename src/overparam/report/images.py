@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Mapping
 from html import escape
 
 import numpy as np
 
 from overparam.lab.figure import ImageGrid
-from overparam.report.drawing import FONT
+from overparam.report import svg
 from overparam.report.formatting import format_number
 from overparam.report.palette import LIGHT
 from overparam.report.placement import LINE_HEIGHT, text_width, wrap
+from overparam.report.png import data_url, encode_png
 
 CELL = 84  # wished height of a cell in pixels; the pixels of an image are enlarged by whole numbers
 GAP = 6
@@ -37,33 +35,24 @@ def image_grid_svg(
     step_x = max(cell_w, max((text_width(t, 11) for n in column_names for t in n), default=0)) + GAP
     step_y = max(cell_h, LINE_HEIGHT * max((len(n) for n in row_names), default=1)) + GAP
     total_w = max(left + columns * step_x, left + _BAR[0] + 160) + 8
-    head = wrap(grid.title, total_w - 16, 16) if titled else []
-    top = 21.0 * len(head) + 13 * max((len(n) for n in column_names), default=0) + 14
+    parts = svg.heading(grid.title, total_w, palette) if titled else []
+    top = svg.heading_height(grid.title, total_w) if titled else 0.0
+    top += 13 * max((len(n) for n in column_names), default=0) + 14
     total_h = top + rows * step_y + 46
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{total_w:.0f}" height="{total_h:.0f}"'
-        f' style="min-width:{_LEAST * total_w:.0f}px"'
-        f' viewBox="0 0 {total_w:.0f} {total_h:.0f}" font-family="{escape(FONT)}" role="img"'
-        f' aria-label="{escape(grid.title)}">'
-    ]
-    if titled:
-        parts.append(f'<rect width="100%" height="100%" fill="{palette["paper"]}"/>')
-    for i, line in enumerate(head):
-        parts.append(_text(8, 20 + 21 * i, line, palette["ink"], 16, "start", 600))
     for c, lines in enumerate(column_names[:columns]):
         for i, line in enumerate(reversed(lines)):
             x = left + c * step_x + cell_w / 2
-            parts.append(_text(x, top - 8 - 13 * i, line, palette["ink"], 11, "middle"))
+            parts.append(svg.text(x, top - 8 - 13 * i, line, palette["ink"], 11, "middle"))
     for r in range(rows):
         y = top + r * step_y
         for i, line in enumerate(row_names[r] if r < len(row_names) else []):
             middle = y + cell_h / 2 + (i - (len(row_names[r]) - 1) / 2) * LINE_HEIGHT + 4
-            parts.append(_text(left - 10, middle, line, palette["ink"], 12, "end"))
+            parts.append(svg.text(left - 10, middle, line, palette["ink"], 12, "end"))
         for c in range(columns):
             place = (left + c * step_x, y, cell_w, cell_h)
             parts.append(_cell(grid, r, c, place, palette))
-    parts += _scale_bar(grid, left, top + rows * step_y + 12, palette)
-    return "".join([*parts, "</svg>"])
+    parts += scale_bar(grid.low, grid.high, left, top + rows * step_y + 12, palette, grid.diverging)
+    return svg.document(parts, total_w, total_h, grid.title, least_width=_LEAST * total_w)
 
 
 def colorize(image: np.ndarray, low: float, high: float, diverging: bool = False) -> np.ndarray:
@@ -88,77 +77,47 @@ def colorize(image: np.ndarray, low: float, high: float, diverging: bool = False
     return np.concatenate([np.where(alpha > 0, np.rint(rgb), 0), alpha], -1).astype(np.uint8)
 
 
-def encode_png(rgba: np.ndarray) -> bytes:
-    """Return RGBA bytes `[h, w, 4]` as a PNG file (8 bits a channel, no filter)."""
-    height, width = rgba.shape[:2]
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), rgba.reshape(height, -1)], axis=1)
-    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    data = zlib.compress(lines.tobytes(), 9)
-    chunks = (_chunk(b"IHDR", head), _chunk(b"IDAT", data), _chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+def scale_bar(
+    low: float,
+    high: float,
+    x: float,
+    y: float,
+    palette: Mapping[str, str],
+    diverging: bool = False,
+) -> list[str]:
+    """Return the bar that names the values drawn black and white, its left end at (x, y)."""
+    if diverging:
+        high = max(abs(low), abs(high))
+        low = -high
+    ramp = colorize(np.linspace(low, high, 101)[None], low, high, diverging)
+    first = format_number(low)
+    start = x + text_width(first) + 8
+    bar = svg.place((start, y, *_BAR))
+    return [
+        f'<image {bar} href="{data_url(encode_png(ramp))}" preserveAspectRatio="none"/>',
+        f'<rect {bar} fill="none" stroke="{palette["axis"]}"/>',
+        svg.text(x, y + 10, first, palette["muted"]),
+        svg.text(start + _BAR[0] + 8, y + 10, format_number(high), palette["muted"]),
+    ]
 
 
 def _cell(
     grid: ImageGrid,
     row: int,
     column: int,
-    place: tuple[float, float, float, float],
+    box: svg.Box,
     palette: Mapping[str, str],
 ) -> str:
     image = np.asarray(grid.images[row, column], float)
-    x, y, width, height = place
-    box = f'x="{x:.1f}" y="{y:.1f}" width="{width:.0f}" height="{height:.0f}"'
     note = grid.notes[row][column] if grid.notes else ""
     label = ", ".join(
         t for t in (_label(grid.row_labels, row), _label(grid.column_labels, column), note) if t
     )
     if np.isnan(image).all():
-        return (
-            f'<rect {box} fill="none" stroke="{palette["axis"]}" stroke-dasharray="3 3">'
-            f"<title>{escape(label)}: no image</title></rect>"
-        )
-    return (
-        f"<g><title>{escape(label)}</title>"
-        f'<image {box} href="{_data_url(colorize(image, grid.low, grid.high, grid.diverging))}"'
-        ' preserveAspectRatio="none" image-rendering="optimizeSpeed"'
-        f' style="image-rendering:pixelated"/></g>'
-    )
-
-
-def _scale_bar(grid: ImageGrid, x: float, y: float, palette: Mapping[str, str]) -> list[str]:
-    low, high = grid.low, grid.high
-    if grid.diverging:
-        high = max(abs(low), abs(high))
-        low = -high
-    ramp = colorize(np.linspace(low, high, 101)[None], low, high, grid.diverging)
-    first = format_number(low)
-    start = x + text_width(first) + 8
-    bar = f'x="{start:.1f}" y="{y:.1f}" width="{_BAR[0]}" height="{_BAR[1]}"'
-    texts = [
-        _text(x, y + 10, first, palette["muted"], 12, "start"),
-        _text(start + _BAR[0] + 8, y + 10, format_number(high), palette["muted"], 12, "start"),
-    ]
-    color = f'<image {bar} href="{_data_url(ramp)}" preserveAspectRatio="none"/>'
-    return [color, f'<rect {bar} fill="none" stroke="{palette["axis"]}"/>', *texts]
-
-
-def _data_url(rgba: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_png(rgba)).decode("ascii")
+        return svg.empty(box, label, palette)
+    url = data_url(encode_png(colorize(image, grid.low, grid.high, grid.diverging)))
+    return f"<g><title>{escape(label)}</title>{svg.picture(url, box)}</g>"
 
 
 def _label(labels: object, index: int) -> str:
     return labels[index] if index < len(labels) else ""  # type: ignore[arg-type,index]
-
-
-def _text(
-    x: float, y: float, text: str, color: str, size: float, anchor: str, weight: int = 400
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{color}" font-size="{size}"'
-        f' text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
-    )

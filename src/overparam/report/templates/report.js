@@ -1,22 +1,25 @@
-"use strict";
 // The page's behaviour: charts that answer pointer and keyboard, series that can be hidden,
 // files that can be saved, a light and a dark theme. It loads nothing and moves nothing by itself.
 (() => {
   const page = JSON.parse(document.getElementById("report-data").textContent);
   const root = document.documentElement;
   const narrow = window.matchMedia("(max-width: 700px)");
+  const tip = startTip();
   root.classList.add("js");
 
   for (const element of document.querySelectorAll("figure[data-figure]")) {
     const figure = page.figures[Number(element.dataset.figure)];
     const canvas = element.querySelector(".canvas");
-    const drawing = canvas
+    // What is saved is the drawing as it came, before anything was hidden or marked in it.
+    const drawn = canvas
       ? new XMLSerializer().serializeToString(canvas.querySelector("svg"))
       : figure.svg;
+    const drawing = figure.gallery ? startGallery(element, figure, tip) : () => drawn;
     for (const button of element.querySelectorAll("[data-save]")) {
-      button.addEventListener("click", () => save(figure, drawing, button.dataset.save));
+      button.addEventListener("click", () => save(figure, drawing(), button.dataset.save));
     }
     if (figure.wide) startChart(element, canvas, figure);
+    if (canvas && element.classList.contains("heat")) startHeat(element, canvas, tip);
   }
   for (const button of document.querySelectorAll(".copy")) {
     button.addEventListener("click", () => copy(button));
