@@ -186,6 +186,18 @@ def test_memorization_of_the_identity_a_constant_and_two_wells():
     assert math.isnan(newton.spectral_radius[2])
 
 
+def test_a_projection_attracts_nothing_despite_rounding():
+    examples = gaussian(3, 6)
+    p = torch.linalg.pinv(examples) @ examples
+    found = memorization_rate(lambda z: z @ p, examples)
+    assert found.rate == 0
+    assert found.fixed_point_error.tolist() == pytest.approx([0] * 3, abs=1e-12)
+    assert found.spectral_radius.tolist() == pytest.approx([1] * 3)
+    almost = memorization_rate(lambda z: z @ (0.999 * p), examples)
+    assert almost.rate == 1
+    assert memorization_rate(lambda z: z @ (0.999 * p), examples, margin=0.01).rate == 0
+
+
 def test_the_zero_example_and_the_tolerance():
     zero = torch.zeros(1, 3)
     assert memorization_rate(lambda z: z / 2, zero).rate == 1
@@ -229,6 +241,8 @@ def test_errors():
         jacobian_spectral_radius(lambda z: z, x, method="power")
     with pytest.raises(UsageError, match="tolerance is out of range"):
         iterate_to_attractor(lambda z: z, x[None], tolerance=-1)
+    with pytest.raises(UsageError, match="margin is out of range"):
+        memorization_rate(lambda z: z, x[None], margin=1.0)
     with pytest.raises(UsageError, match="n_iterations"):
         iterate_to_attractor(lambda z: z, x[None], 0)
     with pytest.raises(DataError, match="as many entries as it is given; got 2; allowed: 4"):

@@ -165,19 +165,26 @@ def iterate_to_attractor(
 
 
 def memorization_rate(
-    f: Map, examples: Tensor, *, tolerance: float = 0.01, method: str = "auto"
+    f: Map,
+    examples: Tensor,
+    *,
+    tolerance: float = 0.01,
+    margin: float = 1e-4,
+    method: str = "auto",
 ) -> Memorization:
     """Return the fraction of training examples that are attractors of f.
 
     Example x counts where |f(x) - x| <= tolerance |x| and the spectral radius of df/dx at x is
-    below 1. Both are needed: a constant map contracts everywhere and stores at most one example,
-    and the identity returns every example and attracts nothing.
+    below 1 - margin. Both are needed: a constant map contracts everywhere and stores at most one
+    example, and the identity returns every example and attracts nothing.
 
     Args:
         f: maps `[n, *shape]` to as many entries.
         examples: `[n, *shape]`, floating, n >= 1.
         tolerance: >= 0, relative. A trained network returns its examples up to its training
             error; the fixed point itself then lies near the example, not at it.
+        margin: in [0, 1); keeps rounding from making attractors of the fixed points of a
+            projection or of the identity, where the radius is 1.
         method: as in `jacobian_spectral_radius`.
 
     Returns:
@@ -196,6 +203,7 @@ def memorization_rate(
     0.5
     """
     check_range("tolerance", tolerance, 0)
+    check_range("margin", margin, 0, 1, open_high=True)
     _checked_entries(f, examples)
     with torch.no_grad():
         moved = (f(examples).reshape(examples.shape) - examples).double().flatten(1).norm(dim=1)
@@ -204,7 +212,7 @@ def memorization_rate(
     radius = torch.tensor(
         [jacobian_spectral_radius(f, x, method=method) for x in examples], dtype=torch.float64
     )
-    stored = (error <= tolerance) & (radius < 1)
+    stored = (error <= tolerance) & (radius < 1 - margin)
     return Memorization(float(stored.double().mean()), stored, error, radius)
 
 

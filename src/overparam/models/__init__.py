@@ -14,6 +14,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.models.autoencoders import (
+        convolutional_autoencoder,
+        dense_autoencoder,
+        downsampling_autoencoder,
+    )
     from overparam.models.census import Census
     from overparam.models.census_layers import LayerCount
     from overparam.models.convolutional import convnet5, preact_resnet18, same_convnet
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
     from overparam.models.zhang2017 import alexnet_small, mlp_1x512, mlp_3x512, small_inception
 
 _HOME = {
+    "convolutional_autoencoder": "autoencoders",
+    "dense_autoencoder": "autoencoders",
+    "downsampling_autoencoder": "autoencoders",
     "Census": "census",
     "LayerCount": "census_layers",
     "LinearFit": "linear",
@@ -66,6 +74,9 @@ __all__ = [
     "RidgeRegression",
     "alexnet_small",
     "convnet5",
+    "convolutional_autoencoder",
+    "dense_autoencoder",
+    "downsampling_autoencoder",
     "interpolate_exactly",
     "lenet_300_100",
     "linear_model",
