@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Record, Records
 from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Interval, Verdict
+from tests.report.browsing import CHROMIUM, QUIET
 
 N_TRAIN = 1000
 P_AXIS = Axis("Random features p", scale="log")
@@ -227,3 +228,13 @@ def synthetic() -> Callable[..., StudyResult]:
 def synthetic_factory() -> Callable[..., StudyResult]:
     """The factory, for fixtures that outlive one test."""
     return make_result
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A running chromium; a module at a time, so that none outlives what it shows."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,28 +11,9 @@ import pytest
 
 from overparam.report.html import SIZE_LIMIT
 from overparam.report.study import Study
+from tests.report.browsing import BROWSER_MARKS, Visit, until
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine (apt install chromium)"),
-]
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
+pytestmark = BROWSER_MARKS
 
 
 @pytest.fixture(scope="module")
@@ -45,49 +23,12 @@ def report(tmp_path_factory: pytest.TempPathFactory, synthetic_factory: Any) -> 
     )
 
 
-def until(page: Any, expression: str, arg: Any = None, seconds: float = 20.0) -> None:
-    """Wait until a JavaScript expression is true.
-
-    Playwright's own waiting evaluates text inside the page later on, which the report's content
-    security policy forbids; a single evaluation from outside is allowed.
-    """
-    end = time.monotonic() + seconds
-    while not page.evaluate(expression, arg):
-        assert time.monotonic() < end, f"never true: {expression}"
-        page.wait_for_timeout(50)
-
-
-class Visit:
-    """One page in a fresh context, with all that it complained of or asked for."""
-
-    def __init__(self, browser: Any, file: Path, **context: Any) -> None:
-        self.url = file.as_uri()
-        self.context = browser.new_context(accept_downloads=True, **context)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda m: self.complaints.append(f"{m.type}: {m.text}"))
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.page.on("request", lambda r: self.requests.append(r.url))
-        self.page.goto(self.url)
-        charts = "figure.chart .canvas svg.marks"
-        until(
-            self.page,
-            f"document.querySelectorAll('{charts}').length === 2"
-            " && [...document.querySelectorAll('.canvas')].every(c => c.querySelector('svg'))"
-            " && document.querySelectorAll('.chart .canvas > div').length === 2",
-        )
-
-    def close(self) -> None:
-        self.context.close()
-
-
 @pytest.fixture
 def visit(browser: Any, report: Path) -> Iterator[Any]:
     visits: list[Visit] = []
 
     def open_page(**context: Any) -> Visit:
-        visits.append(Visit(browser, report, **context))
+        visits.append(Visit(browser, report, CHARTS_ARE_ALIVE, **context))
         return visits[-1]
 
     yield open_page
@@ -95,6 +36,12 @@ def visit(browser: Any, report: Path) -> Iterator[Any]:
         one.close()
 
 
+CHARTS = "figure.chart .canvas svg.marks"
+CHARTS_ARE_ALIVE = (
+    f"document.querySelectorAll('{CHARTS}').length === 2"
+    " && [...document.querySelectorAll('.canvas')].every(c => c.querySelector('svg'))"
+    " && document.querySelectorAll('.chart .canvas > div').length === 2"
+)
 BLUE = "#main-figure .mark-line path[stroke='var(--test-0)']"
 
 

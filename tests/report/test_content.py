@@ -14,8 +14,8 @@ import pytest
 from overparam.lab.records import Record, Records
 from overparam.lab.verdict import Interval, Verdict
 from overparam.report.content import describe
-from overparam.report.figure_content import plain
 from overparam.report.facts import design_sentence, head_facts, provenance_rows
+from overparam.report.figure_content import plain
 from overparam.report.json_report import to_json
 from overparam.report.terminal import verdict_table, verdict_text
 

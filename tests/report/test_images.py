@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import struct
-import zlib
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,28 +10,12 @@ import pytest
 
 from overparam.report.images import colorize, image_grid_svg
 from overparam.report.png import encode_png
-
-
-def _decode_png(data: bytes) -> np.ndarray:
-    """Read an unfiltered 8-bit RGBA PNG by the letter of the specification."""
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    chunks, at = {}, 8
-    while at < len(data):
-        size, kind = struct.unpack(">I4s", data[at : at + 8])
-        body = data[at + 8 : at + 8 + size]
-        (crc,) = struct.unpack(">I", data[at + 8 + size : at + 12 + size])
-        assert crc == zlib.crc32(kind + body)
-        chunks[kind], at = body, at + 12 + size
-    width, height, depth, color, *_ = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
-    assert (depth, color) == (8, 6)
-    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, -1)
-    assert (lines[:, 0] == 0).all()
-    return lines[:, 1:].reshape(height, width, 4)
+from tests.report.decoding import decode_png
 
 
 def test_png_holds_every_pixel():
     rgba = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
-    np.testing.assert_array_equal(_decode_png(encode_png(rgba)), rgba)
+    np.testing.assert_array_equal(decode_png(encode_png(rgba)), rgba)
 
 
 def test_grey_scale_runs_from_low_to_high():

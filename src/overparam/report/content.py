@@ -151,6 +151,8 @@ def headline(result: StudyResult) -> str:
     unlike = [arm for arm, kind in kinds.items() if kind != "absent"]
     if treatment is None:
         sentence = "No verdict yet: the treatment has not been judged."
+    elif result.phenomenon.subcommand:  # asked about something of the user's: that is the answer
+        sentence = result.verdicts[TREATMENT].reason
     elif treatment == "absent":
         sentence = "Not observed: the treatment does not show the effect that the claim names."
     elif treatment == "inconclusive":

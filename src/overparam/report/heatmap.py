@@ -178,7 +178,7 @@ def _cell(
         f' fill="{fill}" stroke="{palette["paper"]}" stroke-width="1">{title}</rect>'
     )
     words = _short(float(value), heat.high - heat.low)
-    if text_width(words, _NUMBER) > width - 3:
+    if text_width(words, _NUMBER) > width - 1:
         return rect
     number = svg.text(x + width / 2, y + height / 2 + 4, words, ink_on(color), _NUMBER, "middle")
     return rect + f'<g pointer-events="none" aria-hidden="true">{number}</g>'

@@ -30,6 +30,7 @@ from overparam.report.gallery_page import gallery_grids, gallery_payload
 from overparam.report.legend import legend_chips
 from overparam.report.palette import DARK, LIGHT, PAGE
 from overparam.report.tables import csv_text
+from overparam.report.thumbnails import thumbnail_svg
 
 SIZE_LIMIT = 3_000_000  # bytes of a report
 WIDE, NARROW = 950.0, 350.0  # widths of a chart's two layouts, pixels
@@ -91,7 +92,7 @@ def render_html(content: Content, figures: Sequence[Figure]) -> str:
         policy=Markup(_policy(bundle, script)),
         css=Markup(_css()),
         arms=_arms(content.arms),
-        thumbnail=Markup(_thumbnail(figures)),
+        thumbnail=Markup(thumbnail_svg(figures[0]) if figures else ""),
         facts=head_facts(content),
         figures=pages,
         design=design_sentence(content),
@@ -200,17 +201,6 @@ def _whisker(arm: Arm, arms: Sequence[Arm]) -> dict[str, Any] | None:
         "low": format_number(low),
         "high": format_number(high),
     }
-
-
-def _thumbnail(figures: Sequence[Figure]) -> str:
-    """Return a small picture of the main figure's first panel, or "" if it is no chart."""
-    if not figures or not isinstance(figures[0], Chart) or not figures[0].panels:
-        return ""
-    first = dataclasses.replace(figures[0], panels=figures[0].panels[:1])
-    panel = dataclasses.replace(first.panels[0], rules=())
-    first = dataclasses.replace(first, panels=[panel])
-    svg = figure_svg(first, PAGE, width=380, height=210, titled=False, legend=False)
-    return re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", r"thumbnail-\1\2", svg)
 
 
 def _render(template: str, **values: Any) -> str:

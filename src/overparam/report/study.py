@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -103,7 +104,8 @@ class Study:
         )
         main = figure_svg(self.figures[0]) if self.figures else ""
         # Each output of a notebook lives in one page: its clip paths need names of their own.
-        main = main.replace("clip", f"{file_stem(self.content.name)}-clip")
+        stem = file_stem(self.content.name)
+        main = re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", rf"{stem}-\1\2", main)
         return (
             f'<div style="max-width:960px"><p><b>{escape(self.content.claim)}</b></p>'
             f"<p>{escape(self.content.headline)}</p><table>{rows}</table>{main}</div>"
