@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from overparam.cli import run_command
+from overparam.cli.output import Output
 from overparam.lab.store import Store, peek
 
 N_CELLS = 4 * 2 * 3  # levels, arms, seeds
@@ -172,7 +173,7 @@ def test_a_terminal_gets_the_verdicts_as_a_table(study, study_file, monkeypatch,
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     found = api.load(study[1], str(study_file))
-    run_command._show_verdicts(found)
+    run_command.VERDICTS.show(found, Output())
     shown = capsys.readouterr().out
     assert "probe_of_session (smoke)" in shown
     assert "│" in shown

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from overparam.cli.output import Output, text_table
 from overparam.cli.parse import parse_shape, whole_number
 from overparam.cli.parser import Parser, examples
-from overparam.cli.run_command import write_text
+from overparam.cli.writing import write_text
 from overparam.errors import EXIT_OK
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from overparam.cli import (
     data_command,
     list_command,
     plan_command,
+    probe_command,
     run_command,
     study_commands,
 )
@@ -88,6 +89,7 @@ def build_parser() -> Parser:
     for commands in (list_command, run_command, plan_command, study_commands, data_command):
         commands.add_parsers(group, shared)
     census_command.add_parsers(group, shared)
+    probe_command.add_parsers(group, shared)
     return parser
 
 

@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overparam.cli.interruption import exit_code_of, resuming
 from overparam.cli.output import Output
 from overparam.cli.parse import choice, parse_bytes, parse_phenomenon, parse_settings, whole_number
 from overparam.cli.parser import Parser, examples
-from overparam.cli.progress import show_progress
-from overparam.errors import EXIT_NOT_OBSERVED, EXIT_OK, ResourceError
+from overparam.cli.study_run import Telling, run_study_command
 
 if TYPE_CHECKING:
     from overparam.report.study import Study
@@ -39,15 +37,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         ),
     )
     add_design_options(parser)
-    parser.add_argument("--out", metavar="DIR", type=Path, help="default: studies/NAME-SCALE")
-    start = parser.add_mutually_exclusive_group()
-    start.add_argument(
-        "--resume", action="store_true", help="go on with the study in DIR; there must be one"
-    )
-    start.add_argument("--fresh", action="store_true", help="forget the study in DIR first")
-    parser.add_argument("--no-report", action="store_true", help="write no report")
-    parser.add_argument("--open", action="store_true", help="show the report in the browser")
-    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_folder_options(parser, "studies/NAME-SCALE")
     parser.set_defaults(command=run)
 
 
@@ -62,6 +52,12 @@ def add_design_options(parser: Parser) -> None:
         metavar="SCALE",
         help="smoke (seconds), standard (default; minutes) or full (the source's own scale)",
     )
+    add_study_options(parser)
+
+
+def add_study_options(parser: Parser) -> None:
+    """Add seeds, fields of the design, and the machine: those of everything that is run."""
+    add = parser.add_argument
     add(
         "--seeds",
         type=whole_number("--seeds"),
@@ -103,13 +99,32 @@ def add_design_options(parser: Parser) -> None:
     )
 
 
-def design_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `api.run` and `api.plan` that the options stand for."""
+def add_folder_options(parser: Parser, default: str) -> None:
+    """Add where a study is kept, whether it goes on, and what is shown of it."""
+    parser.add_argument("--out", metavar="DIR", type=Path, help=f"default: {default}")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--resume", action="store_true", help="go on with the study in DIR; there must be one"
+    )
+    start.add_argument("--fresh", action="store_true", help="forget the study in DIR first")
+    parser.add_argument("--no-report", action="store_true", help="write no report")
+    parser.add_argument("--open", action="store_true", help="show the report in the browser")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def design_of(
+    arguments: argparse.Namespace, settings: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the arguments of `api.run` and `api.plan` that the options stand for.
+
+    Args:
+        settings: fields that are held; by default those of ``--set``.
+    """
     design = {
         "scale": arguments.scale,
         "n_seeds": arguments.seeds,
         "first_seed": arguments.first_seed,
-        "settings": parse_settings(arguments.set),
+        "settings": parse_settings(arguments.set) if settings is None else settings,
         "workers": arguments.workers,
         "device": arguments.device,
     }
@@ -123,45 +138,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     from overparam.cli.folders import default_folder
 
     folder = arguments.out or default_folder(phenomenon.name, arguments.scale, design["settings"])
-    try:
-        study = _run(arguments, out, phenomenon, folder, design)
-        files = [] if arguments.no_report else write_reports(study, folder)
-        return _conclude(arguments, out, study, folder, files)
-    except KeyboardInterrupt as stop:
-        return _interrupted(arguments, out, folder, exit_code_of(stop))
-
-
-def write_reports(study: Study, place: Path, stem: str = "report") -> list[Path]:
-    """Write the report as HTML and as JSON into folder `place` and return both files."""
-    page = study.save_report(place / f"{stem}.html")
-    return [page, write_text(page.with_suffix(".json"), study.to_json() + "\n")]
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file, making its folder.
-
-    Raises:
-        ResourceError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(
-            f"{path} cannot be written",
-            got=error.strerror,
-            remedy="choose a writable folder, or free some space",
-        ) from error
-    return path
-
-
-def open_page(path: Path, out: Output) -> None:
-    """Show a page in the browser, or say how to."""
-    import webbrowser
-
-    address = path.resolve().as_uri()
-    if not webbrowser.open(address):
-        out.note(f"overparam: no browser could be started; open {address}")
+    return run_study_command(arguments, out, phenomenon, folder, design, VERDICTS)
 
 
 def as_claimed(study: Study) -> bool:
@@ -172,68 +149,9 @@ def as_claimed(study: Study) -> bool:
     )
 
 
-def _run(
-    arguments: argparse.Namespace, out: Output, phenomenon: Any, folder: Path, design: Any
-) -> Study:
-    from overparam import api
-    from overparam.cli.folders import keep_source
-    from overparam.lab.machine import find_device
-    from overparam.lab.store import Store
-
-    fresh = arguments.fresh
-    # These refuse what cannot be run before any folder is made.
-    phenomenon.conditions(arguments.scale, design["settings"])
-    find_device(arguments.device)
-    if arguments.resume:
-        Store.open(folder, phenomenon, create=False).close()
-    if arguments.name.endswith(".py"):
-        keep_source(folder, phenomenon, Path(arguments.name), fresh)
-        fresh = False
-    if not arguments.quiet:
-        out.note(f"{phenomenon.name} ({arguments.scale}), kept in {folder}")
-    with show_progress(arguments.quiet) as on_progress:
-        return api.run(phenomenon, out=folder, fresh=fresh, on_progress=on_progress, **design)
-
-
-def _conclude(
-    arguments: argparse.Namespace, out: Output, study: Study, folder: Path, files: list[Path]
-) -> int:
-    content = study.content
-    code = EXIT_OK if as_claimed(study) else EXIT_NOT_OBSERVED
-    for status, trouble in (("failed", content.failed), ("diverged", content.diverged)):
-        if trouble.count:
-            out.note(f"overparam: {trouble.count:,} cells {status}, first: {trouble.cells[0]}")
-    if not out.as_json:
-        _show_verdicts(study)
-    if files:
-        out.say(f"report: {files[0]}")
-        out.say(f"open it in a browser: {files[0].resolve().as_uri()}")
-    out.emit(
-        {
-            "name": content.name,
-            "scale": content.scale,
-            "seeds": content.seeds,
-            "settings": content.settings,
-            "as_claimed": code == EXIT_OK,
-            "headline": content.headline,
-            "arms": [vars(arm) for arm in content.arms],
-            "n_cells": content.n_planned,
-            "n_failed": content.failed.count,
-            "n_diverged": content.diverged.count,
-            "folder": str(folder),
-            "files": [str(f) for f in files],
-            "command": content.command,
-            "exit_code": code,
-        }
-    )
-    if arguments.open and files:
-        open_page(files[0], out)
-    return code
-
-
-def _show_verdicts(study: Study) -> None:
+def _show_verdicts(study: Study, out: Output) -> None:
     if not sys.stdout.isatty():
-        print(study)
+        out.say(str(study))
         return
     from rich.console import Console
 
@@ -242,22 +160,4 @@ def _show_verdicts(study: Study) -> None:
     Console().print(verdict_table(study.content))
 
 
-def _interrupted(arguments: argparse.Namespace, out: Output, folder: Path, code: int) -> int:
-    from overparam.cli.folders import describe_folder
-
-    found = describe_folder(folder) or {"n_records": 0, "n_cells": 0}
-    again, n_kept, n_cells = resuming(arguments.words), found["n_records"], found["n_cells"]
-    of = f" of {n_cells:,}" if n_cells >= n_kept else ""
-    text = f"interrupted; {n_kept:,}{of} cells are kept in {folder}"
-    out.note(f"overparam: {text}; to go on: {again}")
-    out.emit(
-        {
-            "error": {"message": text, "remedy": again},
-            "folder": str(folder),
-            "n_kept": n_kept,
-            "n_cells": n_cells,
-            "resume": again,
-            "exit_code": code,
-        }
-    )
-    return code
+VERDICTS = Telling(_show_verdicts, lambda study: {"as_claimed": as_claimed(study)}, as_claimed)

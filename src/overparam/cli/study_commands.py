@@ -9,7 +9,7 @@ from typing import Any
 from overparam.cli.output import Output
 from overparam.cli.parse import parse_list
 from overparam.cli.parser import Parser, examples
-from overparam.cli.run_command import open_page, write_reports, write_text
+from overparam.cli.writing import open_page, write_reports, write_text
 from overparam.errors import EXIT_OK, EXIT_STORE, UsageError
 
 FIGURE_FORMATS = ("svg", "png", "pdf", "csv")

@@ -94,6 +94,8 @@ class Phenomenon:
         stack_by: names of condition fields that must agree within a stack of cells; leave empty
             unless cells of different values should not share a unit of work.
         stack_size: largest number of cells in one unit of work (the unit of loss).
+        subcommand: words after ``overparam`` that run it, followed by the setting ``target``,
+            where that is not ``run NAME``. Its headline is the treatment's own reason.
     """
 
     doc: str
@@ -108,6 +110,7 @@ class Phenomenon:
     revision: int = 1
     stack_by: tuple[str, ...] = ()
     stack_size: int = 32
+    subcommand: tuple[str, ...] = ()
     name: str = field(default="")
 
     def __post_init__(self) -> None:

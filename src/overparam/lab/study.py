@@ -48,10 +48,14 @@ class StudyResult:
 
     def command(self, scale: str | None = None) -> str:
         """Return the command line that reproduces this study (or runs another scale as it is)."""
-        words = ["overparam", "run", self.phenomenon.target, "--scale", scale or self.scale]
+        settings = dict(self.settings)
+        if self.phenomenon.subcommand:
+            words = ["overparam", *self.phenomenon.subcommand, str(settings.pop("target", ""))]
+        else:
+            words = ["overparam", "run", self.phenomenon.target, "--scale", scale or self.scale]
         if scale is None:
             words += ["--seeds", str(len(self.seeds)), "--first-seed", str(min(self.seeds))]
-            words += [w for k, v in self.settings.items() for w in ("--set", f"{k}={v}")]
+            words += [w for k, v in settings.items() for w in ("--set", f"{k}={v}")]
         return shlex.join(words)
 
 

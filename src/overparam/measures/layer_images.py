@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 _NONLINEAR = (nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.SELU, nn.ELU, nn.Sigmoid)
-_WEIGHTED = (nn.Linear, nn.Conv2d)
+_WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 @torch.no_grad()
@@ -41,7 +41,8 @@ def layer_activations(module: nn.Module, inputs: Tensor) -> list[Tensor]:
     """Return the activations of every hidden layer in the order in which they are computed.
 
     A hidden layer is a linear or convolutional layer with the nonlinearity after it, if there is
-    one; the last such layer is the output and is left out.
+    one; the last such layer is the output and is left out. Layers whose activations are neither
+    `[n, channels, h, w]` nor `[n, units]`, such as those of tokens, are left out too.
     """
     with recorded(module) as seen:
         module(inputs)
@@ -51,7 +52,7 @@ def layer_activations(module: nn.Module, inputs: Tensor) -> list[Tensor]:
             layers.append(value)
         elif layers and layers[-1].shape == value.shape:
             layers[-1] = value
-    return layers[:-1]
+    return [a for a in layers[:-1] if a.ndim in (2, 4)]
 
 
 def leading_component(activations: Tensor, width: int) -> Tensor:

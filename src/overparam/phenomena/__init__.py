@@ -11,6 +11,8 @@ from pathlib import Path
 from overparam.errors import UsageError, suggest
 from overparam.lab.phenomenon import Phenomenon, paragraph
 
+PROBES = ("identity_probe",)  # are asked by commands of their own, and not listed
+
 
 def names() -> list[str]:
     """Return the names of all phenomena, without importing any."""
@@ -32,6 +34,8 @@ def find(name: str) -> Phenomenon:
     """
     if name.endswith(".py"):
         return _from_file(Path(name))
+    if name in PROBES:  # a study of a probe is opened by its name, as any other
+        return importlib.import_module(f"overparam.probes.{name}").PHENOMENON
     known = names()
     if name not in known:
         raise UsageError(

@@ -167,23 +167,47 @@ async def learn_identity(
     return describe_map(fitted, task, recipe, with_layers=with_layers)
 
 
-@torch.no_grad()
 def describe_map(
     fitted: Fitted, task: IdentityTask, recipe: Recipe, *, with_layers: bool = True
 ) -> MapOutcome:
     """Return the scores and images of a trained network on the task's test inputs."""
-    inputs = task.probe.images
-    module = fitted.module().float()
-    outputs = module(inputs).reshape(inputs.shape)
-    scores = score_map(outputs, inputs, task.training)
-    per_pixel = fitted.train_loss / task.train_set.n_outputs
-    target = (recipe.stop_at_loss or math.inf) / task.train_set.n_outputs
-    layers = layer_images(module, inputs[task.shown]) if with_layers else []
-    return MapOutcome(
-        n_params=sum(p.numel() for p in module.parameters()),
+    n_pixels = task.train_set.n_outputs
+    per_pixel = fitted.train_loss / n_pixels
+    target = (recipe.stop_at_loss or math.inf) / n_pixels
+    return describe_network(
+        fitted.module().float(),
+        task,
         n_steps=fitted.n_steps,
         train_loss=per_pixel,
         learned=bool(per_pixel <= target),
+        with_layers=with_layers,
+    )
+
+
+@torch.no_grad()
+def describe_network(
+    module: nn.Module,
+    task: IdentityTask,
+    *,
+    n_steps: int,
+    train_loss: float,
+    learned: bool,
+    with_layers: bool = True,
+) -> MapOutcome:
+    """Return the scores and images of any network on the task's test inputs.
+
+    Args:
+        module: on the CPU, in evaluation mode. n_steps, train_loss, learned: how it came about.
+    """
+    inputs = task.probe.images
+    outputs = module(inputs).reshape(inputs.shape)
+    scores = score_map(outputs, inputs, task.training)
+    layers = layer_images(module, inputs[task.shown]) if with_layers else []
+    return MapOutcome(
+        n_params=sum(p.numel() for p in module.parameters()),
+        n_steps=n_steps,
+        train_loss=train_loss,
+        learned=learned,
         **{name: mean_score(scores, name) for name in (*SCORES, "preference")},
         scores=np.stack([getattr(scores, name).numpy() for name in SCORES]).astype(np.float32),
         preferences=scores.preference.numpy().astype(np.float32),

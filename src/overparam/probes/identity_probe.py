@@ -1,0 +1,330 @@
+"""Which map an architecture learns from one image.
+
+Claim: Trained to return one image, this architecture learns, at the last level that was probed,
+    to return that image whatever it is shown: the constant, not the identity.
+
+Control: The same architecture with its weights as they start, untrained. It must not be near the
+    constant.
+
+Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698): the task,
+    the test inputs and the two targets.
+
+Differs: The architecture is yours. To a feature extractor a linear decoder is added, and then it
+    is the two together that are probed. Adam until the squared error is 1e-6 per pixel.
+
+In practice: An architecture that prefers the constant finds it easier to store an example than to
+    pass its input on: on little data expect it to memorize. One that prefers the identity has
+    information of the input in reach of its output. Where the preference changes with depth or
+    width, choose on the side of what your task needs; phenomenon identity_by_depth shows what is
+    usual for convolutional networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from overparam.lab.figure import Axis, Figure, Role, Table
+from overparam.lab.intervals import mean_interval
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
+from overparam.lab.records import Records
+from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.models.targets import parse_value
+from overparam.probes.architecture import load_image_map
+from overparam.probes.identity_figures import (
+    network_gallery,
+    preference_chart,
+    score_chart,
+    similarity_heat_map,
+)
+from overparam.probes.identity_summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
+from overparam.probes.identity_task import (
+    FITTED_LOSS,
+    LEARNING_RATE,
+    IdentityTask,
+    MapOutcome,
+    describe_network,
+    identity_recipe,
+    learn_identity,
+    make_identity_task,
+)
+from overparam.streams import Streams
+
+UNTRAINED = "untrained"
+RULE = (
+    f"{PREFERENCE} Observed if the 95 % interval over seeds of minus the preference, at the last "
+    f"level probed, lies above {CLEAR}: the constant; absent if it lies below. Networks that did "
+    "not fit their training image are not judged."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An architecture at one level of the argument that is swept, trained or not."""
+
+    target: str = factor(
+        "same_convnet:depth=3,n_channels=32", doc="module:factory, file.py:factory"
+    )
+    sweep: str = factor("", doc="argument of the factory that is swept; empty: none")
+    levels: str = factor("", doc="its values, with commas between them")
+    level: str = factor("", doc="its value; placed by the design")
+    place: float = factor(0.0, doc="of the level on the axis; placed by the design")
+    arm: str = factor("trained", choices=("trained", UNTRAINED))
+    side: int = factor(28, unit="pixels", low=8)
+    n_channels: int = factor(1, unit="channels", low=1, doc="of the images, grey repeated")
+    n_train: int = factor(1, symbol="n", unit="images", low=1, high=40)
+    digit: int = factor(7, low=0, high=9, doc="which is learned")
+    learning_rate: float = factor(LEARNING_RATE, symbol="eta", low=1e-8, doc="of Adam")
+    max_steps: int = factor(5000, unit="updates", low=1)
+    target_loss: float = factor(FITTED_LOSS, unit="squared error per pixel", low=0)
+    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the levels, trained and untrained."""
+    levels = [text.strip() for text in base.levels.split(",")] if base.sweep else [""]
+    return [
+        replace(base, level=level, place=place, arm=arm)
+        for level, place in zip(levels, _places(levels), strict=True)
+        for arm in ("trained", UNTRAINED)
+    ]
+
+
+async def run(c: Condition, streams: Streams) -> MapOutcome:
+    """Train the architecture on one image and see what it makes of others."""
+    task = task_of(c, streams)
+    model = load_image_map(c.target, arguments(c), image_shape(c), streams)
+    if c.arm == UNTRAINED:
+        error = ((model(task.training) - task.training.flatten(1)) ** 2).mean().item()
+        return describe_network(model.eval(), task, n_steps=0, train_loss=error, learned=False)
+    recipe = identity_recipe(
+        task.train_set,
+        max_steps=c.max_steps,
+        learning_rate=c.learning_rate,
+        target_loss=c.target_loss,
+        precision=c.precision,
+    )
+    return await learn_identity(model, task, recipe, streams)
+
+
+def task_of(c: Condition, streams: Streams) -> IdentityTask:
+    """Return one seed's images."""
+    return make_identity_task(streams, c.side, c.n_train, n_channels=c.n_channels, digit=c.digit)
+
+
+def image_shape(c: Condition) -> tuple[int, int, int]:
+    """Return channels, height and width of the images."""
+    return c.n_channels, c.side, c.side
+
+
+def arguments(c: Condition) -> dict[str, Any]:
+    """Return what the factory is called with beside what its name says."""
+    return {c.sweep: parse_value(c.level)} if c.sweep else {}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: scores over the levels (their positions, where they are not numbers)."""
+
+    name: str
+    sweep: str
+    levels: tuple[str, ...]
+    maps: MapSummary
+    to_constant: Interval
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Arrange both arms by level and seed."""
+    arms = {TREATMENT: records.where(arm="trained"), UNTRAINED: records.where(arm=UNTRAINED)}
+    return {
+        arm: _summarise_arm(some, must_learn=arm == TREATMENT)
+        for arm, some in arms.items()
+        if len(some)
+    }
+
+
+def _summarise_arm(records: Records, must_learn: bool) -> Summary:
+    maps = summarise_maps(records, "place", must_learn=must_learn)
+    at = {r.condition.place: r.condition.level for r in records}
+    c = records[0].condition
+    levels = tuple(at[place] for place in sorted(at))
+    return Summary(c.target, c.sweep, levels, maps, mean_interval(-maps.preference[-1]))
+
+
+def _places(levels: list[str]) -> list[float]:
+    """Return where the levels lie on the axis: their values, or their order if they are none."""
+    values = [parse_value(text) for text in levels]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    rising = numbers and all(a < b for a, b in pairwise(values))
+    return [float(v) for v in values] if rising else [float(i + 1) for i in range(len(values))]
+
+
+def preferred(preference: Interval, n_learned: int) -> str:
+    """Return in words which map a preference stands for."""
+    if not n_learned:
+        return "did not train"
+    low, high = (
+        (preference.low, preference.high)
+        if np.isfinite(preference.low)
+        else (preference.estimate, preference.estimate)
+    )
+    if low > CLEAR:
+        return "the identity"
+    if high < -CLEAR:
+        return "the constant"
+    if low > -CLEAR and high < CLEAR:
+        return "neither"
+    return "undecided"
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    maps = summary.maps
+    words = []
+    for i, level in enumerate(summary.levels):
+        interval = mean_interval(maps.preference[i])
+        at = f"at {summary.sweep} {level}" if summary.sweep else "on these images"
+        words.append(f"{at} {preferred(interval, interval.n)} (preference {_text(interval)})")
+    change = ""
+    if len(summary.levels) > 1 and np.isfinite(maps.changes_sides.estimate):
+        change = f" It changes sides at {summary.sweep} {maps.changes_sides}."
+    return decide(
+        summary.to_constant,
+        at_least=CLEAR,
+        unit="minus the preference, 1 constant to -1 identity, at the last level",
+        rule=RULE,
+        reason=f"{summary.name} prefers: {'; '.join(words)}.{change}",
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
+    """Draw the networks at work, and the scores over the levels or as a table."""
+    trained = summaries[TREATMENT]
+    seed, name = records.seeds[0], trained.name
+    first = records.where(lambda r: r.seed == seed)
+    sweep = trained.sweep or "architecture"
+    gallery = network_gallery(
+        first,
+        task_of(first[0].condition, Streams(seed)),
+        family=lambda r: r.condition.arm,
+        level=lambda r: r.condition.place,
+        label=lambda r: f"{sweep} {r.condition.level}" if trained.sweep else name,
+        title=f"What {name} makes of images that it never saw",
+        caption="Each row is a network that was trained to return the training image beside the "
+        "grid; each column shows what it makes of an image that it never saw: the image, the "
+        f"training image, or something else. Seed {seed}; the scores of all seeds are below.",
+        level_name=sweep.capitalize(),
+        level_unit="",
+    )
+    if len(trained.levels) < 2:
+        return [gallery, _table(summaries)]
+    axis = Axis(sweep)
+    arms: dict[str, tuple[Role, MapSummary]] = {
+        "trained" if arm == TREATMENT else arm: ("test" if arm == TREATMENT else "control", s.maps)
+        for arm, s in summaries.items()
+    }
+    title = "The preference changes sides " + (
+        f"at {sweep} {trained.maps.changes_sides}"
+        if np.isfinite(trained.maps.changes_sides.estimate)
+        else "nowhere in this sweep, or not in every seed"
+    )
+    heat = similarity_heat_map(
+        {"trained": records.where(arm="trained")},
+        by="place",
+        title="Inputs that are least like the training image tell the two maps apart best",
+        caption="Mean over seeds and test inputs. Left, high values mean that the network returns "
+        "its input; right, that it returns its training image.",
+        axis=axis,
+    )
+    return [
+        gallery,
+        score_chart(trained.maps, axis, place=""),
+        preference_chart(arms, axis, title=title),
+        _table(summaries),
+        heat,
+    ]
+
+
+def _text(interval: Interval) -> str:
+    return str(interval) if np.isfinite(interval.low) else f"{interval.estimate:.3g}"
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one arm is at one level.
+
+    Attributes:
+        prefers: in words. preference, identity, constant: means over the seeds that fitted.
+        n_learned: seeds that fitted their training image (None for the untrained). n_seeds: all.
+    """
+
+    arm: str
+    level: str
+    prefers: str
+    preference: Interval
+    identity: Interval
+    constant: Interval
+    n_learned: int | None
+    n_seeds: int
+
+
+def levels_of(summaries: Mapping[str, Summary]) -> list[Level]:
+    """Return what every arm is at every level."""
+    found = []
+    for arm, s in summaries.items():
+        for i, level in enumerate(s.levels):
+            preference = mean_interval(s.maps.preference[i])
+            trained = arm == TREATMENT
+            found.append(
+                Level(
+                    arm="trained" if trained else arm,
+                    level=level,
+                    prefers=preferred(preference, preference.n),
+                    preference=preference,
+                    identity=mean_interval(s.maps.identity[i]),
+                    constant=mean_interval(s.maps.constant[i]),
+                    n_learned=preference.n if trained else None,
+                    n_seeds=s.maps.preference.shape[1],
+                )
+            )
+    return found
+
+
+def _table(summaries: Mapping[str, Summary]) -> Table:
+    """Return the levels as a table, the numbers that a ticket needs."""
+    found = levels_of(summaries)
+    return Table(
+        "levels",
+        "Which map is preferred at each level",
+        "Means over seeds with 95 % intervals. A clear preference lies beyond "
+        f"±{CLEAR}; the correlations are to be read against the inputs' own similarity to the "
+        f"training image, {summaries[TREATMENT].maps.baseline:.2f}.",
+        {
+            "arm": [f.arm for f in found],
+            "level": [f.level or "-" for f in found],
+            "prefers": [f.prefers for f in found],
+            "preference": [_text(f.preference) for f in found],
+            "to the input": [_text(f.identity) for f in found],
+            "to the training image": [_text(f.constant) for f in found],
+            "seeds that fitted": ["-" if f.n_learned is None else f.n_learned for f in found],
+            "seeds": [f.n_seeds for f in found],
+        },
+    )
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=MapOutcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={"standard": Scale(Condition(), n_seeds=3)},
+    subcommand=("probe", "identity"),
+)

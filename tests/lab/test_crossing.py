@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from overparam.errors import UsageError
+from overparam.lab.crossing import crossing_interval, crossings
+
+LEVELS = [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("curve", "at", "expected"),
+    [
+        ([1, 1, -1, -1], 0, 3),
+        ([1, 0.5, -0.5, -1], 0, 3),
+        ([1, -1, 1, -1], 0, 6),  # the last time
+        ([1, 1, 1, 1], 0, np.inf),
+        ([-1, -1, -1, -1], 0, -np.inf),
+        ([1, 0, -1, -1], 0, 2),  # on the value
+        ([1, np.nan, -1, -1], 0, 2.5),  # bridged
+        ([np.nan] * 4, 0, np.nan),
+        ([2, 2, 1, 1], 1.5, 3),
+    ],
+)
+def test_falling_curves(curve, at, expected):
+    found = crossings(LEVELS, np.array(curve, float)[:, None], at)
+    np.testing.assert_array_equal(found, [expected])
+
+
+def test_rising_is_falling_upside_down():
+    matrix = np.random.default_rng(0).normal(size=(4, 20)).cumsum(0)
+    np.testing.assert_array_equal(
+        crossings(LEVELS, matrix, 0.1, falling=False), crossings(LEVELS, -matrix, -0.1)
+    )
+
+
+def test_the_interval_is_over_seeds():
+    found = crossing_interval([0, 1], [[1, 1, 1], [-1, -3, -1]], 0)
+    assert found.estimate == pytest.approx((0.5 + 0.25 + 0.5) / 3)
+    assert found.low < found.estimate < found.high
+    assert found.n == 3
+
+
+def test_a_seed_that_never_crosses_leaves_no_interval():
+    found = crossing_interval([0, 1], [[1, 1], [-1, 1]], 0)
+    assert found.estimate == np.inf
+    assert np.isnan(found.high)
+
+
+def test_refusals():
+    with pytest.raises(UsageError, match="levels and matrix do not fit"):
+        crossings([2, 1], [[1], [2]], 0)
+    with pytest.raises(UsageError, match="levels and matrix do not fit"):
+        crossings([1, 2, 3], [[1], [2]], 0)
