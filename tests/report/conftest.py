@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Record, Records
 from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Interval, Verdict
-from tests.report.browsing import CHROMIUM, QUIET
+from overparam.report.study import Study
+from tests.report.browsing import CHROMIUM, QUIET, Visit
+from tests.report.gallery_pages import ALIVE, GALLERY
 
 N_TRAIN = 1000
 P_AXIS = Axis("Random features p", scale="log")
@@ -238,3 +241,26 @@ def browser() -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def gallery_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with the gallery of `gallery_pages` alone."""
+    path = tmp_path_factory.mktemp("gallery") / "report.html"
+    return Study(make_result(1, figures=[GALLERY])).save_report(path)
+
+
+@pytest.fixture
+def visit_gallery(browser: Any, gallery_report: Path) -> Iterator[Callable[..., Visit]]:
+    """Opens the gallery's page, and at the end holds it to having asked and complained nothing."""
+    visits: list[Visit] = []
+
+    def open_page(**context: Any) -> Visit:
+        visits.append(Visit(browser, gallery_report, ALIVE, **context))
+        return visits[-1]
+
+    yield open_page
+    for one in visits:
+        assert one.complaints == []
+        assert [u for u in one.requests if not u.startswith(("data:", "blob:"))] == [one.url]
+        one.close()

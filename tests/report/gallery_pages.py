@@ -12,6 +12,16 @@ import numpy as np
 from overparam.lab.figure import NetworkGallery
 from overparam.report.study import Study
 from tests.report.decoding import decode_url
+from tests.report.synthetic_figures import draw_shapes, make_gallery
+
+# One gallery, large enough to scroll, for all that is tried in a browser.
+LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 14, 20)
+GALLERY = make_gallery(LEVELS, draw_shapes(10, 14))
+LAST = 9  # column
+FAMILIES = list(GALLERY.families)
+ALIVE = "!!document.querySelector('.networks[role=grid]') && !!document.querySelector('tr.current')"
+GRID = ".family:not(.off)"
+STEPS = "document.querySelectorAll('.steps canvas:not([data-drawn])').length === 0"
 
 
 class Grids(HTMLParser):
@@ -61,3 +71,8 @@ def grey_by_hand(image: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.n
 def assert_same_image(url: str, image: np.ndarray, low: float = 0.0, high: float = 1.0) -> None:
     # A value just between two greys may be rounded either way.
     np.testing.assert_allclose(decode_url(url)[..., 0], grey_by_hand(image, low, high), atol=1)
+
+
+def cell_of(one: Any, view: int, column: int) -> Any:
+    """Return the cell of the shown family."""
+    return one.page.locator(f"{GRID} tr[data-view='{view}'] td").nth(column)

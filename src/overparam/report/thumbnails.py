@@ -25,7 +25,8 @@ def thumbnail_svg(figure: Figure) -> str:
     if isinstance(figure, HeatMap) and figure.panels:
         notes = None if figure.notes is None else figure.notes[:1]
         first = dataclasses.replace(figure, panels=figure.panels[:1], notes=notes)
-        return figure_svg(first, PAGE, width=380, titled=False)
+        drawing = figure_svg(first, PAGE, width=380, titled=False)
+        return re.sub(r' style="min-width:\d+px"', "", drawing, count=1)  # it may shrink
     if not isinstance(figure, Chart) or not figure.panels:
         return ""
     panel = dataclasses.replace(figure.panels[0], rules=())

@@ -22,7 +22,10 @@ function startHeat(element, canvas, tip) {
   let place = null;
 
   canvas.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") return leave();
+    if (event.key === "Escape") {
+      readout.textContent = "";
+      return leave();
+    }
     const to = next(event.key);
     if (!to) return;
     event.preventDefault();
@@ -61,9 +64,9 @@ function startHeat(element, canvas, tip) {
     }
   }
 
+  // The words stay: a page that closes up under the pointer makes a click miss its button.
   function leave() {
     place = null;
-    readout.textContent = "";
     rings.forEach((ring) => ring.remove());
     tip.hide();
   }
