@@ -38,21 +38,30 @@ def load_target(text: str, **arguments: Any) -> Any:
     >>> load_target("mlp:input_dim=4,n_outputs=2", hidden=3)[1].out_features
     3
     """
+    return find_target(text)(**arguments)
+
+
+def find_target(text: str) -> Callable[..., Any]:
+    """Return the function that makes the model of `load_target`, its module being imported.
+
+    Apart, because importing a module may draw random numbers, and does so only the first time.
+    """
     parts = text.split(":")
     if len(parts) > 1 and parts[-1] and "=" not in parts[-1]:
         parts.append("")
     *where, written = parts if len(parts) > 1 else [text, ""]
-    given = {**_arguments(written), **arguments}
-    if len(where) == 1:
-        return _call(text, _family(where[0]), given)
-    if len(where) != 2:
+    if len(where) > 2:
         raise UsageError(
             "this names no model",
             got=text,
             allowed="module:object, file.py:object or family:argument=value",
         )
-    found = _attribute(_module(where[0]), where[1])
-    if not callable(found) or (not isinstance(found, type) and _is_model(found)):
+    found = _family(where[0]) if len(where) == 1 else _attribute(_module(where[0]), where[1])
+
+    def make(**arguments: Any) -> Any:
+        given = {**_arguments(written), **arguments}
+        if callable(found) and (isinstance(found, type) or not _is_model(found)):
+            return _call(text, found, given)
         if given:
             raise UsageError(
                 f"{text} is a model already and takes no arguments",
@@ -60,7 +69,8 @@ def load_target(text: str, **arguments: Any) -> Any:
                 remedy="name a class or a function that makes the model",
             )
         return found
-    return _call(text, found, given)
+
+    return make
 
 
 def family_names() -> list[str]:

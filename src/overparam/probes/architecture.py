@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from overparam.errors import OverparamError, UsageError
-from overparam.models.targets import load_target
+from overparam.models.targets import find_target
 from overparam.streams import Streams
 from overparam.training.initialise import materialise
 
@@ -27,15 +27,19 @@ def load_image_map(
     feature extractor, one that returns any other numbers, a linear decoder without bias is added.
 
     Args:
-        target: see `load_target`. arguments: for its factory. shape: of one image (c, h, w).
+        target: see `overparam.models.targets.load_target`. arguments: for its factory.
+        shape: of one image (c, h, w). streams: of one seed.
 
     Raises:
         UsageError: nothing of this name; it is no `nn.Module`; it cannot take such images; what
             it returns is no tensor of floating-point numbers with one row an image, holds
             infinite numbers, or is images of another size.
     """
+    # The same whatever the seed: a module is imported once, and may make its weights then.
+    with Streams(0).torch_default("import"):
+        make = find_target(target)
     with streams.torch_default("init"):
-        model = load_target(target, **arguments)
+        model = make(**arguments)
     if not isinstance(model, nn.Module):
         raise UsageError(
             f"{target} is no PyTorch module",
@@ -80,7 +84,7 @@ def _trial(target: str, model: nn.Module, shape: tuple[int, int, int]) -> Tensor
     finally:
         model.train()
     if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
-        got = outputs.dtype if isinstance(outputs, Tensor) else type(outputs).__name__
+        got = str(outputs.dtype) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UsageError(
             f"{target} must return one tensor of floating-point numbers",
             got=got,
