@@ -24,6 +24,7 @@ function startGallery(element, figure, tip) {
   state.family = Math.max(radios.findIndex((radio) => radio.checked), 0);
   state.view = Math.floor((views().length - 1) / 2);
   chooseFamily(state.family);
+  readout.textContent = ""; // nothing is read aloud before anyone asked
   return drawing;
 
   function views(family = state.family) {
