@@ -16,6 +16,7 @@ from overparam.report.content import describe
 from overparam.report.formatting import format_number
 from overparam.report.gallery import (
     cell_width,
+    gallery_data,
     gallery_notes,
     gallery_svg,
     layer_strip,
@@ -115,6 +116,17 @@ def test_pixels_are_enlarged_by_whole_numbers(side, n_inputs):
     assert 40 <= width <= 84
 
 
+def test_a_family_may_say_otherwise_what_it_was_trained_on(synthetic):
+    words = "one of 1,000 training images"
+    gallery = dataclasses.replace(make_gallery(), training_words={"fully connected": words})
+    _, grids, payload = gallery_page(synthetic, gallery)
+    assert (grids.texts.count("trained on"), grids.texts.count(words)) == (1, 1)
+    assert [f["training"] for f in payload["gallery"]["families"]] == ["trained on", words]
+    assert [v["trained_on"] for v in gallery_data(gallery)["views"]][4:6] == ["trained on", words]
+    texts = "".join(ElementTree.fromstring(gallery_svg(gallery)).itertext())
+    assert f"{words}: ring 0" in texts
+
+
 def test_hostile_labels_stay_texts(synthetic):
     gallery = make_gallery(levels=(1, 3))
     views = [
@@ -137,6 +149,7 @@ def test_hostile_labels_stay_texts(synthetic):
         training_labels=[EVIL],
         level_name=EVIL,
         level_unit=EVIL,
+        training_words={EVIL: EVIL},
     )
     html, grids, payload = gallery_page(synthetic, gallery)
     assert grids.tags.count("script") == 3

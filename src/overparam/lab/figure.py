@@ -190,8 +190,8 @@ class NetworkView:
         label: of its row, such as "7 layers". level: its place on the slider (depth or width).
         outputs: `[n_inputs, h, w]`.
         scores: name to `[n_inputs]`, such as "correlation to the input"; NaN where undefined.
-        layers: one `[n_inputs, h, w]` array a hidden layer, first to last, in any resolution;
-            empty where they are not shown. layer_labels: one text each.
+        layers: `[n_inputs, h, w]` of each hidden layer, in any resolution; empty where they are
+            not shown. layer_labels: one text each.
         note: what must be known to read the row, such as "did not train: loss 0.02", or "".
     """
 
@@ -209,15 +209,16 @@ class NetworkView:
 class NetworkGallery:
     """What networks make of inputs that they never saw, beside what they were trained on.
 
-    Rows are the networks of one family at a time, columns the inputs; an input can be followed
-    through the layers of a network. Hidden layers are scaled each on its own, all else on one
-    scale from `low` (black) to `high` (white).
+    Rows are the networks of a family, columns the inputs. Hidden layers are scaled each on its
+    own, all else on one scale from `low` (black) to `high` (white).
 
     Attributes:
         views: the networks; families in order of appearance, levels in rising order.
         inputs: `[n_inputs, h, w]`. input_labels: one text each.
         training: `[n_train, h, w]`, what the networks were trained on. training_labels: one each.
         level_name, level_unit: what the slider moves, such as "Depth" in "layers".
+        training_words: family to what stands at the training images where "trained on" is not
+            the truth, such as "one of 1,000 training images".
 
     Raises:
         DataError: views, labels or scores that do not match the inputs or each other.
@@ -235,6 +236,7 @@ class NetworkGallery:
     level_unit: str = "layers"
     low: float = 0.0
     high: float = 1.0
+    training_words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_inputs = len(self.input_labels)
@@ -292,9 +294,7 @@ def _expect(figure: str, what: str, got: tuple[int, ...], shape: tuple[int, ...]
 
 
 def _refuse(figure: str, what: str, got: object, allowed: object) -> None:
+    remedy = "give every cell of the figure its value and its label"
     raise DataError(
-        f"figure {figure!r}: {what} cannot be drawn",
-        got=got,
-        allowed=allowed,
-        remedy="give every cell of the figure its value and its label",
+        f"figure {figure!r}: {what} cannot be drawn", got=got, allowed=allowed, remedy=remedy
     )

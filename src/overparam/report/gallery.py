@@ -57,19 +57,19 @@ def gallery_svg(
     height = round(side * gallery.inputs.shape[1] / gallery.inputs.shape[2])
     names = [wrap(label, max(side, 62), _SMALL) for label in gallery.input_labels]
     step = max([side, *(text_width(t, _SMALL) for n in names for t in n)]) + GAP
-    labels = [*(t for v in gallery.views for t in _row_lines(v)), *gallery.training_labels]
-    corner = len(gallery.training) * (side + GAP)
-    left = max(text_width("trained on"), corner, *(text_width(t) for t in [*labels, ""])) + 24
+    labels = ["trained on", *(t for v in gallery.views for t in _row_lines(v))]
+    left = max(len(gallery.training) * (side + GAP), *map(text_width, labels)) + 24
     total_w = max(left + len(names) * step, left + 310) + 8
     parts = svg.heading(gallery.title, total_w, palette) if titled else []
     y = svg.heading_height(gallery.title, total_w) + 4 if titled else 0.0
-    above = 13.0 * max((len(n) for n in names), default=1) + 12
+    corners = [wrap(training_words(gallery, f), left - 20, _SMALL) for f in gallery.families]
+    above = 13.0 * max((len(n) for n in [*names, *corners]), default=1) + 12
     families = gallery.families or {"": ()}
     for family, views in families.items():
         y += 20
         parts.append(svg.text(8, y, _capital(family), palette["ink"], 14, weight=600))
         y += above
-        parts += _training(gallery, side, height, y, palette)
+        parts += _training(gallery, family, (left, side, height), y, palette)
         for c, lines in enumerate(names):
             middle = left + c * step + side / 2
             for i, line in enumerate(reversed(lines)):
@@ -85,6 +85,11 @@ def gallery_svg(
         y += 14
     parts += scale_bar(gallery.low, gallery.high, left, y + 6, palette)
     return svg.document(parts, total_w, y + 36, gallery.title)
+
+
+def training_words(gallery: NetworkGallery, family: str) -> str:
+    """Return what stands at the training images of a family."""
+    return gallery.training_words.get(family, "trained on")
 
 
 def gallery_notes(gallery: NetworkGallery) -> list[str]:
@@ -173,6 +178,7 @@ def gallery_data(gallery: NetworkGallery) -> dict[str, Any]:
         "views": [
             {
                 "family": family,
+                "trained_on": training_words(gallery, family),
                 "label": view.label,
                 "level": view.level,
                 "note": view.note,
@@ -209,12 +215,21 @@ def _row(
 
 
 def _training(
-    gallery: NetworkGallery, side: float, height: float, y: float, palette: Mapping[str, str]
+    gallery: NetworkGallery,
+    family: str,
+    sizes: tuple[float, float, float],
+    y: float,
+    palette: Mapping[str, str],
 ) -> list[str]:
-    parts = [svg.text(8, y - 6, "trained on", palette["ink"], _SMALL, weight=600)]
+    left, side, height = sizes
+    words = training_words(gallery, family)
+    parts = [
+        svg.text(8, y - 6 - 13 * i, line, palette["ink"], _SMALL, weight=600)
+        for i, line in enumerate(reversed(wrap(words, left - 20, _SMALL)))
+    ]
     for k, image in enumerate(gallery.training):
         box = (8 + k * (side + GAP), y, side, height)
-        parts.append(_picture(gallery, image, f"trained on: {gallery.training_labels[k]}", box))
+        parts.append(_picture(gallery, image, f"{words}: {gallery.training_labels[k]}", box))
     return parts
 
 

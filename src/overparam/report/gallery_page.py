@@ -11,7 +11,7 @@ import numpy as np
 from overparam.lab.figure import NetworkGallery, NetworkView
 from overparam.report.cell_tables import level_title, score_names
 from overparam.report.formatting import format_number
-from overparam.report.gallery import GAP, cell_width, gallery_svg, view_strips
+from overparam.report.gallery import GAP, cell_width, gallery_svg, training_words, view_strips
 from overparam.report.palette import PAGE
 from overparam.report.png import grey_url
 
@@ -30,7 +30,11 @@ def gallery_grids(gallery: NetworkGallery, number: int) -> dict[str, Any]:
         "inputs": _cells(gallery, gallery.inputs, gallery.input_labels),
         "training": _cells(gallery, gallery.training, gallery.training_labels),
         "families": [
-            {"name": name, "views": [_row(gallery, view) for view in views]}
+            {
+                "name": name,
+                "training": training_words(gallery, name),
+                "views": [_row(gallery, view) for view in views],
+            }
             for name, views in gallery.families.items()
         ],
         "scale": {
@@ -71,6 +75,7 @@ def gallery_payload(gallery: NetworkGallery, grids: str) -> dict[str, Any]:
             "families": [
                 {
                     "name": family,
+                    "training": training_words(gallery, family),
                     "views": [
                         _view(view, names, [asdict(s) for s in next(remaining)]) for view in views
                     ],

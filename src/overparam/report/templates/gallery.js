@@ -167,7 +167,7 @@ function startGallery(element, figure, tip) {
     const shown = [
       ["input", copyOf(grids[family].heads[input].querySelector(".px"))],
       ["output", copyOf(cell.querySelector(".px"))],
-      ["trained on", copyOf(training[0])],
+      [data.families[family].training, copyOf(training[0])],
     ].filter(([, picture]) => picture);
     const rows = scores(family, view, input).map(([name, value]) =>
       make("tr", "", make("td", "", name), make("td", "", value)),
@@ -206,7 +206,7 @@ function startGallery(element, figure, tip) {
     }
     steps.push(step(grid.cells[view][input].querySelector(".px").cloneNode(), "output", ""));
     training.forEach((picture, k) => {
-      const last = step(picture.cloneNode(), "trained on", data.training[k]);
+      const last = step(picture.cloneNode(), data.families[family].training, data.training[k]);
       last.classList.add("compare");
       steps.push(last);
     });
