@@ -8,7 +8,6 @@ from torch import nn
 from overparam.models import same_convnet
 from overparam.probes.identity_task import (
     SCORES,
-    as_bytes,
     describe_network,
     identity_recipe,
     learn_identity,
@@ -106,10 +105,6 @@ def test_the_training_loss_is_that_of_the_definition():
     with torch.no_grad():
         expected = (start(task.training) - task.training.flatten(1)).square().mean().item()
     assert found.train_loss == pytest.approx(expected, rel=1e-3)
-
-
-def test_bytes_of_an_image_without_contrast():
-    assert as_bytes(torch.full((1, 2, 2), 0.3)).max() == 0
 
 
 def test_colour_images_are_the_grey_ones_repeated():

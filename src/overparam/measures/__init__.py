@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.layer_images import layer_activations, layer_images
+    from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.rademacher import (
         MeanEstimate,
@@ -62,6 +63,9 @@ _HOME = {
     "estimate_rademacher_complexity": "rademacher",
     "estimate_random_sign_fit": "rademacher",
     "frobenius_norm": "norms",
+    "visible_shape": "layer_reading",
+    "read_off": "layer_reading",
+    "input_dependence": "layer_reading",
     "layer_images": "layer_images",
     "layer_activations": "layer_images",
     "score_map": "image_maps",
@@ -95,6 +99,7 @@ __all__ = [
     "estimate_random_sign_fit",
     "frobenius_norm",
     "generalization_gap",
+    "input_dependence",
     "interpolation_threshold",
     "iterate_to_attractor",
     "jacobian_spectral_radius",
@@ -103,12 +108,14 @@ __all__ = [
     "leaf_smoother",
     "linear_smoother",
     "memorization_rate",
+    "read_off",
     "recalled_examples",
     "score_map",
     "span_energy",
     "spectral_norm",
     "squared_error",
     "stable_rank",
+    "visible_shape",
     "weight_norm",
     "wilson_interval",
 ]

@@ -196,6 +196,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         "beside the grid, and fits it; each column shows what it makes of an image that it never "
         "saw. Shallow networks return the image, deep ones the training image. Choose an input "
         f"to follow it through the layers. Seed {seed}; the scores of all seeds are below.",
+        training_words={MANY_IMAGES: "the 7, which these never saw"},
     )
     heat = similarity_heat_map(
         {"one image": few},

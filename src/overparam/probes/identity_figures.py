@@ -36,6 +36,7 @@ def network_gallery(
     caption: str,
     level_name: str = "Depth",
     level_unit: str = "layers",
+    training_words: Mapping[str, str] | None = None,
 ) -> NetworkGallery:
     """Return the gallery of networks whose outcomes are `MapOutcome`s of one seed's `task`.
 
@@ -43,6 +44,8 @@ def network_gallery(
         records: one network each, of one seed; those without an outcome are left out.
         task: the task of that seed, as the networks had it (of several tasks, the first one's).
         family, level, label: of a record: the group, the place on the slider, the row's text.
+        training_words: family to what the image beside it is, where it is not what the family's
+            networks were trained on.
     """
     shown = task.shown
     views = [
@@ -77,6 +80,7 @@ def network_gallery(
         else ["training image"],
         level_name=level_name,
         level_unit=level_unit,
+        training_words=training_words or {},
     )
 
 

@@ -219,6 +219,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         f"training image, or something else. Seed {seed}; the scores of all seeds are below.",
         level_name=sweep.capitalize(),
         level_unit="",
+        training_words={UNTRAINED: "not trained on"},
     )
     if len(trained.levels) < 2:
         return [gallery, _table(summaries)]

@@ -89,7 +89,7 @@ class MapOutcome:
     preferences: Any = quantity("[inputs]")
     baselines: Any = quantity("[inputs]", "correlation of the inputs with the training image")
     outputs: Any = quantity("[shown, h, w]", "brightness, channels averaged")
-    layers: Any = quantity("[shown, h, w] each", "leading component of each hidden layer, 0..255")
+    layers: Any = quantity("[shown, h, w] each", "leading component of each hidden layer")
 
 
 def make_identity_task(
@@ -213,22 +213,10 @@ def describe_network(
         preferences=scores.preference.numpy().astype(np.float32),
         baselines=scores.baseline.numpy().astype(np.float32),
         outputs=outputs[task.shown].mean(1).numpy().astype(np.float16),
-        layers=tuple(as_bytes(images) for images in layers),
+        layers=tuple(images.numpy() for images in layers),
     )
 
 
 def mean_score(scores: MapScores, name: str) -> float:
     """Return the mean of a score over the test inputs, without those that have none."""
     return float(getattr(scores, name).nanmean())
-
-
-def as_bytes(images: Tensor) -> np.ndarray:
-    """Return images `[n, h, w]` as bytes, each image spread from its least to its largest value.
-
-    >>> as_bytes(torch.tensor([[[0.0, 0.5], [1.0, 2.0]]])).tolist()
-    [[[0, 64], [128, 255]]]
-    """
-    flat = images.flatten(1).nan_to_num()
-    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
-    shares = (flat - low) / (high - low).clamp_min(torch.finfo(flat.dtype).tiny)
-    return (255 * shares).round().to(torch.uint8).reshape(images.shape).numpy()
