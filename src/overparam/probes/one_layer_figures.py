@@ -51,8 +51,8 @@ def error_chart(one: ErrorByCorrelation, zero: ErrorByCorrelation | None, n_seed
         ]
     return Chart(
         "error_by_correlation",
-        f"The error grows as the theorem says, from {near:.2f} for inputs like the training image "
-        f"to {far:.2f} for inputs unlike it",
+        f"The error is {near:.2f} for inputs like the training image and {far:.2f} for inputs "
+        f"unlike it, within {one.misprediction:.1%} of the theorem",
         "Squared error of the output against the input, relative to the input's own energy, over "
         "the correlation (cosine) of the input with the training image. Dots are seeds, lines "
         f"their means; the thin lines are the theory. Over {n_seeds} seeds the means "
