@@ -163,7 +163,7 @@ def both_ends(maps: MapSummary) -> np.ndarray:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     maps = summary.maps
-    first, last = np.nanmean(maps.preference[0]), np.nanmean(maps.preference[-1])
+    first, last = (mean_interval(maps.preference[i]).estimate for i in (0, -1))
     return decide(
         summary.both_ends,
         at_least=CLEAR,

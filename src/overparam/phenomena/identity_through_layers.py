@@ -235,10 +235,12 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         f"and as it is when it has learned one image. Seed {seed}.",
         training_words={RANDOM: "not trained on"},
     )
-    lost = np.flatnonzero(np.nanmean(trained.random["visible"], 1) < SMALLEST_DIFFERENCE)
+    lost = np.flatnonzero(trained.random["visible"].mean(1) < SMALLEST_DIFFERENCE)
     gone = f"is gone from layer {lost[0] + 1} on" if len(lost) else "fades"
-    output = np.nanmean(trained.scores["constant"][-1])
-    before = np.nanmean(trained.scores["constant"][-2])
+    before, output = (mean_interval(trained.scores["constant"][i]).estimate for i in (-2, -1))
+    read = [
+        mean_interval(s["read_by_layer"][-2]).estimate for s in (trained.random, trained.scores)
+    ]
     return [
         gallery,
         _chart(
@@ -267,9 +269,8 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         _chart(
             "read_off",
             "What cannot be seen can still be read: a linear probe finds "
-            f"{np.nanmean(trained.random['read_by_layer'][-2]):.0%} of the input in the random "
-            f"network's last hidden layer, {np.nanmean(trained.scores['read_by_layer'][-2]):.0%} "
-            "in the trained one's",
+            f"{read[0]:.0%} of the input in the random network's last hidden layer, {read[1]:.0%} in "
+            "the trained one's",
             "Share of the variance of unseen inputs that a linear probe of the whole layer "
             "explains, when every activation is known to one part in a hundred. Random layers mix "
             "the input and keep most of it; learning one image throws some of it away.",
