@@ -92,7 +92,7 @@ def layer_problem(model: nn.Module, training: Tensor, inputs: Tensor) -> LayerPr
     Raises:
         UsageError: more than one layer with weights, or another kind of layer.
 
-    >>> images = torch.rand(3, 1, 8, 8)
+    >>> images = Tensor(3, 1, 8, 8).zero_()
     >>> layer_problem(nn.Conv2d(1, 1, 5, bias=False), images[:1], images).inputs.shape
     (192, 25)
     """
@@ -119,7 +119,7 @@ def layer_problem(model: nn.Module, training: Tensor, inputs: Tensor) -> LayerPr
 def cosines(images: Tensor, image: Tensor) -> np.ndarray:
     """Return <x, t> / |x| |t| of images `[n, ...]` with one image `[1, ...]`, `[n]`.
 
-    >>> cosines(torch.tensor([[3.0, 4.0], [0.0, 2.0]]), torch.tensor([[1.0, 0.0]])).tolist()
+    >>> cosines(Tensor([[3.0, 4.0], [0.0, 2.0]]), Tensor([[1.0, 0.0]])).tolist()
     [0.6, 0.0]
     """
     x, t = images.flatten(1).double(), image.flatten(1).double()
