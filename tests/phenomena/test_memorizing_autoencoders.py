@@ -263,7 +263,8 @@ def test_figures_have_a_panel_for_each_kind_and_say_their_numbers():
     assert len(grid.row_labels) == 6
     assert len(grid.column_labels) == len(SHOWN_STEPS) + 1
     assert grid.notes is not None
-    assert grid.notes[0][0] == "1 of its norm from the nearest training image"
+    assert grid.notes[0][0] == "1 of its norm off the training image"
+    assert grid.title.startswith("After 200 applications 0 of these 6 unseen images")
     assert isinstance(table, Table)
     assert len(table.columns["kind"]) == len(PHENOMENON.conditions("standard"))
 

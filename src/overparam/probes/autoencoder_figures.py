@@ -13,6 +13,27 @@ from overparam.lab.figure import ImageGrid, Table
 from overparam.lab.intervals import mean_interval
 from overparam.lab.records import Record, Records
 
+REACHED = 0.05  # of the training image's norm, as in `measures.recalled_examples`
+
+MEANS = {  # headers and fields
+    "memorization rate": "rate",
+    "unseen that end at one": "recalled",
+    "largest radius": "largest_radius",
+    "relative error": "fixed_point_error",
+    "energy in the span": "span_energy",
+    "of the inputs": "input_span_energy",
+    "off the closed form": "closed_form_error",
+}
+UNITS = {
+    "training loss": "squared error per pixel",
+    "memorization rate": "fraction",
+    "unseen that end at one": "fraction",
+    "relative error": "median over the training images",
+    "energy in the span": "fraction",
+    "of the inputs": "fraction",
+    "off the closed form": "largest entry, linear only",
+}
+
 
 def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid:
     """Return unseen images, their iterates, and the training image nearest to the end.
@@ -24,19 +45,24 @@ def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid:
     rows: list[list[np.ndarray]] = []
     labels: list[str] = []
     notes: list[list[str]] = []
+    n_reached = 0
     for group in groups:
         for record in group[:1]:
             shown, c = record.outcome, record.condition
             for path, end in zip(shown.path, shown.nearest, strict=True):
                 rows.append([*path, end])
                 labels.append(f"{c.kind}, {c.depth} layers")
-                notes.append([_off(image, end) for image in path] + ["the training image"])
+                off = [float(np.linalg.norm(i - end) / np.linalg.norm(end)) for i in path]
+                notes.append([f"{x:.2g} of its norm off the training image" for x in off] + [""])
+                n_reached += off[-1] <= REACHED
     return ImageGrid(
         "iterates",
-        "Unseen images on their way to a training image",
+        f"After {steps[-1]} applications {n_reached} of these {len(rows)} unseen images have "
+        "become a training image",
         "Each row is one unseen image: it is put into the network, its output is put in again, and "
-        "so on. Last stands the training image that is nearest to the end. One network of each "
-        "kind, the deepest, of the first seed at which it trained.",
+        "so on. Last stands the training image that is nearest to the end; an end within "
+        f"{REACHED:.0%} of its norm counts as it. One network of each kind, the deepest, of the "
+        "first seed at which it trained.",
         np.array(rows),
         labels,
         ["unseen image", *(f"after {k}" for k in steps[1:]), "nearest training image"],
@@ -60,10 +86,7 @@ def networks_table(records: Records) -> Table:
             "parameters": f"{own[0].outcome.n_params:,}",
             "trained": f"{len(trained)} of {len(own)}",
             "training loss": f"{np.median([r.outcome.train_loss for r in own]):.1e}",
-        } | {
-            header: str(mean_interval([r.value(name) for r in trained]))
-            for header, name in MEANS.items()
-        }
+        } | {header: _shown([r.value(name) for r in trained]) for header, name in MEANS.items()}
         for header, text in row.items():
             columns.setdefault(header, []).append(text)
     return Table(
@@ -80,26 +103,6 @@ def networks_table(records: Records) -> Table:
     )
 
 
-MEANS = {  # headers and fields
-    "memorization rate": "rate",
-    "unseen that end at one": "recalled",
-    "largest radius": "largest_radius",
-    "relative error": "fixed_point_error",
-    "energy in the span": "span_energy",
-    "of the inputs": "input_span_energy",
-    "off the closed form": "closed_form_error",
-}
-UNITS = {
-    "training loss": "squared error per pixel",
-    "memorization rate": "fraction",
-    "unseen that end at one": "fraction",
-    "relative error": "median over the training images",
-    "energy in the span": "fraction",
-    "of the inputs": "fraction",
-    "off the closed form": "largest entry, linear only",
-}
-
-
-def _off(image: np.ndarray, end: np.ndarray) -> str:
-    distance = float(np.linalg.norm(image - end) / np.linalg.norm(end))
-    return f"{distance:.2g} of its norm from the nearest training image"
+def _shown(values: Sequence[float]) -> str:
+    found = mean_interval(values)
+    return str(found) if found.n else ""
