@@ -50,10 +50,12 @@ class Workers:
         self.pool = Pool(available_cores(), threads=1)
         self.train([[]] * available_cores())  # workers start, and import PyTorch, before any clock
 
-    def train(self, units: Sequence[Sequence[Cell]]) -> list[tuple]:
-        """Train units of cells, one per task, and return all errors in order."""
-        found: dict[Any, list[tuple]] = {}
-        tasks = [Task(i, "cells:train_cells", list(unit)) for i, unit in enumerate(units)]
+    def train(
+        self, units: Sequence[Sequence[Cell]], function: str = "cells:train_cells"
+    ) -> list[Any]:
+        """Train units of cells, one per task, and return what `function` says of each in order."""
+        found: dict[Any, list[Any]] = {}
+        tasks = [Task(i, function, list(unit)) for i, unit in enumerate(units)]
         for event in self.pool.run(tasks, on_progress=lambda progress: None):
             if not isinstance(event, Done):
                 raise event.error  # type: ignore[union-attr]

@@ -269,8 +269,8 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         _chart(
             "read_off",
             "What cannot be seen can still be read: a linear probe finds "
-            f"{read[0]:.0%} of the input in the random network's last hidden layer, {read[1]:.0%} in "
-            "the trained one's",
+            f"{read[0]:.0%} of the input in the random network's last hidden layer, "
+            f"{read[1]:.0%} in the trained one's",
             "Share of the variance of unseen inputs that a linear probe of the whole layer "
             "explains, when every activation is known to one part in a hundred. Random layers mix "
             "the input and keep most of it; learning one image throws some of it away.",
