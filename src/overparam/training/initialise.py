@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from overparam.checks import check_choice
 from overparam.errors import UsageError
 from overparam.streams import Streams
+
+SMALL_STD = 0.01  # standard deviation of the scheme "small normal"
+
+SCHEMES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "xavier uniform": lambda w, g: nn.init.xavier_uniform_(w, generator=g),
+    "xavier normal": lambda w, g: nn.init.xavier_normal_(w, generator=g),
+    "kaiming uniform": lambda w, g: nn.init.kaiming_uniform_(w, nonlinearity="relu", generator=g),
+    "kaiming normal": lambda w, g: nn.init.kaiming_normal_(w, nonlinearity="relu", generator=g),
+    "orthogonal": lambda w, g: nn.init.orthogonal_(w, generator=g),
+    "small normal": lambda w, g: nn.init.normal_(w, std=SMALL_STD, generator=g),
+}
+DEFAULT_SCHEME = "default"  # what the layers do by themselves
 
 
 def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.Module:
@@ -39,3 +53,52 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
                     "instead of on the meta device",
                 )
     return fresh.to(dtype)
+
+
+@torch.no_grad()
+def draw_weights(module: nn.Module, scheme: str, streams: Streams) -> nn.Module:
+    """Return a copy of the module with weights drawn by a named scheme, float32, on the CPU.
+
+    Of a weight `[out, in, *kernel]` with fan_in = in x kernel pixels and fan_out = out x kernel
+    pixels, the standard deviation is
+
+    - ``default``: what the layer does by itself; 1 / sqrt(3 fan_in) for PyTorch's linear and
+      convolutional layers, uniform;
+    - ``xavier uniform``, ``xavier normal``: sqrt(2 / (fan_in + fan_out));
+    - ``kaiming uniform``, ``kaiming normal``: sqrt(2 / fan_in), the gain of the ReLU;
+    - ``orthogonal``: rows (or columns, where there are fewer) of `[out, in x kernel]`
+      orthonormal;
+    - ``small normal``: 0.01.
+
+    Biases start at 0, except in ``default``. Parameters of layers with weights of fewer than two
+    dimensions, such as normalizations, and all buffers are what ``default`` makes them.
+
+    Args:
+        module: on the meta device or with weights of its own, which are not kept. It is not
+            changed. scheme: as above. streams: uses ``init``.
+
+    Raises:
+        UsageError: an unknown scheme, or a layer that cannot initialise itself.
+
+    Source: Glorot and Bengio 2010; He, Zhang, Ren, Sun 2015; Saxe,
+    McClelland, Ganguli 2014, as `torch.nn.init` has them.
+
+    >>> with torch.device("meta"):
+    ...     layer = nn.Linear(400, 200)
+    >>> drawn = draw_weights(layer, "kaiming normal", Streams(0)).requires_grad_(False)
+    >>> round(float(drawn.weight.std() * 200**0.5), 1), float(drawn.bias.abs().max())
+    (1.0, 0.0)
+    """
+    check_choice("scheme", scheme, [DEFAULT_SCHEME, *SCHEMES])
+    fresh = materialise(copy.deepcopy(module).to("meta"), streams, torch.float32)
+    if scheme == DEFAULT_SCHEME:
+        return fresh
+    generator = streams.torch("init")
+    for part in fresh.modules():
+        weight = getattr(part, "weight", None)
+        if isinstance(weight, Tensor) and weight.ndim >= 2:
+            SCHEMES[scheme](weight, generator)
+            bias = getattr(part, "bias", None)
+            if isinstance(bias, Tensor):
+                bias.zero_()
+    return fresh
