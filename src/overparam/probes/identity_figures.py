@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -118,7 +119,10 @@ def similarity_heat_map(
         y_labels=[f"{level:g}" for level in levels],
         panels=panels,
         quantity="Correlation",
-        x_edges=_SIMILARITY_EDGES,
+        x_labels=[
+            f"below {high:g}" if low == -1 else f"{low:g} to {high:g}"
+            for low, high in pairwise(_SIMILARITY_EDGES)
+        ],
         low=0.0,
         high=1.0,
         notes=notes,
