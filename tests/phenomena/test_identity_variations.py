@@ -303,7 +303,7 @@ def test_a_later_change_of_sides_is_observed_and_copies_are_absent():
         "treatment": "observed",
         "shifted copies": "absent",
     }
-    depths = np.array([6, 8, 10, 12])
+    depths = np.array([6, 8, 10])
     moved = np.mean(np.tanh((11.5 - depths) / 3) - np.tanh((8.5 - depths) / 3))
     # Noise 0.02 in every network, 40 of them: standard error 0.005.
     assert summaries["treatment"].rise.estimate == pytest.approx(moved, abs=0.02)
@@ -326,13 +326,13 @@ def test_the_transition_is_a_median_within_the_sweep():
     assert at(maps["treatment"].maps[1]) == pytest.approx(8.5, abs=0.15)
     outside = records_of(identity_more_images, lambda c: 0.9 if c.n_images > 1 else -0.9)
     found = identity_more_images.summarise(outside)["treatment"].maps
-    assert [at(found[n]) for n in (1, 3)] == [6.0, 12.0]
+    assert [at(found[n]) for n in (1, 3)] == [6.0, 10.0]
 
 
 def test_a_network_that_did_not_fit_takes_its_pair_along():
     records = [
         replace(r, outcome=made_up(-1.0, learned=False))
-        if r.condition.n_images == 3 and r.condition.depth == 12
+        if r.condition.n_images == 3 and r.condition.depth == 10
         else r
         for r in records_of(identity_more_images, lambda c: 0.1 * c.n_images)
     ]
