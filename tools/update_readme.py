@@ -1,4 +1,4 @@
-"""Write into README.md and docs/index.md what the phenomena say, and the README's picture.
+"""Write into README.md and docs/index.md what the phenomena say, and the README's pictures.
 
 Runs every phenomenon at standard scale (what `studies/` holds already is not run again), so that
 no verdict in the documents was written by hand:
@@ -17,7 +17,10 @@ from overparam.report.export import figure_svg
 from overparam.report.study import Study
 
 ROOT = Path(__file__).parents[1]
-PICTURE = "double_descent_random_features"
+PICTURES = {  # phenomenon to the file of its main figure
+    "double_descent_random_features": "double_descent.svg",
+    "identity_by_depth": "identity_by_depth.svg",
+}
 HEADER = "| phenomenon | claim | treatment | control |\n|---|---|---|---|\n"
 
 
@@ -29,9 +32,9 @@ def main(only: list[str]) -> None:
         study = op.run(name, out=ROOT / "studies" / f"{name}-standard")
         print(study)
         old[name] = row_of(study)
-        if name == PICTURE:
+        if name in PICTURES:
             picture = figure_svg(study.figures[0])
-            (ROOT / "docs" / "images" / "double_descent.svg").write_text(picture, "utf-8")
+            (ROOT / "docs" / "images" / PICTURES[name]).write_text(picture, "utf-8")
     names = [name for name in op.phenomena.names() if name in old]
     replace_part(readme, HEADER + "\n".join(old[name] for name in names))
     replace_part(index, "\n".join(line_of(name) for name in op.phenomena.names()))

@@ -26,7 +26,7 @@ def layer_images(module: nn.Module, inputs: Tensor) -> list[Tensor]:
     Args:
         module: maps `[n, channels, h, w]`; hidden layers are those of `layer_activations`.
 
-    Cost: a forward pass and one singular value decomposition of channels x pixels an input.
+    Cost: a forward pass, and O(channels^2 (channels + pixels)) for each input and layer.
 
     >>> net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Conv2d(2, 1, 1))
     >>> [tuple(image.shape) for image in layer_images(net, torch.rand(3, 1, 8, 8))]
@@ -71,9 +71,13 @@ def leading_component(activations: Tensor, width: int) -> Tensor:
         return padded.reshape(len(activations), rows, side)
     n, channels, height, across = activations.shape
     matrix = activations.reshape(n, channels, height * across)
-    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    sign = torch.where(left[:, :, 0].sum(1) < 0, -1.0, 1.0)
-    return (right[:, 0] * (sign * values[:, 0])[:, None]).reshape(n, height, across)
+    # u is the leading eigenvector of the channels' products, and s v^T = u^T matrix: much less
+    # work than all singular vectors, and as exact, since the squared values differ even more.
+    products = matrix.double() @ matrix.double().mT
+    leading = torch.linalg.eigh(products)[1][:, :, -1]
+    leading = leading * torch.where(leading.sum(1) < 0, -1.0, 1.0)[:, None]
+    image = (leading.to(matrix.dtype)[:, None] @ matrix)[:, 0]
+    return image.reshape(n, height, across)
 
 
 @contextmanager

@@ -92,17 +92,20 @@ def read_off(
     Raises:
         UsageError: an unknown probe; a pixel probe of activations that are no maps of this size.
 
-    Cost: O(m^2 units + m^3), or O(m pixels c^2) for the pixel probe.
+    Inner products are taken in the activations' own precision, whose rounding is far below the
+    noise; the equations are solved in float64.
+
+    Cost: O(m (m + n) units + m^3), or O(m pixels c^2) for the pixel probe.
     """
     check_choice("probe", probe, PROBES)
     check_range("noise", noise, 0, open_low=True)
     mean = fit_inputs.double().mean(0)
-    a, b = fit_activations.double(), activations.double()
-    penalty = (noise**2) * float(a.square().mean())
+    a, b, targets = fit_activations, activations, fit_inputs.double() - mean
+    penalty = (noise**2) * float(a.square().mean(dtype=torch.float64))
     if probe == "pixel":
-        read = _read_pixels(a, fit_inputs.double() - mean, b, penalty).reshape(inputs.shape)
+        read = _read_pixels(a, targets, b, penalty).reshape(inputs.shape)
     else:
-        read = _read_layer(a.flatten(1), (fit_inputs.double() - mean).flatten(1), b, penalty)
+        read = _read_layer(a.flatten(1), targets.flatten(1), b.flatten(1), penalty)
     off = inputs.double() - mean
     return float(1 - (off.flatten(1) - read.flatten(1)).square().sum() / off.square().sum())
 
@@ -116,10 +119,10 @@ def _own_part(images: Tensor) -> Tensor:
 
 def _read_layer(a: Tensor, y: Tensor, b: Tensor, penalty: float) -> Tensor:
     center = a.mean(0)
-    a, b = a - center, b.flatten(1) - center
-    gram = a @ a.T  # of examples, which are fewer than units
+    a, b = a - center, b - center
+    gram = (a @ a.T).double()  # of examples, which are fewer than units
     gram.diagonal().add_(len(a) * penalty)
-    return b @ (a.T @ torch.linalg.solve(gram, y))
+    return (b @ a.T).double() @ torch.linalg.solve(gram, y)
 
 
 def _read_pixels(a: Tensor, y: Tensor, b: Tensor, penalty: float) -> Tensor:
@@ -133,6 +136,7 @@ def _read_pixels(a: Tensor, y: Tensor, b: Tensor, penalty: float) -> Tensor:
     # The mean image is known at every place; the probe reads what differs from it.
     center = a.mean(0)
     rows, seen = ((v - center).movedim(1, -1).flatten(0, -2) for v in (a, b))
-    moments = rows.T @ rows
+    moments = (rows.T @ rows).double()
     moments.diagonal().add_(len(rows) * penalty)
-    return seen @ torch.linalg.solve(moments, rows.T @ y.reshape(len(rows), -1))
+    products = (rows.T @ y.reshape(len(rows), -1).to(rows.dtype)).double()
+    return seen.double() @ torch.linalg.solve(moments, products)

@@ -78,7 +78,7 @@ class Condition:
     side: int = factor(14, unit="pixels", low=8)
     learning_rate: float = factor(3e-4, symbol="eta", low=1e-8, doc="of Adam")
     max_steps: int = factor(6000, unit="updates", low=1)
-    control_steps: int = factor(2000, unit="updates", low=1)
+    control_steps: int = factor(1500, unit="updates", low=1)
     control_batch: int = factor(2, unit="images", low=1)
     precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
@@ -226,6 +226,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    stack_size=4,  # of eleven, so that the long ones at the end are shared among the workers
     scales={
         "smoke": Scale(
             Condition(

@@ -326,7 +326,7 @@ PHENOMENON = Phenomenon(
         "smoke": Scale(
             Condition(depths="12", n_channels=16, side=10, n_fit=60, learning_rate=1e-3), n_seeds=3
         ),
-        "standard": Scale(Condition(), n_seeds=8),
+        "standard": Scale(Condition(), n_seeds=6),
         "full": Scale(
             Condition(n_channels=128, side=28, n_fit=1000, max_steps=100_000),
             n_seeds=5,

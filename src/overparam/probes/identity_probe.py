@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from overparam.lab.figure import Axis, Figure, Role, Table
+from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.intervals import mean_interval
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import Verdict, decide
 from overparam.models.targets import parse_value
 from overparam.probes.architecture import load_image_map
 from overparam.probes.identity_figures import (
@@ -41,6 +41,7 @@ from overparam.probes.identity_figures import (
     score_chart,
     similarity_heat_map,
 )
+from overparam.probes.identity_levels import Summary, levels_table, preferred, text_of
 from overparam.probes.identity_summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
 from overparam.probes.identity_task import (
     FITTED_LOSS,
@@ -126,17 +127,6 @@ def arguments(c: Condition) -> dict[str, Any]:
     return {c.sweep: parse_value(c.level)} if c.sweep else {}
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One arm: scores over the levels (their positions, where they are not numbers)."""
-
-    name: str
-    sweep: str
-    levels: tuple[str, ...]
-    maps: MapSummary
-    to_constant: Interval
-
-
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange both arms by level and seed."""
     arms = {TREATMENT: records.where(arm="trained"), UNTRAINED: records.where(arm=UNTRAINED)}
@@ -163,24 +153,6 @@ def _places(levels: list[str]) -> list[float]:
     return [float(v) for v in values] if rising else [float(i + 1) for i in range(len(values))]
 
 
-def preferred(preference: Interval, n_learned: int) -> str:
-    """Return in words which map a preference stands for."""
-    if not n_learned:
-        return "did not train"
-    low, high = (
-        (preference.low, preference.high)
-        if np.isfinite(preference.low)
-        else (preference.estimate, preference.estimate)
-    )
-    if low > CLEAR:
-        return "the identity"
-    if high < -CLEAR:
-        return "the constant"
-    if low > -CLEAR and high < CLEAR:
-        return "neither"
-    return "undecided"
-
-
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     maps = summary.maps
@@ -188,7 +160,7 @@ def verdict(summary: Summary) -> Verdict:
     for i, level in enumerate(summary.levels):
         interval = mean_interval(maps.preference[i])
         at = f"at {summary.sweep} {level}" if summary.sweep else "on these images"
-        words.append(f"{at} {preferred(interval, interval.n)} (preference {_text(interval)})")
+        words.append(f"{at} {preferred(interval, interval.n)} (preference {text_of(interval)})")
     change = ""
     if len(summary.levels) > 1 and np.isfinite(maps.changes_sides.estimate):
         change = f" It changes sides at {summary.sweep} {maps.changes_sides}."
@@ -222,7 +194,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         training_words={UNTRAINED: "not trained on"},
     )
     if len(trained.levels) < 2:
-        return [gallery, _table(summaries)]
+        return [gallery, levels_table(summaries)]
     axis = Axis(sweep)
     arms: dict[str, tuple[Role, MapSummary]] = {
         "trained" if arm == TREATMENT else arm: ("test" if arm == TREATMENT else "control", s.maps)
@@ -245,76 +217,9 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         gallery,
         score_chart(trained.maps, axis, place=""),
         preference_chart(arms, axis, title=title),
-        _table(summaries),
+        levels_table(summaries),
         heat,
     ]
-
-
-def _text(interval: Interval) -> str:
-    return str(interval) if np.isfinite(interval.low) else f"{interval.estimate:.3g}"
-
-
-@dataclass(frozen=True)
-class Level:
-    """What one arm is at one level.
-
-    Attributes:
-        prefers: in words. preference, identity, constant: means over the seeds that fitted.
-        n_learned: seeds that fitted their training image (None for the untrained). n_seeds: all.
-    """
-
-    arm: str
-    level: str
-    prefers: str
-    preference: Interval
-    identity: Interval
-    constant: Interval
-    n_learned: int | None
-    n_seeds: int
-
-
-def levels_of(summaries: Mapping[str, Summary]) -> list[Level]:
-    """Return what every arm is at every level."""
-    found = []
-    for arm, s in summaries.items():
-        for i, level in enumerate(s.levels):
-            preference = mean_interval(s.maps.preference[i])
-            trained = arm == TREATMENT
-            found.append(
-                Level(
-                    arm="trained" if trained else arm,
-                    level=level,
-                    prefers=preferred(preference, preference.n),
-                    preference=preference,
-                    identity=mean_interval(s.maps.identity[i]),
-                    constant=mean_interval(s.maps.constant[i]),
-                    n_learned=preference.n if trained else None,
-                    n_seeds=s.maps.preference.shape[1],
-                )
-            )
-    return found
-
-
-def _table(summaries: Mapping[str, Summary]) -> Table:
-    """Return the levels as a table, the numbers that a ticket needs."""
-    found = levels_of(summaries)
-    return Table(
-        "levels",
-        "Which map is preferred at each level",
-        "Means over seeds with 95 % intervals. A clear preference lies beyond "
-        f"±{CLEAR}; the correlations are to be read against the inputs' own similarity to the "
-        f"training image, {summaries[TREATMENT].maps.baseline:.2f}.",
-        {
-            "arm": [f.arm for f in found],
-            "level": [f.level or "-" for f in found],
-            "prefers": [f.prefers for f in found],
-            "preference": [_text(f.preference) for f in found],
-            "to the input": [_text(f.identity) for f in found],
-            "to the training image": [_text(f.constant) for f in found],
-            "seeds that fitted": ["-" if f.n_learned is None else f.n_learned for f in found],
-            "seeds": [f.n_seeds for f in found],
-        },
-    )
 
 
 PHENOMENON = Phenomenon(
