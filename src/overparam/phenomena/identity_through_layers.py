@@ -79,6 +79,7 @@ class Condition:
     noise: float = factor(0.01, low=1e-6, doc="of activations under a probe, relative")
     learning_rate: float = factor(3e-4, symbol="eta", low=1e-8, doc="of Adam")
     max_steps: int = factor(6000, unit="updates", low=1)
+    target_loss: float = factor(1e-5, unit="squared error per pixel", low=0)
     precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
 
@@ -115,6 +116,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
             task.train_set,
             max_steps=c.max_steps,
             learning_rate=c.learning_rate,
+            target_loss=c.target_loss,
             precision=c.precision,
         )
         fitted = await train(model, task.train_set, recipe, streams)
@@ -236,7 +238,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         training_words={RANDOM: "not trained on"},
     )
     lost = np.flatnonzero(trained.random["visible"].mean(1) < SMALLEST_DIFFERENCE)
-    gone = f"is gone from layer {lost[0] + 1} on" if len(lost) else "fades"
+    gone = f"sinks below {SMALLEST_DIFFERENCE} at layer {lost[0] + 1}" if len(lost) else "fades"
     before, output = (mean_interval(trained.scores["constant"][i]).estimate for i in (-2, -1))
     read = [
         mean_interval(s["read_by_layer"][-2]).estimate for s in (trained.random, trained.scores)
@@ -245,7 +247,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         gallery,
         _chart(
             "visible_shape",
-            f"In the random network the input {gone}; training keeps it in sight",
+            f"In the random network the visible shape {gone}; training keeps it up",
             "Visible shape: correlation of a layer's leading component with the input, both "
             "without what all inputs have in common (their mean). "
             f"In the middle layers training adds {trained.difference}.",
@@ -326,9 +328,9 @@ PHENOMENON = Phenomenon(
         "smoke": Scale(
             Condition(depths="12", n_channels=16, side=10, n_fit=60, learning_rate=1e-3), n_seeds=3
         ),
-        "standard": Scale(Condition(), n_seeds=6),
+        "standard": Scale(Condition(), n_seeds=12),
         "full": Scale(
-            Condition(n_channels=128, side=28, n_fit=1000, max_steps=100_000),
+            Condition(n_channels=128, side=28, n_fit=1000, max_steps=100_000, target_loss=1e-6),
             n_seeds=5,
             note="Zhang et al. 2020: 28 x 28 pixels, 128 channels, 7, 14 and 20 layers",
         ),
