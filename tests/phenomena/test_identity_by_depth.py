@@ -69,8 +69,12 @@ def test_the_control_has_the_ends_of_the_sweep_and_learns_clothes():
     found = by_depth.PHENOMENON.conditions("standard")
     many = [c for c in found if c.n_train > 1]
     assert [c.depth for c in many] == [5, 20]
-    few = [c.depth for c in found if c.n_train == 1]
-    assert few == [1, 2, 3, 5, 7, 9, 12, 15, 20]
+    few = [(c.family, c.depth) for c in found if c.n_train == 1]
+    deep = [1, 2, 3, 5, 7, 9, 12, 15, 20]
+    assert few == [
+        *((by_depth.CONVOLUTIONAL, d) for d in deep),
+        *((by_depth.DENSE, d) for d in (1, 2, 6)),
+    ]
     task = by_depth.task_of(replace(many[0], n_train=100, n_control=100), Streams(0))
     assert len(task.training) == 100
 
@@ -78,8 +82,11 @@ def test_the_control_has_the_ends_of_the_sweep_and_learns_clothes():
 def test_full_scale_is_the_papers():
     full = by_depth.PHENOMENON.scales["full"].base
     assert (full.side, full.n_channels, full.kernel_size) == (28, 128, 5)
-    depths = {c.depth for c in by_depth.PHENOMENON.conditions("full")}
+    found = by_depth.PHENOMENON.conditions("full")
+    depths = {c.depth for c in found if c.family == by_depth.CONVOLUTIONAL}
     assert depths == set(by_depth.PAPER_DEPTHS)
+    six = next(c for c in found if c.family == by_depth.DENSE and c.depth == 6)
+    assert by_depth.network(six)[1].out_features == 2048
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -5,7 +5,8 @@ Claim: Trained to return one image of a 7, shallow convolutional networks learn 
     Both fit their one training image perfectly.
 
 Control: The same shallow and deep networks, trained on a thousand images. The deep network then
-    does not return a constant.
+    does not return a constant. And fully connected networks, trained on the one image: none is
+    shallow enough to learn the identity.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of convolutional networks by depth and the one of correlation to identity and constant.
@@ -28,13 +29,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import nn
 
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.intervals import mean_interval
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.verdict import Interval, Verdict, decide
-from overparam.models import same_convnet
+from overparam.models import mlp, same_convnet
 from overparam.probes.identity_figures import (
     network_gallery,
     preference_chart,
@@ -54,7 +56,9 @@ from overparam.streams import Streams
 from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
+CONVOLUTIONAL, DENSE = "convolutional", "fully connected"
 MANY_IMAGES = "a thousand images"
+DENSE_WIDTH = 2048 / 784  # hidden units for each pixel, as in the paper
 RULE = (
     f"{PREFERENCE} Observed if the 95 % interval over seeds of the smaller of (highest preference "
     f"among the shallow networks) and (minus the preference of the deepest) lies above {CLEAR}; "
@@ -69,9 +73,11 @@ PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)
 class Condition:
     """A depth, and the number of images it is trained on."""
 
+    family: str = factor(CONVOLUTIONAL, choices=(CONVOLUTIONAL, DENSE))
     depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
     n_train: int = factor(1, symbol="n", unit="images", low=1, high=4000)
     depths: str = factor("1 2 3 5 7 9 12 15 20", unit="layers", doc="of the sweep")
+    dense_depths: str = factor("1 2 6", unit="layers", doc="of fully connected networks")
     n_control: int = factor(1000, unit="images", low=100, high=4000, doc="of the control")
     n_channels: int = factor(32, symbol="c", unit="channels", low=1)
     kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
@@ -84,23 +90,33 @@ class Condition:
 
 
 def cells(base: Condition) -> list[Condition]:
-    """Span the depths on one image, and the ends of the sweep on many."""
+    """Span the depths on one image, for both families, and the ends of the sweep on many."""
     depths = [int(d) for d in base.depths.split()]
     shallow = max(d for d in depths if d <= SHALLOW)
     ends = dict.fromkeys((shallow, max(depths)))
-    return [replace(base, depth=d) for d in depths] + [
-        replace(base, depth=d, n_train=base.n_control) for d in ends
+    return [
+        *(replace(base, depth=d) for d in depths),
+        *(replace(base, family=DENSE, depth=int(d)) for d in base.dense_depths.split()),
+        *(replace(base, depth=d, n_train=base.n_control) for d in ends),
     ]
 
 
 async def run(c: Condition, streams: Streams) -> MapOutcome:
     """Train one network and see what it makes of images it never saw."""
     task = task_of(c, streams)
-    model = same_convnet(c.depth, c.n_channels, c.kernel_size)
+    model = network(c)
     if c.n_train < c.n_control:
         return await learn_identity(model, task, recipe(c, task), streams)
     fitted = await train(model, task.train_set, control_recipe(c), streams)
     return describe_map(fitted, task, control_recipe(c))
+
+
+def network(c: Condition) -> nn.Module:
+    """Return the network of a cell, without weights; no layer has a bias."""
+    if c.family == CONVOLUTIONAL:
+        return same_convnet(c.depth, c.n_channels, c.kernel_size)
+    n_pixels = c.side**2
+    return mlp(n_pixels, [round(DENSE_WIDTH * n_pixels)] * (c.depth - 1), n_pixels, bias=False)
 
 
 def task_of(c: Condition, streams: Streams) -> IdentityTask:
@@ -110,7 +126,7 @@ def task_of(c: Condition, streams: Streams) -> IdentityTask:
 
 def recipe(c: Condition, task: IdentityTask) -> Recipe:
     """Return how a network learns its few images."""
-    convex = 100 if c.depth == 1 else 1
+    convex = 100 if c.depth == 1 and c.family == CONVOLUTIONAL else 1
     return identity_recipe(
         task.train_set,
         max_steps=c.max_steps,
@@ -140,11 +156,13 @@ class Summary:
 
 
 def summarise(records: Records) -> dict[str, Summary]:
-    """Arrange both arms by depth and seed; of one image, those that fitted it."""
+    """Arrange the arms by depth and seed; of one image, those that fitted it."""
     few, many = records.where(is_few), records.where(lambda r: not is_few(r))
-    arms = {TREATMENT: summarise_maps(few, "depth")}
+    arms = {TREATMENT: summarise_maps(few.where(family=CONVOLUTIONAL), "depth")}
     if len(many):
         arms[MANY_IMAGES] = summarise_maps(many, "depth", must_learn=False)
+    if len(dense := few.where(family=DENSE)):
+        arms[DENSE] = summarise_maps(dense, "depth")
     return {arm: Summary(maps, mean_interval(both_ends(maps))) for arm, maps in arms.items()}
 
 
@@ -182,36 +200,38 @@ def verdict(summary: Summary) -> Verdict:
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the networks at work, the scores over depth, and the heat map."""
     one = summaries[TREATMENT].maps
-    few = records.where(is_few)
+    few = records.where(is_few).where(family=CONVOLUTIONAL)
     seed = records.seeds[0]
     gallery = network_gallery(
         records.where(lambda r: r.seed == seed),
         task_of(few[0].condition, Streams(seed)),
-        family=lambda r: "one image" if is_few(r) else MANY_IMAGES,
+        family=lambda r: r.condition.family if is_few(r) else MANY_IMAGES,
         level=lambda r: r.condition.depth,
         label=lambda r: "1 layer" if r.condition.depth == 1 else f"{r.condition.depth} layers",
         title="With depth the learned map turns from the identity to the constant, at "
         f"{one.changes_sides.estimate:.1f} layers",
         caption="Each row is a network that was trained to return one image, the training image "
         "beside the grid, and fits it; each column shows what it makes of an image that it never "
-        "saw. Shallow networks return the image, deep ones the training image. Choose an input "
-        f"to follow it through the layers. Seed {seed}; the scores of all seeds are below.",
+        "saw. Shallow convolutional networks return the image, deep ones the training image, and "
+        "fully connected ones never the image. Switch between them, slide the depth, and choose "
+        f"an input to follow through the layers. Seed {seed}; all seeds' scores are below.",
         training_words={MANY_IMAGES: "the 7, which these never saw"},
     )
     heat = similarity_heat_map(
-        {"one image": few},
+        {CONVOLUTIONAL: few},
         by="depth",
         title="Inputs that are least like the training image tell the two maps apart best",
         caption="Mean over seeds and test inputs. Left, high values mean that the network returns "
         "its input; right, that it returns its training image. In the right-hand columns the "
         "input and the training image are alike, and so both correlations are high.",
     )
-    lines: dict[str, tuple[Role, MapSummary]] = {"one image": ("test", one)}
+    lines: dict[str, tuple[Role, MapSummary]] = {CONVOLUTIONAL: ("test", one)}
     lines |= {arm: ("control", s.maps) for arm, s in summaries.items() if arm != TREATMENT}
     preference = preference_chart(
         lines,
         DEPTH,
-        title=f"Trained on one image, networks change sides at {one.changes_sides} layers",
+        title="Trained on one image, convolutional networks change sides at "
+        f"{one.changes_sides} layers",
         caption="For the control, the training image is the mean of its images.",
     )
     return [gallery, score_chart(one, DEPTH), preference, heat]
@@ -226,7 +246,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    stack_size=4,  # of eleven, so that the long ones at the end are shared among the workers
+    stack_size=4,  # of fourteen, so that the long ones at the end are shared among the workers
     scales={
         "smoke": Scale(
             Condition(
