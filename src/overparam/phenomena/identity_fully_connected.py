@@ -98,6 +98,8 @@ class Condition:
     convex_rate: float = factor(1.0, unit="1 / largest eigenvalue", low=1e-6, doc="of one layer")
     pixel_noise: float = factor(0.2, unit="brightness", low=0, doc="of more than one image")
     max_steps: int = factor(10_000, unit="updates", low=1)
+    target_loss: float = factor(1e-6, unit="squared error per pixel", low=0)
+    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,12 @@ def recipe(c: Condition, task: IdentityTask) -> Recipe:
     energies, _ = principal_directions(task.training.flatten(1).numpy())
     rate = c.convex_rate if c.depth == 1 else c.rate
     return replace(
-        identity_recipe(task.train_set, max_steps=c.max_steps),
+        identity_recipe(
+            task.train_set,
+            max_steps=c.max_steps,
+            target_loss=c.target_loss,
+            precision=c.precision,
+        ),
         optimizer="sgd",
         momentum=MOMENTUM,
         learning_rate=rate * len(task.training) / energies[0],

@@ -38,7 +38,7 @@ from overparam.lab.records import Record, Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.verdict import Verdict
 from overparam.models import mlp, mlp_n_params, same_convnet
-from overparam.models.same_convnet_sizes import same_convnet_n_params, same_convnet_width_for
+from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 from overparam.probes.identity_fall import MapFall, judge_fall, mean_present, summarise_fall
 from overparam.probes.identity_figures import left_out, network_gallery, preference_chart
 from overparam.probes.identity_summary import MapSummary

@@ -6,7 +6,7 @@ import pytest
 
 from overparam.errors import UsageError
 from overparam.models import same_convnet
-from overparam.models.same_convnet_sizes import same_convnet_n_params, same_convnet_width_for
+from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
