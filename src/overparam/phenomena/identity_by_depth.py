@@ -12,7 +12,7 @@ Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902
     figure of convolutional networks by depth and the one of correlation to identity and constant.
 
 Differs: Below the full scale, images of 14 x 14 pixels and 32 channels instead of 28 x 28 and
-    128, where the same change happens at about half the depth. Adam to a squared error of 1e-6
+    128, where the change comes a few layers earlier. Adam to a squared error of 1e-6
     per pixel instead of two million steps of SGD with momentum; depth 1, a convex problem, takes
     a larger step. Every seed draws another 7. The control learns clothes (Fashion-MNIST), of
     which there are enough, and is judged against their mean image, the best constant.
