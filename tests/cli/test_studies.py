@@ -91,7 +91,7 @@ def test_report_figures_go_beside_it(here, study, tmp_path):
         (("report", "COPY", "--to", "file/x.json"), 5, "file/x.json cannot be written"),
         (("export", "COPY", "--to", "x.xls"), 2, "CSV and Parquet only; got 'x.xls'"),
         (("export", "nowhere", "--to", "x.csv"), 4, "there is no study"),
-        (("export", "COPY", "--to", "nowhere/x.csv"), 5, "cannot be written"),
+        (("export", "COPY", "--to", "file/x.csv"), 5, "cannot be written"),
         (("check", "nowhere"), 4, "there is no study"),
         (("report", "COPY", "--phenomenon", "gone.py"), 2, "there is no such file; got 'gone.py'"),
     ],

@@ -84,7 +84,7 @@ def test_unknown_format_is_named(synthetic, tmp_path):
 
 def test_unwritable_folder_is_named(synthetic, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResourceError, match=r"cannot write figure files .* choose another folder"):
+    with pytest.raises(ResourceError, match=r"cannot be written.* choose another place"):
         save_figure(synthetic(1).figures[3], tmp_path / "file", ["csv"])
 
 

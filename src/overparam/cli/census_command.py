@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from overparam.cli.output import Output, text_table
 from overparam.cli.parse import parse_shape, whole_number
 from overparam.cli.parser import Parser, examples
-from overparam.cli.writing import write_text
 from overparam.errors import EXIT_OK
+from overparam.lab.whole_file import write_whole
 
 if TYPE_CHECKING:
     from overparam.models.census import Census
@@ -79,7 +79,7 @@ def count(arguments: argparse.Namespace, out: Output) -> int:
     if arguments.picture is not None:
         from overparam.models.picture import network_picture
 
-        picture = write_text(arguments.picture, network_picture(model) + "\n")
+        picture = write_whole(arguments.picture, network_picture(model) + "\n")
     rows = [[str(x) if isinstance(x, str) else f"{x:,}" for x in row] for row in found.table()]
     out.say(f"{found.name} ({found.library})")
     out.say(text_table(TABLE_HEADER, rows, "llrrrr"))

@@ -9,8 +9,9 @@ from typing import Any
 from overparam.cli.output import Output
 from overparam.cli.parse import parse_list
 from overparam.cli.parser import Parser, examples
-from overparam.cli.writing import open_page, write_reports, write_text
+from overparam.cli.writing import open_page, write_reports
 from overparam.errors import EXIT_OK, EXIT_STORE, UsageError
+from overparam.lab.whole_file import write_whole
 
 FIGURE_FORMATS = ("svg", "png", "pdf", "csv")
 
@@ -78,7 +79,7 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
     study = api.load(arguments.folder, phenomenon)
     place = target
     if target.suffix == ".json":
-        place, files = target.parent, [write_text(target, study.to_json() + "\n")]
+        place, files = target.parent, [write_whole(target, study.to_json() + "\n")]
     elif target.suffix == ".html":
         place, files = target.parent, [study.save_report(target)]
     else:

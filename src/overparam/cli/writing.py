@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overparam.cli.output import Output
-from overparam.errors import ResourceError
+from overparam.lab.whole_file import write_whole
 
 if TYPE_CHECKING:
     from overparam.report.study import Study
@@ -15,25 +15,7 @@ if TYPE_CHECKING:
 def write_reports(study: Study, place: Path, stem: str = "report") -> list[Path]:
     """Write the report as HTML and as JSON into folder `place` and return both files."""
     page = study.save_report(place / f"{stem}.html")
-    return [page, write_text(page.with_suffix(".json"), study.to_json() + "\n")]
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file, making its folder.
-
-    Raises:
-        ResourceError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(
-            f"{path} cannot be written",
-            got=error.strerror,
-            remedy="choose a writable folder, or free some space",
-        ) from error
-    return path
+    return [page, write_whole(page.with_suffix(".json"), study.to_json() + "\n")]
 
 
 def open_page(path: Path, out: Output) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from overparam.errors import ResourceError, UsageError
+from overparam.errors import UsageError
 from overparam.lab.arrays import array_address, npy_bytes
 from overparam.lab.encoding import encode
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record, Records
+from overparam.lab.whole_file import write_whole
 
 _OWN_COLUMNS = {"seed": "", "status": "", "error": "", "seconds": "s"}
 _INT64 = range(-(2**63), 2**63)
@@ -112,12 +112,9 @@ def _write_csv(path: Path, columns: dict[str, list[Any]], units: dict[str, str])
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
-    def write_units(temporary: Path) -> None:
-        temporary.write_text(json.dumps(units, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
     beside = path.with_suffix(".units.json")
-    _replace(path, write)
-    _replace(beside, write_units)
+    write_whole(path, write)
+    write_whole(beside, json.dumps(units, indent=2, ensure_ascii=False) + "\n")
     return [path, beside]
 
 
@@ -138,7 +135,7 @@ def _write_parquet(path: Path, columns: dict[str, list[Any]], units: dict[str, s
         arrays.append(pyarrow.array([None if v is None else convert(v) for v in values], kind))
         fields.append(pyarrow.field(name, kind, metadata={"unit": units[name]}))
     table = pyarrow.table(arrays, schema=pyarrow.schema(fields))
-    _replace(path, lambda temporary: pyarrow.parquet.write_table(table, temporary))
+    write_whole(path, lambda temporary: pyarrow.parquet.write_table(table, temporary))
     return [path]
 
 
@@ -155,19 +152,3 @@ def _parquet_kind(values: Sequence[Any]) -> tuple[str, Callable[[Any], Any]]:
     ):
         return "double", float
     return "string", str
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            write(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            f"{path} cannot be written",
-            got=error.strerror or str(error),
-            remedy="free space, or choose a writable folder",
-        ) from error

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from overparam.checks import check_choice
-from overparam.errors import ResourceError
 from overparam.lab.figure import Chart, Figure, HeatMap, ImageGrid, NetworkGallery
+from overparam.lab.whole_file import write_whole
 from overparam.report.drawing import chart_spec
 from overparam.report.gallery import gallery_svg
 from overparam.report.heatmap import heat_map_svg
@@ -55,21 +55,7 @@ def save_figure(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) 
     folder = Path(folder)
     svg = figure_svg(figure) if set(formats) - {"csv"} else ""
     stem = file_stem(figure.name)
-    paths = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in formats:
-            path = folder / f"{stem}.{name}"
-            path.write_bytes(_encode(figure, svg, name))
-            paths.append(path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot write figure files ({error.strerror})",
-            got=str(folder),
-            allowed="a folder that you may write to",
-            remedy="choose another folder",
-        ) from error
-    return paths
+    return [write_whole(folder / f"{stem}.{name}", _encode(figure, svg, name)) for name in formats]
 
 
 def file_stem(name: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from overparam.errors import ResourceError
 from overparam.lab.figure import Figure
 from overparam.lab.records import Records
 from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Verdict
+from overparam.lab.whole_file import write_whole
 from overparam.report.content import Content, describe
 from overparam.report.export import FORMATS, figure_svg, file_stem, save_figure
 from overparam.report.formatting import format_number
@@ -63,22 +63,12 @@ class Study:
         """Write the HTML report to `path`, or into it if it is a folder, and return the file.
 
         Raises:
-            ResourceError: the file cannot be written.
+            ResourceError: the file cannot be written; an earlier one is kept.
         """
         target = Path(path)
         if target.is_dir() or not target.suffix:
             target = target / "report.html"
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(self.to_html(), encoding="utf-8")
-        except OSError as error:
-            raise ResourceError(
-                f"cannot write the report ({error.strerror})",
-                got=str(target),
-                allowed="a file or folder that you may write to",
-                remedy="choose another place",
-            ) from error
-        return target
+        return write_whole(target, self.to_html())
 
     def save_figures(self, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
         """Write every figure into `folder` in each format (svg, png, pdf, csv); return the files.

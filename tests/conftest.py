@@ -1,0 +1,51 @@
+"""A disk that is really full, for the tests of everything that writes."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class FullDisk:
+    """A small disk of its own, mounted at `folder`."""
+
+    folder: Path
+
+    def fill(self, free: int = 0) -> None:
+        """Put a ballast there that leaves `free` bytes, in whole pages."""
+        ballast = self.folder / "ballast"
+        with open(ballast, "ab", buffering=0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                size = file.tell()
+        with open(ballast, "r+b") as file:
+            file.truncate(size - free)
+
+    def make_room(self) -> None:
+        """Take the ballast away."""
+        (self.folder / "ballast").unlink()
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A disk of 2 MiB that a test can fill; skipped where this process may not mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        mounting = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder],
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no mount on this machine")
+    if mounting.returncode:
+        pytest.skip(f"a disk of its own cannot be mounted (needs root): {mounting.stderr.strip()}")
+    try:
+        yield FullDisk(folder)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
