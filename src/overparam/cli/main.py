@@ -24,13 +24,14 @@ from overparam.cli import (
     study_commands,
 )
 from overparam.cli.interruption import Terminated, exit_code_of
-from overparam.cli.output import Output
+from overparam.cli.output import Output, Unwritable
 from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK, EXIT_RESOURCE, EXIT_USAGE, OverparamError
 
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
 _RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO)
+_ROOM = "free some space, or choose a place that you may write to"
 _EXIT_CODES = """\
 exit codes:
   0   done; after run: every verdict is what the phenomenon claims
@@ -61,7 +62,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return EXIT_BROKEN_PIPE
     except OSError as error:  # stdout itself cannot be written
         _silence_stdout()
-        return _refuse(out, f"the output cannot be written: {error.strerror}", EXIT_RESOURCE)
+        text = f"the output cannot be written: {error.strerror}; send it elsewhere"
+        return _refuse(out, text, EXIT_RESOURCE)
 
 
 def build_parser() -> Parser:
@@ -107,7 +109,7 @@ def _guarded(words: list[str], out: Output) -> int:
         return command(arguments, out)
     except SystemExit as end:  # of --help and --version
         return int(end.code or EXIT_OK)
-    except BrokenPipeError:
+    except (BrokenPipeError, Unwritable):
         raise
     except KeyboardInterrupt as stop:
         return _refuse(out, "interrupted", exit_code_of(stop))
@@ -122,7 +124,8 @@ def _guarded(words: list[str], out: Output) -> int:
     except Exception as error:
         _trace(show_trace)
         if isinstance(error, OSError) and error.errno in _RESOURCE_ERRNOS:
-            return _refuse(out, str(error), EXIT_RESOURCE)
+            text = f"{error.filename or 'a file'} cannot be used; got {error.strerror!r}"
+            return _refuse(out, f"{text}; {_ROOM}", EXIT_RESOURCE)
         again = (
             "" if show_trace else f"; to see where: {shlex.join(['overparam', *words])} --traceback"
         )

@@ -11,6 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 
+class Unwritable(OSError):
+    """Stdout cannot be written, such as where it goes to a full disk."""
+
+
 class Output:
     """Writes text for people, or one JSON object and nothing else.
 
@@ -57,18 +61,19 @@ class Output:
     def say(self, text: str = "") -> None:
         """Write a line of the result for people."""
         if not self.as_json:
-            print(text)
+            with _writing():
+                print(text)
 
     def note(self, text: str) -> None:
-        """Write a line about the work to stderr."""
-        if sys.stderr is not None:
-            print(text, file=sys.stderr, flush=True)
+        """Write a line about the work to stderr; where it cannot be written, the work goes on."""
+        tell(text)
 
     def emit(self, result: Mapping[str, Any]) -> None:
         """Write the result as strict JSON; values that are not finite are null."""
         if self._stream is not None:
-            self._stream.write(json.dumps(strict(result), indent=2, allow_nan=False) + "\n")
-            self._stream.flush()
+            with _writing():
+                self._stream.write(json.dumps(strict(result), indent=2, allow_nan=False) + "\n")
+                self._stream.flush()
 
 
 def strict(value: Any) -> Any:
@@ -104,6 +109,29 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str 
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def tell(text: str = "", end: str = "\n") -> None:
+    """Write to stderr. Where that cannot be written, such as a log on a full disk, nothing is said:
+    no result may be lost for want of words about it. (A reader who has gone ends the command.)
+    """
+    if sys.stderr is not None:
+        try:
+            print(text, end=end, file=sys.stderr, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(error.errno, error.strerror) from error
 
 
 def _flush() -> None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from overparam.cli.output import tell
+
 if TYPE_CHECKING:
     from overparam.lab.runner import Advance
 
@@ -113,13 +115,13 @@ def show_download(quiet: bool) -> Iterator[Callable[[str, int, int | None], None
         last, drawn = time.monotonic(), True
         of = f" of {format_bytes(total)}" if total else ""
         start, end = ("\r\x1b[K", "") if redraw else ("", "\n")
-        print(f"{start}{name}: {format_bytes(n_bytes)}{of}", end=end, file=sys.stderr, flush=True)
+        tell(f"{start}{name}: {format_bytes(n_bytes)}{of}", end)
 
     try:
         yield show
     finally:
         if redraw and drawn:
-            print(file=sys.stderr, flush=True)
+            tell()
 
 
 def can_redraw() -> bool:
@@ -135,6 +137,6 @@ def _lines(meter: Meter) -> Callable[[Advance], None]:
         meter.add(advance)
         if meter.elapsed - last >= LINE_SECONDS:
             last = meter.elapsed
-            print(meter.words(), file=sys.stderr, flush=True)
+            tell(meter.words())
 
     return write

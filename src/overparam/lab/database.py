@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ LOCK = "study.lock"
 SCHEMA_VERSION = 1  # raise it when a table changes
 _APPLICATION_ID = 0x6F767061  # "ovpa", how `file` and we tell a study from any other database
 _BUSY_SECONDS = 10.0
+_LITTLE_BYTES = 1 << 20  # free space at which a failure is most likely for want of it
 _FRESH = "run again with --fresh, or choose another --out"
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -63,7 +65,8 @@ def open_to_write(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
-    """Open the database for reading only, also beside a living writer or on a read-only disk."""
+    """Open the database for reading only, also beside a living writer, on a full disk, or on one
+    that cannot be written."""
     if not path.is_file():
         raise StoreError(
             "there is no study in this folder",
@@ -74,10 +77,17 @@ def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
     with sqlite_errors(path):
         try:
             connection = _connect_to_read(path, "mode=ro")
-        except sqlite3.OperationalError:
-            # A closed study on a disk that cannot be written: SQLite must not want a WAL index.
-            if path.with_name(path.name + "-wal").exists() or os.access(path.parent, os.W_OK):
+        except sqlite3.OperationalError as error:
+            if _code(error) & 0xFF not in _RESOURCE_CODES:
                 raise
+            # No room for SQLite's index of the WAL: a study that was closed needs none.
+            with contextlib.suppress(FileNotFoundError):
+                if path.with_name(path.name + "-wal").stat().st_size:
+                    raise ResourceError(
+                        f"the last records of {path} cannot be read where nothing can be written",
+                        got=_with_space(error, path),
+                        remedy="free some space, or copy the folder to a disk that can be written",
+                    ) from error
             connection = _connect_to_read(path, "immutable=1")
     try:
         if check:
@@ -112,7 +122,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None) or 0
+        code = _code(error)
         if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA):
             raise StoreError(f"{path} is damaged", got=str(error), remedy=_FRESH) from error
         if code == sqlite3.SQLITE_IOERR_SHORT_READ:
@@ -122,7 +132,8 @@ def sqlite_errors(path: Path) -> Iterator[None]:
                 f"{path} is in use by another process", got=str(error), remedy="wait for it to end"
             ) from error
         if code & 0xFF in _RESOURCE_CODES:
-            raise ResourceError(f"{path} cannot be used", got=str(error), remedy=_SPACE) from error
+            got = _with_space(error, path)
+            raise ResourceError(f"{path} cannot be used", got=got, remedy=_SPACE) from error
         raise StoreError(f"{path} cannot be used", got=str(error), remedy=_FRESH) from error
     except OSError as error:
         raise ResourceError(
@@ -239,6 +250,19 @@ def _connect_to_read(path: Path, mode: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", None) or 0
+
+
+def _with_space(error: sqlite3.Error, path: Path) -> str:
+    """SQLite's own words, which do not always name a full disk, and how little space there is."""
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(path.parent).free
+        if free < _LITTLE_BYTES:
+            return f"{error}, with {free:,} bytes free"
+    return str(error)
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
