@@ -3,38 +3,41 @@
 A file is written beside its place as ``NAME.part`` and renamed when its MD5 is the published one,
 so that a file under its own name is always whole. A cut connection is taken up where it broke
 (HTTP Range), now or by the next call; a server that ignores Range sends the whole again. Archives
-are checked before they are opened, and only the files wanted are taken out.
+are checked before they are opened, and only the files wanted are taken out. One process at a time
+fetches into a folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import http.client
 import os
-import shutil
+import re
 import tarfile
-import urllib.error
-import urllib.request
+import urllib.parse
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from overparam.data.download import (
+    PIECE_BYTES,
+    DownloadFailed,
+    Progress,
+    download,
+    not_writable,
+    write_piece,
+)
 from overparam.data.entries import Download, Entry, entry_of
 from overparam.data.places import cache_folder, find
 from overparam.errors import DataError, ResourceError, UsageError
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with file name, bytes so far, and bytes in all (None where the server does not say)."""
+try:
+    import fcntl
+except ImportError:  # not POSIX: two processes may fetch at once; the checksum still decides
+    fcntl = None  # type: ignore[assignment]
 
-TIMEOUT_S = 30.0
-N_TRIES = 3  # per mirror, each taking up where the last was cut
-PIECE_BYTES = 1 << 18
 MAX_MEMBER_BYTES = 1 << 28  # of one file in an archive; a CIFAR-10 batch has 31 MB
-
-
-class _Failed(Exception):
-    """One mirror did not give the file; another may."""
 
 
 def fetch(
@@ -59,7 +62,8 @@ def fetch(
     Raises:
         UsageError: unknown name, an embedded set, or a mirror that is not HTTP.
         DataError: what came has a wrong checksum, or the archive is damaged or unsafe.
-        ResourceError: no network, not at any mirror, folder not writable, disk full.
+        ResourceError: no network, not at any mirror, folder not writable, disk full, or another
+            process is fetching into the folder.
     """
     entry = entry_of(name)
     if not entry.downloads:
@@ -74,26 +78,36 @@ def fetch_entry(
 ) -> Path:
     """Fetch the files of `entry` into its folder below `place`. See `fetch`."""
     for mirror in mirrors or ():
-        if not mirror.startswith(("http://", "https://")):
+        if not _is_http(mirror):
             raise UsageError("a mirror must be an HTTP address", got=mirror, allowed="http(s)://…")
     place = place.expanduser()
     folder = place / entry.fetch_folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _not_writable(folder, error) from None
-    for download in entry.downloads:
-        if not download.name.endswith(".tar.gz"):
-            _fetch_file(download, mirrors or entry.mirrors, folder, progress)
+        raise not_writable(folder, error) from None
+    with _only_fetcher(folder):
+        try:
+            _fetch_missing(entry, mirrors or entry.mirrors, place, folder, progress)
+        except OSError as error:  # the folder was taken away, or its permissions, meanwhile
+            raise not_writable(folder, error) from None
+    return folder
+
+
+def _fetch_missing(
+    entry: Entry, mirrors: Sequence[str], place: Path, folder: Path, progress: Progress | None
+) -> None:
+    for wanted in entry.downloads:
+        if not wanted.name.endswith(".tar.gz"):
+            _fetch_file(wanted, mirrors, folder, progress)
             continue
         found = find(entry, place)
         if found is not None and found.complete:
             continue
-        archive = _fetch_file(download, mirrors or entry.mirrors, folder, progress)
+        archive = _fetch_file(wanted, mirrors, folder, progress)
         layout = entry.layouts[0]
         extract_files(archive, folder, {file.name for file in (*layout.train, *layout.test)})
         archive.unlink()
-    return folder
 
 
 def extract_files(archive: Path, folder: Path, names: set[str]) -> None:
@@ -135,123 +149,84 @@ def extract_files(archive: Path, folder: Path, names: set[str]) -> None:
 
 
 def _fetch_file(
-    download: Download, mirrors: Sequence[str], folder: Path, progress: Progress | None
+    wanted: Download, mirrors: Sequence[str], folder: Path, progress: Progress | None
 ) -> Path:
-    target = folder / download.name
-    part = folder / f"{download.name}.part"
-    if _md5(target) == download.md5:
+    target = folder / wanted.name
+    part = folder / f"{wanted.name}.part"
+    if _md5(target) == wanted.md5:
         return target
     failures = []
     wrong_checksum = False
     for mirror in mirrors:
-        url = mirror.rstrip("/") + "/" + download.name
+        url = mirror.rstrip("/") + "/" + wanted.name
         resumed = part.exists()
         try:
-            _download(url, part, progress)
-            if _md5(part) != download.md5 and resumed:
+            download(url, part, progress)
+            if _md5(part) != wanted.md5 and resumed:
                 part.unlink(missing_ok=True)  # what was there before may be at fault
-                _download(url, part, progress)
-        except _Failed as failure:
+                download(url, part, progress)
+        except DownloadFailed as failure:
             failures.append(f"{url}: {failure}")
             continue
         found = _md5(part)
-        if found == download.md5:
+        if found == wanted.md5:
             os.replace(part, target)
             return target
         wrong_checksum = True
-        failures.append(f"{url}: MD5 {found} instead of {download.md5}")
+        failures.append(f"{url}: MD5 {found} instead of {wanted.md5}")
         part.unlink()
     kind = DataError if wrong_checksum else ResourceError
     raise kind(
-        f"{download.name} could not be fetched: {'; '.join(failures)}",
+        f"{wanted.name} could not be fetched: {'; '.join(failures)}",
         remedy="check the network and run it again (it resumes), name another mirror, or put the "
         f"file into {folder}",
     )
 
 
-def _download(url: str, part: Path, progress: Progress | None) -> None:
-    for _ in range(N_TRIES):
-        try:
-            if _continue_download(url, part, progress):
-                return
-        except urllib.error.HTTPError as error:
-            if error.code == 416 and part.exists():  # it has more than the server's file
-                part.unlink()
-                continue
-            raise _Failed(f"HTTP {error.code} {error.reason}") from None
-        except urllib.error.URLError as error:
-            raise _Failed(f"no connection ({error.reason})") from None
-        except (http.client.HTTPException, ConnectionError, TimeoutError):
-            continue
-    raise _Failed(f"the connection was cut {N_TRIES} times")
-
-
-def _continue_download(url: str, part: Path, progress: Progress | None) -> bool:
-    """Append what is missing to `part`; return whether all that was promised came."""
-    offset = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "overparam"})
-    if offset:
-        request.add_header("Range", f"bytes={offset}-")
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-        content_range = response.headers.get("Content-Range", "")
-        if response.status != 206 or not content_range.startswith(f"bytes {offset}-"):
-            offset = 0
-        length = response.headers.get("Content-Length")
-        total = offset + int(length) if length is not None and length.isdecimal() else None
-        _check_space(part, 0 if total is None else total - offset)
-        try:
-            file = part.open("ab" if offset else "wb")
-        except OSError as error:
-            raise _not_writable(part.parent, error) from None
-        done = offset
-        with file:
-            while piece := response.read(PIECE_BYTES):
-                _write(file, piece, part)
-                done += len(piece)
-                if progress is not None:
-                    progress(part.name.removesuffix(".part"), done, total)
-    return total is None or done >= total
-
-
 def _write_whole(source: IO[bytes], target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     try:
-        file = part.open("wb")
+        file = part.open("wb", buffering=0)
     except OSError as error:
-        raise _not_writable(target.parent, error) from None
+        raise not_writable(target.parent, error) from None
     with file:
         while piece := source.read(PIECE_BYTES):
-            _write(file, piece, part)
+            write_piece(file, piece, part)
     os.replace(part, target)
 
 
-def _write(file: IO[bytes], piece: bytes, path: Path) -> None:
+@contextlib.contextmanager
+def _only_fetcher(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which leaves no file behind and ends with the process."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        file.write(piece)
-        file.flush()
-    except OSError as error:
-        raise ResourceError(
-            f"{path} cannot be written: {error.strerror}",
-            remedy="free some space or name another folder, and run it again (it resumes)",
-        ) from None
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ResourceError(
+                f"another process is fetching into {folder}",
+                allowed="one at a time",
+                remedy="wait for it to end and run it again, or name another folder",
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
-def _check_space(path: Path, n_bytes: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if n_bytes > free:
-        raise ResourceError(
-            f"no space for {path.name} in {path.parent}",
-            got=f"{free} bytes free",
-            allowed=f"at least {n_bytes}",
-            remedy="free some space or name another folder",
+def _is_http(address: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port or 80) > 0
+            and not re.search(r"[\s\x00-\x1f\x7f]", address)
         )
-
-
-def _not_writable(folder: Path, error: OSError) -> ResourceError:
-    return ResourceError(
-        f"folder {folder} is not writable: {error.strerror}",
-        remedy="name another with `to`, or set OVERPARAM_CACHE",
-    )
+    except ValueError:  # brackets without an address, a port that is no number
+        return False
 
 
 def _md5(path: Path) -> str | None:
