@@ -10,11 +10,13 @@ from torch.testing import assert_close
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.errors import ResourceError, UsageError
 from overparam.streams import Streams
+from overparam.training import plan_stacks
 from overparam.training import train as train_module
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.request import Context, drive, solve, solve_all
 from overparam.training.stacks import cut, dense_buckets, model_bytes, step_flops
 from overparam.training.train import TrainRequest, train
+from tests.training.native.compiled import need_compiled
 from tests.training.plain_loop import train_plainly
 
 WIDTHS = (3, 7, 5, 7)
@@ -85,10 +87,16 @@ def recipe_of(optimizer: str, loss: object, i: int) -> Recipe:
     )
 
 
-@pytest.fixture
-def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run module stacks mapped over models, whatever is faster here."""
-    monkeypatch.setattr(train_module, "choose", lambda context, key, ways: "mapped")
+@pytest.fixture(params=["batched", "native"])
+def mapped(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Run module stacks mapped over models and dense ones as asked, whatever is faster here."""
+    if request.param == "native":
+        need_compiled()
+
+    def way(context: object, key: str, ways: dict[str, object]) -> str:
+        return "mapped" if "mapped" in ways else request.param
+
+    monkeypatch.setattr(plan_stacks, "choose", way)
 
 
 @pytest.mark.parametrize("own_rows", [False, True], ids=["shared batches", "own batches"])
@@ -138,7 +146,7 @@ def test_floating_targets_and_soft_labels(mapped):
 
 
 @pytest.mark.parametrize("family", ["mlp", "own"])
-def test_float32_and_bfloat16_stay_near_float64(family):
+def test_float32_and_bfloat16_stay_near_float64(mapped, family):
     def fit(precision: str) -> torch.Tensor:
         recipe = Recipe(epochs=3, batch_size=16, learning_rate=0.1, precision=precision)
         fitted = solve(train(without_weights(family, 8), data(), recipe, Streams(3)))
@@ -151,7 +159,7 @@ def test_float32_and_bfloat16_stay_near_float64(family):
     assert_close(fit("bfloat16"), exact, rtol=0, atol=2e-2)
 
 
-def test_stop_rules_take_models_out_and_pack_the_rest():
+def test_stop_rules_take_models_out_and_pack_the_rest(mapped):
     cells = [
         train(without_weights("mlp", w), data(), Recipe(
             learning_rate=0.01, optimizer="adam", epochs=300, batch_size=30, precision="float64",
@@ -191,7 +199,7 @@ def test_stopping_in_a_mapped_stack_keeps_each_models_buffers(mapped):
         assert_close(dict(fitted.state), dict(alone.state), **TOLERANCE)
 
 
-def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone():
+def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone(mapped):
     def cell(rate: float, seed: int):
         recipe = Recipe(
             learning_rate=rate,
@@ -211,15 +219,15 @@ def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone():
 
 
 def test_running_out_of_memory_halves_the_stack(monkeypatch):
-    real, sizes = train_module._stepper, []
+    real, sizes = train_module.make_stepper, []
 
-    def small(requests, precision, context):
+    def small(requests, precision, context, way):
         sizes.append(len(requests))
         if len(requests) > 1:
             raise torch.OutOfMemoryError("no room")
-        return real(requests, precision, context)
+        return real(requests, precision, context, way)
 
-    monkeypatch.setattr(train_module, "_stepper", small)
+    monkeypatch.setattr(train_module, "make_stepper", small)
     context = Context()
     recipe = Recipe(epochs=1, precision="float64")
     cells = [train(without_weights("linear", 0), data(), recipe, Streams(i)) for i in range(4)]
@@ -229,10 +237,10 @@ def test_running_out_of_memory_halves_the_stack(monkeypatch):
 
 
 def test_one_model_that_does_not_fit_is_an_error_of_its_cell(monkeypatch):
-    def never(requests, precision, context):
+    def never(requests, precision, context, way):
         raise MemoryError
 
-    monkeypatch.setattr(train_module, "_stepper", never)
+    monkeypatch.setattr(train_module, "make_stepper", never)
     cell = train(without_weights("linear", 0), data(), Recipe(epochs=1), Streams(0))
     with pytest.raises(ResourceError, match="out of memory while training one model"):
         solve(cell)
@@ -263,7 +271,7 @@ def test_a_users_module_keeps_its_weights_and_mode():
     assert_close(dict(fitted.state), before, rtol=0, atol=1e-9)
 
 
-def test_steps_cut_the_last_epoch_short():
+def test_steps_cut_the_last_epoch_short(mapped):
     recipe = Recipe(steps=5, batch_size=32, precision="float64", learning_rate=0.1)
     cell = (without_weights("mlp", 4), data(), recipe, Streams(0))
     fitted = solve(train(*cell))

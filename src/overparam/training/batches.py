@@ -8,7 +8,7 @@ then a batch is gathered once for all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,6 +106,29 @@ class Rows:
         else:
             labels = _pick(self._labels, positions, self.n_models)
         return Batch(inputs, labels, self.shared and alike, labels_shared)
+
+    def visit(self, positions: Tensor) -> Callable[[int], tuple[Tensor, Tensor, Tensor]]:
+        """Return what tells of a model all inputs there are, and which rows of them to visit.
+
+        Args:
+            positions: `[V]` (for all models alike) or `[M, V]`.
+
+        Returns:
+            Function of the model to inputs `[N, *shape]`, rows of them int64 `[V]`, and labels
+            `[V, ...]`, each contiguous.
+        """
+        alike = positions.ndim == 1
+
+        def of(m: int) -> tuple[Tensor, Tensor, Tensor]:
+            own = positions if alike else positions[m]
+            rows, labels = self._rows[0 if self.shared else m], self._labels
+            labels = labels[0 if self._same_labels else m]
+            return self._bases[m].contiguous(), rows[own], labels[own]
+
+        if not (alike and self.shared and self._same_labels):
+            return of
+        for_all = of(0)
+        return lambda m: for_all
 
     def batches(self, order: Tensor, size: int) -> Iterator[Batch]:
         """Yield the batches of one pass in `order`: `[n]` (for all models alike) or `[M, n]`.

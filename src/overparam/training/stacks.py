@@ -9,11 +9,12 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import nn
 
+from overparam.training.batched import BatchedModels, Network
 from overparam.training.dense import DenseStack, dense_shape
 from overparam.training.initialise import materialise
 from overparam.training.modules import ModuleStack, count_units, stack_buffers
-from overparam.training.recipe import Recipe
-from overparam.training.stepper import Member, Network, Stepper
+from overparam.training.native.models import NativeModels
+from overparam.training.stepper import Member, Stepper
 from overparam.training.weights import StackedWeights, pads
 
 # Constants of the cost model that cuts widths into buckets. They are fixed, not measured, so
@@ -111,28 +112,39 @@ def model_bytes(module: nn.Module, batch: int, input_shape: Sequence[int] = ()) 
 def build(
     modules: Sequence[nn.Module],
     members: Sequence[Member],
-    recipe: Recipe,
     device: torch.device,
     *,
     precision: str,
+    way: str,
 ) -> Stepper:
-    """Return a stepper for modules of one signature, with weights drawn from their streams."""
+    """Return a stepper for modules of one signature, with weights drawn from their streams.
+
+    Args:
+        way: ``native`` for compiled code, else batched (as many models as are given).
+
+    Raises:
+        NativeUnavailable: the way is native, and there is no compiled code here.
+    """
     master, working = dtypes(precision)
     fresh = [materialise(m, w.streams, master) for m, w in zip(modules, members, strict=True)]
     states = [dict(f.named_parameters()) for f in fresh]
-    shape = dense_shape(modules[0])
+    shapes = [dense_shape(m) for m in modules]
+    dense = [s for s in shapes if s is not None]
+    if way == "native":
+        return Stepper(members, NativeModels(members, dense, states, precision), device)
     with torch.no_grad():
-        weights = StackedWeights(states, master, working if shape else master, device)
+        weights = StackedWeights(states, master, working if dense else master, device)
+    recipe = members[0].recipe
     network: Network
-    if shape is not None:
-        network = DenseStack(shape, weights, recipe.loss)
+    if dense:
+        network = DenseStack(dense[0], weights, recipe.loss)
     else:
         widest = max(range(len(modules)), key=lambda i: sum(p.numel() for p in states[i].values()))
         buffers = {k: b.to(device) for k, b in stack_buffers(fresh, working).items()}
         own = [{k: tuple(b.shape) for k, b in f.named_buffers()} for f in fresh]
         units = count_units(modules[widest], members[0].train_set.input_shape)
         network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss, working, units)
-    return Stepper(members, network, device)
+    return Stepper(members, BatchedModels(members, network, device), device)
 
 
 def _forward_flops(module: nn.Module, batch: int, input_shape: Sequence[int]) -> float:

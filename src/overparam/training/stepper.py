@@ -1,10 +1,14 @@
-"""`train_stack`: the training loop of one stack: epochs, traces, stop rules, divergence."""
+"""`Stepper`: the training loop of one stack: epochs, traces, stop rules, divergence.
+
+How the models of a stack are updated and measured is behind `Models`: side by side as batched
+products or mapped modules (`batched.py`), or each by itself in compiled code (`native`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,19 +16,11 @@ from torch import Tensor
 
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
-from overparam.training.batches import Batch, Orders, Rows, in_order
-from overparam.training.dense import DenseStack
+from overparam.training.batches import Orders
 from overparam.training.fitted import Status, Trace
-from overparam.training.losses import loss_values
-from overparam.training.modules import ModuleStack
-from overparam.training.optimizer import Optimizer
 from overparam.training.recipe import Recipe
-from overparam.training.weights import StackedWeights
 
-Network = DenseStack | ModuleStack
-
-_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
-_LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
+Progress = Callable[[int], None]  # told how many updates of one model were just made
 
 
 @dataclass
@@ -56,6 +52,30 @@ class Member:
         )
 
 
+class Models(Protocol):
+    """The models of one stack and their optimizers."""
+
+    def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
+        """Make the first updates of a pass over the training rows in `order`.
+
+        Args:
+            order: positions of rows, `[n]` for all models alike or `[M, n]`.
+        """
+
+    def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean loss and error, float64 `[M]`, on the (first n) rows of a set.
+
+        Args:
+            name: ``train``, or the name of an evaluated set.
+        """
+
+    def state_of(self, model: int) -> dict[str, Tensor]:
+        """Return a copy of one model's parameters and buffers on the CPU."""
+
+    def keep(self, models: Tensor) -> None:
+        """Drop all models but the given ones (int64 `[m]`)."""
+
+
 class Stepper:
     """Trains the members of one stack side by side.
 
@@ -63,27 +83,13 @@ class Stepper:
     packed anew, so that a long tail does not pay for the models that are done.
     """
 
-    def __init__(
-        self,
-        members: Sequence[Member],
-        network: Network,
-        device: torch.device,
-        progress: Callable[[int], None] = lambda n_model_steps: None,
-    ) -> None:
-        self.members, self.network, self.device = list(members), network, device
-        self.weights: StackedWeights = network.weights
-        recipes = [m.recipe for m in members]
-        self.recipe = recipes[0]
+    def __init__(self, members: Sequence[Member], models: Models, device: torch.device) -> None:
+        self.members, self.models = list(members), models
+        self.recipe = members[0].recipe
         self.n = len(members[0].train_set)
-        self.optimizer = Optimizer(recipes, self.weights)
-        self.rows = Rows([m.train_set for m in members], network.dtype, device)
-        self.evaluated = {
-            name: Rows([m.evaluate[name] for m in members], network.dtype, device)
-            for name in members[0].evaluate
-        }
         self.orders = Orders([m.streams for m in members], self.n, device)
         self.active = list(range(len(members)))
-        self.progress = progress
+        self.progress: Progress = lambda n_updates: None
         self.step = 0
 
     def run(self) -> None:
@@ -100,24 +106,16 @@ class Stepper:
 
     def run_epoch(self) -> None:
         """One pass over the training rows, cut short where `steps` says so."""
-        order = self.orders.epoch()
-        size, total = self.recipe.batch_size or self.n, self.recipe.n_steps(self.n)
-        for batch in self.rows.batches(order, min(size, self.n)):
-            if self.step >= total:
-                return
-            self.update(batch)
+        left = self.recipe.n_steps(self.n) - self.step
+        self.step += self.try_epoch(min(self.recipe.steps_per_epoch(self.n), left))
 
-    def update(self, batch: Batch) -> None:
-        """One update of every model in the stack."""
-        self.network.loss_gradient(batch)
-        total = self.recipe.n_steps(self.n)
-        self.optimizer.step(self.recipe.schedule.at(self.step, total))
-        self.step += 1
-        self.progress(len(self.members))
+    def try_epoch(self, n_updates: int) -> int:
+        """Make so many updates of a pass, counted or, in trials, not."""
+        self.models.update(self.orders.epoch(), n_updates, self.progress)
+        return n_updates
 
     def _measure(self, epoch: int) -> None:
-        found = {"train": self.evaluate(self.rows)}
-        found |= {name: self.evaluate(rows) for name, rows in self.evaluated.items()}
+        found = {k: self.models.measure(k) for k in ("train", *self.members[0].evaluate)}
         out: list[tuple[int, Status]] = []
         for m in self.active:
             member = self.members[m]
@@ -134,45 +132,14 @@ class Stepper:
         if self.active and 2 * len(self.active) <= len(self.members):
             self._pack()
 
-    @torch.no_grad()
-    def evaluate(self, rows: Rows, n: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean loss and error `[M]` of every model on its (first n) rows."""
-        n = rows.n if n is None else min(n, rows.n)
-        chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // (rows.n_models * self.network.n_units))
-        losses = torch.zeros(rows.n_models, dtype=torch.float64, device=self.device)
-        wrong = torch.zeros_like(losses)
-        for positions in in_order(n, chunk, self.device):
-            batch = rows.batch(positions)
-            outputs = self.network.outputs(batch.inputs, batch.shared)
-            labels = batch.labels
-            floating = labels.is_floating_point()
-            if labels.ndim == (2 if floating else 1):
-                labels = labels.expand(rows.n_models, *labels.shape)
-            losses += loss_values(self.recipe.loss, outputs, labels).sum(1, dtype=torch.float64)
-            if floating:
-                wrong += torch.nan
-            else:
-                wrong += (outputs.argmax(-1) != labels).sum(1)
-        return (losses / n).cpu(), (wrong / n).cpu()
-
     def _retire(self, m: int, status: Status) -> None:
         member = self.members[m]
-        member.state = {k: v.cpu() for k, v in self.weights.state_of(m).items()}
-        buffers = getattr(self.network, "own_buffers", None)
-        if buffers is not None:
-            member.state |= buffers(m)
+        member.state = self.models.state_of(m)
         member.status, member.n_steps = status, self.step
 
     def _pack(self) -> None:
-        models = torch.tensor(self.active, device=self.device)
-        self.optimizer.keep(models)
-        if isinstance(self.network, ModuleStack):
-            self.network.keep_buffers(models)
-        self.weights.keep(models)
-        self.optimizer.kept()
-        self.network.kept()
-        for rows in (self.rows, *self.evaluated.values()):
-            rows.keep(models)
+        models = torch.tensor(self.active)
+        self.models.keep(models)
         self.orders.keep(models)
         self.members = [self.members[m] for m in self.active]
         self.active = list(range(len(self.members)))

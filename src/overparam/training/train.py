@@ -1,11 +1,10 @@
-"""`train`: the request to fit a model by gradient descent, and how requests become stacks."""
+"""`train`: the request to fit a model by gradient descent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,21 +17,16 @@ from overparam.streams import Streams
 from overparam.training.dense import dense_shape
 from overparam.training.fitted import Fitted, Trace
 from overparam.training.initialise import materialise
+from overparam.training.plan_stacks import (
+    make_stepper,
+    measure_seconds,
+    plan_stacks,
+    stack_bytes,
+)
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, Cost, Request
-from overparam.training.stacks import (
-    build,
-    dense_buckets,
-    model_bytes,
-    signature,
-    step_flops,
-)
-from overparam.training.stepper import Member, Stepper
-from overparam.training.ways import choose, key_of, measure, now, resolve_precision
-
-_TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
-_TRIAL_SECONDS = 0.05  # of updates that are timed to plan a run
-_TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
+from overparam.training.stacks import signature, step_flops
+from overparam.training.ways import resolve_precision
 
 
 async def train(
@@ -104,12 +98,10 @@ class TrainRequest(Request):
         """Return one result per request."""
         precision = resolve_precision(requests[0].recipe.precision, context)
         results: list[Any] = [None] * len(requests)
-        for bucket in _buckets(requests, precision, context):
-            for i, fitted in zip(
-                bucket,
-                _train_bucket([requests[i] for i in bucket], precision, context),
-                strict=True,
-            ):
+        for stack in plan_stacks(requests, precision, context):
+            some = [requests[i] for i in stack.positions]
+            fits = _train_stack(some, precision, context, stack.way)
+            for i, fitted in zip(stack.positions, fits, strict=True):
                 results[i] = fitted
         return results
 
@@ -118,52 +110,27 @@ class TrainRequest(Request):
         """Return stand-ins of the right shapes and what `execute` would cost."""
         precision = resolve_precision(requests[0].recipe.precision, context)
         total = Cost()
-        for bucket in _buckets(requests, precision, context):
-            some = [requests[i] for i in bucket]
+        for stack in plan_stacks(requests, precision, context):
+            some = [requests[i] for i in stack.positions]
             n = len(some[0].train_set)
             steps = some[0].recipe.n_steps(n)
             batch = min(some[0].recipe.batch_size or n, n)
             flops = sum(step_flops(r.model, batch, r.train_set.input_shape) for r in some)
-            shape = some[0].train_set.input_shape
-            size = len(some) * max(model_bytes(r.model, batch, shape) for r in some)
-            total += Cost(len(some), flops * steps, _seconds(some, precision, context), size)
+            size = stack_bytes(some, stack.way, precision)
+            seconds = measure_seconds(some, precision, context, stack.way)
+            total += Cost(len(some), flops * steps, seconds, size)
         return [_stand_in(r) for r in requests], total
 
 
-def _buckets(requests: Sequence[TrainRequest], precision: str, context: Context) -> list[list[int]]:
-    """Return positions of requests that run as one stack each."""
-    modules = [r.model for r in requests]
-    n = len(requests[0].train_set)
-    batch = min(requests[0].recipe.batch_size or n, n)
-    if dense_shape(modules[0]) is not None:
-        return dense_buckets(modules, batch, context.memory_bytes, precision)
-    alone = [[i] for i in range(len(requests))]
-    if len(requests) == 1:
-        return alone
-    key = key_of("module", requests[0].group_key(), len(requests), precision, context.device.type)
-    trial = requests[:_TRIAL_MODELS]
-    ways = {
-        "one by one": _trial([[r] for r in trial], precision, context),
-        "mapped": _trial([trial], precision, context),
-    }
-    if choose(context, key, ways) == "one by one":
-        return alone
-    shape = requests[0].train_set.input_shape
-    largest = max(1, context.memory_bytes // max(model_bytes(m, batch, shape) for m in modules))
-    return [
-        list(range(i, min(i + largest, len(requests)))) for i in range(0, len(requests), largest)
-    ]
-
-
-def _train_bucket(
-    requests: Sequence[TrainRequest], precision: str, context: Context
+def _train_stack(
+    requests: Sequence[TrainRequest], precision: str, context: Context, way: str
 ) -> list[Fitted | Exception]:
     """Train one stack; halve it where memory runs out."""
     try:
-        stepper = _stepper(requests, precision, context)
+        stepper = make_stepper(requests, precision, context, way)
         members = list(stepper.members)
         flops = _flops_per_model_step(requests)
-        stepper.progress = lambda models: context.progress(models * flops)
+        stepper.progress = lambda updates: context.progress(updates * flops)
         # Random layers (dropout) draw from the stream of their model; only single models have any.
         own = requests[0].streams.torch_default("layers") if len(requests) == 1 else nullcontext()
         with own:
@@ -181,8 +148,8 @@ def _train_bucket(
             ]
         middle = len(requests) // 2
         context.notes.append(f"a stack of {len(requests)} models was halved: out of memory")
-        return _train_bucket(requests[:middle], precision, context) + _train_bucket(
-            requests[middle:], precision, context
+        return _train_stack(requests[:middle], precision, context, way) + _train_stack(
+            requests[middle:], precision, context, way
         )
     return [
         Fitted(
@@ -195,53 +162,6 @@ def _train_bucket(
         )
         for r, m in zip(requests, members, strict=True)
     ]
-
-
-def _stepper(requests: Sequence[TrainRequest], precision: str, context: Context) -> Stepper:
-    members = [Member(r.recipe, r.train_set, dict(r.evaluate), r.streams) for r in requests]
-    return build(
-        [r.model for r in requests],
-        members,
-        requests[0].recipe,
-        context.device,
-        precision=precision,
-    )
-
-
-def _trial(
-    stacks: Sequence[Sequence[TrainRequest]], precision: str, context: Context
-) -> Callable[[], None]:
-    """Return a function that updates each stack once; its first call builds them."""
-    steppers: list[Stepper] = []
-
-    def update() -> None:
-        if not steppers:
-            steppers.extend(_stepper(stack, precision, context) for stack in stacks)
-        for stepper in steppers:
-            _update(stepper)
-
-    return update
-
-
-def _update(stepper: Stepper, times: int = 1) -> None:
-    size = min(stepper.recipe.batch_size or stepper.n, stepper.n)
-    for batch in islice(stepper.rows.batches(stepper.orders.epoch(), size), times):
-        stepper.update(batch)
-
-
-def _seconds(requests: Sequence[TrainRequest], precision: str, context: Context) -> float:
-    """Return what training one stack takes: building it, its updates, and the traces' passes."""
-    start = now(context.device)
-    stepper = _stepper(requests, precision, context)
-    building = now(context.device) - start
-    once = measure(lambda: _update(stepper), context.device, repeats=1)
-    times = max(1, min(stepper.recipe.steps_per_epoch(stepper.n), int(_TRIAL_SECONDS / once)))
-    update = measure(lambda: _update(stepper, times), context.device) / times
-    rows = min(stepper.n, _TRIAL_ROWS)
-    row = measure(lambda: stepper.evaluate(stepper.rows, rows), context.device, repeats=1) / rows
-    n_rows = stepper.n + sum(len(v) for v in requests[0].evaluate.values())
-    n_traces = len(stepper.recipe.traced_epochs(stepper.n))
-    return building + stepper.recipe.n_steps(stepper.n) * update + n_traces * n_rows * row
 
 
 def _flops_per_model_step(requests: Sequence[TrainRequest]) -> float:

@@ -1,0 +1,95 @@
+"""`BatchedModels`: all models of a stack updated together, in tensors with a model axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from overparam.training.batches import Batch, Rows, in_order
+from overparam.training.dense import DenseStack
+from overparam.training.losses import loss_values
+from overparam.training.modules import ModuleStack
+from overparam.training.optimizer import Optimizer
+from overparam.training.stepper import Member, Progress
+from overparam.training.weights import StackedWeights
+
+Network = DenseStack | ModuleStack
+
+_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
+_LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
+
+
+class BatchedModels:
+    """Models whose batch, gradient and update are a few calls of PyTorch for all of them.
+
+    See `overparam.training.stepper.Models` for the methods.
+    """
+
+    def __init__(self, members: Sequence[Member], network: Network, device: torch.device) -> None:
+        self.network, self.device = network, device
+        self.weights: StackedWeights = network.weights
+        recipes = [m.recipe for m in members]
+        self.recipe, self.n_updates = recipes[0], 0
+        self.optimizer = Optimizer(recipes, self.weights)
+        self.rows = {
+            name: Rows([m.evaluate[name] for m in members], network.dtype, device)
+            for name in members[0].evaluate
+        } | {"train": Rows([m.train_set for m in members], network.dtype, device)}
+
+    def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
+        """Update every model once per batch of the order."""
+        rows = self.rows["train"]
+        size = min(self.recipe.batch_size or rows.n, rows.n)
+        batches = rows.batches(order.to(self.device), size)
+        for _ in range(n_updates):
+            self._update(next(batches))
+            progress(self.weights.n_models)
+
+    def _update(self, batch: Batch) -> None:
+        self.network.loss_gradient(batch)
+        total = self.recipe.n_steps(self.rows["train"].n)
+        self.optimizer.step(self.recipe.schedule.at(self.n_updates, total))
+        self.n_updates += 1
+
+    @torch.no_grad()
+    def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean loss and error of every model."""
+        rows = self.rows[name]
+        n = rows.n if n is None else min(n, rows.n)
+        chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // (rows.n_models * self.network.n_units))
+        losses = torch.zeros(rows.n_models, dtype=torch.float64, device=self.device)
+        wrong = torch.zeros_like(losses)
+        for positions in in_order(n, chunk, self.device):
+            batch = rows.batch(positions)
+            outputs = self.network.outputs(batch.inputs, batch.shared)
+            labels = batch.labels
+            floating = labels.is_floating_point()
+            if labels.ndim == (2 if floating else 1):
+                labels = labels.expand(rows.n_models, *labels.shape)
+            losses += loss_values(self.recipe.loss, outputs, labels).sum(1, dtype=torch.float64)
+            if floating:
+                wrong += torch.nan
+            else:
+                wrong += (outputs.argmax(-1) != labels).sum(1)
+        return (losses / n).cpu(), (wrong / n).cpu()
+
+    def state_of(self, model: int) -> dict[str, Tensor]:
+        """Return a copy of one model's parameters and buffers without padding."""
+        state = {k: v.cpu() for k, v in self.weights.state_of(model).items()}
+        if isinstance(self.network, ModuleStack):
+            state |= self.network.own_buffers(model)
+        return state
+
+    def keep(self, models: Tensor) -> None:
+        """Drop all models but the given ones."""
+        models = models.to(self.device)
+        self.optimizer.keep(models)
+        if isinstance(self.network, ModuleStack):
+            self.network.keep_buffers(models)
+        self.weights.keep(models)
+        self.optimizer.kept()
+        self.network.kept()
+        for rows in self.rows.values():
+            rows.keep(models)

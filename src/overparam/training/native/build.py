@@ -1,0 +1,151 @@
+"""Compiling the kernels for this processor, once, and loading them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+PRECISIONS = {"float32": "FLOAT32", "float64": "FLOAT64", "bfloat16": "BFLOAT16"}
+
+_SOURCES = ("dense.c", "network.h", "pointwise.h", "precision.h", "product.h")
+# No -ffast-math: a model that diverges is told by what is not a number.
+_FLAGS = (
+    "-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
+    "-fno-strict-aliasing", "-fopenmp-simd", "-shared", "-fPIC",
+)  # fmt: skip
+_SECONDS_TO_COMPILE = 120
+
+
+class NativeUnavailable(Exception):
+    """There are no compiled kernels of a precision here; the message says why."""
+
+
+def load_library(precision: str) -> ctypes.CDLL:
+    """Return the kernels of a precision, compiled for this processor if that is still to do.
+
+    The compiler is what the environment variable ``OVERPARAM_CC`` says (``none`` for none), else
+    ``CC``, else ``cc``, ``gcc`` or ``clang``, else the one in the package ``ziglang``. What it
+    makes is kept in the cache folder under the hash of sources, compiler and processor.
+
+    Raises:
+        NativeUnavailable: no compiler, none that can compile this, or no folder to write in.
+
+    Cost: 2 to 5 seconds the first time on a machine, then milliseconds.
+    """
+    found = _load(precision, os.environ.get("OVERPARAM_CC", ""), str(_cache_folder()))
+    if isinstance(found, str):
+        raise NativeUnavailable(found)
+    return found
+
+
+@cache
+def _load(precision: str, wanted: str, folder: str) -> ctypes.CDLL | str:
+    """Return the library, or why there is none; asked once per process."""
+    try:
+        return _open(_build(precision, Path(folder)))
+    except NativeUnavailable as error:
+        return str(error)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"the kernels could not be compiled or loaded: {error}"
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("OVERPARAM_CACHE") or Path.home() / ".cache" / "overparam"
+    return Path(home) / "native"
+
+
+def find_compiler() -> list[str]:
+    """Return the command that starts the C compiler.
+
+    Raises:
+        NativeUnavailable: there is none.
+    """
+    wanted = os.environ.get("OVERPARAM_CC") or os.environ.get("CC")
+    if wanted == "none":
+        raise NativeUnavailable("OVERPARAM_CC is none")
+    for name in [wanted] if wanted else ["cc", "gcc", "clang"]:
+        path = shutil.which(name)
+        if path:
+            return [path]
+    if not wanted and importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise NativeUnavailable(f"there is no C compiler {wanted or ''}".strip())
+
+
+def _build(precision: str, folder: Path) -> Path:
+    compiler = find_compiler()
+    here = Path(__file__).parent
+    native = "-mcpu=native" if "ziglang" in compiler or platform.machine() in _ARM else _X86
+    command = [*compiler, *_FLAGS, native, f"-D{PRECISIONS[precision]}"]
+    parts = [(here / s).read_bytes() for s in _SOURCES]
+    parts += [" ".join(command).encode(), _version(compiler), _processor()]
+    name = hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
+    library = folder / f"{precision}-{name}.so"
+    if not library.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _compile([*command, str(here / "dense.c")], library)
+    return library
+
+
+_X86, _ARM = "-march=native", ("aarch64", "arm64")
+
+
+def _compile(command: Sequence[str], library: Path) -> None:
+    """Compile beside the library and move it there whole: two processes may do so at once."""
+    handle, made = tempfile.mkstemp(dir=library.parent, suffix=".part")
+    os.close(handle)
+    try:
+        done = subprocess.run(
+            [*command, "-o", made, "-lm"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_SECONDS_TO_COMPILE,
+        )
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").splitlines()
+            reason = next((line for line in said if "error" in line), "it said nothing")
+            raise NativeUnavailable(f"{command[0]} cannot compile the kernels: {reason.strip()}")
+        os.replace(made, library)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(made)
+
+
+def _version(compiler: Sequence[str]) -> bytes:
+    return subprocess.run(
+        [*compiler, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30
+    ).stdout
+
+
+def _processor() -> bytes:
+    """What the processor can do: a cache in a shared home folder serves several kinds."""
+    try:
+        told = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        told = []
+    kinds = ("model name", "flags", "Features", "CPU part")
+    lines = dict.fromkeys(line for line in told if line.startswith(kinds))
+    return "\n".join([platform.machine(), platform.processor(), *lines]).encode()
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    pointer, whole = ctypes.c_void_p, ctypes.c_int64
+    library.scratch.restype = whole
+    library.scratch.argtypes = [pointer, whole]
+    library.train.restype = None
+    library.train.argtypes = [*[pointer] * 4, whole, *[pointer] * 4]
+    library.measure.restype = None
+    library.measure.argtypes = [pointer] * 7
+    return library

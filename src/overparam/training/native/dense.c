@@ -1,0 +1,172 @@
+/* Training of one fully connected network at a time, all of an epoch in one call.
+ *
+ * Why beside PyTorch: an update of a perceptron with 30 hidden units is some thirty calls of
+ * PyTorch, each of which takes longer than the arithmetic in it; and between the products of a
+ * large one every number goes to memory and back. Here an update makes no calls, and bias,
+ * activation and the optimizer's update happen while a panel of a product is in the first cache.
+ *
+ * Layouts, in words of precision.h, for layer l of n_in units below and n_out above:
+ *
+ *   weights    [n_out, n_in / PAIR]   forward:  units above = weights x units below
+ *   back       [n_in, n_out / PAIR]   backward: signal below = back x signal above
+ *   below      [n_in / PAIR, batch]   what forward multiplies
+ *   below_rows [n_in, batch / PAIR]   the same by units: for the activation's derivative
+ *   below_t    [batch / PAIR, n_in]   what the gradient multiplies: signal x below_t
+ *   signal     [n_out, batch / PAIR], and [n_out / PAIR, batch] for the layer below
+ *
+ * Rows beyond the batch are padding up to whole vectors: their signal is zero.
+ */
+
+#include "precision.h"
+
+#include "product.h"
+
+#include "network.h"
+
+#include "pointwise.h"
+
+/* Round a layer's weights for the products of the next update. */
+static void round_weights(Layer *layer, int from, int to) {
+    for (int o = from; o < to; o++) {
+        const sum_t *master = layer->weight.values + (int64_t)o * layer->n_in;
+        item_t *rounded = layer->weights + (int64_t)o * layer->in_row * PAIR;
+        for (int i = 0; i < layer->n_in; i++) rounded[i] = narrow(master[i]);
+    }
+}
+
+static void turn_weights(Work *work, Layer *layer) {
+    if (layer->back == NULL) return;
+    interleave(layer->n_out, layer->n_in, layer->weights, layer->in_row * PAIR, work->mixed,
+               layer->units_row);
+    transpose(layer->out_words, layer->n_in, work->mixed, layer->units_row, layer->back,
+              layer->out_row);
+}
+
+/* Gather a batch and lay it out for the first layer. */
+static void gather(Work *work, const Visit *visit, int64_t start, int batch) {
+    Layer *layer = &work->layers[0];
+    int stride = layer->in_row * PAIR;
+    for (int b = 0; b < batch; b++)
+        memcpy(work->gathered + (int64_t)b * stride,
+               (const item_t *)visit->inputs + visit->rows[start + b] * layer->n_in,
+               (size_t)layer->n_in * sizeof(item_t));
+    transpose(batch, layer->in_words, (const word_t *)work->gathered, layer->in_row, layer->below,
+              work->columns);
+}
+
+/* Fill the layers' units, and the outputs [n_outputs, columns]. */
+static void forward(Work *work, const Network *network) {
+    int columns = work->columns;
+    for (int l = 0; l < work->n_layers; l++) {
+        Layer *layer = &work->layers[l], *above = layer + 1;
+        int last = l + 1 == work->n_layers;
+        for (int o = 0; o < layer->n_out; o += ROWS) {
+            int rows = SMALLER(ROWS, layer->n_out - o);
+            sum_t *units = last ? work->outputs + (int64_t)o * columns : work->panel;
+            panel(rows, columns, layer->in_words,
+                  (const word_t *)layer->weights + (int64_t)o * layer->in_row, layer->in_row,
+                  layer->below, columns, units, columns);
+            for (int r = 0; r < rows; r++) {
+                sum_t bias = layer->bias.values ? layer->bias.values[o + r] : 0;
+                item_t *kept = last ? NULL : above->below_rows + (int64_t)(o + r) * work->items;
+                activate(last ? IDENTITY : (int)network->activations[l], columns, bias,
+                         units + r * columns, kept);
+            }
+            if (!last)
+                interleave(rows, columns, above->below_rows + (int64_t)o * work->items, work->items,
+                           above->below + (int64_t)o / PAIR * columns, columns);
+        }
+    }
+}
+
+/* The signal at the outputs is in `signal`: carry it down, and update every layer. */
+static void backward(Work *work, const Network *network, const Step *step) {
+    int columns = work->columns, items = work->items;
+    for (int l = work->n_layers - 1; l >= 0; l--) {
+        Layer *layer = &work->layers[l];
+        int n_in = layer->n_in;
+        if (l > 0) {
+            interleave(layer->n_out, columns, work->signal, items, work->signal_words, columns);
+            for (int i = 0; i < n_in; i += ROWS) {
+                int rows = SMALLER(ROWS, n_in - i);
+                panel(rows, columns, layer->out_words, layer->back + (int64_t)i * layer->out_row,
+                      layer->out_row, work->signal_words, columns, work->panel, columns);
+                for (int r = 0; r < rows; r++)
+                    through((int)network->activations[l - 1], columns,
+                            layer->below_rows + (int64_t)(i + r) * items, work->panel + r * columns,
+                            work->next_signal + (int64_t)(i + r) * items);
+            }
+            transpose(n_in, work->batch_words, (const word_t *)layer->below_rows, items / PAIR,
+                      layer->below_t, layer->units_row);
+        } else
+            interleave(work->batch_words * PAIR, n_in, work->gathered, layer->in_row * PAIR,
+                       layer->below_t, layer->units_row);
+        for (int o = 0; o < layer->n_out; o += ROWS) {
+            int rows = SMALLER(ROWS, layer->n_out - o);
+            const item_t *signal = work->signal + (int64_t)o * items;
+            panel(rows, n_in, work->batch_words, (const word_t *)signal, items / PAIR,
+                  layer->below_t, layer->units_row, work->panel, layer->units_row);
+            for (int r = 0; r < rows; r++) {
+                int64_t at = (int64_t)(o + r) * n_in;
+                descend(step, &layer->weight, at, n_in, work->panel + r * layer->units_row);
+                if (layer->bias.values) {
+                    sum_t gradient = total(columns, signal + (int64_t)r * items);
+                    descend(step, &layer->bias, o + r, 1, &gradient);
+                }
+            }
+            round_weights(layer, o, o + rows);
+        }
+        turn_weights(work, layer);
+        item_t *done = work->signal;
+        work->signal = work->next_signal, work->next_signal = done;
+    }
+}
+
+/* Bytes of scratch memory that a network needs for batches of this size. */
+int64_t scratch(const Network *network, int64_t batch) {
+    Work work;
+    return lay_out(&work, network, batch, (Parameters){NULL, NULL, NULL}, NULL);
+}
+
+/* One update per batch of the visit. factors: of the learning rate, one per update. n_before:
+ * updates made before. weights, first, second: flat, weight and bias of each layer in turn. */
+void train(const Network *network, const Rule *rule, const Visit *visit, const double *factors,
+           int64_t n_before, sum_t *weights, sum_t *first, sum_t *second, char *scratch) {
+    Work work;
+    int64_t batch = visit->batch;
+    int64_t bytes = lay_out(&work, network, batch, (Parameters){weights, first, second}, scratch);
+    memset(scratch, 0, (size_t)bytes); /* padding must be finite: it is multiplied by zero */
+    for (int l = 0; l < work.n_layers; l++) {
+        round_weights(&work.layers[l], 0, work.layers[l].n_out);
+        turn_weights(&work, &work.layers[l]);
+    }
+    int64_t update = 0;
+    for (int64_t start = 0; start < visit->n; start += batch, update++) {
+        int rows = (int)SMALLER(batch, visit->n - start);
+        Step step = make_step(rule, factors[update], n_before + update + 1);
+        gather(&work, visit, start, rows);
+        forward(&work, network);
+        loss_signal(rule, visit, start, rows, work.n_outputs, work.columns, work.items,
+                    work.outputs, work.row, work.signal);
+        backward(&work, network, &step);
+    }
+}
+
+/* Sum of the losses, and number of rows whose largest output is not their class. */
+void measure(const Network *network, const Rule *rule, const Visit *visit, sum_t *weights,
+             char *scratch, double *loss, int64_t *n_wrong) {
+    Work work;
+    int64_t batch = visit->batch;
+    int64_t bytes = lay_out(&work, network, batch, (Parameters){weights, NULL, NULL}, scratch);
+    memset(scratch, 0, (size_t)bytes);
+    *loss = 0, *n_wrong = 0;
+    for (int l = 0; l < work.n_layers; l++) round_weights(&work.layers[l], 0, work.layers[l].n_out);
+    for (int64_t start = 0; start < visit->n; start += batch) {
+        int rows = (int)SMALLER(batch, visit->n - start);
+        gather(&work, visit, start, rows);
+        forward(&work, network);
+        for (int b = 0; b < rows; b++)
+            judge(rule, visit, start + b, work.n_outputs, work.columns, work.outputs + b, loss,
+                  n_wrong);
+    }
+}

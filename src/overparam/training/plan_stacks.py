@@ -1,0 +1,185 @@
+"""Which requests run as one stack, and which way: planned from the design and short trials.
+
+What must be equal for two models to share a stack is `TrainRequest.group_key`. Fully connected
+networks are cut into buckets of like widths; each bucket runs as batched products or, where there
+is a compiler, in compiled code, whichever a trial measures to be faster. Other modules run mapped
+or one by one, by a trial as well. Choices are made once and kept (see `choices.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from overparam.training.dense import dense_shape
+from overparam.training.native.build import NativeUnavailable, load_library
+from overparam.training.native.models import can_run, native_bytes
+from overparam.training.request import Context
+from overparam.training.stacks import build, dense_buckets, model_bytes
+from overparam.training.stepper import Member, Stepper
+from overparam.training.ways import choose, key_of, measure, now
+
+if TYPE_CHECKING:
+    from overparam.training.train import TrainRequest
+
+_TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
+_TRIAL_SECONDS = 0.05  # of updates that are timed to plan a run
+_TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
+
+# How far one update of the compiled code may be from the batched products', of its length. They
+# round differently, and Adam's first update is a gradient's sign, which rounding can turn.
+_DISAGREEMENT = {"float64": 1e-6, "float32": 0.05, "bfloat16": 0.5}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Models that are trained side by side.
+
+    Attributes:
+        positions: of their requests. way: ``native`` or ``batched``.
+    """
+
+    positions: list[int]
+    way: str = "batched"
+
+
+def plan_stacks(requests: Sequence[TrainRequest], precision: str, context: Context) -> list[Stack]:
+    """Cut requests of one group into stacks and choose the way of each."""
+    modules = [r.model for r in requests]
+    batch = _batch(requests[0])
+    if dense_shape(modules[0]) is not None:
+        buckets = dense_buckets(modules, batch, context.memory_bytes, precision)
+        return [
+            Stack(bucket, _dense_way([requests[i] for i in bucket], precision, context))
+            for bucket in buckets
+        ]
+    alone = [Stack([i]) for i in range(len(requests))]
+    if len(requests) == 1:
+        return alone
+    key = key_of("module", requests[0].group_key(), len(requests), precision, context.device.type)
+    trial = requests[:_TRIAL_MODELS]
+    ways = {
+        "one by one": _trial([[r] for r in trial], precision, context, "batched"),
+        "mapped": _trial([trial], precision, context, "batched"),
+    }
+    if choose(context, key, ways) == "one by one":
+        return alone
+    shape = requests[0].train_set.input_shape
+    largest = max(1, context.memory_bytes // max(model_bytes(m, batch, shape) for m in modules))
+    return [
+        Stack(list(range(i, min(i + largest, len(requests)))))
+        for i in range(0, len(requests), largest)
+    ]
+
+
+def _dense_way(requests: Sequence[TrainRequest], precision: str, context: Context) -> str:
+    shapes = [dense_shape(r.model) for r in requests]
+    runs = all(s is not None and can_run(s, requests[0].recipe) for s in shapes)
+    if not runs or context.device.type != "cpu":
+        return "batched"
+    try:
+        load_library(precision)
+    except NativeUnavailable:
+        return "batched"
+    kinds = sorted(s.dims for s in shapes if s is not None)
+    key = key_of("dense", requests[0].recipe.stack_key(), kinds, _batch(requests[0]), precision)
+    ways = {
+        "batched": _trial([requests], precision, context, "batched"),
+        "native": _checked_trial(requests, precision, context),
+    }
+    return choose(context, key, ways)
+
+
+def _checked_trial(
+    requests: Sequence[TrainRequest], precision: str, context: Context
+) -> Callable[[], None]:
+    """Return the trial of the compiled code; its first call holds it against the batched way.
+
+    Nothing else would tell that a compiler of this machine makes wrong code.
+    """
+    steppers: list[Stepper] = []
+
+    def update() -> None:
+        if not steppers:
+            steppers.append(make_stepper(requests, precision, context, "native"))
+            batched = make_stepper(requests, precision, context, "batched")
+            before = [batched.models.state_of(m) for m in range(len(requests))]
+            for stepper in (*steppers, batched):
+                stepper.try_epoch(1)
+            for m, start in enumerate(before):
+                own, other = (s.models.state_of(m) for s in (*steppers, batched))
+                _check_agreement(start, own, other, _DISAGREEMENT[precision])
+            return
+        steppers[0].try_epoch(1)
+
+    return update
+
+
+def _check_agreement(
+    start: Mapping[str, Tensor], own: Mapping[str, Tensor], other: Mapping[str, Tensor], most: float
+) -> None:
+    """Raise where an update differs from the other way's by more than `most` of its length."""
+    moved = sum(float((other[k] - start[k]).square().sum()) for k in start)
+    apart = sum(float((own[k] - other[k]).square().sum()) for k in start)
+    if apart > most**2 * moved:  # false where the update diverges in both ways
+        raise RuntimeError(
+            f"the compiled code's update is off by {(apart / moved) ** 0.5:.2g} of its length"
+        )
+
+
+def make_stepper(
+    requests: Sequence[TrainRequest], precision: str, context: Context, way: str
+) -> Stepper:
+    """Return what trains the requests as one stack."""
+    members = [Member(r.recipe, r.train_set, dict(r.evaluate), r.streams) for r in requests]
+    models = [r.model for r in requests]
+    return build(models, members, context.device, precision=precision, way=way)
+
+
+def measure_seconds(
+    requests: Sequence[TrainRequest], precision: str, context: Context, way: str
+) -> float:
+    """Return what training one stack takes: building it, its updates, and the traces' passes."""
+    start = now(context.device)
+    stepper = make_stepper(requests, precision, context, way)
+    building = now(context.device) - start
+    once = measure(lambda: stepper.try_epoch(1), context.device, repeats=1)
+    times = max(1, min(stepper.recipe.steps_per_epoch(stepper.n), int(_TRIAL_SECONDS / once)))
+    update = measure(lambda: stepper.try_epoch(times), context.device) / times
+    rows = min(stepper.n, _TRIAL_ROWS)
+    row = measure(lambda: stepper.models.measure("train", rows), context.device, repeats=1) / rows
+    n_rows = stepper.n + sum(len(v) for v in requests[0].evaluate.values())
+    n_traces = len(stepper.recipe.traced_epochs(stepper.n))
+    return building + stepper.recipe.n_steps(stepper.n) * update + n_traces * n_rows * row
+
+
+def _trial(
+    stacks: Sequence[Sequence[TrainRequest]], precision: str, context: Context, way: str
+) -> Callable[[], None]:
+    """Return a function that updates each stack once; its first call builds them."""
+    steppers: list[Stepper] = []
+
+    def update() -> None:
+        if not steppers:
+            steppers.extend(make_stepper(stack, precision, context, way) for stack in stacks)
+        for stepper in steppers:
+            stepper.try_epoch(1)
+
+    return update
+
+
+def stack_bytes(requests: Sequence[TrainRequest], way: str, precision: str) -> int:
+    """Return the bytes that a stack needs while it is trained."""
+    batch, shape = _batch(requests[0]), requests[0].train_set.input_shape
+    if way == "native":
+        shapes = [s for r in requests if (s := dense_shape(r.model)) is not None]
+        return native_bytes(shapes, [r.recipe for r in requests], batch, precision)
+    return len(requests) * max(model_bytes(r.model, batch, shape) for r in requests)
+
+
+def _batch(request: TrainRequest) -> int:
+    n = len(request.train_set)
+    return min(request.recipe.batch_size or n, n)
