@@ -1,4 +1,4 @@
-"""The SQLite file of a study: opening, locking, and saying what is wrong with it.
+"""The SQLite file of a study: opening it, and saying what is wrong with it.
 
 Importing this module imports no NumPy, so that `overparam list` answers at once.
 """
@@ -6,10 +6,7 @@ Importing this module imports no NumPy, so that `overparam list` answers at once
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import shutil
-import socket
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +15,7 @@ from typing import Any
 from overparam.errors import ResourceError, StoreError
 from overparam.lab.encoding import decode
 
-try:
-    import fcntl
-except ImportError:  # not POSIX: no lock; the unique keys still keep two writers from doubling
-    fcntl = None  # type: ignore[assignment]
-
 DATABASE = "study.sqlite"
-LOCK = "study.lock"
 SCHEMA_VERSION = 1  # raise it when a table changes
 _APPLICATION_ID = 0x6F767061  # "ovpa", how `file` and we tell a study from any other database
 _BUSY_SECONDS = 10.0
@@ -152,47 +143,6 @@ _RESOURCE_CODES = (
 )
 
 
-class WriterLock:
-    """The right to write one study; the operating system takes it back when the process ends.
-
-    Raises:
-        StoreError: another process (or this one) holds it; the message names the holder.
-        ResourceError: the folder cannot be written.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / LOCK
-        with sqlite_errors(path):
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            self._take(path)
-        except BaseException:
-            self.release()
-            raise
-
-    def _take(self, path: Path) -> None:
-        with sqlite_errors(path):
-            try:
-                if fcntl is not None:
-                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StoreError(
-                    f"the study in {path.parent} is being written",
-                    got=_holder(os.pread(self._file, 1000, 0)),
-                    allowed="one writer at a time",
-                    remedy="wait for it to end, or choose another --out",
-                ) from None
-            os.ftruncate(self._file, 0)
-            holder = {"pid": os.getpid(), "host": socket.gethostname()}
-            os.pwrite(self._file, json.dumps(holder).encode(), 0)
-
-    def release(self) -> None:
-        """Give the right back; the file stays, or two writers could each lock one of two files."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-
 def delete_database(folder: Path) -> None:
     """Delete the database and SQLite's own files beside it."""
     with sqlite_errors(folder / DATABASE):
@@ -267,13 +217,3 @@ def _with_space(error: sqlite3.Error, path: Path) -> str:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return connection.execute(f"PRAGMA {name}").fetchone()[0]
-
-
-def _holder(text: bytes) -> str:
-    try:
-        holder = json.loads(text)
-        if holder == {"pid": os.getpid(), "host": socket.gethostname()}:
-            return f"this process ({holder['pid']})"
-        return f"process {holder['pid']} on {holder['host']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from overparam.errors import StoreError, UsageError
 from overparam.lab.database import (
     DATABASE,
-    WriterLock,
     delete_database,
     open_to_read,
     open_to_write,
@@ -28,6 +27,7 @@ from overparam.lab.database import (
 )
 from overparam.lab.encoding import decode, encode
 from overparam.lab.rows import FRESH, checksum, field_values, rebuilt, record_key
+from overparam.lab.writer import KeptFile, WriterLock
 
 if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
     import numpy as np
@@ -54,6 +54,7 @@ class Store:
         self._path = folder / DATABASE
         self._connection = connection
         self._lock = lock
+        self._kept = KeptFile(self._path)
         self._arrays = ArrayFolder(folder)
         self._identity: tuple[str, int] = (self.get("phenomenon"), self.get("revision"))
 
@@ -129,7 +130,8 @@ class Store:
         """Keep the records of one unit of work, all or none; return when they are on the disk.
 
         Raises:
-            StoreError: a record of the same key is there already; opened for reading only.
+            StoreError: a record of the same key is there already; opened for reading only; the
+                database was deleted, moved or cut off meanwhile.
             UsageError: a field of a type that would not come back as it was.
             ResourceError: disk full, or it failed. Everything written earlier is kept.
         """
@@ -319,6 +321,7 @@ class Store:
                 got=str(self.folder),
                 remedy="use Store.open(folder, phenomenon)",
             )
+        self._kept.check()
         with sqlite_errors(self._path):
             yield
 
