@@ -6,8 +6,8 @@ more slowly than one model after the other; fully connected parts gain. So both 
 data-dependent control flow) runs one at a time.
 
 One at a time, images are laid out with channels last, as the convolutions of processors and GPUs
-want them, and the network is run in the order that costs least (see `lean`). Decision 0001 has the
-measurements.
+want them, and the network is run in the order that costs least (see `lean` and
+`native/normalise.py`). Decision 0001 has the measurements.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch.func import functional_call
 
 from overparam.training.batches import Batch
 from overparam.training.losses import loss_values
+from overparam.training.native.normalise import fuse
 from overparam.training.recipe import LossFunction
 from overparam.training.weights import StackedWeights
 
@@ -51,12 +52,12 @@ class ModuleStack:
         dtype: torch.dtype,
         n_units: int,
     ) -> None:
-        self.template = lean(template).to("meta").train()
+        self._plain = lean(template).to("meta").train()
         self.weights, self.buffers, self.loss, self.dtype = weights, buffers, loss, dtype
         self.n_units = n_units
         self._exact = {
             f"{path}.{name}"
-            for path, part in self.template.named_modules()
+            for path, part in self._plain.named_modules()
             if isinstance(part, _STATISTICAL)
             for name, _ in part.named_parameters()
         }
@@ -78,6 +79,7 @@ class ModuleStack:
 
     def kept(self) -> None:
         """Take the weights as leaves of the backward pass; gradients land in place."""
+        self.template = fuse(self._plain) if self.weights.n_models == 1 else self._plain
         gradient = self.weights.views(self.weights.gradient)
         self._leaves = {}
         for name, value in self.weights.views(self.weights.master).items():

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from overparam.training.dense import dense_shape
 from overparam.training.native.build import NativeUnavailable, load_library
-from overparam.training.native.models import can_run, native_bytes
+from overparam.training.native.models import DENSE, can_run, native_bytes
 from overparam.training.request import Context
 from overparam.training.stacks import build, dense_buckets, model_bytes
 from overparam.training.stepper import Member, Stepper
@@ -81,7 +81,7 @@ def _dense_way(requests: Sequence[TrainRequest], precision: str, context: Contex
     if not runs or context.device.type != "cpu":
         return "batched"
     try:
-        load_library(precision)
+        load_library(DENSE, precision)
     except NativeUnavailable:
         return "batched"
     kinds = sorted(s.dims for s in shapes if s is not None)

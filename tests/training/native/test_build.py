@@ -11,6 +11,7 @@ import pytest
 
 from overparam.training.native import build
 from overparam.training.native.build import NativeUnavailable, find_compiler, load_library
+from overparam.training.native.models import DENSE
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def script(path, text):
 def test_without_a_compiler_it_says_so(own_cache, monkeypatch):
     monkeypatch.setenv("OVERPARAM_CC", "none")
     with pytest.raises(NativeUnavailable, match="OVERPARAM_CC is none"):
-        load_library("float32")
+        load_library(DENSE, "float32")
     monkeypatch.setenv("OVERPARAM_CC", "no-such-compiler")
     with pytest.raises(NativeUnavailable, match="there is no C compiler no-such-compiler"):
-        load_library("float32")
+        load_library(DENSE, "float32")
     assert not own_cache.exists()
 
 
@@ -50,7 +51,7 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(own_cache, tmp_path,
     broken = script(tmp_path / "broken", 'echo "dense.c:1: error: out of patience" >&2; exit 1')
     monkeypatch.setenv("OVERPARAM_CC", broken)
     with pytest.raises(NativeUnavailable, match="error: out of patience"):
-        load_library("float32")
+        load_library(DENSE, "float32")
     assert list(own_cache.iterdir()) == []
 
 
@@ -58,7 +59,7 @@ def test_a_compiler_that_makes_no_library_is_no_crash(own_cache, tmp_path, monke
     lying = script(tmp_path / "lying", "exit 0")  # says it is done, and leaves an empty file
     monkeypatch.setenv("OVERPARAM_CC", lying)
     with pytest.raises(NativeUnavailable, match="could not be compiled or loaded"):
-        load_library("float32")
+        load_library(DENSE, "float32")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a file in place of a folder")
@@ -66,30 +67,34 @@ def test_a_cache_that_cannot_be_written_is_no_crash(compiler, tmp_path, monkeypa
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path / "file"))
     with pytest.raises(NativeUnavailable, match="could not be compiled or loaded"):
-        load_library("float32")
+        load_library(DENSE, "float32")
 
 
 def test_it_is_compiled_once(compiler, own_cache):
-    load_library("float64")
+    load_library(DENSE, "float64")
     (made,) = own_cache.iterdir()
     before = made.stat()
     build._load.cache_clear()
-    load_library("float64")
+    load_library(DENSE, "float64")
     after = made.stat()
     assert list(own_cache.iterdir()) == [made]
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
 def test_processes_that_compile_at_once_do_not_disturb_each_other(compiler, own_cache):
-    command = "from overparam.training.native.build import load_library as l; l('float32').scratch"
+    command = (
+        "from overparam.training.native.build import load_library\n"
+        "from overparam.training.native.models import DENSE\n"
+        "load_library(DENSE, 'float32').scratch"
+    )
     runs = [subprocess.Popen([sys.executable, "-c", command]) for _ in range(3)]
     assert [run.wait(timeout=120) for run in runs] == [0, 0, 0]
     assert len(list(own_cache.iterdir())) == 1
 
 
 def test_other_sources_or_another_processor_are_compiled_anew(compiler, own_cache, monkeypatch):
-    first = build._build("float32", own_cache)
+    first = build._build(DENSE, "float32", own_cache)
     monkeypatch.setattr(build, "_processor", lambda: b"another")
-    second = build._build("float32", own_cache)
+    second = build._build(DENSE, "float32", own_cache)
     assert first != second
     assert second.exists()

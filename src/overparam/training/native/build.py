@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PRECISIONS = {"float32": "FLOAT32", "float64": "FLOAT64", "bfloat16": "BFLOAT16"}
+POINTER, WHOLE = ctypes.c_void_p, ctypes.c_int64
 
-_SOURCES = ("dense.c", "network.h", "pointwise.h", "precision.h", "product.h")
 # No -ffast-math: a model that diverges is told by what is not a number.
 _FLAGS = (
     "-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
@@ -27,12 +29,26 @@ _FLAGS = (
 _SECONDS_TO_COMPILE = 120
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """A source that becomes a library.
+
+    Attributes:
+        source, headers: files beside this one.
+        functions: name to the type of the result and those of the arguments.
+    """
+
+    source: str
+    headers: tuple[str, ...]
+    functions: tuple[tuple[str, Any, tuple[Any, ...]], ...]
+
+
 class NativeUnavailable(Exception):
     """There are no compiled kernels of a precision here; the message says why."""
 
 
-def load_library(precision: str) -> ctypes.CDLL:
-    """Return the kernels of a precision, compiled for this processor if that is still to do.
+def load_library(kernels: Kernels, precision: str) -> ctypes.CDLL:
+    """Return kernels of a precision, compiled for this processor if that is still to do.
 
     The compiler is what the environment variable ``OVERPARAM_CC`` says (``none`` for none), else
     ``CC``, else ``cc``, ``gcc`` or ``clang``, else the one in the package ``ziglang``. What it
@@ -43,17 +59,17 @@ def load_library(precision: str) -> ctypes.CDLL:
 
     Cost: 2 to 5 seconds the first time on a machine, then milliseconds.
     """
-    found = _load(precision, os.environ.get("OVERPARAM_CC", ""), str(_cache_folder()))
+    found = _load(kernels, precision, os.environ.get("OVERPARAM_CC", ""), str(_cache_folder()))
     if isinstance(found, str):
         raise NativeUnavailable(found)
     return found
 
 
 @cache
-def _load(precision: str, wanted: str, folder: str) -> ctypes.CDLL | str:
+def _load(kernels: Kernels, precision: str, wanted: str, folder: str) -> ctypes.CDLL | str:
     """Return the library, or why there is none; asked once per process."""
     try:
-        return _open(_build(precision, Path(folder)))
+        return _open(_build(kernels, precision, Path(folder)), kernels)
     except NativeUnavailable as error:
         return str(error)
     except (OSError, subprocess.SubprocessError) as error:
@@ -83,18 +99,18 @@ def find_compiler() -> list[str]:
     raise NativeUnavailable(f"there is no C compiler {wanted or ''}".strip())
 
 
-def _build(precision: str, folder: Path) -> Path:
+def _build(kernels: Kernels, precision: str, folder: Path) -> Path:
     compiler = find_compiler()
     here = Path(__file__).parent
     native = "-mcpu=native" if "ziglang" in compiler or platform.machine() in _ARM else _X86
     command = [*compiler, *_FLAGS, native, f"-D{PRECISIONS[precision]}"]
-    parts = [(here / s).read_bytes() for s in _SOURCES]
+    parts = [(here / s).read_bytes() for s in (kernels.source, *kernels.headers)]
     parts += [" ".join(command).encode(), _version(compiler), _processor()]
     name = hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
-    library = folder / f"{precision}-{name}.so"
+    library = folder / f"{Path(kernels.source).stem}-{precision}-{name}.so"
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _compile([*command, str(here / "dense.c")], library)
+        _compile([*command, str(here / kernels.source)], library)
     return library
 
 
@@ -139,13 +155,9 @@ def _processor() -> bytes:
     return "\n".join([platform.machine(), platform.processor(), *lines]).encode()
 
 
-def _open(path: Path) -> ctypes.CDLL:
+def _open(path: Path, kernels: Kernels) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
-    pointer, whole = ctypes.c_void_p, ctypes.c_int64
-    library.scratch.restype = whole
-    library.scratch.argtypes = [pointer, whole]
-    library.train.restype = None
-    library.train.argtypes = [*[pointer] * 4, whole, *[pointer] * 4]
-    library.measure.restype = None
-    library.measure.argtypes = [pointer] * 7
+    for name, result, arguments in kernels.functions:
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
     return library

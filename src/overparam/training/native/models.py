@@ -17,12 +17,21 @@ from torch import Tensor
 
 from overparam.training.batches import Rows
 from overparam.training.dense import DenseShape
-from overparam.training.native.build import load_library
+from overparam.training.native.build import POINTER, WHOLE, Kernels, load_library
 from overparam.training.recipe import LOSSES, OPTIMIZERS, Recipe
 from overparam.training.stepper import Member, Progress
 
 T = TypeVar("T")
 
+DENSE = Kernels(
+    "dense.c",
+    ("network.h", "pointwise.h", "precision.h", "product.h"),
+    (
+        ("scratch", WHOLE, (POINTER, WHOLE)),
+        ("train", None, (*[POINTER] * 4, WHOLE, *[POINTER] * 4)),
+        ("measure", None, (POINTER,) * 7),
+    ),
+)
 MOST_LAYERS = 64  # as in dense.c
 ACTIVATIONS = ("identity", "relu", "tanh")  # in the order of dense.c
 
@@ -72,7 +81,7 @@ def native_bytes(
     Raises:
         NativeUnavailable: there are no kernels of this precision here.
     """
-    library = load_library(precision)
+    library = load_library(DENSE, precision)
     copies = 2 + _has_momentum(recipes) + (recipes[0].optimizer != "sgd")
     weights = sum(sum(_sizes(s)) for s in shapes) * copies * (8 if precision == "float64" else 4)
     largest = max(batch, _ROWS_MEASURED)
@@ -97,7 +106,7 @@ class NativeModels:
         states: Sequence[Mapping[str, Tensor]],
         precision: str,
     ) -> None:
-        self._library = load_library(precision)
+        self._library = load_library(DENSE, precision)
         master = torch.float64 if precision == "float64" else torch.float32
         working = torch.bfloat16 if precision == "bfloat16" else master
         self._recipes, self._shapes = [m.recipe for m in members], list(shapes)

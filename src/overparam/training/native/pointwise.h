@@ -9,7 +9,7 @@ static inline float root(float x) { return sqrtf(x); }
 
 /* e^x for x <= 88, within 2e-7 of its value: 2^n e^r with |r| <= ln(2) / 2, and the series of e^r
  * to its seventh power. Branches are selections, so that the compiler makes vectors of it. */
-static inline __attribute__((always_inline)) float exponential(float x) {
+INLINE float exponential(float x) {
     x = x < -87 ? -87 : x;
     x = x > 88 ? 88 : x;
     const float to_whole = 12582912; /* 1.5 x 2^23: what is added rounds to a whole number */
@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) float exponential(float x) {
     return power * sum;
 }
 
-static inline __attribute__((always_inline)) float hyperbolic(float x) {
+INLINE float hyperbolic(float x) {
     float bounded = x > 10 ? 10 : x;
     bounded = bounded < -10 ? -10 : bounded;
     float far = 1 - 2 / (exponential(2 * bounded) + 1), square = x * x;

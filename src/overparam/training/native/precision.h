@@ -6,6 +6,7 @@
  *   item_t  numbers that are multiplied
  *   word_t  what one step of a product takes of one operand: PAIR items side by side (a bfloat16
  *           product of the processor multiplies and adds two at a time)
+ *   mark_t  whole numbers as wide as sums, for comparisons lane by lane
  *   LANES   sums in one vector; a vector of words has as many
  */
 
@@ -27,6 +28,8 @@
 #define VECTORS 2
 #endif
 
+#define INLINE static inline __attribute__((always_inline))
+
 #if defined(BFLOAT16) && !defined(__AVX512BF16__)
 #error "this processor has no products of bfloat16"
 #endif
@@ -36,25 +39,27 @@
 #define LANES (VECTOR_BYTES / 8)
 typedef double sum_t, item_t;
 typedef uint64_t word_t;
+typedef int64_t mark_t;
 #elif defined(BFLOAT16)
 #define PAIR 2
 #define LANES (VECTOR_BYTES / 4)
 typedef float sum_t;
 typedef uint16_t item_t;
 typedef uint32_t word_t;
+typedef int32_t mark_t;
 #else
 #define PAIR 1
 #define LANES (VECTOR_BYTES / 4)
 typedef float sum_t, item_t;
 typedef uint32_t word_t;
+typedef int32_t mark_t;
 #endif
 
 typedef sum_t sums_t __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef word_t words_t __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 
 /* sums + word * words, item by item; the word is the same for all lanes. */
-static inline __attribute__((always_inline)) sums_t multiply_add(sums_t sums, word_t word,
-                                                                 words_t words) {
+INLINE sums_t multiply_add(sums_t sums, word_t word, words_t words) {
 #if defined(BFLOAT16)
     return (sums_t)_mm512_dpbf16_ps((__m512)sums, (__m512bh)_mm512_set1_epi32((int)word),
                                     (__m512bh)words);
@@ -66,7 +71,7 @@ static inline __attribute__((always_inline)) sums_t multiply_add(sums_t sums, wo
 }
 
 /* A number rounded to the nearest item, ties to even. */
-static inline __attribute__((always_inline)) item_t narrow(sum_t value) {
+INLINE item_t narrow(sum_t value) {
 #if defined(BFLOAT16)
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -76,7 +81,7 @@ static inline __attribute__((always_inline)) item_t narrow(sum_t value) {
 #endif
 }
 
-static inline __attribute__((always_inline)) sum_t widen(item_t item) {
+INLINE sum_t widen(item_t item) {
 #if defined(BFLOAT16)
     uint32_t bits = (uint32_t)item << 16;
     sum_t value;
@@ -87,7 +92,7 @@ static inline __attribute__((always_inline)) sum_t widen(item_t item) {
 #endif
 }
 
-static inline __attribute__((always_inline)) word_t join(item_t first, item_t second) {
+INLINE word_t join(item_t first, item_t second) {
 #if defined(BFLOAT16)
     return (word_t)first | (word_t)second << 16;
 #else

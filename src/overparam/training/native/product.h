@@ -8,10 +8,8 @@
 
 #define ROWS 6 /* of a panel; a multiple of PAIR */
 
-static inline __attribute__((always_inline)) void tile(const int rows, const int vectors,
-                                                       int n_words, const word_t *a, long a_row,
-                                                       const word_t *b, long b_row, sum_t *c,
-                                                       long c_row) {
+INLINE void tile(const int rows, const int vectors, int n_words, const word_t *a, long a_row,
+                 const word_t *b, long b_row, sum_t *c, long c_row) {
     sums_t sums[ROWS][VECTORS];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) sums[r][v] = (sums_t){0};
@@ -68,8 +66,7 @@ static void panel(int rows, int n_columns, int n_words, const word_t *a, long a_
 #endif
 
 /* Transpose a block of LANES x LANES words: log2(LANES) times, rows of the two halves in turn. */
-static inline __attribute__((always_inline)) void transpose_block(const word_t *from, long from_row,
-                                                                  word_t *to, long to_row) {
+INLINE void transpose_block(const word_t *from, long from_row, word_t *to, long to_row) {
     words_t rows[LANES], mixed[LANES];
     for (int i = 0; i < LANES; i++) rows[i] = *(const words_t *)(from + i * from_row);
     for (int stage = 1; stage < LANES; stage *= 2) {
