@@ -115,8 +115,8 @@ def test_final_norm_adds_scale_and_shift_of_8k_channels():
 def test_preact_block_is_the_textbook_residual():
     block = with_weights(preact_resnet18(2))[1].eval()  # same shape: the shortcut is the identity
     x = torch.randn(2, 2, 6, 6, generator=torch.Generator().manual_seed(0))
-    inner = block.conv1(nn.functional.relu(block.norm1(x)))
-    expected = x + block.conv2(nn.functional.relu(block.norm2(inner)))
+    inner = block.conv1(nn.functional.relu(block.enter1[0](x)))
+    expected = x + block.conv2(nn.functional.relu(block.enter2[0](inner)))
     torch.testing.assert_close(block(x), expected)
 
 

@@ -191,9 +191,9 @@ class PreactBlock(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
-        self.norm1 = nn.BatchNorm2d(n_in)
+        self.enter1 = nn.Sequential(nn.BatchNorm2d(n_in), nn.ReLU())
         self.conv1 = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(n_out)
+        self.enter2 = nn.Sequential(nn.BatchNorm2d(n_out), nn.ReLU())
         self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
         self.shortcut: nn.Module | None = None
         if stride != 1 or n_in != n_out:
@@ -201,6 +201,6 @@ class PreactBlock(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map `[n, n_in, h, w]` to `[n, n_out, h/stride, w/stride]`."""
-        active = torch.relu(self.norm1(inputs))
+        active = self.enter1(inputs)
         skip = inputs if self.shortcut is None else self.shortcut(active)
-        return skip + self.conv2(torch.relu(self.norm2(self.conv1(active))))
+        return skip + self.conv2(self.enter2(self.conv1(active)))

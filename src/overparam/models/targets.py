@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
+from textwrap import shorten
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from overparam.errors import OverparamError, UsageError, suggest
 
 if TYPE_CHECKING:
     from inspect import Signature
+
+_MOST_LETTERS = 400  # of another library's error; PyTorch's hold whole stacks of C++
 
 
 def load_target(text: str, **arguments: Any) -> Any:
@@ -118,7 +121,8 @@ def blaming(name: str) -> Iterator[None]:
         ) from error
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{name} failed", got=f"{type(error).__name__}: {error}{_place(error)}"
+            f"{name} failed",
+            got=f"{type(error).__name__}: {shorten(str(error), _MOST_LETTERS)}{_place(error)}",
         ) from error
 
 
