@@ -10,10 +10,12 @@ from overparam.checks import check_choice, check_count
 from overparam.lab.machine import choices_file
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.plan import Plan, plan_study
-from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance, load_study, run_study
+from overparam.lab.runner import DEFAULT_MEMORY_BYTES, MAX_SEED, Advance, load_study, run_study
 from overparam.lab.store import Store
 from overparam.phenomena import find
 from overparam.report.study import Study
+
+MAX_SEEDS = 100_000  # of one study; more are no experiment but a slip of the keyboard
 
 
 def run(
@@ -92,5 +94,5 @@ def load(folder: str | Path, phenomenon: str | Phenomenon | None = None) -> Stud
 def _seeds(phenomenon: Phenomenon, scale: str, n_seeds: int | None, first_seed: int) -> range:
     check_choice("scale", scale, list(phenomenon.scales))
     n = phenomenon.scales[scale].n_seeds if n_seeds is None else n_seeds  # type: ignore[index]
-    first = check_count("first_seed", first_seed, low=0)
-    return range(first, first + check_count("n_seeds", n))
+    first = check_count("first_seed", first_seed, 0, MAX_SEED - MAX_SEEDS)
+    return range(first, first + check_count("n_seeds", n, 1, MAX_SEEDS))

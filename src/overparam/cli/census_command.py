@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.cli.output import Output, text_table
-from overparam.cli.parse import parse_shape, whole_number
+from overparam.cli.parse import parse_path, parse_shape, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK
 from overparam.lab.whole_file import write_whole
@@ -57,7 +56,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
     add(
         "--picture",
         metavar="FILE.svg",
-        type=Path,
+        type=parse_path,
         help="draw the nodes and edges of a fully connected network",
     )
     parser.set_defaults(command=count)

@@ -7,6 +7,7 @@ from typing import Any
 
 from overparam.cli.interruption import exit_code_of, resuming
 from overparam.cli.output import Output, text_table
+from overparam.cli.parse import parse_path
 from overparam.cli.parser import Parser, examples
 from overparam.cli.progress import show_download
 from overparam.errors import EXIT_OK
@@ -42,7 +43,9 @@ def add_parsers(group: Any, shared: Parser) -> None:
         ),
     )
     fetching.add_argument("name", metavar="NAME", help="a name from `overparam data list`")
-    fetching.add_argument("--to", metavar="DIR", help="default: the cache, which is searched")
+    fetching.add_argument(
+        "--to", metavar="DIR", type=parse_path, help="default: the cache, which is searched"
+    )
     fetching.add_argument(
         "--mirror",
         metavar="URL",

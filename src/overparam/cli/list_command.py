@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from overparam.cli.output import Output
+from overparam.cli.parse import parse_path
 from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK
 
@@ -28,7 +29,10 @@ def add_parsers(group: Any, shared: Parser) -> None:
         epilog=examples("overparam list", "overparam list --studies results --json"),
     )
     parser.add_argument(
-        "--studies", metavar="DIR", type=Path, help="folder of study folders (default: studies)"
+        "--studies",
+        metavar="DIR",
+        type=parse_path,
+        help="folder of study folders (default: studies)",
     )
     parser.set_defaults(command=list_phenomena)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overparam.checks import check_choice, check_count
@@ -69,6 +70,17 @@ def parse_shape(text: str) -> tuple[int, ...]:
             "this is no shape", got=text, allowed="whole numbers >= 1, such as 1,28,28"
         )
     return tuple(int(part) for part in parts)
+
+
+def parse_path(text: str) -> Path:
+    """Return a path; an empty one, as of a shell variable that is not set, is refused.
+
+    >>> str(parse_path("studies/mine"))
+    'studies/mine'
+    """
+    if not text.strip():
+        raise UsageError("a path is empty", got=text, remedy="is a variable of the shell not set?")
+    return Path(text)
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, str]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.cli.output import Output
-from overparam.cli.parse import choice, parse_bytes, parse_phenomenon, parse_settings, whole_number
+from overparam.cli.parse import (
+    choice,
+    parse_bytes,
+    parse_path,
+    parse_phenomenon,
+    parse_settings,
+    whole_number,
+)
 from overparam.cli.parser import Parser, examples
 from overparam.cli.study_run import Telling, run_study_command
 
@@ -101,7 +107,7 @@ def add_study_options(parser: Parser) -> None:
 
 def add_folder_options(parser: Parser, default: str) -> None:
     """Add where a study is kept, whether it goes on, and what is shown of it."""
-    parser.add_argument("--out", metavar="DIR", type=Path, help=f"default: {default}")
+    parser.add_argument("--out", metavar="DIR", type=parse_path, help=f"default: {default}")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume", action="store_true", help="go on with the study in DIR; there must be one"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from overparam.cli.output import Output
-from overparam.cli.parse import parse_list
+from overparam.cli.parse import parse_list, parse_path
 from overparam.cli.parser import Parser, examples
 from overparam.cli.writing import open_page, write_reports
 from overparam.errors import EXIT_OK, EXIT_STORE, UsageError
@@ -31,7 +30,10 @@ def add_parsers(group: Any, shared: Parser) -> None:
     )
     parser = group.choices["report"]
     parser.add_argument(
-        "--to", metavar="FILE", type=Path, help="an .html or .json file, or a folder (default: DIR)"
+        "--to",
+        metavar="FILE",
+        type=parse_path,
+        help="an .html or .json file, or a folder (default: DIR)",
     )
     parser.add_argument(
         "--figures",
@@ -51,7 +53,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         "overparam export studies/double_descent_random_features-standard --to records.csv",
     )
     group.choices["export"].add_argument(
-        "--to", metavar="FILE", type=Path, required=True, help="a .csv or .parquet file"
+        "--to", metavar="FILE", type=parse_path, required=True, help="a .csv or .parquet file"
     )
     _add(
         group,
@@ -158,7 +160,7 @@ def _add(
     parser = group.add_parser(
         name, parents=[shared], help=short, description=description, epilog=examples(*lines)
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a study folder")
+    parser.add_argument("folder", metavar="DIR", type=parse_path, help="a study folder")
     if name != "check":
         parser.add_argument(
             "--phenomenon",

@@ -140,12 +140,23 @@ class Phenomenon:
         follows it; a factor that the design itself sweeps is held at the value given.
 
         Raises:
-            UsageError: unknown scale or field, value of the wrong type or out of range.
+            UsageError: unknown scale or field, value of the wrong type or out of range, or values
+                with which the design's own arithmetic ends, such as a width beyond all numbers.
         """
         check_choice("scale", scale, list(self.scales))
         base = self.scales[scale].base  # type: ignore[index]
         settings = check_settings(self.condition, settings or {})
-        spanned = self.cells(dataclasses.replace(base, **settings))
+        try:
+            spanned = self.cells(dataclasses.replace(base, **settings))
+        except (OverflowError, MemoryError, TypeError) as error:
+            if not settings:
+                raise
+            raise UsageError(
+                "the design cannot be made with these values",
+                got=", ".join(f"{name}={value}" for name, value in settings.items())
+                + f" ({type(error).__name__}: {error})",
+                remedy="choose values nearer to the documented ones",
+            ) from error
         held = [dataclasses.replace(c, **settings) for c in spanned]
         return list(dict.fromkeys(held))
 
@@ -195,6 +206,8 @@ def _check_value(name: str, raw: Any, declared: dataclasses.Field) -> Any:
         number = int(number) if kind == "int" and number == int(number) else number
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} must be a number", got=raw, allowed=f"[{low}, {high}]") from None
+    if kind == "int" and abs(number) >= 2**63:
+        raise UsageError(f"{name} is out of range", got=raw, allowed=f"[{low}, 2^63)")
     if kind == "int":
         return check_count(name, number, low=low, high=high)  # type: ignore[arg-type]
     return check_range(name, number, low, high)

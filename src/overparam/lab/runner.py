@@ -28,6 +28,7 @@ from overparam.lab.study import StudyResult, conclude
 from overparam.lab.unit import Job, UnitResult, must_stay_here
 
 DEFAULT_MEMORY_BYTES = 2 << 30
+MAX_SEED = 2**63 - 1  # of SQLite's integers
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def run_study(
     conditions = phenomenon.conditions(scale, settings)
     if seeds is None:
         seeds = range(phenomenon.scales[scale].n_seeds)  # type: ignore[index]
-    seeds = [check_count("seed", s, low=0) for s in seeds]
+    seeds = [check_count("seed", s, 0, MAX_SEED) for s in seeds]
     check_count("number of seeds", len(seeds))
     device = find_device(check_choice("device", device, ("auto", "cpu", "cuda")))
     if workers is None:

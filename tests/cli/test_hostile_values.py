@@ -1,0 +1,65 @@
+"""Values that nobody means: each is one line that says what is allowed, before anything runs."""
+
+import pytest
+
+RUN = ("run", "double_descent_random_features", "--scale", "smoke", "--quiet")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("n_train=nan", "n_train must be a number; got 'nan'"),
+        ("n_train=1e400", "n_train must be a number; got '1e400'"),
+        ("n_train=99999999999999999999", "n_train is out of range; got '99999999999999999999'; al"),
+        ("n_train=`id`", "n_train must be a number; got '`id`'"),
+        ("n_train=5\x01", r"got '5\x01'"),
+        ("label_noise_rate=nan", "label_noise_rate is out of range; got nan; allowed: [0, 1]"),
+        ("max_ratio=inf", "max_ratio is out of range; got inf"),
+        ("max_ratio=1e308", "the design cannot be made with these values; got 'max_ratio=1e+308"),
+        ("max_ratio=1e40", "the design cannot be made with these values; got 'max_ratio=1e+40"),
+        ("dataset=../../etc/passwd", "unknown dataset; got '../../etc/passwd'"),
+        ("__class__=x", "Condition has no such field; got '__class__'"),
+    ],
+)
+@pytest.mark.parametrize("command", [("plan", *RUN[1:4]), RUN])
+def test_hostile_settings(here, tmp_path, command, setting, message):
+    code, out, err = here(*command, "--set", setting)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--seeds", "99999999999999999999"), "n_seeds is out of range"),
+        (("--seeds", "1", "--first-seed", "99999999999999999999"), "first_seed is out of range"),
+        (("--out", ""), "a path is empty; got ''; is a variable of the shell not set?"),
+        (("--memory", "1e400"), "this is no size of memory"),
+    ],
+)
+def test_hostile_options(here, tmp_path, words, message):
+    code, out, err = here(*RUN, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "target", ["preact_resnet18:width=100000000000000000000", "preact_resnet18:width=99999999"]
+)
+def test_a_model_beyond_all_memory_is_one_short_line(here, target):
+    code, _, err = here("census", target)
+    assert code == 2
+    assert err.startswith(f"overparam: {target} failed; got")
+    assert err.count("\n") == 1
+    assert len(err) < 700
+
+
+def test_a_name_too_long_for_a_file_is_a_resource_error(here):
+    code, _, err = here(*RUN, "--seeds", "1", "--out", "x" * 300)
+    assert code == 5
+    assert "File name too long" in err
+    assert err.count("\n") == 1
