@@ -52,8 +52,11 @@ def describe_machine() -> dict[str, Any]:
 
 def describe_versions() -> dict[str, str]:
     """Return the versions on which numbers can depend."""
+    from overparam.training.native.build import describe_compiler
+
     names = ("overparam", "torch", "numpy", "scipy", "scikit-learn")
-    return {"python": platform.python_version()} | {n: metadata.version(n) for n in names}
+    versions = {"python": platform.python_version()} | {n: metadata.version(n) for n in names}
+    return versions | {"C compiler": describe_compiler()}
 
 
 def choices_file() -> Path:

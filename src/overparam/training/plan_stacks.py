@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from overparam.training.train import TrainRequest
 
 _TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
+_TRIAL_UPDATES = 8  # of small networks in one call, so that what a call costs counts as in a run
 _TRIAL_SECONDS = 0.05  # of updates that are timed to plan a run
 _TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
 
@@ -86,15 +87,16 @@ def _dense_way(requests: Sequence[TrainRequest], precision: str, context: Contex
         return "batched"
     kinds = sorted(s.dims for s in shapes if s is not None)
     key = key_of("dense", requests[0].recipe.stack_key(), kinds, _batch(requests[0]), precision)
+    n_updates = min(requests[0].recipe.steps_per_epoch(len(requests[0].train_set)), _TRIAL_UPDATES)
     ways = {
-        "batched": _trial([requests], precision, context, "batched"),
-        "native": _checked_trial(requests, precision, context),
+        "batched": _trial([requests], precision, context, "batched", n_updates),
+        "native": _checked_trial(requests, precision, context, n_updates),
     }
     return choose(context, key, ways)
 
 
 def _checked_trial(
-    requests: Sequence[TrainRequest], precision: str, context: Context
+    requests: Sequence[TrainRequest], precision: str, context: Context, n_updates: int
 ) -> Callable[[], None]:
     """Return the trial of the compiled code; its first call holds it against the batched way.
 
@@ -113,7 +115,7 @@ def _checked_trial(
                 own, other = (s.models.state_of(m) for s in (*steppers, batched))
                 _check_agreement(start, own, other, _DISAGREEMENT[precision])
             return
-        steppers[0].try_epoch(1)
+        steppers[0].try_epoch(n_updates)
 
     return update
 
@@ -157,16 +159,20 @@ def measure_seconds(
 
 
 def _trial(
-    stacks: Sequence[Sequence[TrainRequest]], precision: str, context: Context, way: str
+    stacks: Sequence[Sequence[TrainRequest]],
+    precision: str,
+    context: Context,
+    way: str,
+    n_updates: int = 1,
 ) -> Callable[[], None]:
-    """Return a function that updates each stack once; its first call builds them."""
+    """Return a function that updates each stack; its first call builds them."""
     steppers: list[Stepper] = []
 
     def update() -> None:
         if not steppers:
             steppers.extend(make_stepper(stack, precision, context, way) for stack in stacks)
         for stepper in steppers:
-            stepper.try_epoch(1)
+            stepper.try_epoch(n_updates)
 
     return update
 

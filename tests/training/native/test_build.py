@@ -6,11 +6,17 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from overparam.training.native import build
-from overparam.training.native.build import NativeUnavailable, find_compiler, load_library
+from overparam.training.native.build import (
+    NativeUnavailable,
+    describe_compiler,
+    find_compiler,
+    load_library,
+)
 from overparam.training.native.models import DENSE
 
 
@@ -45,6 +51,43 @@ def test_without_a_compiler_it_says_so(own_cache, monkeypatch):
     with pytest.raises(NativeUnavailable, match="there is no C compiler no-such-compiler"):
         load_library(DENSE, "float32")
     assert not own_cache.exists()
+
+
+def test_the_compiler_is_described(own_cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("OVERPARAM_CC", script(tmp_path / "some", 'echo "some cc 1.2"; echo more'))
+    assert describe_compiler() == "some cc 1.2"
+    monkeypatch.setenv("OVERPARAM_CC", "none")
+    assert describe_compiler() == "none: OVERPARAM_CC is none"
+
+
+def test_a_compiler_may_be_named_with_options(own_cache, tmp_path, monkeypatch):
+    made = script(tmp_path / "wrapper", "exit 0")
+    monkeypatch.setenv("OVERPARAM_CC", f"{made} -m64 'an option'")
+    assert find_compiler() == [made, "-m64", "an option"]
+
+
+def test_the_compiler_from_the_package_index_is_the_last_resort(own_cache, monkeypatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(NativeUnavailable, match="there is no C compiler"):
+        find_compiler()
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name == "ziglang")
+    assert find_compiler() == [sys.executable, "-m", "ziglang", "cc"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
+def test_another_users_library_is_not_loaded(compiler, own_cache, monkeypatch):
+    library = build._build(DENSE, "float32", own_cache)
+    real = Path.stat
+
+    def foreign(path, **options):
+        found = list(real(path, **options))
+        return os.stat_result([*found[:4], 12345, *found[5:]])
+
+    monkeypatch.setattr(Path, "stat", foreign)
+    with pytest.raises(NativeUnavailable, match=f"{library.name} is another user's"):
+        build._build(DENSE, "float32", own_cache)
 
 
 def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(own_cache, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ _FLAGS = (
     "-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
     "-fno-strict-aliasing", "-fopenmp-simd", "-shared", "-fPIC",
 )  # fmt: skip
+_ARM = ("aarch64", "arm64")  # where the processor is named by another option
 _SECONDS_TO_COMPILE = 120
 
 
@@ -90,20 +92,29 @@ def find_compiler() -> list[str]:
     wanted = os.environ.get("OVERPARAM_CC") or os.environ.get("CC")
     if wanted == "none":
         raise NativeUnavailable("OVERPARAM_CC is none")
-    for name in [wanted] if wanted else ["cc", "gcc", "clang"]:
+    for command in [wanted] if wanted else ["cc", "gcc", "clang"]:
+        name, *options = shlex.split(command)
         path = shutil.which(name)
         if path:
-            return [path]
+            return [path, *options]
     if not wanted and importlib.util.find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc"]
     raise NativeUnavailable(f"there is no C compiler {wanted or ''}".strip())
 
 
+def describe_compiler() -> str:
+    """Return the compiler's first line about itself, or why there is none."""
+    try:
+        return _version(find_compiler()).decode(errors="replace").splitlines()[0]
+    except (NativeUnavailable, OSError, subprocess.SubprocessError, IndexError) as error:
+        return f"none: {error}"
+
+
 def _build(kernels: Kernels, precision: str, folder: Path) -> Path:
     compiler = find_compiler()
     here = Path(__file__).parent
-    native = "-mcpu=native" if "ziglang" in compiler or platform.machine() in _ARM else _X86
-    command = [*compiler, *_FLAGS, native, f"-D{PRECISIONS[precision]}"]
+    kind = "-mcpu" if "ziglang" in compiler or platform.machine() in _ARM else "-march"
+    command = [*compiler, *_FLAGS, f"{kind}=native", f"-D{PRECISIONS[precision]}"]
     parts = [(here / s).read_bytes() for s in (kernels.source, *kernels.headers)]
     parts += [" ".join(command).encode(), _version(compiler), _processor()]
     name = hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
@@ -111,10 +122,9 @@ def _build(kernels: Kernels, precision: str, folder: Path) -> Path:
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _compile([*command, str(here / kernels.source)], library)
+    if os.name == "posix" and library.stat().st_uid not in (os.getuid(), 0):
+        raise NativeUnavailable(f"{library} is another user's")
     return library
-
-
-_X86, _ARM = "-march=native", ("aarch64", "arm64")
 
 
 def _compile(command: Sequence[str], library: Path) -> None:
