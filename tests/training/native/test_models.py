@@ -67,7 +67,7 @@ def test_bits_depend_on_neither_neighbours_nor_threads_nor_calls(always_native, 
     assert all(map(torch.equal, fit(widths, RECIPE), together))
 
 
-@pytest.mark.parametrize("n", [2, 3, 17, 33])
+@pytest.mark.parametrize("n", [2, 3, 17, 33, 256, 257, 600])
 @pytest.mark.parametrize("batch_size", [1, 16, None])
 def test_few_rows_and_odd_batches_equal_the_batched_way(monkeypatch, n, batch_size):
     recipe = Recipe(epochs=2, batch_size=batch_size, optimizer="adam", learning_rate=0.01,

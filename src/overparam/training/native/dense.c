@@ -79,8 +79,19 @@ static void forward(Work *work, const Network *network) {
     }
 }
 
-/* The signal at the outputs is in `signal`: carry it down, and update every layer. */
-static void backward(Work *work, const Network *network, const Step *step) {
+/* Take n gradients that one part of a batch gave: add them up, and update with the last part's. */
+static void take_gradients(const Step *step, int is_first, const Parameters *parameters, int64_t at,
+                           int n, sum_t *gradient, sum_t *sums) {
+    if (sums && is_first)
+        memcpy(sums + at, gradient, (size_t)n * sizeof(sum_t));
+    else if (sums)
+        for (int i = 0; i < n; i++) sums[at + i] += gradient[i];
+    if (step) descend(step, parameters, at, n, sums ? sums + at : gradient);
+}
+
+/* The signal at the outputs is in `signal`: carry it down. step: NULL but for the last part of a
+ * batch, with which every layer is updated. */
+static void backward(Work *work, const Network *network, const Step *step, int is_first) {
     int columns = work->columns, items = work->items;
     for (int l = work->n_layers - 1; l >= 0; l--) {
         Layer *layer = &work->layers[l];
@@ -108,15 +119,17 @@ static void backward(Work *work, const Network *network, const Step *step) {
                   layer->below_t, layer->units_row, work->panel, layer->units_row);
             for (int r = 0; r < rows; r++) {
                 int64_t at = (int64_t)(o + r) * n_in;
-                descend(step, &layer->weight, at, n_in, work->panel + r * layer->units_row);
+                take_gradients(step, is_first, &layer->weight, at, n_in,
+                               work->panel + r * layer->units_row, layer->weight_gradient);
                 if (layer->bias.values) {
                     sum_t gradient = total(columns, signal + (int64_t)r * items);
-                    descend(step, &layer->bias, o + r, 1, &gradient);
+                    take_gradients(step, is_first, &layer->bias, o + r, 1, &gradient,
+                                   layer->bias_gradient);
                 }
             }
-            round_weights(layer, o, o + rows);
+            if (step) round_weights(layer, o, o + rows);
         }
-        turn_weights(work, layer);
+        if (step) turn_weights(work, layer);
         item_t *done = work->signal;
         work->signal = work->next_signal, work->next_signal = done;
     }
@@ -140,15 +153,17 @@ void train(const Network *network, const Rule *rule, const Visit *visit, const d
         round_weights(&work.layers[l], 0, work.layers[l].n_out);
         turn_weights(&work, &work.layers[l]);
     }
-    int64_t update = 0;
+    int64_t update = 0, most = rows_at_a_time(batch);
     for (int64_t start = 0; start < visit->n; start += batch, update++) {
-        int rows = (int)SMALLER(batch, visit->n - start);
+        int64_t end = SMALLER(start + batch, visit->n);
         Step step = make_step(rule, factors[update], n_before + update + 1);
-        gather(&work, visit, start, rows);
-        forward(&work, network);
-        loss_signal(rule, visit, start, rows, work.n_outputs, work.columns, work.items,
-                    work.outputs, work.row, work.signal);
-        backward(&work, network, &step);
+        for (int64_t at = start; at < end; at += most) {
+            int rows = (int)SMALLER(most, end - at);
+            gather(&work, visit, at, rows);
+            forward(&work, network);
+            loss_signal(rule, visit, at, rows, (int)(end - start), &work);
+            backward(&work, network, at + rows < end ? NULL : &step, at == start);
+        }
     }
 }
 
@@ -156,13 +171,12 @@ void train(const Network *network, const Rule *rule, const Visit *visit, const d
 void measure(const Network *network, const Rule *rule, const Visit *visit, sum_t *weights,
              char *scratch, double *loss, int64_t *n_wrong) {
     Work work;
-    int64_t batch = visit->batch;
-    int64_t bytes = lay_out(&work, network, batch, (Parameters){weights, NULL, NULL}, scratch);
+    int64_t bytes = lay_out(&work, network, MOST_ROWS, (Parameters){weights, NULL, NULL}, scratch);
     memset(scratch, 0, (size_t)bytes);
     *loss = 0, *n_wrong = 0;
     for (int l = 0; l < work.n_layers; l++) round_weights(&work.layers[l], 0, work.layers[l].n_out);
-    for (int64_t start = 0; start < visit->n; start += batch) {
-        int rows = (int)SMALLER(batch, visit->n - start);
+    for (int64_t start = 0; start < visit->n; start += MOST_ROWS) {
+        int rows = (int)SMALLER(MOST_ROWS, visit->n - start);
         gather(&work, visit, start, rows);
         forward(&work, network);
         for (int b = 0; b < rows; b++)

@@ -32,10 +32,9 @@ DENSE = Kernels(
         ("measure", None, (POINTER,) * 7),
     ),
 )
-MOST_LAYERS = 64  # as in dense.c
+MOST_LAYERS, MOST_ROWS = 64, 256  # as in network.h
 ACTIVATIONS = ("identity", "relu", "tanh")  # in the order of dense.c
 
-_ROWS_MEASURED = 256  # at a time, so that their units stay in the second cache
 _FLOPS_PER_CALL = 2e10  # about a tenth of a second, after which an interruption is heard
 _ALIGNMENT = 64  # bytes
 
@@ -84,7 +83,7 @@ def native_bytes(
     library = load_library(DENSE, precision)
     copies = 2 + _has_momentum(recipes) + (recipes[0].optimizer != "sgd")
     weights = sum(sum(_sizes(s)) for s in shapes) * copies * (8 if precision == "float64" else 4)
-    largest = max(batch, _ROWS_MEASURED)
+    largest = max(batch, MOST_ROWS)
     scratch = max(library.scratch(ctypes.byref(_network(s)), largest) for s in shapes)
     return weights + scratch * min(torch.get_num_threads(), len(shapes))
 
@@ -128,7 +127,7 @@ class NativeModels:
     def _lay_out(self) -> None:
         self._networks = [_network(shape) for shape in self._shapes]
         self._rules = [_rule(recipe) for recipe in self._recipes]
-        largest = max(self._batch, _ROWS_MEASURED)
+        largest = max(self._batch, MOST_ROWS)
         sizes = [self._library.scratch(ctypes.byref(n), largest) for n in self._networks]
         self._scratch_bytes = max(sizes) + _ALIGNMENT
         self._idle: list[Tensor] = []  # scratch memory that no call is using
@@ -181,7 +180,7 @@ class NativeModels:
             self._library.measure(
                 ctypes.byref(self._networks[m]),
                 ctypes.byref(self._rules[m]),
-                ctypes.byref(_visit(inputs, visited, labels, min(_ROWS_MEASURED, n))),
+                ctypes.byref(_visit(inputs, visited, labels, MOST_ROWS)),
                 self._weights[m].data_ptr(),
                 _aligned(scratch),
                 ctypes.byref(loss),

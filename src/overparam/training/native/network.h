@@ -1,6 +1,7 @@
 /* Networks, what is done with them, and the memory in which it is done. */
 
 #define MOST_LAYERS 64
+#define MOST_ROWS 256 /* passed at a time: what a layer puts out for them stays in the cache */
 
 enum { CROSS_ENTROPY, SQUARED_ERROR };
 enum { SGD, ADAM, ADAMW };
@@ -37,6 +38,7 @@ typedef struct {
     int n_in, n_out, in_words, out_words; /* words: PAIR units each */
     int in_row, out_row, units_row;       /* words below, words above, units below, all padded */
     Parameters weight, bias;
+    sum_t *weight_gradient, *bias_gradient; /* where a batch is passed in parts, else NULL */
     item_t *weights;
     word_t *back, *below, *below_t;
     item_t *below_rows;
@@ -44,7 +46,7 @@ typedef struct {
 
 typedef struct {
     int n_layers, n_outputs;
-    int columns, batch_words; /* the largest batch, padded to vectors of sums; its words */
+    int columns, batch_words; /* the most rows at a time, padded to vectors of sums; in words */
     int items;                /* of a row of rounded numbers: columns, padded to vectors */
     Layer layers[MOST_LAYERS];
     item_t *gathered, *signal, *next_signal;
@@ -54,6 +56,9 @@ typedef struct {
 
 #define LARGER(a, b) ((a) > (b) ? (a) : (b))
 #define SMALLER(a, b) ((a) < (b) ? (a) : (b))
+
+/* Batches that are little larger are passed whole: adding up gradients costs as well. */
+static int64_t rows_at_a_time(int64_t batch) { return batch < 2 * MOST_ROWS ? batch : MOST_ROWS; }
 
 static int padded(int n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -76,12 +81,13 @@ static Parameters take_parameters(Parameters *flat, int64_t n) {
 static int64_t lay_out(Work *work, const Network *network, int64_t batch, Parameters flat,
                        char *scratch) {
     char *free = scratch;
-    int columns = padded((int)batch), items = padded(columns / PAIR) * PAIR;
+    int rows = (int)rows_at_a_time(batch), in_parts = rows < batch;
+    int columns = padded(rows), items = padded(columns / PAIR) * PAIR;
     int widest = 0;
     int64_t largest = 0;
 #define TAKE(n, type) (type *)take(&free, n, sizeof(type))
     work->n_layers = (int)network->n_layers, work->columns = columns;
-    work->items = items, work->batch_words = (int)((batch + PAIR - 1) / PAIR);
+    work->items = items, work->batch_words = (rows + PAIR - 1) / PAIR;
     for (int l = 0; l < work->n_layers; l++) {
         Layer *layer = &work->layers[l];
         int n_in = (int)network->dims[l], n_out = (int)network->dims[l + 1];
@@ -91,6 +97,8 @@ static int64_t lay_out(Work *work, const Network *network, int64_t batch, Parame
         layer->units_row = padded(n_in);
         layer->weight = take_parameters(&flat, (int64_t)n_in * n_out);
         layer->bias = take_parameters(&flat, network->has_bias[l] ? n_out : 0);
+        layer->weight_gradient = in_parts ? TAKE((int64_t)n_in * n_out, sum_t) : NULL;
+        layer->bias_gradient = in_parts ? TAKE(n_out, sum_t) : NULL;
         layer->weights = TAKE((int64_t)n_out * layer->in_row * PAIR, item_t);
         layer->back = l ? TAKE((int64_t)layer->units_row * layer->out_row, word_t) : NULL;
         layer->below = TAKE((int64_t)layer->in_row * columns, word_t);

@@ -74,10 +74,14 @@ static sum_t total(int n, const item_t *items) {
     return sum;
 }
 
-/* signal <- d(mean loss) / d(outputs [n_outputs, columns]); zero beyond the batch. */
-static void loss_signal(const Rule *rule, const Visit *visit, int64_t start, int batch,
-                        int n_outputs, int columns, int items, sum_t *outputs, sum_t *row,
-                        item_t *signal) {
+/* work->signal <- d(mean loss) / d(work->outputs); zero beyond these rows.
+ *
+ * rows: of the visit from `start` on. batch: rows over which the mean is. */
+static void loss_signal(const Rule *rule, const Visit *visit, int64_t start, int rows, int batch,
+                        Work *work) {
+    const int n_outputs = work->n_outputs, columns = work->columns, items = work->items;
+    sum_t *outputs = work->outputs, *row = work->row;
+    item_t *signal = work->signal;
     const sum_t *targets = visit->targets;
     sum_t scale = (rule->loss == SQUARED_ERROR ? (sum_t)2 : (sum_t)1) / batch;
     if (rule->loss == CROSS_ENTROPY) {
@@ -95,7 +99,7 @@ static void loss_signal(const Rule *rule, const Visit *visit, int64_t start, int
             for (int b = 0; b < columns; b++) row[b] += outputs[k * columns + b];
         for (int b = 0; b < columns; b++) row[b] = 1 / row[b];
         if (targets) /* -sum_k y_k log softmax_k has the gradient (sum_k y_k) softmax - y */
-            for (int b = 0; b < batch; b++) {
+            for (int b = 0; b < rows; b++) {
                 sum_t sum = 0;
                 for (int k = 0; k < n_outputs; k++) sum += targets[(start + b) * n_outputs + k];
                 row[b] *= sum;
@@ -104,15 +108,15 @@ static void loss_signal(const Rule *rule, const Visit *visit, int64_t start, int
             for (int b = 0; b < columns; b++) outputs[k * columns + b] *= row[b];
     }
     if (targets)
-        for (int b = 0; b < batch; b++)
+        for (int b = 0; b < rows; b++)
             for (int k = 0; k < n_outputs; k++)
                 outputs[k * columns + b] -= targets[(start + b) * n_outputs + k];
     else
-        for (int b = 0; b < batch; b++) outputs[visit->classes[start + b] * columns + b] -= 1;
+        for (int b = 0; b < rows; b++) outputs[visit->classes[start + b] * columns + b] -= 1;
     for (int k = 0; k < n_outputs; k++) {
-        for (int b = 0; b < batch; b++)
+        for (int b = 0; b < rows; b++)
             signal[k * items + b] = narrow(outputs[k * columns + b] * scale);
-        for (int b = batch; b < columns; b++) signal[k * items + b] = 0;
+        for (int b = rows; b < columns; b++) signal[k * items + b] = 0;
     }
 }
 
