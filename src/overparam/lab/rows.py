@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from overparam.errors import StoreError
-from overparam.lab.encoding import encode
+from overparam.errors import StoreError, UsageError
+from overparam.lab.encoding import decode, encode
 
+if TYPE_CHECKING:  # NumPy comes with the first record
+    import numpy as np
+
+    from overparam.lab.phenomenon import Phenomenon
+    from overparam.lab.records import Record
+
+COLUMNS = "key, unit, condition, seed, status, error, outcome, provenance, checksum"
 FRESH = "run again with --fresh, or choose another --out"
 
 
@@ -37,6 +45,67 @@ def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -
         "seed": int(seed),
     }
     return hashlib.sha256(encode(cell, sort_keys=True).encode()).hexdigest()
+
+
+def row_of(
+    record: Record, unit: str, identity: tuple[str, int], put: Callable[[np.ndarray], str]
+) -> tuple:
+    """Return the columns of a record, its checksum last.
+
+    Args:
+        identity: name and revision of the phenomenon. put: keeps an array, returns its address.
+
+    Raises:
+        UsageError: a seed out of range, or a field of a type that would not come back as it was.
+    """
+    if not -(2**63) <= record.seed < 2**63:
+        raise UsageError("seed is out of range", got=record.seed, allowed="[0, 2^63)")
+    row = (
+        record_key(*identity, record.condition, record.seed),
+        unit,
+        encode(field_values(record.condition)),
+        int(record.seed),
+        record.status,
+        encode(record.error),  # as JSON: it may hold what SQLite's UTF-8 text cannot
+        encode(field_values(record.outcome), put),
+        encode(dict(record.provenance)),
+    )
+    return (*row, checksum(row))
+
+
+def record_of(
+    row: tuple, phenomenon: Phenomenon, get: Callable[[str], np.ndarray], path: Path
+) -> Record:
+    """Return the record of a row, condition and outcome rebuilt as the phenomenon's dataclasses.
+
+    Args:
+        get: returns the array of an address. path: of the database, for messages.
+
+    Raises:
+        StoreError: damaged, or the fields are not those of the dataclasses.
+    """
+    from overparam.lab.records import Record
+
+    check_row(row, path)
+    _, _, condition, seed, status, error, outcome, provenance, _ = row
+    return Record(
+        condition=rebuilt(phenomenon.condition, decode(condition)),
+        seed=seed,
+        outcome=rebuilt(phenomenon.outcome, decode(outcome, get)),
+        status=status,
+        error=decode(error),
+        provenance=decode(provenance),
+    )
+
+
+def check_row(row: tuple, path: Path) -> None:
+    """Refuse a row whose columns are not those that were written."""
+    if checksum(row[:-1]) != row[-1]:
+        raise StoreError(
+            f"record {row[0][:12]} is damaged",
+            got=f"{path} with another checksum",
+            remedy=FRESH,
+        )
 
 
 def field_values(instance: Any) -> dict[str, Any] | None:

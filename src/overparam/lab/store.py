@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from overparam.lab.database import (
     status_counts,
 )
 from overparam.lab.encoding import decode, encode
-from overparam.lab.rows import FRESH, checksum, field_values, rebuilt, record_key
+from overparam.lab.rows import COLUMNS, FRESH, check_row, record_key, record_of, row_of
 from overparam.lab.writer import KeptFile, WriterLock
 
 if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
@@ -38,7 +39,6 @@ if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not 
 __all__ = ["Store", "peek", "record_key"]
 
 SMALL_ARRAY_BYTES = 16 * 1024  # up to here a row in SQLite is faster than a file of its own
-_COLUMNS = "key, unit, condition, seed, status, error, outcome, provenance, checksum"
 _RESERVED = ("phenomenon", "revision")  # written once, when the store is made
 
 
@@ -136,10 +136,9 @@ class Store:
             ResourceError: disk full, or it failed. Everything written earlier is kept.
         """
         small: dict[str, bytes] = {}
-        rows = []
+        put = partial(self._put, small)
         with self._writing():
-            for record in records:
-                rows.append(self._row(record, unit, small))
+            rows = [row_of(record, unit, self._identity, put) for record in records]
             self._arrays.sync()  # before the transaction that refers to them
         with self._transaction():
             self._connection.executemany(
@@ -148,7 +147,7 @@ class Store:
             for row, record in zip(rows, records, strict=True):
                 try:
                     self._connection.execute(
-                        f"INSERT INTO records ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", row
+                        f"INSERT INTO records ({COLUMNS}) VALUES ({','.join('?' * len(row))})", row
                     )
                 except sqlite3.IntegrityError:
                     raise StoreError(
@@ -189,14 +188,13 @@ class Store:
         self._check_phenomenon(phenomenon)
         rows = {row[0]: row for row in self._rows()}
         wanted = rows if keys is None else (k for k in keys if k in rows)
-        return Records([self._record(rows[k], phenomenon) for k in wanted])
+        return Records([record_of(rows[k], phenomenon, self._array, self._path) for k in wanted])
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value that `set` kept under `name`, or `default`."""
+        query = "SELECT value FROM meta WHERE name = ?"
         with sqlite_errors(self._path):
-            row = self._connection.execute(
-                "SELECT value FROM meta WHERE name = ?", (name,)
-            ).fetchone()
+            row = self._connection.execute(query, (name,)).fetchone()
         return decode(row[0]) if row else default
 
     def set(self, name: str, value: Any) -> None:
@@ -236,54 +234,26 @@ class Store:
             return [str(error)]
         for row in rows:
             try:
-                self._check_row(row)
+                check_row(row, self._path)
                 decode(row[6], self._array)
             except StoreError as error:
                 problems.append(str(error))
         return problems
 
-    def _row(self, record: Record, unit: str, small: dict[str, bytes]) -> tuple:
+    def _put(self, small: dict[str, bytes], array: np.ndarray) -> str:
+        """Keep an array, as a file or among the small ones, and return its address."""
         from overparam.lab.arrays import array_address, npy_bytes
 
-        def put(array: np.ndarray) -> str:
-            npy = npy_bytes(array)
-            if len(npy) > SMALL_ARRAY_BYTES:
-                return self._arrays.put(npy)
-            address = array_address(npy)
-            small[address] = npy
-            return address
-
-        if not -(2**63) <= record.seed < 2**63:
-            raise UsageError("seed is out of range", got=record.seed, allowed="[0, 2^63)")
-        row = (
-            record_key(*self._identity, record.condition, record.seed),
-            unit,
-            encode(field_values(record.condition)),
-            int(record.seed),
-            record.status,
-            encode(record.error),  # as JSON: it may hold what SQLite's UTF-8 text cannot
-            encode(field_values(record.outcome), put),
-            encode(dict(record.provenance)),
-        )
-        return (*row, checksum(row))
+        npy = npy_bytes(array)
+        if len(npy) > SMALL_ARRAY_BYTES:
+            return self._arrays.put(npy)
+        address = array_address(npy)
+        small[address] = npy
+        return address
 
     def _rows(self) -> Iterator[tuple]:
         with sqlite_errors(self._path):
-            yield from self._connection.execute(f"SELECT {_COLUMNS} FROM records ORDER BY id")
-
-    def _record(self, row: tuple, phenomenon: Phenomenon) -> Record:
-        from overparam.lab.records import Record
-
-        self._check_row(row)
-        _, _, condition, seed, status, error, outcome, provenance, _ = row
-        return Record(
-            condition=rebuilt(phenomenon.condition, decode(condition)),
-            seed=seed,
-            outcome=rebuilt(phenomenon.outcome, decode(outcome, self._array)),
-            status=status,
-            error=decode(error),
-            provenance=decode(provenance),
-        )
+            yield from self._connection.execute(f"SELECT {COLUMNS} FROM records ORDER BY id")
 
     def _array(self, address: str) -> np.ndarray:
         from overparam.lab.arrays import array_from_npy
@@ -293,14 +263,6 @@ class Store:
                 "SELECT npy FROM arrays WHERE address = ?", (address,)
             ).fetchone()
         return array_from_npy(row[0], address, self._path) if row else self._arrays.get(address)
-
-    def _check_row(self, row: tuple) -> None:
-        if checksum(row[:-1]) != row[-1]:
-            raise StoreError(
-                f"record {row[0][:12]} is damaged",
-                got=f"{self._path} with another checksum",
-                remedy=FRESH,
-            )
 
     def _check_phenomenon(self, phenomenon: Phenomenon) -> None:
         wanted_identity = (phenomenon.name, phenomenon.revision)
