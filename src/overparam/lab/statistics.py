@@ -29,6 +29,12 @@ from overparam.lab.intervals import (
     paired_log_ratio,
     present,
 )
+from overparam.lab.selection import (
+    best_row,
+    cross_selected_difference,
+    largest_reversal,
+    peak_over_side,
+)
 from overparam.lab.verdict import Interval
 
 __all__ = [
@@ -133,13 +139,13 @@ def monotone_test(
     if m < 2 or n < 1:
         empty = Interval(math.nan, math.nan, math.nan, checked_level(level), n)
         return MonotoneTest(p_value, empty, (math.nan, math.nan), n)
-    pairs = [_largest_reversal(np.delete(up, s, 1) if n > 1 else up) for s in range(n)]
-    reversal = _cross_selected_difference(
+    pairs = [largest_reversal(np.delete(up, s, 1) if n > 1 else up) for s in range(n)]
+    reversal = cross_selected_difference(
         [up[i, s] for s, (i, _) in enumerate(pairs)],
         [up[j, s] for s, (_, j) in enumerate(pairs)],
         level,
     )
-    i, j = _largest_reversal(up)
+    i, j = largest_reversal(up)
     return MonotoneTest(p_value, reversal, (float(x[i]), float(x[j])), n)
 
 
@@ -212,11 +218,11 @@ def peak_test(
         near = np.arange(len(x)) == np.argmin(np.abs(np.log(x / at)))
     left, right = x < x[near].min(), x > x[near].max()
     return PeakTest(
-        left=exp_interval(_peak_over_side(logs, near, left, level)),
-        right=exp_interval(_peak_over_side(logs, near, right, level)),
-        peak_level=_level_or_nan(x, _select(-logs, near)),
-        left_level=_level_or_nan(x, _select(logs, left)),
-        right_level=_level_or_nan(x, _select(logs, right)),
+        left=exp_interval(peak_over_side(logs, near, left, level)),
+        right=exp_interval(peak_over_side(logs, near, right, level)),
+        peak_level=_level_or_nan(x, best_row(-logs, near)),
+        left_level=_level_or_nan(x, best_row(logs, left)),
+        right_level=_level_or_nan(x, best_row(logs, right)),
     )
 
 
@@ -240,52 +246,6 @@ def curve(
     return tuple(  # type: ignore[return-value]
         np.array([getattr(r, end) for r in rows]) for end in ("estimate", "low", "high")
     )
-
-
-def _peak_over_side(logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: float) -> Interval:
-    """Log-ratio of peak to best level of one side; selected on the other seeds."""
-    n_seeds = logs.shape[1]
-    ratios = []
-    for seed in range(n_seeds):
-        others = np.delete(logs, seed, 1) if n_seeds > 1 else logs
-        peak, best = _select(-others, near), _select(others, side)
-        if peak is None or best is None:
-            continue
-        ratios.append((logs[peak, seed], logs[best, seed]))
-    a, b = np.array(ratios).reshape(-1, 2).T
-    return _cross_selected_difference(a, b, level)
-
-
-def _cross_selected_difference(a: ArrayLike, b: ArrayLike, level: float) -> Interval:
-    """Mean of a - b where each pair's levels were chosen on the other seeds (see `peak_test`)."""
-    plain = paired_difference(a, b, level)
-    n, centre = plain.n, plain.estimate
-    if n < 2:
-        return plain
-    longer = math.sqrt(1 + n / (n - 1))  # of the standard error, against s / √n
-    low, high = centre + longer * (plain.low - centre), centre + longer * (plain.high - centre)
-    return Interval(centre, low, high, level, n)
-
-
-def _select(values: np.ndarray, among: np.ndarray) -> int | None:
-    """Index of the row with the lowest mean over the seeds present, among the rows marked."""
-    present = ~np.isnan(values)
-    rows = np.flatnonzero(among & present.any(1))
-    if not len(rows):
-        return None
-    with np.errstate(invalid="ignore"):  # inf - inf, of a level that diverged: never selected
-        means = np.where(present, values, 0.0)[rows].sum(1) / present[rows].sum(1)
-    return int(rows[np.argmin(np.where(np.isnan(means), np.inf, means))])
-
-
-def _largest_reversal(up: np.ndarray) -> tuple[int, int]:
-    """Indices i < j of the levels between which the mean over seeds falls most."""
-    with np.errstate(invalid="ignore"):  # inf - inf, of levels that diverged: never selected
-        mean = up.mean(1)
-        fall = mean[:, None] - mean[None]
-    later = np.tri(len(mean), k=-1, dtype=bool).T
-    i, j = np.unravel_index(np.argmax(np.where(later & ~np.isnan(fall), fall, -np.inf)), fall.shape)
-    return int(i), int(j)
 
 
 def _curves(levels: ArrayLike, matrix: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,60 @@
+"""Levels of a curve chosen on the *other* seeds, so that choosing does not bias what is measured.
+
+See `statistics.peak_test` and `statistics.monotone_test`, which say why and how well it works.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam.lab.intervals import paired_difference
+from overparam.lab.verdict import Interval
+
+
+def peak_over_side(logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: float) -> Interval:
+    """Log-ratio of peak to best level of one side; selected on the other seeds."""
+    n_seeds = logs.shape[1]
+    ratios = []
+    for seed in range(n_seeds):
+        others = np.delete(logs, seed, 1) if n_seeds > 1 else logs
+        peak, best = best_row(-others, near), best_row(others, side)
+        if peak is None or best is None:
+            continue
+        ratios.append((logs[peak, seed], logs[best, seed]))
+    a, b = np.array(ratios).reshape(-1, 2).T
+    return cross_selected_difference(a, b, level)
+
+
+def cross_selected_difference(a: ArrayLike, b: ArrayLike, level: float) -> Interval:
+    """Mean of a - b where each pair's levels were chosen on the other seeds (see `peak_test`)."""
+    plain = paired_difference(a, b, level)
+    n, centre = plain.n, plain.estimate
+    if n < 2:
+        return plain
+    longer = math.sqrt(1 + n / (n - 1))  # of the standard error, against s / √n
+    low, high = centre + longer * (plain.low - centre), centre + longer * (plain.high - centre)
+    return Interval(centre, low, high, level, n)
+
+
+def best_row(values: np.ndarray, among: np.ndarray) -> int | None:
+    """Index of the row with the lowest mean over the seeds present, among the rows marked."""
+    present = ~np.isnan(values)
+    rows = np.flatnonzero(among & present.any(1))
+    if not len(rows):
+        return None
+    with np.errstate(invalid="ignore"):  # inf - inf, of a level that diverged: never selected
+        means = np.where(present, values, 0.0)[rows].sum(1) / present[rows].sum(1)
+    return int(rows[np.argmin(np.where(np.isnan(means), np.inf, means))])
+
+
+def largest_reversal(up: np.ndarray) -> tuple[int, int]:
+    """Indices i < j of the levels between which the mean over seeds falls most."""
+    with np.errstate(invalid="ignore"):  # inf - inf, of levels that diverged: never selected
+        mean = up.mean(1)
+        fall = mean[:, None] - mean[None]
+    later = np.tri(len(mean), k=-1, dtype=bool).T
+    i, j = np.unravel_index(np.argmax(np.where(later & ~np.isnan(fall), fall, -np.inf)), fall.shape)
+    return int(i), int(j)
