@@ -10,7 +10,6 @@ if TYPE_CHECKING:
         Iterated,
         Memorization,
         iterate_to_attractor,
-        jacobian_spectral_radius,
         memorization_rate,
         recalled_examples,
         span_energy,
@@ -43,12 +42,13 @@ if TYPE_CHECKING:
         leaf_smoother,
         linear_smoother,
     )
+    from overparam.measures.spectral_radius import jacobian_spectral_radius
 
 _HOME = {
     "Iterated": "attractors",
     "Memorization": "attractors",
     "iterate_to_attractor": "attractors",
-    "jacobian_spectral_radius": "attractors",
+    "jacobian_spectral_radius": "spectral_radius",
     "memorization_rate": "attractors",
     "recalled_examples": "attractors",
     "span_energy": "attractors",
