@@ -16,6 +16,7 @@ from overparam.lab.figure import Chart, Panel
 from overparam.report.formatting import format_interval, format_number
 from overparam.report.layers import Layers
 from overparam.report.layout import Layout, plan_layout
+from overparam.report.legend_panel import legend_panel
 from overparam.report.palette import LIGHT, Style, style_series
 from overparam.report.scales import finite
 
@@ -103,7 +104,8 @@ def chart_spec(
     ]
     body = {"concat": panels, "columns": layout.columns, "spacing": {"row": 34, "column": 26}}
     if needs_legend:
-        body = {"vconcat": [body, layers.legend(width - 90)], "spacing": 22}
+        names = legend_panel(list(styles.values()), palette, width - 90)
+        body = {"vconcat": [body, names], "spacing": 22}
     spec: dict[str, Any] = {
         "$schema": SCHEMA,
         "description": f"{chart.title}. {chart.caption}",
