@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from overparam.data.entries import DataFile, Download, Layout, entry_of
+from overparam.data.entries import entry_of
+from overparam.data.entry import DataFile, Download, Layout
 from overparam.data.fetching import extract_files, fetch, fetch_entry
 from overparam.errors import DataError, ResourceError, UsageError
 

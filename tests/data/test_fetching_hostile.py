@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from overparam.data.entries import Download, entry_of
+from overparam.data.entries import entry_of
+from overparam.data.entry import Download
 from overparam.data.fetching import fetch_entry
 from overparam.errors import ResourceError, UsageError
 from tests.data.test_fetching import CONTENT, Server, _no_proxy, md5, serving  # noqa: F401

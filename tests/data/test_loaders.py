@@ -20,7 +20,8 @@ from overparam.data import (
     loaders,
     where,
 )
-from overparam.data.entries import DataFile, catalogue, entry_of
+from overparam.data.entries import catalogue, entry_of
+from overparam.data.entry import DataFile
 from overparam.data.idx import idx_header
 from overparam.data.places import cache_folder
 from overparam.errors import DataError, UsageError

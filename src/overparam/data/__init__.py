@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     )
     from overparam.data.dataset import Dataset, make_dataset
     from overparam.data.embedded_sets import load_embedded
-    from overparam.data.entries import Entry, catalogue
+    from overparam.data.entries import catalogue
+    from overparam.data.entry import Entry
     from overparam.data.fetching import fetch
     from overparam.data.generate import GaussianLinear, make_gaussian_linear, make_mnist1d
     from overparam.data.loaders import load, load_cifar10, load_fashion_mnist, load_mnist

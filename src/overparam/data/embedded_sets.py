@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from overparam.data.dataset import Dataset, make_dataset
-from overparam.data.entries import EMBEDDED_FOLDER, DataFile, Entry, catalogue, entry_of
+from overparam.data.entries import EMBEDDED_FOLDER, catalogue, entry_of
+from overparam.data.entry import DataFile, Entry
 from overparam.data.idx import parse_idx
 from overparam.errors import DataError, UsageError, suggest
 

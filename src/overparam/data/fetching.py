@@ -28,7 +28,8 @@ from overparam.data.download import (
     not_writable,
     write_piece,
 )
-from overparam.data.entries import Download, Entry, entry_of
+from overparam.data.entries import entry_of
+from overparam.data.entry import Download, Entry
 from overparam.data.places import cache_folder, find
 from overparam.errors import DataError, ResourceError, UsageError
 

@@ -17,7 +17,8 @@ import torch
 from overparam.data.cifar import read_cifar_binary, read_cifar_pickle
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.data.embedded_sets import load_embedded
-from overparam.data.entries import DataFile, Entry, entry_of
+from overparam.data.entries import entry_of
+from overparam.data.entry import DataFile, Entry
 from overparam.data.idx import idx_header, read_idx
 from overparam.data.places import Found, find, places_to_search
 from overparam.errors import DataError

@@ -16,7 +16,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from overparam.data.entries import EMBEDDED_FOLDER, DataFile, Entry, Layout, entry_of
+from overparam.data.entries import EMBEDDED_FOLDER, entry_of
+from overparam.data.entry import DataFile, Entry, Layout
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 
