@@ -79,3 +79,18 @@ def decide(
     else:
         kind = "inconclusive"
     return Verdict(kind, effect, unit, rule, reason)
+
+
+def weaker(first: Interval, second: Interval) -> Interval:
+    """Return what is to be judged where two effects must both pass: the smaller of each end.
+
+    >>> print(weaker(Interval(1.5, 1.2, 1.9), Interval(1.4, 1.3, 2.0)))
+    1.4 [1.2, 1.9]
+    """
+    return Interval(
+        min(first.estimate, second.estimate),
+        min(first.low, second.low),
+        min(first.high, second.high),
+        first.level,
+        first.n,
+    )

@@ -28,37 +28,34 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import count
 
 import numpy as np
 from torch import nn
 
-from overparam.data import (
-    Dataset,
-    corrupt_labels_wrong,
-    draw_subset,
-    load,
-    make_mnist1d,
-    standardise,
-)
-from overparam.data.entries import entry_of
-from overparam.data.generate import LENGTH, TEMPLATES
+from overparam.data import corrupt_labels_wrong
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule, Series
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import PeakTest, peak_test
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import Interval, Verdict, decide, weaker
 from overparam.measures import across_threshold, effective_model_complexity, interpolation_threshold
 from overparam.measures.complexity import DEFAULT_EPSILON, EmcEstimate
-from overparam.models import convnet5, mlp, mlp_n_params, preact_resnet18
+from overparam.models import mlp_n_params
+from overparam.probes.wrong_labels_task import (
+    DATASETS,
+    FAMILIES,
+    MNIST1D,
+    draw_data,
+    make_network,
+    shape_of,
+)
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
 BEST_EPOCH, CLEAN_LABELS = "best epoch", "clean labels"
-MNIST1D = "mnist1d"
 MOMENTUM = 0.9  # of SGD, for the fully connected family
 # Parameters per example at which networks with two hidden layers fit the 1-D task's noisy labels.
 # It only places the axis, from 1/16 of that width to five times it, and is checked afterwards.
@@ -89,17 +86,14 @@ class Condition:
     n_train: int = factor(4000, symbol="n", unit="examples", low=100)
     n_test: int = factor(4000, unit="examples, generated data only", low=100)
     label_noise_rate: float = factor(0.3, unit="fraction, always a wrong class", low=0, high=1)
-    family: str = factor("mlp", choices=("mlp", "convnet5", "preact_resnet18"))
+    family: str = factor("mlp", choices=FAMILIES)
     n_hidden_layers: int = factor(2, unit="layers, of mlp", low=1)
     optimizer: str = factor("sgd", choices=("sgd", "adam"))
     learning_rate: float = factor(0.2, symbol="eta", low=1e-8)
     schedule: str = factor("cosine", choices=("cosine", "constant", "inverse_sqrt"))
     epochs: int = factor(200, unit="passes", low=1)
     batch_size: int = factor(400, unit="examples", low=1)
-    dataset: str = factor(
-        MNIST1D,
-        choices=(MNIST1D, "digits", "fashion_mnist_small", "fashion_mnist", "mnist", "cifar10"),
-    )
+    dataset: str = factor(MNIST1D, choices=DATASETS)
 
 
 @dataclass(frozen=True)
@@ -145,23 +139,9 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     )
 
 
-@lru_cache(maxsize=1)
-def draw_data(dataset: str, n: int, n_test: int, streams: Streams) -> tuple[Dataset, Dataset]:
-    """Return n training rows with clean labels and the test set (cached: cells share one copy)."""
-    if dataset == MNIST1D:
-        return make_mnist1d(streams, n, n_test)
-    train_set, test_set = standardise(*load(dataset))
-    return draw_subset(train_set, n, streams), test_set
-
-
 def network(c: Condition) -> nn.Module:
     """Return the network of width k as a shape without weights."""
-    shape, n_classes = shape_of(c.dataset)
-    if c.family == "convnet5":
-        return convnet5(c.width, n_classes, shape[0], shape[-1])
-    if c.family == "preact_resnet18":
-        return preact_resnet18(c.width, n_classes, shape[0])
-    return mlp(int(np.prod(shape)), [c.width] * c.n_hidden_layers, n_classes)
+    return make_network(c.family, c.width, c.n_hidden_layers, c.dataset)
 
 
 def recipe(c: Condition) -> Recipe:
@@ -178,14 +158,6 @@ def recipe(c: Condition) -> Recipe:
         trace="log",
         precision="auto",
     )
-
-
-def shape_of(dataset: str) -> tuple[tuple[int, ...], int]:
-    """Return the shape of one input and the number of classes, without loading anything."""
-    if dataset == MNIST1D:
-        return (LENGTH,), len(TEMPLATES)
-    entry = entry_of(dataset)
-    return entry.input_shape, entry.n_classes
 
 
 def threshold_width(c: Condition) -> int:
@@ -256,15 +228,8 @@ def verdict(summary: Summary) -> Verdict:
             "widen the sweep."
         )
     else:
-        # Both ratios must pass, so the smaller end on either side is what is judged.
         left, right = peak.left, peak.right
-        effect = Interval(
-            min(left.estimate, right.estimate),
-            min(left.low, right.low),
-            min(left.high, right.high),
-            left.level,
-            left.n,
-        )
+        effect = weaker(left, right)
         reason = (
             f"Near the threshold (width {summary.threshold:,.0f}) test error is highest at width "
             f"{peak.peak_level:,.0f}: {left} times the lowest in narrower networks and {right} "

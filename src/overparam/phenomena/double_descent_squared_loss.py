@@ -41,7 +41,7 @@ from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quant
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import How, PeakTest, paired_log_ratio, peak_test
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import Interval, Verdict, decide, weaker
 from overparam.measures import across_threshold, interpolation_threshold
 from overparam.models import mlp, mlp_n_params, mlp_width_for
 from overparam.streams import Streams
@@ -249,10 +249,7 @@ def _summarise_arm(records: Records, prefix: str = "") -> Summary:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     left, right, sizes = summary.peak.left, summary.peak.right, summary.n_params
-    # Both ratios must pass, so the smaller end on either side is what is judged.
-    effect = Interval(
-        min(left.estimate, right.estimate), min(left.low, right.low), min(left.high, right.high)
-    )
+    effect = weaker(left, right)
     bracketed = sizes[0] < summary.measured_threshold <= sizes[-1] / 2
     if not bracketed:
         effect = replace(effect, low=np.nan, high=np.nan)
@@ -267,7 +264,7 @@ def verdict(summary: Summary) -> Verdict:
         f"by the sweep from {sizes[0]:,} to {sizes[-1]:,}: train longer or widen the sweep."
     )
     return decide(
-        replace(effect, n=left.n),
+        effect,
         at_least=SMALLEST_PEAK,
         unit="ratio of test losses, peak over the lowest on either side",
         rule=RULE,

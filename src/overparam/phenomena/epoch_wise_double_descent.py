@@ -27,33 +27,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from torch import nn
 
-from overparam.data import (
-    Dataset,
-    corrupt_labels_wrong,
-    draw_subset,
-    load,
-    make_mnist1d,
-    standardise,
-)
+from overparam.data import corrupt_labels_wrong
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import paired_difference
-from overparam.lab.verdict import Interval, Verdict, decide
-from overparam.models import convnet5, mlp, preact_resnet18
+from overparam.lab.verdict import Interval, Verdict, decide, weaker
+from overparam.probes.wrong_labels_task import (
+    DATASETS,
+    FAMILIES,
+    MNIST1D,
+    draw_data,
+    make_network,
+)
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
 SMALL_NETWORK, CLEAN_LABELS = "small network", "clean labels"
 ARMS = (TREATMENT, SMALL_NETWORK, CLEAN_LABELS)
-MNIST1D = "mnist1d"
 MOMENTUM = 0.9  # of SGD, for the fully connected family
 NEIGHBOURS = 2  # traced epochs on either side over which an error is averaged
 NEARLY_FITTED = 0.1  # training error at which the effective model complexity reaches n_train
@@ -78,17 +75,14 @@ class Condition:
     n_train: int = factor(4000, symbol="n", unit="examples", low=100)
     n_test: int = factor(4000, unit="examples, generated data only", low=100)
     label_noise_rate: float = factor(0.3, unit="fraction, always a wrong class", low=0, high=1)
-    family: str = factor("mlp", choices=("mlp", "convnet5", "preact_resnet18"))
+    family: str = factor("mlp", choices=FAMILIES)
     n_hidden_layers: int = factor(2, unit="layers, of mlp", low=1)
     optimizer: str = factor("sgd", choices=("sgd", "adam"))
     learning_rate: float = factor(0.1, symbol="eta", low=1e-8)
     schedule: str = factor("constant", choices=("constant", "inverse_sqrt"))
     epochs: int = factor(90, unit="passes", low=8)
     batch_size: int = factor(200, unit="examples", low=1)
-    dataset: str = factor(
-        MNIST1D,
-        choices=(MNIST1D, "digits", "fashion_mnist_small", "fashion_mnist", "mnist", "cifar10"),
-    )
+    dataset: str = factor(MNIST1D, choices=DATASETS)
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     if c.arm != CLEAN_LABELS:
         train_set = corrupt_labels_wrong(train_set, c.label_noise_rate, streams)
     # Model
-    model = network(c, train_set)
+    model = network(c)
     # Training
     fitted = await train(model, train_set, recipe(c), streams, evaluate={"test": test_set})
     # Measures
@@ -120,24 +114,10 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     return Outcome(trace.epoch, trace.error["test"], trace.error["train"])
 
 
-@lru_cache(maxsize=1)
-def draw_data(dataset: str, n: int, n_test: int, streams: Streams) -> tuple[Dataset, Dataset]:
-    """Return n training rows with clean labels and the test set (cached: cells share one copy)."""
-    if dataset == MNIST1D:
-        return make_mnist1d(streams, n, n_test)
-    train_set, test_set = standardise(*load(dataset))
-    return draw_subset(train_set, n, streams), test_set
-
-
-def network(c: Condition, data: Dataset) -> nn.Module:
+def network(c: Condition) -> nn.Module:
     """Return the network of the arm's width as a shape without weights."""
     width = c.small_width if c.arm == SMALL_NETWORK else c.width
-    shape, n_classes = data.input_shape, data.n_outputs
-    if c.family == "convnet5":
-        return convnet5(width, n_classes, shape[0], shape[-1])
-    if c.family == "preact_resnet18":
-        return preact_resnet18(width, n_classes, shape[0])
-    return mlp(data.input_dim, [width] * c.n_hidden_layers, n_classes)
+    return make_network(c.family, width, c.n_hidden_layers, c.dataset)
 
 
 def recipe(c: Condition) -> Recipe:
@@ -225,16 +205,8 @@ def largest_rise(values: np.ndarray) -> tuple[int, int]:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     rise, fall = summary.rise, summary.fall
-    # Both steps must pass, so the smaller end of either is what is judged.
-    effect = Interval(
-        min(rise.estimate, fall.estimate),
-        min(rise.low, fall.low),
-        min(rise.high, fall.high),
-        rise.level,
-        rise.n,
-    )
     return decide(
-        effect,
+        weaker(rise, fall),
         at_least=SMALLEST_STEP,
         unit="test error (fraction wrong), the smaller of rise and second fall",
         rule=RULE,
