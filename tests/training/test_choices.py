@@ -50,3 +50,16 @@ def test_named_precision_is_kept_and_auto_is_one_of_two():
 
 def test_keys_differ_by_kind():
     assert key_of("mlp", 3) != key_of("mlp", 4)
+
+
+def test_a_file_that_cannot_grow_stays_as_it_was(full_disk):
+    path = full_disk.folder / "choices.json"
+    first = Choices(path=path)
+    first.decide("a" * 4000, lambda: "x")
+    kept = path.read_text()
+    full_disk.fill()
+    assert Choices(path=path).decide("b" * 4000, lambda: "y") == "y"
+    assert path.read_text() == kept
+    full_disk.make_room()
+    assert Choices(path=path).decide("b" * 4000, lambda: "z") == "z"
+    assert set(json.loads(path.read_text())) == {"a" * 4000, "b" * 4000}

@@ -292,7 +292,7 @@ PHENOMENON = Phenomenon(
             Condition(
                 width=256, small_width=4, n_train=1200, epochs=90, batch_size=100, dataset="digits"
             ),
-            n_seeds=3,
+            n_seeds=6,
         ),
         "standard": Scale(Condition(), n_seeds=8),
         "full": Scale(

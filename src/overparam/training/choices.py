@@ -42,9 +42,7 @@ class Choices:
                 kept = _read(file)
                 self.made[key] = kept[key] if key in kept else measure()
                 if key not in kept and file is not None:
-                    file.seek(0)
-                    file.truncate()
-                    json.dump(kept | {key: self.made[key]}, file)
+                    _keep(file, kept | {key: self.made[key]})
         return self.made[key]
 
     @contextlib.contextmanager
@@ -61,6 +59,19 @@ class Choices:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+
+
+def _keep(file: IO[str], choices: Mapping[str, str]) -> None:
+    """Write the choices; on a full disk the file stays as it was, and the study keeps them."""
+    file.seek(0)
+    before = file.read()
+    for text in (json.dumps(choices), before):
+        with contextlib.suppress(OSError):
+            file.seek(0)
+            file.write(text)
+            file.flush()
+            file.truncate()
+            return
 
 
 def _read(file: IO[str] | None) -> dict[str, str]:
