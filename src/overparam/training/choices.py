@@ -63,15 +63,16 @@ class Choices:
 
 def _keep(file: IO[str], choices: Mapping[str, str]) -> None:
     """Write the choices; on a full disk the file stays as it was, and the study keeps them."""
-    file.seek(0)
-    before = file.read()
-    for text in (json.dumps(choices), before):
+    handle = file.fileno()  # not through the file's buffer, which would try again when it closes
+    size = os.lseek(handle, 0, os.SEEK_END)
+    os.lseek(handle, 0, os.SEEK_SET)
+    before = os.read(handle, size)
+    for text in (json.dumps(choices).encode(), before):
+        os.lseek(handle, 0, os.SEEK_SET)
         with contextlib.suppress(OSError):
-            file.seek(0)
-            file.write(text)
-            file.flush()
-            file.truncate()
-            return
+            if os.write(handle, text) == len(text):
+                os.ftruncate(handle, len(text))
+                return
 
 
 def _read(file: IO[str] | None) -> dict[str, str]:
