@@ -110,6 +110,7 @@ class TrainRequest(Request):
         """Return stand-ins of the right shapes and what `execute` would cost."""
         precision = resolve_precision(requests[0].recipe.precision, context)
         total = Cost()
+        stand_ins: list[Any] = [None] * len(requests)
         for stack in plan_stacks(requests, precision, context):
             some = [requests[i] for i in stack.positions]
             n = len(some[0].train_set)
@@ -119,7 +120,10 @@ class TrainRequest(Request):
             size = stack_bytes(some, stack.way, precision)
             seconds = measure_seconds(some, precision, context, stack.way)
             total += Cost(len(some), flops * steps, seconds, size)
-        return [_stand_in(r) for r in requests], total
+            # What is trained is kept while later stacks are, so it is here as well: see `plan`.
+            for i in stack.positions:
+                stand_ins[i] = _stand_in(requests[i])
+        return stand_ins, total
 
 
 def _train_stack(
