@@ -16,6 +16,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from overparam.cache import cache_home
 from overparam.data.entries import EMBEDDED_FOLDER, entry_of
 from overparam.data.entry import DataFile, Entry, Layout
 
@@ -95,8 +96,7 @@ def where(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Place,
 
 def cache_folder() -> Path:
     """Return the folder that `fetch` fills: ``OVERPARAM_CACHE``, else one below ``~/.cache``."""
-    named = os.environ.get("OVERPARAM_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "overparam" / "data"
+    return cache_home() if os.environ.get("OVERPARAM_CACHE") else cache_home() / "data"
 
 
 def places_to_search(root: str | os.PathLike[str] | None = None) -> list[tuple[Path, str]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from overparam.checks import check_count, check_range
 from overparam.errors import UsageError
@@ -39,7 +39,7 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     if n < 2 or not np.isfinite(x).all():
         return Interval(estimate, math.nan, math.nan, checked_level(level), n)
     half = float(
-        stats.t.ppf(0.5 + checked_level(level) / 2, n - 1) * np.std(x, ddof=1) / math.sqrt(n)
+        special.stdtrit(n - 1, 0.5 + checked_level(level) / 2) * np.std(x, ddof=1) / math.sqrt(n)
     )
     return Interval(estimate, estimate - half, estimate + half, level, n)
 
@@ -77,11 +77,10 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
         return Interval(math.nan, math.nan, math.nan, checked_level(level), 0)
     below, above = float(x[(n - 1) // 2]), float(x[n // 2])
     estimate = below if below == above else 0.5 * (below + above)
-    # ppf gives the smallest count whose cumulated probability reaches the tail; one that only
-    # just reaches it still belongs to the tail.
+    # How many of the lowest values have a probability, of so many or fewer of n below the median,
+    # of at most the tail: k is the first count that has more.
     tail = (1 - checked_level(level)) / 2
-    k = int(stats.binom.ppf(tail, n, 0.5))
-    k += bool(stats.binom.cdf(k, n, 0.5) <= tail)
+    k = int(np.searchsorted(special.bdtr(np.arange(n), n, 0.5), tail, side="right"))
     if k < 1:
         return Interval(estimate, math.nan, math.nan, level, n)
     return Interval(estimate, float(x[k - 1]), float(x[n - k]), level, n)

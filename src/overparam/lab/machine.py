@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from overparam.cache import cache_home
 from overparam.errors import ResourceError
 
 
@@ -61,9 +62,8 @@ def describe_versions() -> dict[str, str]:
 
 def choices_file() -> Path:
     """Return this machine's file of measured choices: one per processor and PyTorch version."""
-    cache_home = os.environ.get("OVERPARAM_CACHE") or Path.home() / ".cache" / "overparam"
     kind = f"{processor_name()} {available_cores()} {metadata.version('torch')}"
-    return Path(cache_home) / f"choices-{hashlib.sha256(kind.encode()).hexdigest()[:12]}.json"
+    return cache_home() / f"choices-{hashlib.sha256(kind.encode()).hexdigest()[:12]}.json"
 
 
 def find_device(name: str) -> str:

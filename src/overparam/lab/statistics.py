@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from overparam.checks import check_choice, check_range
 from overparam.errors import UsageError
@@ -81,6 +80,8 @@ def sign_test(values: ArrayLike, alternative: Alternative = "greater") -> SignTe
     above, below = int((x > 0).sum()), int((x < 0).sum())
     if above + below == 0:
         return SignTest(0, 0, 1.0)
+    from scipy import stats  # takes half a second, and few phenomena need it
+
     p = stats.binomtest(above, above + below, 0.5, alternative).pvalue
     return SignTest(above, below, float(p))
 
@@ -135,6 +136,8 @@ def monotone_test(
     p_value = math.nan
     up = y if direction == "increasing" else -y
     if m >= 3 and n >= 2:
+        from scipy import stats
+
         p_value = float(stats.page_trend_test(up.T).pvalue)
     if m < 2 or n < 1:
         empty = Interval(math.nan, math.nan, math.nan, checked_level(level), n)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy import special
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError, UsageError
@@ -81,7 +81,7 @@ def effective_model_complexity(
         left_out = (errors.sum(1, keepdims=True) - errors) / (n_seeds - 1)
         logs = np.log([_last_fitted(sizes, column, epsilon)[0] for column in left_out.T])
         spread = math.sqrt((n_seeds - 1) / n_seeds * float(np.square(logs - logs.mean()).sum()))
-        factor = math.exp(float(student.ppf((1 + confidence) / 2, n_seeds - 1)) * spread)
+        factor = math.exp(float(special.stdtrit(n_seeds - 1, (1 + confidence) / 2)) * spread)
         low, high = value / factor, value * factor
     if censored == "above":
         low, high = (value if math.isnan(low) else low), math.inf

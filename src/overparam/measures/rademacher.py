@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import t as student
+from scipy import special
 from torch import Tensor
 
 from overparam.checks import check_count, check_range
@@ -119,7 +119,7 @@ def _signs(n: int, n_draws: int, streams: Streams) -> Tensor:
 
 def _estimate(draws: Tensor, confidence: float) -> MeanEstimate:
     mean = float(draws.mean())
-    half = float(student.ppf((1 + confidence) / 2, len(draws) - 1) * draws.std()) / math.sqrt(
+    half = float(special.stdtrit(len(draws) - 1, (1 + confidence) / 2) * draws.std()) / math.sqrt(
         len(draws)
     )
     return MeanEstimate(mean, mean - half, mean + half, len(draws), confidence)

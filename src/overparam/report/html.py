@@ -8,6 +8,7 @@ lets only the two scripts written here run, by their hashes: text from a study c
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -16,10 +17,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from typing import Any
 
+from overparam.cache import cache_home, is_trusted
+from overparam.errors import ResourceError
 from overparam.lab.figure import Chart, Figure, NetworkGallery, Table
+from overparam.lab.whole_file import write_whole
 from overparam.report.content import Arm, Content
 from overparam.report.drawing import chart_data, chart_spec
 from overparam.report.export import figure_svg, file_stem
@@ -245,11 +249,21 @@ def _script_safe_json(value: Any) -> str:
 
 @functools.cache
 def _vega_bundle() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script (from vl-convert, no network)."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script (from vl-convert, no network).
+
+    Bundling takes more than a second, so the script is kept in the cache.
+    """
+    kept = cache_home() / f"vega-{metadata.version('vl-convert-python')}.js"
+    with contextlib.suppress(OSError):
+        if is_trusted(kept):
+            return kept.read_text("utf-8")
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return re.sub(r"</(script)", r"<\\/\1", bundle, flags=re.IGNORECASE)
+    script = re.sub(r"</(script)", r"<\\/\1", bundle, flags=re.IGNORECASE)
+    with contextlib.suppress(ResourceError):  # no cache to write in: bundled again next time
+        write_whole(kept, script)
+    return script
 
 
 def _template(name: str) -> str:

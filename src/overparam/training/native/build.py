@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from overparam.cache import cache_home, is_trusted
+
 PRECISIONS = {"float32": "FLOAT32", "float64": "FLOAT64", "bfloat16": "BFLOAT16"}
 POINTER, WHOLE = ctypes.c_void_p, ctypes.c_int64
 
@@ -61,7 +63,9 @@ def load_library(kernels: Kernels, precision: str) -> ctypes.CDLL:
 
     Cost: 2 to 5 seconds the first time on a machine, then milliseconds.
     """
-    found = _load(kernels, precision, os.environ.get("OVERPARAM_CC", ""), str(_cache_folder()))
+    found = _load(
+        kernels, precision, os.environ.get("OVERPARAM_CC", ""), str(cache_home() / "native")
+    )
     if isinstance(found, str):
         raise NativeUnavailable(found)
     return found
@@ -76,11 +80,6 @@ def _load(kernels: Kernels, precision: str, wanted: str, folder: str) -> ctypes.
         return str(error)
     except (OSError, subprocess.SubprocessError) as error:
         return f"the kernels could not be compiled or loaded: {error}"
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("OVERPARAM_CACHE") or Path.home() / ".cache" / "overparam"
-    return Path(home) / "native"
 
 
 def find_compiler() -> list[str]:
@@ -122,7 +121,7 @@ def _build(kernels: Kernels, precision: str, folder: Path) -> Path:
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _compile([*command, str(here / kernels.source)], library)
-    if os.name == "posix" and library.stat().st_uid not in (os.getuid(), 0):
+    if not is_trusted(library):
         raise NativeUnavailable(f"{library} is another user's")
     return library
 
