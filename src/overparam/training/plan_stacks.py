@@ -8,22 +8,22 @@ or one by one, by a trial as well. Choices are made once and kept (see `choices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from overparam.data.dataset import Dataset
+from overparam.streams import Streams
 from overparam.training.dense import dense_shape
 from overparam.training.native.build import NativeUnavailable, load_library
 from overparam.training.native.models import DENSE, can_run, native_bytes
+from overparam.training.recipe import Recipe
 from overparam.training.request import Context
 from overparam.training.stacks import build, dense_buckets, model_bytes
 from overparam.training.stepper import Member, Stepper
 from overparam.training.ways import choose, key_of, measure, now
-
-if TYPE_CHECKING:
-    from overparam.training.train import TrainRequest
 
 _TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
 _TRIAL_UPDATES = 8  # of small networks in one call, so that what a call costs counts as in a run
@@ -33,6 +33,23 @@ _TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
 # How far one update of the compiled code may be from the batched products', of its length. They
 # round differently, and Adam's first update is a gradient's sign, which rounding can turn.
 _DISAGREEMENT = {"float64": 1e-6, "float32": 0.05, "bfloat16": 0.5}
+
+
+class ToTrain(Protocol):
+    """A model to train, as `train` asks for it."""
+
+    @property
+    def model(self) -> nn.Module: ...
+    @property
+    def train_set(self) -> Dataset: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def streams(self) -> Streams: ...
+    @property
+    def evaluate(self) -> Mapping[str, Dataset]: ...
+    def group_key(self) -> Hashable:
+        """What must agree between models that are planned together."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class Stack:
     way: str = "batched"
 
 
-def plan_stacks(requests: Sequence[TrainRequest], precision: str, context: Context) -> list[Stack]:
+def plan_stacks(requests: Sequence[ToTrain], precision: str, context: Context) -> list[Stack]:
     """Cut requests of one group into stacks and choose the way of each."""
     modules = [r.model for r in requests]
     batch = _batch(requests[0])
@@ -76,7 +93,7 @@ def plan_stacks(requests: Sequence[TrainRequest], precision: str, context: Conte
     ]
 
 
-def _dense_way(requests: Sequence[TrainRequest], precision: str, context: Context) -> str:
+def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) -> str:
     shapes = [dense_shape(r.model) for r in requests]
     runs = all(s is not None and can_run(s, requests[0].recipe) for s in shapes)
     if not runs or context.device.type != "cpu":
@@ -96,7 +113,7 @@ def _dense_way(requests: Sequence[TrainRequest], precision: str, context: Contex
 
 
 def _checked_trial(
-    requests: Sequence[TrainRequest], precision: str, context: Context, n_updates: int
+    requests: Sequence[ToTrain], precision: str, context: Context, n_updates: int
 ) -> Callable[[], None]:
     """Return the trial of the compiled code; its first call holds it against the batched way.
 
@@ -133,7 +150,7 @@ def _check_agreement(
 
 
 def make_stepper(
-    requests: Sequence[TrainRequest], precision: str, context: Context, way: str
+    requests: Sequence[ToTrain], precision: str, context: Context, way: str
 ) -> Stepper:
     """Return what trains the requests as one stack."""
     members = [Member(r.recipe, r.train_set, dict(r.evaluate), r.streams) for r in requests]
@@ -142,7 +159,7 @@ def make_stepper(
 
 
 def measure_seconds(
-    requests: Sequence[TrainRequest], precision: str, context: Context, way: str
+    requests: Sequence[ToTrain], precision: str, context: Context, way: str
 ) -> float:
     """Return what training one stack takes: building it, its updates, and the traces' passes."""
     start = now(context.device)
@@ -159,7 +176,7 @@ def measure_seconds(
 
 
 def _trial(
-    stacks: Sequence[Sequence[TrainRequest]],
+    stacks: Sequence[Sequence[ToTrain]],
     precision: str,
     context: Context,
     way: str,
@@ -177,7 +194,7 @@ def _trial(
     return update
 
 
-def stack_bytes(requests: Sequence[TrainRequest], way: str, precision: str) -> int:
+def stack_bytes(requests: Sequence[ToTrain], way: str, precision: str) -> int:
     """Return the bytes that a stack needs while it is trained."""
     batch, shape = _batch(requests[0]), requests[0].train_set.input_shape
     if way == "native":
@@ -186,6 +203,6 @@ def stack_bytes(requests: Sequence[TrainRequest], way: str, precision: str) -> i
     return len(requests) * max(model_bytes(r.model, batch, shape) for r in requests)
 
 
-def _batch(request: TrainRequest) -> int:
+def _batch(request: ToTrain) -> int:
     n = len(request.train_set)
     return min(request.recipe.batch_size or n, n)
