@@ -14,6 +14,7 @@ from overparam.data.dataset import make_dataset
 from overparam.models.dense import mlp
 from overparam.streams import Streams
 from overparam.training import plan_stacks
+from overparam.training.choices import Choices
 from overparam.training.dense import dense_shape
 from overparam.training.initialise import materialise
 from overparam.training.native import models as native_models
@@ -166,6 +167,38 @@ def test_without_a_compiler_the_same_models_are_trained_by_batches(always_native
     monkeypatch.setenv("OVERPARAM_CC", "none")
     for a, b in zip(fit(widths, recipe), compiled, strict=True):
         assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_a_study_begun_without_a_compiler_goes_on_without(monkeypatch, tmp_path):
+    cell = lambda: train(mlp(9, [5], 3), points(70, 9), RECIPE, Streams(0))  # noqa: E731
+    machine = tmp_path / "choices.json"
+    monkeypatch.setenv("OVERPARAM_CC", "none")
+    without = Context(choices=Choices(path=machine))
+    drive([cell()], without)
+    assert list(without.choices.made.values()) == ["batched"]
+    assert not without.notes
+    assert not machine.exists()  # the machine may have a compiler one day
+    monkeypatch.delenv("OVERPARAM_CC")
+    resumed = Context(choices=Choices(without.choices.made, machine))
+    drive([cell()], resumed)
+    assert resumed.choices.made == without.choices.made
+
+
+def test_a_study_begun_with_a_compiler_says_that_it_is_gone(monkeypatch):
+    cell = lambda: train(mlp(9, [5], 3), points(70, 9), RECIPE, Streams(0))  # noqa: E731
+    (key,) = _made_without_compiler(monkeypatch, cell())
+    context = Context(choices=Choices({key: "native"}))
+    (fitted,) = drive([cell()], context)
+    assert fitted.status == "done"
+    (note,) = context.notes
+    assert "is not to be had: OVERPARAM_CC is none; records agree with it to rounding" in note
+
+
+def _made_without_compiler(monkeypatch, cell):
+    monkeypatch.setenv("OVERPARAM_CC", "none")
+    context = Context()
+    drive([cell], context)
+    return context.choices.made
 
 
 def test_what_the_kernels_do_not_know_is_left_to_pytorch():
