@@ -39,15 +39,25 @@ class ToTrain(Protocol):
     """A model to train, as `train` asks for it."""
 
     @property
-    def model(self) -> nn.Module: ...
+    def model(self) -> nn.Module:
+        """The network; it is not changed."""
+
     @property
-    def train_set(self) -> Dataset: ...
+    def train_set(self) -> Dataset:
+        """The rows it is fitted to."""
+
     @property
-    def recipe(self) -> Recipe: ...
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+
     @property
-    def streams(self) -> Streams: ...
+    def streams(self) -> Streams:
+        """Where its random numbers come from."""
+
     @property
-    def evaluate(self) -> Mapping[str, Dataset]: ...
+    def evaluate(self) -> Mapping[str, Dataset]:
+        """Sets that are measured along the way."""
+
     def group_key(self) -> Hashable:
         """What must agree between models that are planned together."""
 
