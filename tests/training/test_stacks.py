@@ -287,6 +287,18 @@ def test_sizes_that_do_not_fit_the_data_are_told():
         solve(train(wide, data(), recipe, Streams(0)))
     with pytest.raises(UsageError, match="output size differs"):
         solve(train(many, data(), recipe, Streams(0)))
+    with torch.device("meta"):
+        fitting = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    for other, message in (
+        (make_dataset(torch.randn(4, 9), torch.tensor([0, 1, 2, 0]), 3), "the evaluated set 'new'"),
+        (make_dataset(torch.randn(4, 16), torch.tensor([0, 1, 3, 0]), 4), "from 'new': the number"),
+        (make_dataset(torch.randn(4, 16), torch.randn(4, 2), None), "from 'new': the number"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            solve(train(fitting, data(), recipe, Streams(0), evaluate={"new": other}))
+    fewer = make_dataset(torch.randn(4, 16), torch.tensor([0, 1, 1, 0]), 2)
+    fitted = solve(train(fitting, data(), recipe, Streams(0), evaluate={"new": fewer}))
+    assert fitted.error("new") in {0, 0.25, 0.5, 0.75, 1}
     with pytest.raises(UsageError, match="'train' is the training set's own"):
         solve(train(many, data(), recipe, Streams(0), evaluate={"train": data()}))
 

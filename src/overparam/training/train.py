@@ -72,7 +72,7 @@ async def train(
             got="train",
             remedy="call the evaluated set something else",
         )
-    _check_outputs(model, train_set)
+    _check_sizes(model, train_set, evaluated)
     return await TrainRequest(model, train_set, recipe, streams, evaluated)
 
 
@@ -186,22 +186,27 @@ def _stand_in(request: TrainRequest) -> Fitted:
     )
 
 
-def _check_outputs(model: nn.Module, train_set: Dataset) -> None:
+def _check_sizes(model: nn.Module, train_set: Dataset, evaluate: Mapping[str, Dataset]) -> None:
+    """Refuse rows that do not fit a fully connected network; compiled code relies on it."""
     shape = dense_shape(model)
     if shape is None:
         return
-    if shape.dims[0] != train_set.input_dim:
-        raise UsageError(
-            "the model's input size differs from the data's",
-            got=shape.dims[0],
-            allowed=train_set.input_dim,
-        )
-    if shape.dims[-1] != train_set.n_outputs:
-        raise UsageError(
-            "the model's output size differs from the number of classes or targets",
-            got=shape.dims[-1],
-            allowed=train_set.n_outputs,
-        )
+    n_in, n_out = shape.dims[0], shape.dims[-1]
+    for name, data in {"train": train_set, **evaluate}.items():
+        whose = "the data's" if name == "train" else f"that of the evaluated set {name!r}"
+        if data.input_dim != n_in:
+            raise UsageError(
+                f"the model's input size differs from {whose}", got=n_in, allowed=data.input_dim
+            )
+        # A set to measure may have rows of fewer classes than the model knows.
+        fewer = name != "train" and data.n_classes is not None and data.n_outputs < n_out
+        if data.n_outputs != n_out and not fewer:
+            whose = "the number" if name == "train" else f"{name!r}: the number"
+            raise UsageError(
+                f"the model's output size differs from {whose} of classes or targets",
+                got=n_out,
+                allowed=data.n_outputs,
+            )
 
 
 def _out_of_memory(error: BaseException) -> bool:
