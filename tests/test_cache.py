@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from overparam.cache import cache_home, is_trusted
+from overparam.cache import cache_home, is_trusted, kept_text
 from overparam.report import html
 
 
@@ -44,25 +44,36 @@ def own_cache(monkeypatch, tmp_path):
     html._vega_bundle.cache_clear()
 
 
-def test_the_reports_script_is_bundled_once(own_cache):
-    script = html._vega_bundle()
-    (kept,) = own_cache.iterdir()
-    assert kept.read_text("utf-8") == script
-    assert "vegaEmbed" in script
-    assert "</script" not in script.lower()
-    kept.write_text("another")
-    html._vega_bundle.cache_clear()
-    assert html._vega_bundle() == "another"
+def test_a_text_is_made_once(own_cache):
+    assert kept_text("name", lambda: "first \u00e9\r\n") == "first \u00e9\r\n"
+    assert kept_text("name", lambda: "second") == "first \u00e9\r\n"
+    assert kept_text("other", lambda: "second") == "second"
+
+
+@pytest.mark.parametrize("damaged", [b"", b"first", b"\xff\xfe\n\xff"])
+def test_a_damaged_text_is_made_anew(own_cache, damaged):
+    kept_text("name", lambda: "first")
+    (own_cache / "name").write_bytes(damaged)
+    assert kept_text("name", lambda: "second") == "second"
+    assert kept_text("name", lambda: "third") == "second"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
-def test_another_users_script_is_not_put_into_reports(own_cache, monkeypatch):
+def test_another_users_text_is_not_taken(own_cache, monkeypatch):
+    kept_text("name", lambda: "another's")
+    owned_by(monkeypatch, 12345)
+    assert kept_text("name", lambda: "own") == "own"
+
+
+def test_the_reports_script_is_bundled_once(own_cache):
     script = html._vega_bundle()
     (kept,) = own_cache.iterdir()
-    kept.write_text("another's")
+    before = kept.stat()
     html._vega_bundle.cache_clear()
-    owned_by(monkeypatch, 12345)
     assert html._vega_bundle() == script
+    assert kept.stat().st_mtime_ns == before.st_mtime_ns
+    assert "vegaEmbed" in script
+    assert "</script" not in script.lower()
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(monkeypatch, own_cache):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+from overparam.errors import ResourceError
+from overparam.whole_file import write_whole
 
 
 def cache_home() -> Path:
@@ -19,3 +25,24 @@ def is_trusted(path: Path) -> bool:
     have no owners in this sense (not POSIX), every file is trusted.
     """
     return os.name != "posix" or path.stat().st_uid in (os.getuid(), 0)
+
+
+def kept_text(name: str, make: Callable[[], str]) -> str:
+    """Return what `make` returned when it was first asked for on this machine.
+
+    A kept text that is damaged, another user's, or cannot be read or written is made anew.
+
+    Args:
+        name: of the file in the cache; it tells all that the text depends on.
+    """
+    path = cache_home() / name
+    with contextlib.suppress(OSError):
+        if is_trusted(path):
+            digest, _, kept = path.read_bytes().partition(b"\n")
+            if hashlib.sha256(kept).hexdigest().encode() == digest:
+                return kept.decode()
+    text = make()
+    digest = hashlib.sha256(text.encode()).hexdigest().encode()
+    with contextlib.suppress(ResourceError):
+        write_whole(path, digest + b"\n" + text.encode())
+    return text

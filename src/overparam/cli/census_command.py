@@ -9,7 +9,7 @@ from overparam.cli.output import Output, text_table
 from overparam.cli.parse import parse_path, parse_shape, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK
-from overparam.lab.whole_file import write_whole
+from overparam.whole_file import write_whole
 
 if TYPE_CHECKING:
     from overparam.models.census import Census

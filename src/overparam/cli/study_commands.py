@@ -10,7 +10,7 @@ from overparam.cli.parse import parse_list, parse_path
 from overparam.cli.parser import Parser, examples
 from overparam.cli.writing import open_page, write_reports
 from overparam.errors import EXIT_OK, EXIT_STORE, UsageError
-from overparam.lab.whole_file import write_whole
+from overparam.whole_file import write_whole
 
 FIGURE_FORMATS = ("svg", "png", "pdf", "csv")
 

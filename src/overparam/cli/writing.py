@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overparam.cli.output import Output
-from overparam.lab.whole_file import write_whole
+from overparam.whole_file import write_whole
 
 if TYPE_CHECKING:
     from overparam.report.study import Study

@@ -199,11 +199,13 @@ def _write_whole(source: IO[bytes], target: Path) -> None:
 @contextlib.contextmanager
 def _only_fetcher(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, which leaves no file behind and ends with the process."""
+    if fcntl is None:
+        yield
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ResourceError(
                 f"another process is fetching into {folder}",

@@ -16,7 +16,7 @@ from overparam.lab.arrays import array_address, npy_bytes
 from overparam.lab.encoding import encode
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record, Records
-from overparam.lab.whole_file import write_whole
+from overparam.whole_file import write_whole
 
 _OWN_COLUMNS = {"seed": "", "status": "", "error": "", "seconds": "s"}
 _INT64 = range(-(2**63), 2**63)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from overparam.checks import check_choice
 from overparam.lab.figure import Chart, Figure, HeatMap, ImageGrid, NetworkGallery
-from overparam.lab.whole_file import write_whole
 from overparam.report.drawing import chart_spec
 from overparam.report.gallery import gallery_svg
 from overparam.report.heatmap import heat_map_svg
 from overparam.report.images import image_grid_svg
 from overparam.report.palette import LIGHT
 from overparam.report.tables import csv_text, table_svg
+from overparam.whole_file import write_whole
 
 FORMATS = ("svg", "png", "pdf", "csv")
 _PNG_SCALE = 2.0  # pixels of the file per pixel of the drawing, for sharp print

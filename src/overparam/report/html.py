@@ -8,7 +8,6 @@ lets only the two scripts written here run, by their hashes: text from a study c
 from __future__ import annotations
 
 import base64
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -20,10 +19,8 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from typing import Any
 
-from overparam.cache import cache_home, is_trusted
-from overparam.errors import ResourceError
+from overparam.cache import kept_text
 from overparam.lab.figure import Chart, Figure, NetworkGallery, Table
-from overparam.lab.whole_file import write_whole
 from overparam.report.content import Arm, Content
 from overparam.report.drawing import chart_data, chart_spec
 from overparam.report.export import figure_svg, file_stem
@@ -247,23 +244,24 @@ def _script_safe_json(value: Any) -> str:
     return text
 
 
+_EXPOSED = "window.vegaEmbed = vegaEmbed;"  # what the page calls
+
+
 @functools.cache
 def _vega_bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script (from vl-convert, no network).
 
     Bundling takes more than a second, so the script is kept in the cache.
     """
-    kept = cache_home() / f"vega-{metadata.version('vl-convert-python')}.js"
-    with contextlib.suppress(OSError):
-        if is_trusted(kept):
-            return kept.read_text("utf-8")
-    import vl_convert
 
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    script = re.sub(r"</(script)", r"<\\/\1", bundle, flags=re.IGNORECASE)
-    with contextlib.suppress(ResourceError):  # no cache to write in: bundled again next time
-        write_whole(kept, script)
-    return script
+    def bundle() -> str:
+        import vl_convert
+
+        return vl_convert.javascript_bundle(_EXPOSED)
+
+    wanted = hashlib.sha256(_EXPOSED.encode()).hexdigest()[:8]
+    name = f"vega-{metadata.version('vl-convert-python')}-{wanted}.js"
+    return re.sub(r"</(script)", r"<\\/\1", kept_text(name, bundle), flags=re.IGNORECASE)
 
 
 def _template(name: str) -> str:

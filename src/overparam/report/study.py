@@ -12,13 +12,13 @@ from overparam.lab.figure import Figure
 from overparam.lab.records import Records
 from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Verdict
-from overparam.lab.whole_file import write_whole
 from overparam.report.content import Content, describe
 from overparam.report.export import FORMATS, figure_svg, file_stem, save_figure
 from overparam.report.formatting import format_number
 from overparam.report.html import interval_sentence, render_html
 from overparam.report.json_report import to_json
 from overparam.report.terminal import verdict_text
+from overparam.whole_file import write_whole
 
 
 class Study:

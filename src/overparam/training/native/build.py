@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import importlib.util
@@ -12,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from overparam.cache import cache_home, is_trusted
+from overparam.errors import ResourceError
+from overparam.whole_file import write_whole
 
 PRECISIONS = {"float32": "FLOAT32", "float64": "FLOAT64", "bfloat16": "BFLOAT16"}
 POINTER, WHOLE = ctypes.c_void_p, ctypes.c_int64
@@ -78,7 +78,7 @@ def _load(kernels: Kernels, precision: str, wanted: str, folder: str) -> ctypes.
         return _open(_build(kernels, precision, Path(folder)), kernels)
     except NativeUnavailable as error:
         return str(error)
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ResourceError, subprocess.SubprocessError) as error:
         return f"the kernels could not be compiled or loaded: {error}"
 
 
@@ -119,7 +119,6 @@ def _build(kernels: Kernels, precision: str, folder: Path) -> Path:
     name = hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
     library = folder / f"{Path(kernels.source).stem}-{precision}-{name}.so"
     if not library.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _compile([*command, str(here / kernels.source)], library)
     if not is_trusted(library):
         raise NativeUnavailable(f"{library} is another user's")
@@ -128,11 +127,10 @@ def _build(kernels: Kernels, precision: str, folder: Path) -> Path:
 
 def _compile(command: Sequence[str], library: Path) -> None:
     """Compile beside the library and move it there whole: two processes may do so at once."""
-    handle, made = tempfile.mkstemp(dir=library.parent, suffix=".part")
-    os.close(handle)
-    try:
+
+    def compile_to(made: Path) -> None:
         done = subprocess.run(
-            [*command, "-o", made, "-lm"],
+            [*command, "-o", str(made), "-lm"],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=_SECONDS_TO_COMPILE,
@@ -141,10 +139,8 @@ def _compile(command: Sequence[str], library: Path) -> None:
             said = done.stderr.decode(errors="replace").splitlines()
             reason = next((line for line in said if "error" in line), "it said nothing")
             raise NativeUnavailable(f"{command[0]} cannot compile the kernels: {reason.strip()}")
-        os.replace(made, library)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(made)
+
+    write_whole(library, compile_to)
 
 
 def _version(compiler: Sequence[str]) -> bytes:

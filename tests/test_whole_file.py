@@ -5,7 +5,7 @@ import os
 import pytest
 
 from overparam.errors import ResourceError
-from overparam.lab.whole_file import write_whole
+from overparam.whole_file import write_whole
 
 
 @pytest.mark.parametrize(
