@@ -58,6 +58,10 @@ def convolutional(width: int) -> nn.Module:
     )  # fmt: skip
 
 
+WAYS = (
+    ("mlp", "batched"), ("mlp", "native"), ("linear", "batched"), ("linear", "native"),
+    ("convolutional", "mapped"), ("own", "mapped"),
+)  # fmt: skip
 FAMILIES = {"mlp": mlp, "linear": linear, "convolutional": convolutional, "own": Residual}
 
 
@@ -87,23 +91,33 @@ def recipe_of(optimizer: str, loss: object, i: int) -> Recipe:
     )
 
 
-@pytest.fixture(params=["batched", "native"])
-def mapped(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Run module stacks mapped over models and dense ones as asked, whatever is faster here."""
-    if request.param == "native":
+def always(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Run every stack that way, whatever is faster here."""
+    if way == "native":
         need_compiled()
+    monkeypatch.setattr(plan_stacks, "choose", lambda context, key, ways: way)
 
-    def way(context: object, key: str, ways: dict[str, object]) -> str:
-        return "mapped" if "mapped" in ways else request.param
 
-    monkeypatch.setattr(plan_stacks, "choose", way)
+@pytest.fixture(params=["batched", "native"])
+def either_way(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Run fully connected networks as batched products, then in compiled code."""
+    always(monkeypatch, request.param)
+
+
+@pytest.fixture
+def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run stacks of other modules mapped over the models."""
+    always(monkeypatch, "mapped")
 
 
 @pytest.mark.parametrize("own_rows", [False, True], ids=["shared batches", "own batches"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error", absolute_loss])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_stack_equals_single_models_and_a_plain_loop(mapped, family, loss, optimizer, own_rows):
+@pytest.mark.parametrize(("family", "way"), WAYS)
+def test_a_stack_equals_single_models_and_a_plain_loop(
+    monkeypatch, family, way, loss, optimizer, own_rows
+):
+    always(monkeypatch, way)
     whole, test_set = data(), data(40, seed=1)
     cells = []
     for i, width in enumerate(WIDTHS):
@@ -130,7 +144,7 @@ def test_a_stack_equals_single_models_and_a_plain_loop(mapped, family, loss, opt
         assert fitted.error("test") == pytest.approx(errors.item(), abs=1e-12)
 
 
-def test_floating_targets_and_soft_labels(mapped):
+def test_floating_targets_and_soft_labels(either_way):
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(50, 16, generator=generator, dtype=torch.float64)
     targets = torch.rand(50, 3, generator=generator, dtype=torch.float64)
@@ -145,8 +159,10 @@ def test_floating_targets_and_soft_labels(mapped):
             assert torch.isnan(torch.tensor(fitted.train_error))
 
 
-@pytest.mark.parametrize("family", ["mlp", "own"])
-def test_float32_and_bfloat16_stay_near_float64(mapped, family):
+@pytest.mark.parametrize(("family", "way"), [w for w in WAYS if w[0] in {"mlp", "own"}])
+def test_float32_and_bfloat16_stay_near_float64(monkeypatch, family, way):
+    always(monkeypatch, way)
+
     def fit(precision: str) -> torch.Tensor:
         recipe = Recipe(epochs=3, batch_size=16, learning_rate=0.1, precision=precision)
         fitted = solve(train(without_weights(family, 8), data(), recipe, Streams(3)))
@@ -159,7 +175,7 @@ def test_float32_and_bfloat16_stay_near_float64(mapped, family):
     assert_close(fit("bfloat16"), exact, rtol=0, atol=2e-2)
 
 
-def test_stop_rules_take_models_out_and_pack_the_rest(mapped):
+def test_stop_rules_take_models_out_and_pack_the_rest(either_way):
     cells = [
         train(without_weights("mlp", w), data(), Recipe(
             learning_rate=0.01, optimizer="adam", epochs=300, batch_size=30, precision="float64",
@@ -199,7 +215,7 @@ def test_stopping_in_a_mapped_stack_keeps_each_models_buffers(mapped):
         assert_close(dict(fitted.state), dict(alone.state), **TOLERANCE)
 
 
-def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone(mapped):
+def test_a_diverged_model_says_so_and_leaves_its_neighbours_alone(either_way):
     def cell(rate: float, seed: int):
         recipe = Recipe(
             learning_rate=rate,
@@ -271,7 +287,7 @@ def test_a_users_module_keeps_its_weights_and_mode():
     assert_close(dict(fitted.state), before, rtol=0, atol=1e-9)
 
 
-def test_steps_cut_the_last_epoch_short(mapped):
+def test_steps_cut_the_last_epoch_short(either_way):
     recipe = Recipe(steps=5, batch_size=32, precision="float64", learning_rate=0.1)
     cell = (without_weights("mlp", 4), data(), recipe, Streams(0))
     fitted = solve(train(*cell))
