@@ -223,3 +223,14 @@ def test_a_cell_does_not_depend_on_the_cells_beside():
     for c, outcome in zip(both, beside, strict=True):
         alone = solve(PHENOMENON.run(c, Streams(3)))
         np.testing.assert_allclose(alone.train_loss, outcome.train_loss, rtol=1e-2)
+
+
+def test_a_network_that_fits_neither_is_told_without_a_number_for_it():
+    def never(c):
+        return np.nan if c.model == TOO_SMALL else 5
+
+    told = phenomenon.verdict(phenomenon.summarise(made_up(small_fails, never))[TOO_SMALL]).reason
+    assert "in no seed are both true and random labels fitted" in told
+    assert "nan" not in told
+    told = phenomenon.verdict(phenomenon.summarise(made_up(lambda c: 0, lambda c: 5))[TOO_SMALL])
+    assert "random labels take 1 [1, 1] times as many epochs" in told.reason

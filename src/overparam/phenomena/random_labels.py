@@ -297,6 +297,9 @@ def _summarise_arm(records: Records) -> Summary:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     time, test = summary.time_factor, summary.random_test_error
+    fitting = f"random labels take {time} times as many epochs as true ones"
+    if np.isnan(time.estimate):
+        fitting = "in no seed are both true and random labels fitted"
     near_chance = test.low - NEAR_CHANCE <= summary.chance <= test.high + NEAR_CHANCE
     return decide(
         summary.worst_accuracy,
@@ -306,8 +309,8 @@ def verdict(summary: Summary) -> Verdict:
         rule=RULE,
         reason=(
             f"Of all settings, {summary.worst_setting} is fitted worst, with a training accuracy "
-            f"of {summary.worst_accuracy}; random labels take {time} times as many epochs as true "
-            f"ones and leave a test error of {test} (chance: {summary.chance:g})."
+            f"of {summary.worst_accuracy}; {fitting}; random labels leave a test error of {test} "
+            f"(chance: {summary.chance:g})."
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
@@ -204,6 +205,8 @@ def training_note(record: Record) -> str:
     """Return what must be known of a network that did not fit its training images, or ""."""
     if record.status == "diverged":
         return "did not train: it diverged"
+    if math.isnan(record.outcome.train_loss):
+        return "not trained"
     if not record.outcome.learned:
         return f"did not train: squared error {record.outcome.train_loss:.1g} per pixel"
     return ""
