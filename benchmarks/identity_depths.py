@@ -21,7 +21,7 @@ from cells import Cell, Workers
 from measuring import alternate, best_of, peak_flops, show, with_threads
 from overparam.lab.machine import available_cores
 from overparam.models import same_convnet
-from overparam.probes.identity_task import LEARNING_RATE, make_identity_task
+from overparam.phenomena.identity._task import LEARNING_RATE, make_identity_task
 from overparam.streams import Streams
 from overparam.training.initialise import materialise
 from overparam.training.recipe import Recipe

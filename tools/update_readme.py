@@ -18,8 +18,8 @@ from overparam.report.study import Study
 
 ROOT = Path(__file__).parents[1]
 PICTURES = {  # phenomenon to the file of its main figure
-    "double_descent_random_features": "double_descent.svg",
-    "identity_by_depth": "identity_by_depth.svg",
+    "double_descent/random_features": "double_descent.svg",
+    "identity/by_depth": "identity_by_depth.svg",
 }
 HEADER = "| phenomenon | claim | treatment | control |\n|---|---|---|---|\n"
 
@@ -27,7 +27,7 @@ HEADER = "| phenomenon | claim | treatment | control |\n|---|---|---|---|\n"
 def main(only: list[str]) -> None:
     """Run, then rewrite the parts between markers."""
     readme, index = ROOT / "README.md", ROOT / "docs" / "index.md"
-    old = {name: row for row in rows_of(readme) if (name := re.search(r"\[`(\w+)`\]", row)[1])}  # type: ignore[index]
+    old = {name: row for row in rows_of(readme) if (name := re.search(r"\[`([\w/]+)`\]", row)[1])}  # type: ignore[index]
     for name in only or op.phenomena.names():
         study = op.run(name, out=ROOT / "studies" / f"{name}-standard")
         print(study)
@@ -61,7 +61,7 @@ def line_of(name: str) -> str:
 
 def rows_of(readme: Path) -> list[str]:
     """Return the rows that the table has now."""
-    return re.findall(r"^\| \[`\w+`\].*$", readme.read_text(encoding="utf-8"), re.M)
+    return re.findall(r"^\| \[`[\w/]+`\].*$", readme.read_text(encoding="utf-8"), re.M)
 
 
 def replace_part(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 >>> import overparam as op
 >>> op.phenomena.names()[0]
-'double_descent_cross_entropy'
+'double_descent/cross_entropy'
 
 Names are imported when they are first used, so that `import overparam` costs nothing.
 """
@@ -18,7 +18,7 @@ _HOME = {
     "run": "api",
     "plan": "api",
     "load": "api",
-    "find": "phenomena",
+    "find": "api",
     "Phenomenon": "lab.phenomenon",
     "Scale": "lab.phenomenon",
     "factor": "lab.phenomenon",

@@ -6,16 +6,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from overparam import phenomena, probes
 from overparam.checks import check_choice, check_count
 from overparam.lab.machine import choices_file
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.plan import Plan, plan_study
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, MAX_SEED, Advance, load_study, run_study
 from overparam.lab.store import Store
-from overparam.phenomena import find
 from overparam.report.study import Study
 
 MAX_SEEDS = 100_000  # of one study; more are no experiment but a slip of the keyboard
+
+
+def find(name: str) -> Phenomenon:
+    """Return a phenomenon by its name (``chapter/name``, of which the last part is enough, where
+    no other chapter has it too), by the path of its file, or a probe by its name.
+
+    Raises:
+        UsageError: no such name (the near one is suggested) or file; a file that defines no
+            ``PHENOMENON``.
+    """
+    return probes.find(name) if name in probes.NAMES else phenomena.find(name)
 
 
 def run(

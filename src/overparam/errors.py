@@ -15,6 +15,7 @@ EXIT_USAGE = 2  # a name, a field or a value that does not exist or is out of ra
 EXIT_DATA = 3  # labels, inputs or files that cannot be used
 EXIT_STORE = 4  # a study folder that is locked, of another revision or damaged
 EXIT_RESOURCE = 5  # disk, memory, permissions, a lost worker
+EXIT_CODE = 70  # an error in code: of a phenomenon's own, or of this package
 EXIT_INTERRUPTED = 130  # Ctrl-C; finished stacks are kept
 
 
@@ -73,6 +74,12 @@ class ResourceError(OverparamError):
     """Disk, memory, permissions, or a worker that was lost."""
 
     exit_code = EXIT_RESOURCE
+
+
+class CodeError(OverparamError):
+    """An exception out of a phenomenon's own code where no cell can take it: a bug to mend."""
+
+    exit_code = EXIT_CODE
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

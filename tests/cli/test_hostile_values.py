@@ -2,7 +2,7 @@
 
 import pytest
 
-RUN = ("run", "double_descent_random_features", "--scale", "smoke", "--quiet")
+RUN = ("run", "double_descent/random_features", "--scale", "smoke", "--quiet")
 
 
 @pytest.mark.parametrize(

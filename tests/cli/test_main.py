@@ -94,7 +94,7 @@ def test_no_command_shows_the_help_and_is_a_usage_error(capsys):
         (["plan", "x", "--set", "n"], "--set takes a field and its value; got 'n'"),
         (
             ["plan", "double_descent_random_featurs"],
-            "did you mean 'double_descent_random_features'",
+            "did you mean 'double_descent/random_features'",
         ),
         (["run", "nowhere.py"], "there is no such file; got 'nowhere.py'"),
         (["export", "here"], "required: --to"),

@@ -94,7 +94,7 @@ def test_a_study_that_is_being_written_is_code_4(here, study, study_file):
 
 def test_a_study_of_another_phenomenon_is_code_4(here, study):
     code, _, err = here(
-        "run", "double_descent_random_features", "--scale", "smoke", "--out", study[1]
+        "run", "double_descent/random_features", "--scale", "smoke", "--out", study[1]
     )
     assert code == 4
     assert "is of another phenomenon; got 'probe_of_session'" in err

@@ -19,7 +19,7 @@ def copy(study, tmp_path):
 def test_list_shows_claims_and_verdicts(here, study, tmp_path):
     code, out, err = here("list", "--studies", study[1].parent)
     assert (code, err) == (0, "")
-    assert "double_descent_random_features\n  With label noise, the test error" in out
+    assert "double_descent/random_features\n  With label noise, the test error" in out
     assert "probe_of_session-smoke  treatment observed; control absent (20" in out
     assert "    standard  –" in out
 
@@ -27,7 +27,7 @@ def test_list_shows_claims_and_verdicts(here, study, tmp_path):
 def test_list_finds_default_studies_of_the_phenomena(here, study, tmp_path):
     from overparam.phenomena import find
 
-    name = "double_descent_random_features"
+    name = "double_descent/random_features"
     from overparam.lab.store import Store
 
     with Store.open(tmp_path / "studies" / f"{name}-smoke", find(name)) as store:

@@ -14,7 +14,7 @@ from overparam.lab.export import export_records
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Record, Records
 from overparam.lab.store import Store
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import Interval, decide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ DEMO = Phenomenon(
     cells=lambda base: [base],
     run=run,
     summarise=lambda records: {},
-    verdict=lambda s: Verdict("absent", Interval(0, 0, 0), "", ""),
+    verdict=lambda s: decide(Interval(0, 0, 0), at_least=1, unit="", rule=""),
     figures=lambda summaries, records: [],
     scales={"smoke": Scale(Condition(1), 1)},
     name="demo",

@@ -23,7 +23,7 @@ from overparam.errors import ResourceError, StoreError, UsageError
 from overparam.lab.phenomenon import Phenomenon, Scale
 from overparam.lab.records import Record
 from overparam.lab.store import SMALL_ARRAY_BYTES, Store, peek, record_key
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import Interval, decide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def make_phenomenon(**changes):
             "cells": lambda base: [base],
             "run": run,
             "summarise": lambda records: {"treatment": None},
-            "verdict": lambda s: Verdict("absent", Interval(0, 0, 0), "", ""),
+            "verdict": lambda s: decide(Interval(0, 0, 0), at_least=1, unit="", rule=""),
             "figures": lambda summaries, records: [],
             "scales": {"smoke": Scale(Condition(1), 1)},
             "name": "demo",

@@ -71,14 +71,14 @@ async def run(c, streams):
 def summarise(records):
     """Training errors of each arm's first width."""
     return {
-        arm: [r.outcome.train_error for r in records.where(arm=arm)]
+        arm: [r.value("train_error") for r in records.where(arm=arm)]
         for arm in ("treatment", "control")
     }
 
 
 def verdict(errors):
     """Fitted if most labels are."""
-    effect = mean_interval([1 - e for e in errors])
+    effect = mean_interval([1 - e for e in errors], step=1 / 60, bounds=(0, 1))
     return decide(effect, at_least=0.8, unit="fraction right", rule="accuracy > 0.8")
 
 

@@ -96,6 +96,9 @@ def test_its_figures_are_whole(name):
 def test_a_misspelt_name_is_told_the_near_one(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'random_labels'"):
         phenomena.find("random_label")
+    with pytest.raises(UsageError, match="it is 'identity/width' now"):
+        phenomena.find("identity_width")
+    assert phenomena.find("width") is phenomena.find("identity/width")
     with pytest.raises(UsageError, match="there is no such file"):
         phenomena.find(str(tmp_path / "absent.py"))
     empty = tmp_path / "defines_nothing.py"

@@ -15,7 +15,7 @@ from overparam.lab.figure import Axis, Chart, Figure, ImageGrid, Panel, Rule, Se
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Record, Records
 from overparam.lab.study import StudyResult
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import Interval, decide
 from overparam.report.study import Study
 from tests.report.browsing import CHROMIUM, QUIET, Visit
 from tests.report.gallery_pages import ALIVE, GALLERY
@@ -178,19 +178,19 @@ def make_result(n_seeds: int = 5, **changes: Any) -> StudyResult:
     records = changes.pop("records", make_records(seeds))
     rule = "observed if the whole interval of peak / second minimum lies above 1.2"
     verdicts = {
-        "treatment": Verdict(
-            "observed",
+        "treatment": decide(
             Interval(2.63, 2.31, 2.97, n=n_seeds),
-            "ratio",
-            rule,
-            "the peak is 2.63 times the second minimum",
+            at_least=1.2,
+            unit="ratio",
+            rule=rule,
+            reason="the peak is 2.63 times the second minimum",
         ),
-        "control": Verdict(
-            "absent",
+        "control": decide(
             Interval(1.02, 0.97, 1.08, n=n_seeds),
-            "ratio",
-            rule,
-            "the largest error beyond the threshold is 1.02 times the last",
+            at_least=1.2,
+            unit="ratio",
+            rule=rule,
+            reason="the largest error beyond the threshold is 1.02 times the last",
         ),
     }
     result = StudyResult(

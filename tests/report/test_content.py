@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import Interval, Verdict, decide
 from overparam.report.content import describe
 from overparam.report.facts import design_sentence, head_facts, provenance_rows
 from overparam.report.figure_content import plain
@@ -22,7 +22,11 @@ from overparam.report.terminal import verdict_table, verdict_text
 
 def _verdicts(**kinds: str) -> dict[str, Verdict]:
     effect = Interval(1.5, 1.2, 1.9, n=5)
-    return {arm: Verdict(kind, effect, "ratio", "rule") for arm, kind in kinds.items()}  # type: ignore[arg-type]
+    bounds = {"observed": 1.1, "absent": 2.0, "inconclusive": 1.5}
+    return {
+        arm: decide(effect, at_least=bounds[kind], unit="ratio", rule="rule")
+        for arm, kind in kinds.items()
+    }
 
 
 def test_words_of_the_phenomenon(synthetic):
@@ -98,7 +102,9 @@ def test_settings_that_no_longer_fit_the_design_are_survived(synthetic):
 
 def test_json_is_strict_and_complete(synthetic):
     result = synthetic(
-        verdicts={"treatment": Verdict("inconclusive", Interval(np.nan, np.nan, np.inf), "", "r")}
+        verdicts={
+            "treatment": decide(Interval(np.nan, np.nan, np.inf), at_least=1, unit="", rule="r")
+        }
     )
 
     def refuse(constant: str) -> None:

@@ -18,7 +18,7 @@ from overparam.errors import ResourceError
 from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
 from overparam.lab.phenomenon import Scale
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import Interval, decide
 from overparam.report.content import describe
 from overparam.report.html import SIZE_LIMIT, render_html
 from overparam.report.study import Study
@@ -221,8 +221,8 @@ CASES = {
     "images first": lambda r: {"figures": [r.figures[2]]},
     "not finite verdict": lambda r: {
         "verdicts": {
-            "treatment": Verdict(
-                "inconclusive", Interval(np.nan, np.nan, np.nan, n=1), "ratio", "r"
+            "treatment": decide(
+                Interval(np.nan, np.nan, np.nan, n=1), at_least=1, unit="ratio", rule="r"
             )
         }
     },
@@ -244,7 +244,7 @@ def test_every_state_of_a_study_renders(synthetic, case):
 
 def test_one_seed_says_why_there_is_no_interval(synthetic):
     effect = Interval(2.0, np.nan, np.nan, n=1)
-    verdicts = {"treatment": Verdict("inconclusive", effect, "ratio", "r")}
+    verdicts = {"treatment": decide(effect, at_least=1, unit="ratio", rule="r")}
     page = Page(_render(synthetic(1, verdicts=verdicts)))
     assert "no finite interval from 1 seed: it needs at least two" in page.text
 

@@ -20,11 +20,12 @@ STUDIES = Path("studies")
 def default_folder(name: str, scale: str, settings: Mapping[str, str]) -> Path:
     """Return the folder of a study: studies/NAME-SCALE, with what is set by hand appended.
 
-    >>> str(default_folder("random_labels", "smoke", {"n_train": "500"}))
-    'studies/random_labels-smoke-n_train=500'
+    >>> str(default_folder("memorization/random_labels", "smoke", {"n_train": "500"}))
+    'studies/memorization/random_labels-smoke-n_train=500'
     """
-    words = [name, scale, *(f"{field}={value}" for field, value in sorted(settings.items()))]
-    return STUDIES / re.sub(r"[^\w.=+-]+", "_", "-".join(words))
+    *chapter, last = name.split("/")
+    words = [last, scale, *(f"{field}={value}" for field, value in sorted(settings.items()))]
+    return STUDIES.joinpath(*chapter, re.sub(r"[^\w.=+-]+", "_", "-".join(words)))
 
 
 def phenomenon_of(folder: Path, given: str | None = None) -> Phenomenon:

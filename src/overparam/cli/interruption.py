@@ -21,7 +21,7 @@ def exit_code_of(stop: KeyboardInterrupt) -> int:
 def resuming(words: Sequence[str]) -> str:
     """Return the command line that goes on where `words` was interrupted.
 
-    >>> resuming(["run", "random_labels", "--fresh"])
-    'overparam run random_labels'
+    >>> resuming(["run", "identity/width", "--fresh"])
+    'overparam run identity/width'
     """
     return shlex.join(["overparam", *(w for w in words if w != "--fresh")])

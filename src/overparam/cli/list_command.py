@@ -66,8 +66,9 @@ def _studies_in(place: Path) -> dict[str, dict[str, Any]]:
 
     if not place.is_dir():
         return {}
-    folders = sorted(p for p in place.iterdir() if p.is_dir())
-    found = {folder.name: describe_folder(folder) for folder in folders}
+    # Those of a chapter lie in its folder.
+    folders = sorted(p for some in ("*", "*/*") for p in place.glob(some) if p.is_dir())
+    found = {folder.relative_to(place).as_posix(): describe_folder(folder) for folder in folders}
     return {name: study for name, study in found.items() if study is not None}
 
 

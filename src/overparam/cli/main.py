@@ -73,8 +73,8 @@ def build_parser() -> Parser:
         description="A laboratory and an audit bench for overparameterized models.",
         epilog=examples(
             "overparam list",
-            "overparam plan double_descent_random_features",
-            "overparam run double_descent_random_features",
+            "overparam plan double_descent/random_features",
+            "overparam run double_descent/random_features",
             "overparam census preact_resnet18:width=64 --n-train 50000",
         )
         + "\n\n"

@@ -121,7 +121,7 @@ def parse_phenomenon(text: str) -> Phenomenon:
     Raises:
         UsageError: no such name or file, a file without PHENOMENON, or one that fails.
     """
-    from overparam.phenomena import find
+    from overparam.api import find
 
     with blaming(text):
         return find(text)

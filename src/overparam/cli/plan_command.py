@@ -25,8 +25,8 @@ def add_parsers(group: Any, shared: Parser) -> None:
             "nothing is trained and nothing is kept."
         ),
         epilog=examples(
-            "overparam plan double_descent_random_features",
-            "overparam plan double_descent_random_features --scale full --workers 8 --memory 16G",
+            "overparam plan double_descent/random_features",
+            "overparam plan double_descent/random_features --scale full --workers 8 --memory 16G",
         ),
     )
     add_design_options(parser)

@@ -18,7 +18,7 @@ from overparam.cli.study_run import Telling, run_study_command
 from overparam.errors import UsageError
 
 if TYPE_CHECKING:
-    from overparam.probes.identity_levels import Level
+    from overparam.phenomena.identity._levels import Level
     from overparam.report.study import Study
 
 
@@ -136,7 +136,7 @@ def _has_answer(study: Study) -> bool:
 
 
 def _levels(study: Study) -> list[Level]:
-    from overparam.probes.identity_levels import levels_of
+    from overparam.phenomena.identity._levels import levels_of
     from overparam.probes.identity_probe import summarise
 
     usable = study.records.where(lambda r: r.outcome is not None)

@@ -36,10 +36,10 @@ def add_parsers(group: Any, shared: Parser) -> None:
             "A study that was interrupted goes on where it was; more seeds add to it."
         ),
         epilog=examples(
-            "overparam run double_descent_random_features",
-            "overparam run double_descent_random_features --scale smoke --set n_train=100",
+            "overparam run double_descent/random_features",
+            "overparam run double_descent/random_features --scale smoke --set n_train=100",
             "overparam run my_phenomenon.py --seeds 20 --out results/mine",
-            "overparam run double_descent_random_features --json | jq .arms",
+            "overparam run double_descent/random_features --json | jq .arms",
         ),
     )
     add_design_options(parser)

@@ -25,8 +25,8 @@ def add_parsers(group: Any, shared: Parser) -> None:
         "rebuild the report of a study",
         "Rebuild report.html and report.json from what a study folder holds, also while it is\n"
         "running or after it was interrupted. Nothing is trained.",
-        "overparam report studies/double_descent_random_features-standard --open",
-        "overparam report studies/double_descent_random_features-standard --figures svg,pdf",
+        "overparam report studies/double_descent/random_features-standard --open",
+        "overparam report studies/double_descent/random_features-standard --figures svg,pdf",
     )
     parser = group.choices["report"]
     parser.add_argument(
@@ -50,7 +50,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         "write a study's records as a table",
         "Write the records of a study, one row each, for other tools. Units go along: beside a\n"
         "CSV file as FILE.units.json, in Parquet as metadata of the columns.",
-        "overparam export studies/double_descent_random_features-standard --to records.csv",
+        "overparam export studies/double_descent/random_features-standard --to records.csv",
     )
     group.choices["export"].add_argument(
         "--to", metavar="FILE", type=parse_path, required=True, help="a .csv or .parquet file"
@@ -63,7 +63,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         "verify that a study is undamaged",
         "Read a study once and verify every checksum: of the database, of every record and of\n"
         "every array. Exit code 4 where something is damaged or missing.",
-        "overparam check studies/double_descent_random_features-standard",
+        "overparam check studies/double_descent/random_features-standard",
     )
 
 

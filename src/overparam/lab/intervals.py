@@ -1,16 +1,19 @@
 """Confidence intervals over seeds: means, ratios, medians, bootstrap; paired where cells are.
 
-Policy on missing values, here and in `statistics`: NaN means "no value" (a cell that failed or was
-never run) and is left out, in paired statistics together with its partner; `Interval.n` says how
-many values remain. Infinities (a cell that diverged) are values: where they make a mean
-meaningless, the ends of the interval are NaN, from which `verdict.decide` concludes nothing. With
-fewer than two values there is an estimate and no interval.
+Policy on missing values, here and in `statistics`: NaN means "no value" (a cell that failed,
+diverged or was not run) and is left out, in paired statistics together with its partner;
+`Interval.n` says how many values remain, `Interval.n_missing` how many are missing, and of what is
+missing a clause concludes nothing. Infinities are values: where they make a mean meaningless, the
+ends of the interval are NaN, from which nothing is concluded either. With fewer than two values
+there is an estimate and no interval, and the same where all values are equal, unless the step of
+their lattice is told: values that agree say how coarse they are, not how sure.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,24 +27,45 @@ from overparam.streams import Streams
 LEVEL = 0.95
 
 
-def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
+def mean_interval(
+    values: ArrayLike,
+    level: float = LEVEL,
+    *,
+    step: float = 0.0,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
     """Return the arithmetic mean with Student's t interval, mean ± t(n-1) s / √n.
 
     Assumes independent values (one per seed) that are roughly normal.
 
+    Args:
+        values: `[n]`, NaN where missing.
+        step: distance of the lattice on which values lie, such as 1 / n_test for fractions of test
+            rows. The standard deviation counts as at least one step: without that floor, the
+            intervals of few seeds that agree have width 0, and miss in 10 % (eight seeds) to 60 %
+            (two) of studies of a small fraction; with it, in at most 5.5 %. 0: no step is known,
+            and values that all agree have no interval.
+        bounds: of what the values can be, such as (0, 1) for fractions; the ends are cut there.
+
     >>> print(mean_interval([1.0, 2.0, 3.0]))
     2 [-0.484, 4.48]
+    >>> print(mean_interval([1.0, 1.0, 1.0], step=0.01, bounds=(0, 1)))
+    1 [0.975, 1]
     """
-    x = present(values)
+    x, n_missing = present(values), int(np.isnan(np.asarray(values, float)).sum())
     n = len(x)
     with np.errstate(invalid="ignore"):
         estimate = float(np.mean(x)) if n else math.nan
-    if n < 2 or not np.isfinite(x).all():
-        return Interval(estimate, math.nan, math.nan, checked_level(level), n)
-    half = float(
-        special.stdtrit(n - 1, 0.5 + checked_level(level) / 2) * np.std(x, ddof=1) / math.sqrt(n)
-    )
-    return Interval(estimate, estimate - half, estimate + half, level, n)
+    spread = float(np.std(x, ddof=1)) if n > 1 and np.isfinite(x).all() else math.nan
+    # Rounding leaves equal values a spread of some 1e-17 of their size.
+    if spread <= 1e-14 * abs(estimate):
+        spread = 0.0
+    spread = max(spread, step) if math.isfinite(spread) else spread
+    if not spread > 0:
+        return Interval(estimate, math.nan, math.nan, checked_level(level), n, n_missing)
+    half = float(special.stdtrit(n - 1, 0.5 + checked_level(level) / 2)) * spread / math.sqrt(n)
+    low, high = max(bounds[0], estimate - half), min(bounds[1], estimate + half)
+    return Interval(estimate, low, high, level, n, n_missing)
 
 
 def geometric_mean_interval(
@@ -71,10 +95,10 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     >>> print(median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]))
     5 [2, 8]
     """
-    x = np.sort(present(values))
+    x, n_missing = np.sort(present(values)), int(np.isnan(np.asarray(values, float)).sum())
     n = len(x)
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan, checked_level(level), 0)
+        return Interval(math.nan, math.nan, math.nan, checked_level(level), 0, n_missing)
     below, above = float(x[(n - 1) // 2]), float(x[n // 2])
     estimate = below if below == above else 0.5 * (below + above)
     # How many of the lowest values have a probability, of so many or fewer of n below the median,
@@ -82,8 +106,8 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     tail = (1 - checked_level(level)) / 2
     k = int(np.searchsorted(special.bdtr(np.arange(n), n, 0.5), tail, side="right"))
     if k < 1:
-        return Interval(estimate, math.nan, math.nan, level, n)
-    return Interval(estimate, float(x[k - 1]), float(x[n - k]), level, n)
+        return Interval(estimate, math.nan, math.nan, level, n, n_missing)
+    return Interval(estimate, float(x[k - 1]), float(x[n - k]), level, n, n_missing)
 
 
 def bootstrap_interval(
@@ -107,24 +131,30 @@ def bootstrap_interval(
     """
     check_count("n_resamples", n_resamples, 10)
     x = np.asarray(values, float)
-    x = x[~np.isnan(x.reshape(len(x), -1)).any(1)]
+    whole = ~np.isnan(x.reshape(len(x), -1)).any(1)
+    x, n_missing = x[whole], int((~whole).sum())
     n = len(x)
     if n < 2:
         estimate = float(statistic(x)) if n else math.nan
-        return Interval(estimate, math.nan, math.nan, checked_level(level), n)
+        return Interval(estimate, math.nan, math.nan, checked_level(level), n, n_missing)
     estimate = float(statistic(x))
     rows = streams.numpy("bootstrap").integers(0, n, (n_resamples, n))
     resampled = np.array([statistic(x[r]) for r in rows], float)
     if np.isnan(resampled).any() or not math.isfinite(estimate):
-        return Interval(estimate, math.nan, math.nan, level, n)
+        return Interval(estimate, math.nan, math.nan, level, n, n_missing)
     leave_one_out = np.array([statistic(np.delete(x, i, 0)) for i in range(n)], float)
     tails = np.array([(1 - checked_level(level)) / 2, (1 + level) / 2])
     low, high = np.quantile(resampled, _bca_tails(estimate, resampled, leave_one_out, tails))
-    return Interval(estimate, float(low), float(high), level, n)
+    return Interval(estimate, float(low), float(high), level, n, n_missing)
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
+def paired_difference(
+    a: ArrayLike, b: ArrayLike, level: float = LEVEL, *, step: float = 0.0
+) -> Interval:
     """Return the mean of a - b over pairs with its t interval, `a` and `b` both `[n]`.
+
+    Args:
+        step: of the lattice of the differences (see `mean_interval`).
 
     Raises:
         UsageError: the lengths differ.
@@ -133,7 +163,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Inter
     with np.errstate(invalid="ignore"):
         difference = a - b
     undefined = np.isnan(difference) & ~(np.isnan(a) | np.isnan(b))  # inf - inf: no missing value
-    return mean_interval(np.where(undefined, np.inf, difference), level)
+    return mean_interval(np.where(undefined, np.inf, difference), level, step=step)
 
 
 def paired_log_ratio(
@@ -148,8 +178,8 @@ def paired_log_ratio(
     Raises:
         UsageError: the lengths differ, or a value is negative.
 
-    >>> print(paired_log_ratio([2.0, 4.0], [1.0, 2.0]))
-    2 [2, 2]
+    >>> print(paired_log_ratio([2.0, 4.0], [1.0, 1.0]))
+    2.83 [0.0346, 231]
     """
     a, b = _pairs(a, b)
     return exp_interval(paired_difference(logs_above(a, floor), logs_above(b, floor), level))
@@ -173,7 +203,7 @@ def exp_interval(interval: Interval) -> Interval:
     """Return the interval of exp(x) from that of x."""
     with np.errstate(over="ignore"):
         estimate, low, high = np.exp([interval.estimate, interval.low, interval.high]).tolist()
-    return Interval(estimate, low, high, interval.level, interval.n)
+    return replace(interval, estimate=estimate, low=low, high=high)
 
 
 def _bca_tails(

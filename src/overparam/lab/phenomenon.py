@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
 ScaleName = Literal["smoke", "standard", "full"]
 SCALES: tuple[ScaleName, ...] = ("smoke", "standard", "full")
 TREATMENT = "treatment"
+_HOME = "overparam.phenomena."  # where phenomena have a chapter in their name
 
 
 def factor(
@@ -116,8 +117,7 @@ class Phenomenon:
     def __post_init__(self) -> None:
         if not self.name:
             module = inspect.getmodule(self.run)
-            stem = module.__name__.rsplit(".", 1)[-1] if module else self.run.__module__
-            object.__setattr__(self, "name", stem)
+            object.__setattr__(self, "name", _name_in(module.__name__ if module else ""))
 
     @property
     def claim(self) -> str:
@@ -159,6 +159,14 @@ class Phenomenon:
             ) from error
         held = [dataclasses.replace(c, **settings) for c in spanned]
         return list(dict.fromkeys(held))
+
+
+def _name_in(module: str) -> str:
+    """Return ``chapter/name`` of a module of the package's own, else the module's last name."""
+    chapter, _, name = module.removeprefix(_HOME).partition(".")
+    if module.startswith(_HOME) and name:
+        return f"{chapter}/{name}"
+    return module.rsplit(".", 1)[-1]
 
 
 def paragraph(doc: str, heading: str) -> str:

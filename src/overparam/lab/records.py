@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,17 +10,18 @@ import numpy as np
 
 from overparam.errors import UsageError, suggest
 
-Status = Literal["done", "diverged", "failed"]
+Status = Literal["done", "diverged", "failed", "unrun"]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one cell produced.
+    """What one cell produced, or that it has produced nothing.
 
     Attributes:
         condition: the cell (a frozen dataclass). seed: the seed of its streams.
-        outcome: the numbers and arrays (a frozen dataclass), or None where the cell failed.
-        status: done; diverged (the outcome holds non-finite numbers); failed (see error).
+        outcome: the numbers and arrays (a frozen dataclass), or None where there are none.
+        status: done; diverged (a model's loss was not finite, so its outcome says nothing of the
+            model that was asked for); failed (see error); unrun (planned, and not in the study).
         error: message of the failure, or "".
         provenance: versions, device, precision, seconds, peak memory; never part of the key.
     """
@@ -32,10 +33,19 @@ class Record:
     error: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the outcome is a measurement: the cell ended well."""
+        return self.status == "done" and self.outcome is not None
+
     def value(self, name: str) -> Any:
-        """Return field `name` of the outcome, else of the condition; NaN where the cell failed."""
+        """Return field `name` of the outcome, else of the condition.
+
+        An outcome's field is NaN where the cell was not measured. What a cell that diverged left
+        behind (often the error of a guess) is in `outcome`, for phenomena to whom it is a value.
+        """
         if self.outcome is not None and hasattr(self.outcome, name):
-            return getattr(self.outcome, name)
+            return getattr(self.outcome, name) if self.is_measured else float("nan")
         if hasattr(self.condition, name):
             return getattr(self.condition, name)
         if self.outcome is None:
@@ -81,6 +91,20 @@ class Records(Sequence[Record]):
                 if all(r.value(k) == v for k, v in equal.items()) and (keep is None or keep(r))
             ]
         )
+
+    @property
+    def measured(self) -> Records:
+        """The records of the cells that ended well; the others have no values."""
+        return self.where(lambda r: r.is_measured)
+
+    def completed(self, planned: Iterable[tuple[Any, int]]) -> Records:
+        """Return a record for every planned cell (condition, seed), in this order.
+
+        Cells that are not there get a record of status ``unrun``, so that what a summary does not
+        know of has its place in it.
+        """
+        known = {(r.condition, r.seed): r for r in self}
+        return Records([known.get(cell) or Record(*cell, None, "unrun") for cell in planned])
 
     def levels(self, name: str) -> list[Any]:
         """Return the sorted distinct values of a field."""

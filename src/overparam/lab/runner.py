@@ -126,8 +126,10 @@ def run_study(
                     notes += [n for n in result.notes if n not in notes]
         records = store.read(phenomenon, keys)
         provenance = _provenance(records, device, workers, time.perf_counter() - started, notes)
-        verdicts, figures, trouble = conclude(phenomenon, records)
-        provenance["notes"] += trouble
+        store.set("provenance", provenance)
+        planned = [(c, unit.seed) for unit in units for c in unit.conditions]
+        verdicts, figures, notes = conclude(phenomenon, records, planned)
+        provenance["notes"] += notes
         store.set("verdicts", {arm: v.kind for arm, v in verdicts.items()})
         store.set("provenance", provenance)
         return StudyResult(
@@ -152,9 +154,10 @@ def load_study(folder: Path, phenomenon: Phenomenon) -> StudyResult:
         units = plan_units(phenomenon, phenomenon.conditions(scale, settings), seeds)
         keys = [k for unit in units for k in unit.keys]
         records = store.read(phenomenon, keys)
-        verdicts, figures, trouble = conclude(phenomenon, records)
+        planned = [(c, unit.seed) for unit in units for c in unit.conditions]
+        verdicts, figures, notes = conclude(phenomenon, records, planned)
         provenance = store.get("provenance") or _provenance(records, "cpu", 0, 0.0, [])
-        provenance["notes"] = list(dict.fromkeys([*provenance.get("notes", []), *trouble]))
+        provenance["notes"] = list(dict.fromkeys([*provenance.get("notes", []), *notes]))
         return StudyResult(
             phenomenon,
             scale,

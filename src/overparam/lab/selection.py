@@ -6,6 +6,7 @@ See `statistics.peak_test` and `statistics.monotone_test`, which say why and how
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,9 +22,12 @@ def peak_over_side(logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: 
     for seed in range(n_seeds):
         others = np.delete(logs, seed, 1) if n_seeds > 1 else logs
         peak, best = best_row(-others, near), best_row(others, side)
-        if peak is None or best is None:
+        if peak is None or best is None:  # no level there has a value
+            ratios.append((math.nan, math.nan))
             continue
-        ratios.append((logs[peak, seed], logs[best, seed]))
+        # A level that misses in this seed might have been its highest or its best.
+        whole = not np.isnan(logs[near | side, seed]).any()
+        ratios.append((logs[peak, seed], logs[best, seed]) if whole else (math.nan, math.nan))
     a, b = np.array(ratios).reshape(-1, 2).T
     return cross_selected_difference(a, b, level)
 
@@ -36,7 +40,7 @@ def cross_selected_difference(a: ArrayLike, b: ArrayLike, level: float) -> Inter
         return plain
     longer = math.sqrt(1 + n / (n - 1))  # of the standard error, against s / √n
     low, high = centre + longer * (plain.low - centre), centre + longer * (plain.high - centre)
-    return Interval(centre, low, high, level, n)
+    return replace(plain, low=low, high=high)
 
 
 def best_row(values: np.ndarray, among: np.ndarray) -> int | None:

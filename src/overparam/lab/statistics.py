@@ -7,7 +7,7 @@ leave no interval (see `intervals`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -121,7 +121,8 @@ def monotone_test(
 
     Args:
         levels: `[m]` ascending. matrix: `[m, seeds]`. Levels that miss in every seed are left
-            out, then seeds that miss at any level. Ties get mean ranks (p is then approximate).
+            out, then seeds that miss at any level; they count as missing (`Interval.n_missing`).
+            Ties get mean ranks (p is then approximate).
 
     Raises:
         UsageError: shapes that do not fit, levels not ascending, unknown direction.
@@ -131,7 +132,9 @@ def monotone_test(
     check_choice("direction", direction, ["increasing", "decreasing"])
     x, y = _curves(levels, matrix)
     x, y = x[~np.isnan(y).all(1)], y[~np.isnan(y).all(1)]
-    y = y[:, ~np.isnan(y).any(0)]
+    whole = ~np.isnan(y).any(0)
+    n_missing = int((~whole).sum())
+    y = y[:, whole]
     m, n = len(y), y.shape[1] if len(y) else 0
     p_value = math.nan
     up = y if direction == "increasing" else -y
@@ -140,7 +143,7 @@ def monotone_test(
 
         p_value = float(stats.page_trend_test(up.T).pvalue)
     if m < 2 or n < 1:
-        empty = Interval(math.nan, math.nan, math.nan, checked_level(level), n)
+        empty = Interval(math.nan, math.nan, math.nan, checked_level(level), n, n_missing)
         return MonotoneTest(p_value, empty, (math.nan, math.nan), n)
     pairs = [largest_reversal(np.delete(up, s, 1) if n > 1 else up) for s in range(n)]
     reversal = cross_selected_difference(
@@ -148,6 +151,7 @@ def monotone_test(
         [up[j, s] for s, (_, j) in enumerate(pairs)],
         level,
     )
+    reversal = replace(reversal, n_missing=n_missing)
     i, j = largest_reversal(up)
     return MonotoneTest(p_value, reversal, (float(x[i]), float(x[j])), n)
 

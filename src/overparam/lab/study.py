@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from overparam.errors import CodeError, OverparamError
 from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import UNKNOWN, Verdict, judge, unmeasured
 
 
 @dataclass(frozen=True)
@@ -60,30 +63,62 @@ class StudyResult:
 
 
 def conclude(
-    phenomenon: Phenomenon, records: Records
+    phenomenon: Phenomenon,
+    records: Records,
+    planned: Sequence[tuple[Any, int]] | None = None,
 ) -> tuple[dict[str, Verdict], list[Figure], list[str]]:
-    """Return verdicts per arm, figures, and what went wrong in computing them.
+    """Return verdicts per arm, figures, and notes on what they do not rest on.
 
-    Too few cells (an interrupted study, failed cells) must not cost the report: a summary that
-    cannot be made leaves every arm inconclusive, with the reason.
+    `summarise` is given a record of every planned cell; of those that failed, diverged or were
+    not run, every value is NaN. Figures are given the measured ones.
+
+    Args:
+        planned: the cells of the design, (condition, seed) each. By default those of the scale
+            whose design holds all the records' conditions, with the records' seeds.
+
+    Raises:
+        CodeError: the phenomenon's own `summarise`, `verdict` or `figures` raises.
     """
-    if not len(records):
-        return {TREATMENT: _no_verdict("no cell has finished")}, [], ["no cell has finished"]
-    trouble: list[str] = []
-    verdicts: dict[str, Verdict] = {}
-    figures: list[Figure] = []
-    usable = records.where(lambda r: r.outcome is not None)
-    try:
-        summaries = phenomenon.summarise(usable)
-        verdicts = {arm: phenomenon.verdict(summaries[arm]) for arm in summaries}
-        figures = list(phenomenon.figures(summaries, usable))
-    except Exception as error:
-        trouble.append(f"summary is incomplete: {type(error).__name__}: {error}")
-        verdicts = verdicts or {TREATMENT: _no_verdict(trouble[-1])}
+    measured = records.measured
+    if not len(measured):
+        return {TREATMENT: _no_verdict("no cell has been measured")}, [], []
+    whole = records.completed(_design_of(phenomenon, records) if planned is None else planned)
+    with _blaming(phenomenon, "summarise"):
+        summaries = phenomenon.summarise(whole)
+    with _blaming(phenomenon, "verdict"):
+        verdicts = {arm: phenomenon.verdict(summary) for arm, summary in summaries.items()}
+    with _blaming(phenomenon, "figures"):
+        figures = list(phenomenon.figures(summaries, measured))
+    verdicts = verdicts or {TREATMENT: _no_verdict("summarise found no arm")}
     ordered = dict(sorted(verdicts.items(), key=lambda item: item[0] != TREATMENT))
-    return ordered, figures, trouble
+    return ordered, figures, []
+
+
+def _design_of(phenomenon: Phenomenon, records: Records) -> list[tuple[Any, int]]:
+    found = list(dict.fromkeys(r.condition for r in records))
+    for scale in phenomenon.scales:
+        design = phenomenon.conditions(scale)
+        if set(design).issuperset(found):
+            found = design
+            break
+    return [(c, seed) for seed in records.seeds for c in found]
+
+
+@contextlib.contextmanager
+def _blaming(phenomenon: Phenomenon, function: str) -> Iterator[None]:
+    """Turn what a phenomenon's function raises into an error that names the place."""
+    try:
+        yield
+    except OverparamError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise CodeError(
+            f"{function} of {phenomenon.name} raised {type(error).__name__}: {error}",
+            got=f"{frame.filename}:{frame.lineno} in {frame.name}",
+            remedy="the records are kept; mend the code, then run the same command again",
+        ) from error
 
 
 def _no_verdict(reason: str) -> Verdict:
-    nan = float("nan")
-    return Verdict("inconclusive", Interval(nan, nan, nan), "", "", reason)
+    return judge([unmeasured("effect", reason)], effect=UNKNOWN, unit="", rule="", reason=reason)

@@ -1,12 +1,19 @@
-"""`Interval` and `Verdict`: what a study concludes, with how sure it is."""
+"""`Interval`, `Clause` and `Verdict`: what a study concludes, with how sure it is.
+
+A rule, written before the run, is a list of clauses. A clause is an interval against a bound, and
+is *shown*, *refuted* or *undecided*; all shown: observed, one refuted: absent, else inconclusive.
+There is no other way to a verdict, so what was not measured can never count as passed.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["observed", "absent", "inconclusive"]
+State = Literal["shown", "refuted", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,8 @@ class Interval:
         estimate, low, high: same unit; NaN where there were too few values.
         level: confidence level, in (0, 1).
         n: number of independent values (seeds) behind it.
+        n_missing: values that the design planned and that are not there: of cells that failed,
+            diverged or were not run.
     """
 
     estimate: float
@@ -24,73 +33,175 @@ class Interval:
     high: float
     level: float = 0.95
     n: int = 0
+    n_missing: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether something can be concluded: finite ends, and nothing missing behind them."""
+        return not self.n_missing and all(map(math.isfinite, (self.estimate, self.low, self.high)))
 
     def __str__(self) -> str:
         return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
+
+
 @dataclass(frozen=True)
-class Verdict:
-    """What a rule, written before the run, says of one arm.
+class Clause:
+    """One thing that a rule demands: that a value lies between bounds.
 
     Attributes:
-        kind: observed, absent or inconclusive.
+        what: the quantity, such as "peak over the lowest in wider networks".
+        value: its interval over seeds.
+        low, high: the value must lie above `low` and below `high`; one or both.
+        note: why nothing is known, where that is not said by the value itself.
+
+    >>> Clause("ratio", Interval(1.5, 1.2, 1.9), low=1.1).state
+    'shown'
+    >>> Clause("ratio", Interval(1.5, 1.2, 1.9, n=4, n_missing=1), low=1.1).state
+    'undecided'
+    """
+
+    what: str
+    value: Interval
+    low: float = -math.inf
+    high: float = math.inf
+    note: str = ""
+
+    @property
+    def state(self) -> State:
+        """Shown where the whole interval lies between the bounds, refuted where all of it lies
+        outside; undecided across a bound, and wherever the value is not known."""
+        value = self.value
+        if not value.is_known:
+            return "undecided"
+        if self.low < value.low and value.high < self.high:
+            return "shown"
+        return "refuted" if value.high < self.low or value.low > self.high else "undecided"
+
+    @property
+    def bound(self) -> str:
+        """What is demanded, in words."""
+        if math.isinf(self.high):
+            return f"above {self.low:.4g}"
+        if math.isinf(self.low):
+            return f"below {self.high:.4g}"
+        return f"between {self.low:.4g} and {self.high:.4g}"
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.bound}: {self.state} ({self._measured()})"
+
+    def _measured(self) -> str:
+        value = self.value
+        if value.n_missing:
+            return f"{value.n_missing} of {value.n + value.n_missing} seeds lack a cell it needs"
+        if not math.isfinite(value.estimate):
+            return self.note or "not measured"
+        if not value.is_known:
+            return f"{value.estimate:.3g}, {self.note or f'no interval from n = {value.n}'}"
+        return str(value)
+
+
+def exceeds(what: str, value: Interval, bound: float, note: str = "") -> Clause:
+    """Return the clause that a value lies above a bound."""
+    return Clause(what, value, low=bound, note=note)
+
+
+def stays_below(what: str, value: Interval, bound: float, note: str = "") -> Clause:
+    """Return the clause that a value lies below a bound."""
+    return Clause(what, value, high=bound, note=note)
+
+
+def lies_within(what: str, value: Interval, low: float, high: float, note: str = "") -> Clause:
+    """Return the clause that a value lies between two bounds: equivalence, by the whole interval.
+
+    That an interval touches the bounds' middle is not enough, or a claim of "no difference" would
+    pass the more easily the less is known.
+    """
+    return Clause(what, value, low, high, note)
+
+
+def unmeasured(what: str, why: str) -> Clause:
+    """Return a clause of which nothing is known, and why."""
+    return Clause(what, UNKNOWN, note=why)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule, written before the run, says of one arm. Made by `judge` or `decide`.
+
+    Attributes:
+        clauses: what the rule demands, each with what was measured; at least one.
         effect: the measured effect with its interval.
         unit: unit of the effect, such as "ratio" or "fraction wrong".
         rule: the rule in words, with its thresholds.
-        reason: what decided, one sentence with numbers.
+        reason: what was found, in sentences with numbers.
     """
 
-    kind: Kind
+    clauses: tuple[Clause, ...]
     effect: Interval
     unit: str
     rule: str
     reason: str = ""
 
+    @property
+    def kind(self) -> Kind:
+        """All clauses shown: observed. One refuted: absent. Else, or without any: inconclusive."""
+        states = {clause.state for clause in self.clauses}
+        if states == {"shown"}:
+            return "observed"
+        return "absent" if "refuted" in states else "inconclusive"
 
-def decide(
-    effect: Interval,
-    *,
-    at_least: float,
-    unit: str,
-    rule: str,
-    reason: str = "",
-    provided: bool = True,
+
+def judge(
+    clauses: Sequence[Clause], *, unit: str, rule: str, effect: Interval, reason: str = ""
 ) -> Verdict:
-    """Judge an effect against a threshold by its whole interval.
+    """Return the verdict of a rule's clauses.
 
     Args:
-        at_least: threshold t. The whole interval above t: observed; the whole interval below
-            t: absent; t inside it, or a non-finite end: inconclusive.
-        provided: side conditions of the claim (such as "training error reached 0"); where they
-            fail, an effect is not the claimed one: absent.
+        effect: the number that stands for the whole; usually the value of the first clause, or
+            the `weaker` of several.
+        reason: sentences of the phenomenon's own; the clauses are told beside it in any case.
+
+    >>> two = [exceeds("rise", Interval(2, 1.5, 2.5), 1), exceeds("fall", UNKNOWN, 1)]
+    >>> judge(two, effect=two[0].value, unit="ratio", rule="it rises and falls").kind
+    'inconclusive'
+    """
+    return Verdict(tuple(clauses), effect, unit, rule, reason)
+
+
+def decide(effect: Interval, *, at_least: float, unit: str, rule: str, reason: str = "") -> Verdict:
+    """Return the verdict of a rule of one clause: that the effect exceeds a threshold.
 
     >>> decide(Interval(1.5, 1.2, 1.9), at_least=1.1, unit="ratio", rule="peak / end > 1.1").kind
     'observed'
     >>> decide(Interval(1.0, 0.9, 1.05), at_least=1.1, unit="ratio", rule="peak / end > 1.1").kind
     'absent'
     """
-    if not all(map(math.isfinite, (effect.estimate, effect.low, effect.high))):
-        kind: Kind = "inconclusive"
-    elif effect.low > at_least:
-        kind = "observed" if provided else "absent"
-    elif effect.high < at_least or not provided:
-        kind = "absent"
-    else:
-        kind = "inconclusive"
-    return Verdict(kind, effect, unit, rule, reason)
+    clause = exceeds(unit or "effect", effect, at_least)
+    return judge([clause], effect=effect, unit=unit, rule=rule, reason=reason)
 
 
 def weaker(first: Interval, second: Interval) -> Interval:
-    """Return what is to be judged where two effects must both pass: the smaller of each end.
+    """Return the effect to show where two must both pass: the smaller of each end.
+
+    What is not known of either is not known of both.
 
     >>> print(weaker(Interval(1.5, 1.2, 1.9), Interval(1.4, 1.3, 2.0)))
     1.4 [1.2, 1.9]
+    >>> print(weaker(Interval(1.5, 1.2, 1.9), UNKNOWN))
+    nan [nan, nan]
     """
+
+    def smaller(a: float, b: float) -> float:
+        return math.nan if math.isnan(a) or math.isnan(b) else min(a, b)
+
     return Interval(
-        min(first.estimate, second.estimate),
-        min(first.low, second.low),
-        min(first.high, second.high),
+        smaller(first.estimate, second.estimate),
+        smaller(first.low, second.low),
+        smaller(first.high, second.high),
         first.level,
-        first.n,
+        min(first.n, second.n),
+        max(first.n_missing, second.n_missing),
     )

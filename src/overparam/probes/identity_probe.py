@@ -15,7 +15,7 @@ Differs: The architecture is yours. To a feature extractor a linear decoder is a
 In practice: An architecture that prefers the constant finds it easier to store an example than to
     pass its input on: on little data expect it to memorize. One that prefers the identity has
     information of the input in reach of its output. Where the preference changes with depth or
-    width, choose on the side of what your task needs; phenomenon identity_by_depth shows what is
+    width, choose on the side of what your task needs; phenomenon identity/by_depth shows what is
     usual for convolutional networks.
 """
 
@@ -34,16 +34,15 @@ from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.verdict import Verdict, decide
 from overparam.models.targets import parse_value
-from overparam.probes.architecture import load_image_map
-from overparam.probes.identity_figures import (
+from overparam.phenomena.identity._figures import (
     network_gallery,
     preference_chart,
     score_chart,
     similarity_heat_map,
 )
-from overparam.probes.identity_levels import Summary, levels_table, preferred, text_of
-from overparam.probes.identity_summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
-from overparam.probes.identity_task import (
+from overparam.phenomena.identity._levels import Summary, levels_table, preferred, text_of
+from overparam.phenomena.identity._summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
+from overparam.phenomena.identity._task import (
     FITTED_LOSS,
     LEARNING_RATE,
     IdentityTask,
@@ -53,6 +52,7 @@ from overparam.probes.identity_task import (
     learn_identity,
     make_identity_task,
 )
+from overparam.probes.architecture import load_image_map
 from overparam.streams import Streams
 
 UNTRAINED = "untrained"

@@ -1,0 +1,364 @@
+"""Model-wise double descent of networks trained with cross-entropy on partly wrong labels.
+
+Claim: With label noise, the test error of networks of rising width, trained to the end with
+    cross-entropy, falls, rises to a peak near the width at which training error nears 0 (where
+    the effective model complexity equals n_train), and falls again from this peak in wider ones.
+
+Control: The same networks, each at its best epoch instead of its last; and the same networks
+    trained to the end on clean labels. Neither has a peak.
+
+Sources: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019 (arXiv:1912.02292): definition 1 of
+    effective model complexity (EMC), and the figures of test error over width, with label noise
+    and with optimal early stopping.
+
+Differs: Below the full scale, the 1-D MNIST-like task and networks with two hidden layers instead
+    of CIFAR-10 and convolutions; 30 % wrong labels instead of at most 20 %; SGD with momentum
+    and a cosine schedule. The paper's claim is the second descent, not that it ends below the
+    first minimum, and no more is asked here. The best epoch is the best on the test set, so it is
+    a bound on what stopping early can give and not a method.
+
+In practice: A network that only just fits its training set is at the worst width of its family if
+    some labels are wrong. Look where training error, at the end of training, nears 0: stay well
+    below, go several times wider, or stop early on held-out data. Anything that moves this width
+    (longer training, more rows, fewer wrong labels) moves the peak with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+from torch import nn
+
+from overparam.data import corrupt_labels_wrong
+from overparam.lab.figure import Axis, Chart, Panel, Role, Rule, Series
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.statistics import PeakTest, peak_test
+from overparam.lab.verdict import Interval, Verdict, decide, weaker
+from overparam.measures import across_threshold, effective_model_complexity, interpolation_threshold
+from overparam.measures.complexity import DEFAULT_EPSILON, EmcEstimate
+from overparam.models import mlp_n_params
+from overparam.phenomena.double_descent._wrong_labels import (
+    DATASETS,
+    FAMILIES,
+    MNIST1D,
+    draw_data,
+    make_network,
+    shape_of,
+)
+from overparam.streams import Streams
+from overparam.training.recipe import Recipe, Schedule
+from overparam.training.train import train
+
+BEST_EPOCH, CLEAN_LABELS = "best epoch", "clean labels"
+MOMENTUM = 0.9  # of SGD, for the fully connected family
+# Parameters per example at which networks with two hidden layers fit the 1-D task's noisy labels.
+# It only places the axis, from 1/16 of that width to five times it, and is checked afterwards.
+PARAMS_PER_EXAMPLE = 1.3
+EMC_SHARES = (0.25, 0.5)  # of n_train, beside the whole, at which EMC looks for the last fit
+PAPER_WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
+# Without a peak test error falls with width and the ratio to narrower networks is at most 1. An
+# error of 0.5 on 4,000 examples has a standard error of 1.6 %; 3 % is two of them, and many of a
+# mean over seeds and neighbouring widths.
+SMALLEST_PEAK = 1.03
+RULE = (
+    "Observed if, paired by seed, the 95 % intervals of (highest test error within a factor 2 of "
+    "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
+    f"above {SMALLEST_PEAK}; absent if one lies below. Errors are geometric means over three "
+    "neighbouring widths, and widths are selected on the other seeds. The threshold is where mean "
+    f"training error falls to {DEFAULT_EPSILON}. Inconclusive where the sweep does not reach "
+    "beyond the threshold by a factor 2 on both sides."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A width, the labels it is trained on, and the recipe."""
+
+    width: int = factor(0, symbol="k", unit="units or channels", low=0, doc="0: placed by design")
+    labels: str = factor("noisy", choices=("noisy", "clean"), doc="what is trained on")
+    train_share: float = factor(1.0, unit="of n_train", low=0.01, high=1, doc="swept for EMC")
+    n_train: int = factor(4000, symbol="n", unit="examples", low=100)
+    n_test: int = factor(4000, unit="examples, generated data only", low=100)
+    label_noise_rate: float = factor(0.3, unit="fraction, always a wrong class", low=0, high=1)
+    family: str = factor("mlp", choices=FAMILIES)
+    n_hidden_layers: int = factor(2, unit="layers, of mlp", low=1)
+    optimizer: str = factor("sgd", choices=("sgd", "adam"))
+    learning_rate: float = factor(0.2, symbol="eta", low=1e-8)
+    schedule: str = factor("cosine", choices=("cosine", "constant", "inverse_sqrt"))
+    epochs: int = factor(200, unit="passes", low=1)
+    batch_size: int = factor(400, unit="examples", low=1)
+    dataset: str = factor(MNIST1D, choices=DATASETS)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Errors at the last and at the best epoch."""
+
+    test_error: float = quantity("fraction wrong")
+    best_test_error: float = quantity("fraction wrong, lowest over the traced epochs")
+    best_epoch: float = quantity("passes")
+    train_error: float = quantity("fraction wrong, of the labels trained on")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the widths with noisy and clean labels, and fewer rows at the widths up to n."""
+    axis = widths(base)
+    sweep = [replace(base, width=k, labels=kind) for kind in ("noisy", "clean") for k in axis]
+    if base.family != "mlp":
+        return sweep
+    at = threshold_width(base)
+    just_below = [k for k in axis if at / 3 <= k <= at]  # fit some, not all, of the shares
+    smaller_sets = [replace(base, width=k, train_share=f) for f in EMC_SHARES for k in just_below]
+    return sweep + smaller_sets
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one network on one seed's data."""
+    # Data
+    train_set, test_set = draw_data(c.dataset, c.n_train, c.n_test, streams)
+    train_set = train_set.head(round(c.train_share * c.n_train))
+    if c.labels == "noisy":
+        train_set = corrupt_labels_wrong(train_set, c.label_noise_rate, streams)
+    # Model
+    model = network(c)
+    # Training
+    fitted = await train(model, train_set, recipe(c), streams, evaluate={"test": test_set})
+    # Measures
+    trace = fitted.trace
+    return Outcome(
+        test_error=fitted.error("test"),
+        best_test_error=fitted.best_error("test"),
+        best_epoch=float(trace.epoch[np.argmin(trace.error["test"])]),
+        train_error=fitted.train_error,
+    )
+
+
+def network(c: Condition) -> nn.Module:
+    """Return the network of width k as a shape without weights."""
+    return make_network(c.family, c.width, c.n_hidden_layers, c.dataset)
+
+
+def recipe(c: Condition) -> Recipe:
+    """Return how a network is trained; for the convolutional families as in the paper."""
+    sgd = c.optimizer == "sgd"
+    return Recipe(
+        loss="cross_entropy",
+        optimizer=c.optimizer,
+        learning_rate=c.learning_rate,
+        momentum=MOMENTUM if sgd and c.family == "mlp" else 0.0,
+        schedule=Schedule(c.schedule, period=512),
+        epochs=c.epochs,
+        batch_size=c.batch_size,
+        trace="log",
+        precision="auto",
+    )
+
+
+def threshold_width(c: Condition) -> int:
+    """Return the width, at least 2, at which a perceptron is expected to just fit its labels."""
+    shape, n_classes = shape_of(c.dataset)
+    d, wanted = int(np.prod(shape)), PARAMS_PER_EXAMPLE * c.n_train
+    depth = c.n_hidden_layers
+    return next(k for k in count(2) if mlp_n_params(d, [k] * depth, n_classes) >= wanted)
+
+
+def widths(c: Condition) -> list[int]:
+    """Return the widths of the design: across the expected threshold, or those of the paper."""
+    if c.family != "mlp":
+        return list(PAPER_WIDTHS)
+    at = threshold_width(c)
+    return across_threshold(at, min(10, at - 1), 5, low_ratio=0.06, high_ratio=5.0)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: widths `[m]`, errors `[m, seeds]`, and what the rule looks at."""
+
+    widths: np.ndarray
+    test_error: np.ndarray
+    train_error: np.ndarray
+    threshold: float
+    peak: PeakTest | None
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Arrange each arm by width and seed; the best epoch is read from the treatment's cells."""
+    whole = records.where(train_share=max(records.levels("train_share")))
+    noisy, clean = whole.where(labels="noisy"), whole.where(labels="clean")
+    arms = {TREATMENT: (noisy, "test_error"), BEST_EPOCH: (noisy, "best_test_error")}
+    arms[CLEAN_LABELS] = (clean, "test_error")
+    return {arm: _summarise_arm(*found) for arm, found in arms.items() if len(found[0])}
+
+
+def _summarise_arm(records: Records, field: str) -> Summary:
+    axis, test_error = records.matrix(field, by="width")
+    train_error = records.matrix("train_error", by="width")[1]
+    threshold = interpolation_threshold(axis, train_error)
+    bracketed = 2 * axis[0] < threshold < axis[-1] / 2  # so there is something on both sides
+    peak = peak_test(axis, smoothed(test_error), at=threshold) if bracketed else None
+    return Summary(axis, test_error, train_error, threshold, peak)
+
+
+def smoothed(errors: np.ndarray) -> np.ndarray:
+    """Return geometric means of `[m, seeds]` over a width and its neighbours, two at the ends.
+
+    Single narrow networks of one seed may be stuck by their initial weights; neighbours, which
+    have others, say what is typical there.
+    """
+    with np.errstate(divide="ignore"):  # an error of 0 stays 0
+        logs = np.log(errors)
+    windows = [slice(max(0, i - 1), i + 2) for i in range(len(errors))]
+    return np.exp(np.stack([logs[window].mean(0) for window in windows]))
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    peak = summary.peak
+    if peak is None:
+        effect = Interval(math.nan, math.nan, math.nan)
+        reason = (
+            f"The measured threshold (width {summary.threshold:,.0f}) is not bracketed by the "
+            f"sweep from {summary.widths[0]:,.0f} to {summary.widths[-1]:,.0f}: train longer, or "
+            "widen the sweep."
+        )
+    else:
+        left, right = peak.left, peak.right
+        effect = weaker(left, right)
+        reason = (
+            f"Near the threshold (width {summary.threshold:,.0f}) test error is highest at width "
+            f"{peak.peak_level:,.0f}: {left} times the lowest in narrower networks and {right} "
+            "times the lowest in wider ones."
+        )
+    return decide(
+        effect,
+        at_least=SMALLEST_PEAK,
+        unit="ratio of test errors, peak over the lowest on either side",
+        rule=RULE,
+        reason=reason,
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
+    """Draw test error and training error over width, and EMC over width."""
+    treatment, n = summaries[TREATMENT], int(records[0].condition.n_train)
+    threshold = f"width {treatment.threshold:,.0f}"
+    peak = treatment.peak.peak_level if treatment.peak else math.nan
+    at = Rule(treatment.threshold, f"training error {DEFAULT_EPSILON:.0%}")
+    rules = [at] if math.isfinite(at.at) else []
+    errors = [
+        ("test_error", f"Test error peaks at width {peak:,.0f}, near the threshold at {threshold}",
+         "Follow the line of the last epoch from the left: test error falls, rises to a peak near "
+         "the dotted threshold, and falls again. At its best epoch, or trained on clean labels, "
+         "the same network has no peak. Labels of the test set are clean.",
+         Axis("Test error", "fraction wrong", zero=True)),
+        ("train_error", f"Training error falls to {DEFAULT_EPSILON:.0%} at {threshold}",
+         "Wider networks reproduce every training label, the wrong ones included. With clean "
+         "labels a narrower network suffices.",
+         Axis("Training error", "fraction wrong, of the labels trained on", zero=True)),
+    ]  # fmt: skip
+    x = Axis("Width k", scale="log")
+    charts = [
+        Chart(name, title, caption, [Panel("", x, y, _lines(summaries, name), rules)])
+        for name, title, caption, y in errors
+    ]
+    found = measure_emc(records)
+    if found:
+        charts.append(_emc_chart(found, n, x, rules))
+    return charts
+
+
+def _lines(summaries: Mapping[str, Summary], name: str) -> list[Series]:
+    drawn = [arm for arm in summaries if name == "test_error" or arm != BEST_EPOCH]
+    main: Role = "test" if name == "test_error" else "train"
+    return [
+        series_over_seeds(
+            "last epoch" if arm == TREATMENT else arm,
+            main if arm == TREATMENT else "control",
+            summaries[arm].widths,
+            getattr(summaries[arm], name),
+            "mean",
+            dashed=arm == CLEAN_LABELS,
+        )
+        for arm in drawn
+    ]
+
+
+def measure_emc(records: Records) -> dict[int, EmcEstimate]:
+    """Return the effective model complexity of each width that was trained on several sizes n."""
+    found = {}
+    for width in records.levels("width"):
+        here = records.where(labels="noisy", width=width)
+        shares, errors = here.matrix("train_error", by="train_share")
+        if len(shares) > 1:
+            found[width] = effective_model_complexity(shares * here[0].condition.n_train, errors)
+    return found
+
+
+def _emc_chart(found: Mapping[int, EmcEstimate], n: int, x: Axis, rules: list[Rule]) -> Chart:
+    known = {k: e for k, e in found.items() if e.censored == "no"}
+    shown = known or found
+    line = Series(
+        "EMC",
+        "other",
+        np.array(list(shown), float),
+        np.array([e.value for e in shown.values()]),
+        np.array([e.low for e in shown.values()]),
+        np.array([e.high for e in shown.values()]),
+        statistic="of the mean training error over seeds",
+        band="95 % jackknife interval over seeds",
+    )
+    caption = (
+        "The effective model complexity of a width is the largest number of examples that it "
+        f"fits to a training error of {DEFAULT_EPSILON}, label noise included. The peak of the "
+        "test error stands where this line crosses the number of training examples. Widths that "
+        "fit all sizes tried, or none, have only a bound and are left out."
+    )
+    y = Axis("Effective model complexity", "examples", "log")
+    rule = Rule(n, f"n_train = {n:,}", axis="y")
+    title = f"Effective model complexity grows with width and reaches n_train = {n:,}"
+    panel = Panel("", x, y, [line], [*rules, rule])
+    return Chart("effective_model_complexity", title, caption, [panel])
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(
+            Condition(
+                n_train=1200, learning_rate=0.1, epochs=100, batch_size=100, dataset="digits"
+            ),
+            n_seeds=2,
+        ),
+        "standard": Scale(Condition(), n_seeds=8),
+        "full": Scale(
+            Condition(
+                n_train=50_000,
+                label_noise_rate=0.2,
+                family="convnet5",
+                learning_rate=0.1,
+                schedule="inverse_sqrt",
+                epochs=1279,
+                batch_size=128,
+                dataset="cifar10",
+            ),
+            n_seeds=3,
+            note="Nakkiran et al. 2019: 5-layer CNN of width 1 to 64, CIFAR-10, 20 % wrong labels, "
+            "500K SGD steps; for their ResNet18 set family=preact_resnet18 optimizer=adam "
+            "learning_rate=0.0001 schedule=constant epochs=4000",
+        ),
+    },
+    stack_size=64,
+)

@@ -1,0 +1,316 @@
+"""Epoch-wise double descent: the test error of one network along its training.
+
+Claim: The test error of a network that can fit its partly wrong labels falls, rises to a peak
+    while training error nears 0, and falls again, all along one training at a constant learning
+    rate.
+
+Control: A network too small to fit the labels, and the same network trained on clean labels: the
+    test error of both only falls.
+
+Sources: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019 (arXiv:1912.02292), the section on
+    epoch-wise double descent: small networks monotone, large ones with a double descent, under
+    label noise.
+
+Differs: Below the full scale, the 1-D MNIST-like task, networks with two hidden layers and SGD
+    with momentum instead of CIFAR-10, ResNet18 and Adam; 30 % wrong labels instead of at most
+    20 %. The curve is a mean over five neighbours on a logarithmic grid of epochs, since at a
+    constant rate the error of single epochs jumps.
+
+In practice: A validation error that rises has not always said its last word: where the network
+    can fit everything, training on may bring it down again. The second descent need not reach the
+    first minimum, and here it does not; when labels may be wrong, compare stopping early with
+    training to the end before you settle for one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import nn
+
+from overparam.data import corrupt_labels_wrong
+from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.statistics import paired_difference
+from overparam.lab.verdict import Interval, Verdict, decide, weaker
+from overparam.phenomena.double_descent._wrong_labels import (
+    DATASETS,
+    FAMILIES,
+    MNIST1D,
+    draw_data,
+    make_network,
+)
+from overparam.streams import Streams
+from overparam.training.recipe import Recipe, Schedule
+from overparam.training.train import train
+
+SMALL_NETWORK, CLEAN_LABELS = "small network", "clean labels"
+ARMS = (TREATMENT, SMALL_NETWORK, CLEAN_LABELS)
+MOMENTUM = 0.9  # of SGD, for the fully connected family
+NEIGHBOURS = 2  # traced epochs on either side over which an error is averaged
+NEARLY_FITTED = 0.1  # training error at which the effective model complexity reaches n_train
+# Where test error only falls there is no rise, and a selected one is noise around 0. A point in
+# a hundred is 40 of 4,000 test examples, the same ones at all times.
+SMALLEST_STEP = 0.01
+RULE = (
+    "Observed if, paired by seed, the 95 % intervals of (peak - first minimum) and of (peak - end) "
+    f"of the test error both lie above {SMALLEST_STEP}; absent if one lies below. The times of "
+    "minimum and peak are those between which the mean curve of the other seeds rises most. "
+    f"Errors are means over {2 * NEIGHBOURS + 1} neighbours on the logarithmic grid of epochs."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A network and the labels it is trained on."""
+
+    arm: str = factor(TREATMENT, choices=ARMS)
+    width: int = factor(320, symbol="k", unit="units or channels", low=1)
+    small_width: int = factor(8, unit="units or channels, of the small network", low=1)
+    n_train: int = factor(4000, symbol="n", unit="examples", low=100)
+    n_test: int = factor(4000, unit="examples, generated data only", low=100)
+    label_noise_rate: float = factor(0.3, unit="fraction, always a wrong class", low=0, high=1)
+    family: str = factor("mlp", choices=FAMILIES)
+    n_hidden_layers: int = factor(2, unit="layers, of mlp", low=1)
+    optimizer: str = factor("sgd", choices=("sgd", "adam"))
+    learning_rate: float = factor(0.1, symbol="eta", low=1e-8)
+    schedule: str = factor("constant", choices=("constant", "inverse_sqrt"))
+    epochs: int = factor(90, unit="passes", low=8)
+    batch_size: int = factor(200, unit="examples", low=1)
+    dataset: str = factor(MNIST1D, choices=DATASETS)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Errors along the training."""
+
+    epochs: np.ndarray = quantity("passes done, [t]")
+    test_errors: np.ndarray = quantity("fraction wrong, [t]")
+    train_errors: np.ndarray = quantity("fraction wrong, of the labels trained on, [t]")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Return one cell per arm."""
+    return [replace(base, arm=arm) for arm in ARMS]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one network on one seed's data."""
+    # Data
+    train_set, test_set = draw_data(c.dataset, c.n_train, c.n_test, streams)
+    if c.arm != CLEAN_LABELS:
+        train_set = corrupt_labels_wrong(train_set, c.label_noise_rate, streams)
+    # Model
+    model = network(c)
+    # Training
+    fitted = await train(model, train_set, recipe(c), streams, evaluate={"test": test_set})
+    # Measures
+    trace = fitted.trace
+    return Outcome(trace.epoch, trace.error["test"], trace.error["train"])
+
+
+def network(c: Condition) -> nn.Module:
+    """Return the network of the arm's width as a shape without weights."""
+    width = c.small_width if c.arm == SMALL_NETWORK else c.width
+    return make_network(c.family, width, c.n_hidden_layers, c.dataset)
+
+
+def recipe(c: Condition) -> Recipe:
+    """Return how a network is trained; for the convolutional families as in the paper."""
+    return Recipe(
+        loss="cross_entropy",
+        optimizer=c.optimizer,
+        learning_rate=c.learning_rate,
+        momentum=MOMENTUM if c.optimizer == "sgd" and c.family == "mlp" else 0.0,
+        schedule=Schedule(c.schedule, period=512),
+        epochs=c.epochs,
+        batch_size=c.batch_size,
+        trace="log",
+        precision="auto",
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: epochs `[t]`, smoothed errors `[t, seeds]`, and what the rule looks at.
+
+    Attributes:
+        minimum_epoch, peak_epoch: as selected on all seeds.
+        fitted_epoch: first at which the mean training error is nearly 0; NaN if none is.
+    """
+
+    epochs: np.ndarray
+    test_errors: np.ndarray
+    train_errors: np.ndarray
+    rise: Interval
+    fall: Interval
+    minimum_epoch: float
+    peak_epoch: float
+    fitted_epoch: float
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Arrange each arm by epoch and seed."""
+    arms = {arm: records.where(arm=arm) for arm in ARMS}
+    return {arm: _summarise_arm(found) for arm, found in arms.items() if _complete(found)}
+
+
+def _summarise_arm(records: Records) -> Summary:
+    outcomes = _complete(records)
+    epochs = outcomes[0].epochs
+    test = smoothed(np.stack([o.test_errors for o in outcomes], 1))
+    train = smoothed(np.stack([o.train_errors for o in outcomes], 1))
+    low, peak = [], []
+    for seed in range(test.shape[1]):
+        others = np.delete(test, seed, 1) if test.shape[1] > 1 else test
+        first, second = largest_rise(others.mean(1))
+        low.append(test[first, seed])
+        peak.append(test[second, seed])
+    first, second = largest_rise(test.mean(1))
+    fitted = np.flatnonzero(train.mean(1) <= NEARLY_FITTED)
+    return Summary(
+        epochs=epochs,
+        test_errors=test,
+        train_errors=train,
+        rise=paired_difference(peak, low),
+        fall=paired_difference(peak, test[-1]),
+        minimum_epoch=float(epochs[first]),
+        peak_epoch=float(epochs[second]),
+        fitted_epoch=float(epochs[fitted[0]]) if len(fitted) else math.nan,
+    )
+
+
+def smoothed(errors: np.ndarray) -> np.ndarray:
+    """Return means of `[t, seeds]` over neighbouring times, fewer of them at the ends."""
+    n_times = len(errors)
+    windows = [slice(max(0, t - NEIGHBOURS), t + NEIGHBOURS + 1) for t in range(n_times)]
+    return np.stack([errors[window].mean(0) for window in windows])
+
+
+def largest_rise(values: np.ndarray) -> tuple[int, int]:
+    """Return the times i <= j between which `[t]` values rise most.
+
+    >>> largest_rise(np.array([5.0, 2.0, 4.0, 3.0]))
+    (1, 2)
+    """
+    peak = int(np.argmax(values - np.minimum.accumulate(values)))
+    return int(np.argmin(values[: peak + 1])), peak
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    rise, fall = summary.rise, summary.fall
+    return decide(
+        weaker(rise, fall),
+        at_least=SMALLEST_STEP,
+        unit="test error (fraction wrong), the smaller of rise and second fall",
+        rule=RULE,
+        reason=(
+            f"From epoch {summary.minimum_epoch:,.0f} to {summary.peak_epoch:,.0f} test error "
+            f"rises by {rise}, and from there to epoch {summary.epochs[-1]:,} it falls by {fall}."
+        ),
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
+    """Draw test error and training error over epochs."""
+    found = summaries[TREATMENT]
+    rules = [Rule(found.peak_epoch, f"peak, epoch {found.peak_epoch:,.0f}")]
+    if math.isfinite(found.fitted_epoch):
+        label = f"training error {NEARLY_FITTED:.0%}, epoch {found.fitted_epoch:,.0f}"
+        rules.append(Rule(found.fitted_epoch, label))
+    return [
+        _chart(
+            summaries,
+            "test_errors",
+            f"Test error falls, rises to epoch {found.peak_epoch:,.0f}, and falls again",
+            "Follow the line of the large network on noisy labels: after its first minimum at "
+            f"epoch {found.minimum_epoch:,.0f} test error rises while the wrong labels are being "
+            "fitted, and falls again once they are. The network that is too small to fit them, "
+            "and the one on clean labels, only improve. Labels of the test set are clean.",
+            Axis("Test error", "fraction wrong", zero=True),
+            rules,
+        ),
+        _chart(
+            summaries,
+            "train_errors",
+            "The peak stands where training error nears 0",
+            "Before the peak the network fits what the labels have in common, after it every "
+            "label, the wrong ones included. The small network never gets there.",
+            Axis("Training error", "fraction wrong, of the labels trained on", zero=True),
+            rules,
+        ),
+    ]
+
+
+def _chart(
+    summaries: Mapping[str, Summary],
+    name: str,
+    title: str,
+    caption: str,
+    y: Axis,
+    rules: list[Rule],
+) -> Chart:
+    main: Role = "test" if name == "test_errors" else "train"
+    series = [
+        series_over_seeds(
+            "large network, noisy labels" if arm == TREATMENT else arm,
+            main if arm == TREATMENT else "control",
+            summary.epochs,
+            getattr(summary, name),
+            "mean",
+            dashed=arm == CLEAN_LABELS,
+        )
+        for arm, summary in summaries.items()
+    ]
+    return Chart(name, title, caption, [Panel("", Axis("Epoch", scale="log"), y, series, rules)])
+
+
+def _complete(records: Records) -> list[Outcome]:
+    """Return the outcomes with a whole curve: a training that diverged ends early."""
+    outcomes = [r.outcome for r in records if r.outcome is not None]
+    longest = max((len(o.epochs) for o in outcomes), default=0)
+    return [o for o in outcomes if len(o.epochs) == longest]
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(
+            Condition(
+                width=256, small_width=4, n_train=1200, epochs=90, batch_size=100, dataset="digits"
+            ),
+            n_seeds=6,
+        ),
+        "standard": Scale(Condition(), n_seeds=8),
+        "full": Scale(
+            Condition(
+                width=64,
+                small_width=3,
+                n_train=50_000,
+                label_noise_rate=0.2,
+                family="preact_resnet18",
+                optimizer="adam",
+                learning_rate=1e-4,
+                epochs=4000,
+                batch_size=128,
+                dataset="cifar10",
+            ),
+            n_seeds=3,
+            note="Nakkiran et al. 2019: ResNet18 of width 64, CIFAR-10, 20 % wrong labels, Adam, "
+            "4,000 epochs",
+        ),
+    },
+)

@@ -1,0 +1,307 @@
+"""Fully connected networks never learn the identity from one example.
+
+Claim: Fully connected networks that fit one image of a 7 never learn to return other images: one
+    linear layer makes noise of what they have nothing in common with the 7, and with depth,
+    linear or ReLU, the output turns to the 7.
+
+Control: One linear layer, trained in the same way on twice as many images as pixels, in general
+    position. It learns the identity.
+
+Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the figure
+    of fully connected networks: linear with 1, 2 and 6 layers, ReLU with 2 and 6, no biases.
+
+Differs: Below the full scale, images of 14 x 14 pixels, ReLU layers of 512 units instead of 2,048
+    (both more than twice the input, as the identity needs). Momentum 0.9, but a constant learning
+    rate set from the images, until the squared error is 1e-6 per pixel. Every seed draws another
+    7. The control's images are digits and clothes plus Gaussian noise of standard deviation 0.2:
+    without it corners, always black, would never be learned. In the paper deeper networks do not
+    learn the identity reliably from 60,000 digits; the control has one layer.
+
+In practice: A layer in which everything is connected to everything has no reason to treat an
+    unseen pixel like a seen one. It needs examples for every direction of its input before it
+    generalizes even the simplest map; with fewer, what it answers there is its initialization, or
+    with depth its training set. Prefer an architecture that shares weights where the task does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overparam.data.embedded_sets import load_embedded
+from overparam.data.probe_images import resize_images
+from overparam.lab.figure import Figure
+from overparam.lab.intervals import mean_interval, paired_difference
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.models import mlp
+from overparam.phenomena.identity._fully_connected_figures import (
+    KINDS,
+    Network,
+    depth_chart,
+    gallery,
+    images_charts,
+    network_name,
+    network_scores,
+    networks_table,
+    response_chart,
+    similarity_maps,
+)
+from overparam.phenomena.identity._task import (
+    IdentityTask,
+    MapOutcome,
+    describe_map,
+    identity_recipe,
+    make_identity_task,
+)
+from overparam.streams import Streams
+from overparam.theory.identity_map import off_span, principal_directions
+from overparam.training.fitted import Fitted
+from overparam.training.recipe import Recipe
+from overparam.training.train import train
+
+MANY_IMAGES = "more images than pixels"
+NETWORKS = (("identity", 1), ("identity", 2), ("identity", 6), ("relu", 2), ("relu", 6))
+MOMENTUM = 0.9
+NOTHING = 1e-12  # share of an input's energy off the span below which the span holds all of it
+FAR = 0.5  # half way between the constant and the identity
+NO_LIKENESS = 0.25  # cosine; the identity has 1, a random direction of 64 pixels 0.12 in size
+SOME_ENERGY = 0.1  # of what comes in; a random layer passes on a third
+RULE = (
+    "Shortfall: 1 - (c - b) / (1 - b), with c the mean correlation of outputs to inputs, of the "
+    "network that has the highest, and b that of the training image to inputs: 0 for the "
+    "identity, 1 for the constant, more for noise. Observed if its 95 % interval over seeds lies "
+    f"above {FAR}; the correlation to the training image rises from the shallowest to the deepest "
+    "network, linear and ReLU, paired by seed; and of the part of an input that is orthogonal to "
+    f"the training images one linear layer makes noise: more than {SOME_ENERGY} of its energy, at "
+    f"a cosine below {NO_LIKENESS} to it. Absent if a whole interval says the contrary of one of "
+    "these, else inconclusive; so too where a network fitted its images on no seed. Networks that "
+    "did not fit are not judged."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A depth and a nonlinearity, and the number of images trained on."""
+
+    activation: str = factor("identity", choices=("identity", "relu"))
+    depth: int = factor(1, unit="layers", low=1)
+    n_train: int = factor(1, symbol="n", unit="images", low=1)
+    side: int = factor(14, unit="pixels", low=8)
+    relu_width: int = factor(512, symbol="H", unit="units", low=1, doc="linear: as many as pixels")
+    rate: float = factor(0.05, unit="1 / largest eigenvalue", low=1e-6, doc="learning rate")
+    convex_rate: float = factor(1.0, unit="1 / largest eigenvalue", low=1e-6, doc="of one layer")
+    pixel_noise: float = factor(0.2, unit="brightness", low=0, doc="of more than one image")
+    max_steps: int = factor(10_000, unit="updates", low=1)
+    target_loss: float = factor(1e-6, unit="squared error per pixel", low=0)
+    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
+
+
+@dataclass(frozen=True)
+class Outcome(MapOutcome):
+    """Which map a network has become, and what it makes of u = x - P x, which training lacked."""
+
+    baseline: float = quantity("correlation", "of the inputs with the training image, mean")
+    response_energy: float = quantity("|f(x) - f(Px)|^2 / |u|^2, mean")
+    response_cosine: float = quantity("cosine", "of f(x) - f(Px) with u, mean")
+    relative_error: float = quantity("|f(x) - x|^2 / |x|^2, mean")
+    off_span: float = quantity("|u|^2 / |x|^2, mean")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the networks on one image, and one linear layer on parts of as many as pixels."""
+    pixels = base.side**2
+    counts = (pixels // 8, pixels // 4, pixels // 2, 3 * pixels // 4, 2 * pixels)
+    one_image = [replace(base, activation=a, depth=d) for a, d in NETWORKS]
+    return one_image + [replace(base, n_train=n) for n in counts]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one network and see what it makes of images it never saw."""
+    task, pixels = task_of(c, streams), c.side**2
+    width = pixels if c.activation == "identity" else c.relu_width
+    model = mlp(pixels, [width] * (c.depth - 1), pixels, activation=c.activation, bias=False)
+    fitted = await train(model, task.train_set, recipe(c, task), streams)
+    return describe(c, fitted, task)
+
+
+def task_of(c: Condition, streams: Streams) -> IdentityTask:
+    """Return one seed's images: one 7, or digits and clothes with noise where there are more."""
+    one = make_identity_task(streams, c.side)
+    return one if c.n_train == 1 else replace(one, training=noisy_images(c, streams))
+
+
+def noisy_images(c: Condition, streams: Streams) -> Tensor:
+    """Return digits and clothes in turns, with Gaussian noise, `[n_train, 1, side, side]`.
+
+    In general position: any `side^2` of them span all images. Those of a smaller n come first.
+    """
+    n = -(-c.n_train // 2)
+    halves = []
+    for name in ("mnist_small", "fashion_mnist_small"):
+        train_set = load_embedded(name)[0]
+        order = torch.randperm(len(train_set), generator=streams.torch("training images"))
+        chosen = order[torch.arange(n) % len(order)]
+        halves.append(resize_images(train_set.inputs[chosen].float(), c.side))
+    images = torch.stack(halves, 1).flatten(0, 1)[: c.n_train]
+    noise = torch.randn(images.shape, generator=streams.torch("noise"))
+    return images + c.pixel_noise * noise
+
+
+def recipe(c: Condition, task: IdentityTask) -> Recipe:
+    """Return gradient descent with momentum, its rate set from the images' second moments."""
+    energies, _ = principal_directions(task.training.flatten(1).numpy())
+    rate = c.convex_rate if c.depth == 1 else c.rate
+    return replace(
+        identity_recipe(
+            task.train_set,
+            max_steps=c.max_steps,
+            target_loss=c.target_loss,
+            precision=c.precision,
+        ),
+        optimizer="sgd",
+        momentum=MOMENTUM,
+        learning_rate=rate * len(task.training) / energies[0],
+    )
+
+
+@torch.no_grad()
+def describe(c: Condition, fitted: Fitted, task: IdentityTask) -> Outcome:
+    """Return the scores of a trained network, and its response to what the training lacked."""
+    found = describe_map(fitted, task, recipe(c, task), with_layers=c.n_train == 1)
+    module, inputs = fitted.module().double(), task.probe.images.flatten(1).double()
+    lacking = torch.from_numpy(off_span(task.training.flatten(1).numpy(), inputs.numpy()))
+    outputs = module(inputs)
+    response = outputs - module(inputs - lacking)
+    energy, lacking_energy = (v.square().sum(1) for v in (inputs, lacking))
+    # Where the span is all there is, rounding is no direction.
+    lacks = lacking_energy > NOTHING * energy
+    cosine = torch.nn.functional.cosine_similarity(response[lacks], lacking[lacks])
+    return Outcome(
+        **{f.name: getattr(found, f.name) for f in fields(MapOutcome)},
+        baseline=float(np.mean(found.baselines)),
+        response_energy=float((response.square().sum(1) / lacking_energy)[lacks].mean()),
+        response_cosine=float(cosine.mean()),
+        relative_error=float(((outputs - inputs).square().sum(1) / energy).mean()),
+        off_span=float((lacking_energy / energy).mean()),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: what the rule looks at.
+
+    Attributes:
+        nearest: the network with the highest correlation to the input.
+        rises: of the correlation to the training image from the least to the greatest depth, by
+            activation; empty with one depth.
+        noise_unlikeness, noise_energy: minus the cosine, and the energy, of one layer's response.
+        never_fitted: networks that fitted on no seed; the first of all also where it did not run.
+    """
+
+    shortfall: Interval
+    nearest: Network
+    rises: Mapping[str, Interval]
+    noise_unlikeness: Interval
+    noise_energy: Interval
+    never_fitted: Sequence[Network]
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Arrange both arms by network and seed."""
+    arms = {
+        TREATMENT: records.where(n_train=1),
+        MANY_IMAGES: records.where(lambda r: r.condition.n_train > r.condition.side**2),
+    }
+    return {arm: _summarise_arm(some) for arm, some in arms.items() if len(some)}
+
+
+def _summarise_arm(records: Records) -> Summary:
+    networks = list(dict.fromkeys((r.condition.activation, r.condition.depth) for r in records))
+
+    def by_seed(name: str) -> np.ndarray:
+        return network_scores(records, networks, name)
+
+    identity, constant = by_seed("identity_correlation"), by_seed("constant_correlation")
+    # NaN, and no interval, where no network of a seed fitted.
+    best, base = np.fmax.reduce(identity), np.fmax.reduce(by_seed("baseline"))
+    rows = {a: [i for i, n in enumerate(networks) if n[0] == a] for a, _ in networks}
+    one_layer = [i for i, n in enumerate(networks) if n == NETWORKS[0]]
+    unfitted = [n for n, row in zip(networks, identity, strict=True) if np.isnan(row).all()]
+    nearest = np.nanargmax(np.append(np.fmax.reduce(identity, axis=1), -1.0))
+    return Summary(
+        shortfall=mean_interval(1 - (best - base) / (1 - base)),
+        nearest=networks[nearest % len(networks)],
+        rises={
+            activation: paired_difference(constant[own[-1]], constant[own[0]])
+            for activation, own in rows.items()
+            if len(own) > 1
+        },
+        noise_unlikeness=mean_interval(-by_seed("response_cosine")[one_layer]),
+        noise_energy=mean_interval(by_seed("response_energy")[one_layer]),
+        never_fitted=unfitted if one_layer else [*unfitted, NETWORKS[0]],
+    )
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    clauses = [(rise, 0.0) for rise in summary.rises.values()]
+    clauses += [(summary.noise_energy, SOME_ENERGY), (summary.noise_unlikeness, -NO_LIKENESS)]
+    effect = summary.shortfall
+    if summary.never_fitted or any(i.low <= least <= i.high for i, least in clauses):
+        effect = replace(effect, low=np.nan, high=np.nan)
+    rises = "".join(
+        f" From the shallowest to the deepest {KINDS[activation]} network the correlation to the "
+        f"training image rises by {rise}."
+        for activation, rise in summary.rises.items()
+    )
+    never = "".join(f" Never fitted: {network_name(n)}." for n in summary.never_fitted)
+    return decide(
+        effect,
+        at_least=FAR,
+        unit="share of the way from the identity to the constant, of the best network",
+        rule=RULE,
+        provided=not any(interval.high < least for interval, least in clauses),
+        reason=f"The network nearest to the identity, {network_name(summary.nearest)}, falls "
+        f"short of it by {summary.shortfall}.{rises}{never}",
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
+    """Draw the networks at work, the scores by depth, by similarity and by number of images."""
+    one_image = records.where(n_train=1)
+    task = task_of(one_image[0].condition, Streams(records.seeds[0]))
+    return [
+        gallery(records, task, 1 - summaries[TREATMENT].shortfall.estimate),
+        depth_chart(one_image),
+        response_chart(one_image),
+        *images_charts(records),
+        *similarity_maps(one_image),
+        networks_table(records),
+    ]
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(Condition(side=8, relu_width=160, pixel_noise=0.3), n_seeds=4),
+        "standard": Scale(Condition(), n_seeds=10),
+        "full": Scale(
+            Condition(side=28, relu_width=2048, max_steps=100_000),
+            n_seeds=10,
+            note="Zhang et al. 2020: 28 x 28 pixels; 784 units, linear, and 2,048, ReLU",
+        ),
+    },
+)

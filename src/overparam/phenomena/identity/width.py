@@ -1,0 +1,284 @@
+"""Width is not depth.
+
+Claim: Convolutional networks that learn to return one image move from the identity, which returns
+    any image, to the constant, which returns the training image, when they get deeper, though
+    they have no more parameters than wide ones that do not.
+
+Control: The shallow network made wider to as many parameters as each deeper one; and, within one
+    depth further on, widths from few to many channels.
+
+Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
+    figures of wide networks: 6 fully connected layers, 784 wide, 3,687,936 parameters; 5
+    convolutional layers of 1,024 channels, 78,694,400.
+
+Differs: Below the full scale, images of 14 x 14 pixels and at most 95 channels, and fully
+    connected layers of 196 to 588 units. Adam to a squared error of 1e-6 per pixel instead of two
+    million steps of SGD with momentum. Every seed draws another 7. Which depths and widths the
+    paper sets side by side is not known; here they are those of (nearly) equal counts. The
+    verdict is about convolutional networks: the fully connected ones are near the constant at
+    any depth and width, and are shown.
+
+In practice: The number of parameters does not tell whether a network learns by heart. When your
+    model returns what it has seen instead of what it was asked, take away layers before you take
+    away width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import nn
+
+from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Table
+from overparam.lab.intervals import paired_log_ratio
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
+from overparam.lab.records import Record, Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.verdict import Verdict
+from overparam.models import mlp, mlp_n_params, same_convnet
+from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
+from overparam.phenomena.identity._fall import MapFall, judge_fall, mean_present, summarise_fall
+from overparam.phenomena.identity._figures import left_out, network_gallery, preference_chart
+from overparam.phenomena.identity._summary import MapSummary
+from overparam.phenomena.identity._task import (
+    MapOutcome,
+    identity_recipe,
+    learn_identity,
+    make_identity_task,
+)
+from overparam.streams import Streams
+
+DEEPER, WIDER, SPAN = "deeper", "wider, equal counts", "wider, one depth"
+DENSE_DEEPER, DENSE_WIDER = "fully connected, deeper", "fully connected, wider"
+ARMS = (DEEPER, WIDER, SPAN, DENSE_DEEPER, DENSE_WIDER)
+SHALLOW_DENSE = 2  # layers of the fully connected network that is made wider
+SMALLEST_DISTANCE = 1e-6  # to the constant, at the rounding of float32
+PARAMETERS = Axis("Parameters", scale="log")
+ROLES: dict[str, Role] = {DEEPER: "test", WIDER: "control", SPAN: "other"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One network, deep or wide."""
+
+    arm: str = factor(DEEPER, choices=ARMS)
+    depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
+    width: int = factor(0, unit="channels or units", low=0, doc="0: placed by the design")
+    depths: str = factor("3 6 10 18", unit="layers", doc="of the sweep, convolutional")
+    n_channels: int = factor(24, symbol="c", unit="channels", low=1, doc="of deeper networks")
+    span_depth: int = factor(6, unit="layers", low=2, doc="of the sweep from few to many channels")
+    span_widths: str = factor("8 24 64", unit="channels", doc="of that sweep")
+    dense_depths: str = factor("2 4 6", unit="layers", doc="of the sweep, fully connected")
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    side: int = factor(14, unit="pixels", low=8)
+    learning_rate: float = factor(3e-4, symbol="eta", low=1e-8, doc="of Adam")
+    max_steps: int = factor(6000, unit="updates", low=1)
+    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
+
+    @property
+    def dense(self) -> bool:
+        """Whether the network is fully connected."""
+        return self.arm in (DENSE_DEEPER, DENSE_WIDER)
+
+    @property
+    def n_params(self) -> int:
+        """Number of weights; there are no biases."""
+        if self.dense:
+            return mlp_n_params(*dense_sizes(self), bias=False)
+        return same_convnet_n_params(self.depth, self.width, self.kernel_size)
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the depths, the widths of equal counts, and the widths of one depth."""
+    depths, dense_depths = numbers(base.depths), numbers(base.dense_depths)
+    shallow, pixels = depths[0], base.side**2
+    deeper = [replace(base, arm=DEEPER, depth=d, width=base.n_channels) for d in depths]
+    equal = [same_convnet_width_for(c.n_params, shallow, c.kernel_size) for c in deeper]
+    wider = [replace(base, arm=WIDER, depth=shallow, width=w) for w in equal]
+    span = [
+        replace(base, arm=SPAN, depth=base.span_depth, width=w) for w in numbers(base.span_widths)
+    ]
+    # L layers of p x p weights count L p^2, two layers of L p / 2 units as many.
+    dense = [replace(base, arm=DENSE_DEEPER, depth=d, width=pixels) for d in dense_depths]
+    dense += [
+        replace(base, arm=DENSE_WIDER, depth=SHALLOW_DENSE, width=d * pixels // SHALLOW_DENSE)
+        for d in dense_depths
+    ]
+    return [*deeper, *wider, *span, *dense]
+
+
+def numbers(text: str) -> list[int]:
+    """Return the whole numbers of a text, rising, each once.
+
+    >>> numbers("3 10 6 3")
+    [3, 6, 10]
+    """
+    return sorted({int(word) for word in text.split()})
+
+
+def dense_sizes(c: Condition) -> tuple[int, list[int], int]:
+    """Return inputs, hidden units and outputs of a fully connected network."""
+    return c.side**2, [c.width] * (c.depth - 1), c.side**2
+
+
+def network(c: Condition) -> nn.Module:
+    """Return the network of a cell, without weights."""
+    if c.dense:
+        return mlp(*dense_sizes(c), bias=False)
+    return same_convnet(c.depth, c.width, c.kernel_size)
+
+
+async def run(c: Condition, streams: Streams) -> MapOutcome:
+    """Train one network and see what it makes of images it never saw."""
+    task = make_identity_task(streams, c.side)
+    recipe = identity_recipe(
+        task.train_set,
+        max_steps=c.max_steps,
+        learning_rate=c.learning_rate,
+        precision=c.precision,
+    )
+    return await learn_identity(network(c), task, recipe, streams)
+
+
+def summarise(records: Records) -> dict[str, MapFall]:
+    """Arrange the convolutional arms by number of parameters."""
+    arms = {arm: records.where(arm=arm) for arm in ROLES}
+    return {
+        TREATMENT if arm == DEEPER else arm: summarise_fall(found, "n_params")
+        for arm, found in arms.items()
+        if len(found)
+    }
+
+
+def verdict(summary: MapFall) -> Verdict:
+    """Apply the rule of falls to one arm."""
+    return judge_fall(summary, "parameters")
+
+
+def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
+    """Draw the networks at work, preference and distance over parameters, and the counts."""
+    seed = records.seeds[0]
+    deeper, wider = summaries[TREATMENT], summaries.get(WIDER)
+    as_wide = f", as many in width by {wider.fall.estimate:.2f}" if wider else ""
+    gallery = network_gallery(
+        records.where(lambda r: r.seed == seed),
+        make_identity_task(Streams(seed), records[0].condition.side),
+        family=lambda r: r.condition.arm,
+        level=lambda r: r.condition.n_params,
+        label=_label,
+        title="Parameters in depth lower the preference for the identity by "
+        f"{deeper.fall.estimate:.2f}{as_wide}",
+        caption="Each row is a network that was trained to return one image, the training image "
+        "beside the grid; each column shows what it makes of an image that it never saw. Switch "
+        "between networks that grow deeper and networks that grow wider. Choose an input to "
+        f"follow it through the layers. Seed {seed}; the scores of all seeds are below.",
+        level_name="Size",
+        level_unit="parameters",
+    )
+    lines = {
+        DEEPER if arm == TREATMENT else arm: (ROLES.get(arm, "test"), found.maps)
+        for arm, found in summaries.items()
+    }
+    falls = "; ".join(
+        f"{DEEPER if arm == TREATMENT else arm} {found.fall}" for arm, found in summaries.items()
+    )
+    chart = preference_chart(
+        lines,
+        PARAMETERS,
+        title="At equal counts of parameters, depth and width end at "
+        + " and ".join(f"{mean_present(f.maps.preference[-1]):.2f}" for f in (deeper, wider) if f),
+        caption=f"Fall of the preference from the smallest to the largest network: {falls}. "
+        + left_out(sum(f.maps.n_not_learned for f in summaries.values())),
+    )
+    dense = {
+        arm: summarise_fall(found, "n_params").maps
+        for arm in (DENSE_DEEPER, DENSE_WIDER)
+        if len(found := records.where(arm=arm))
+    }
+    return [gallery, chart, *([_dense_chart(dense)] if dense else []), _table(records)]
+
+
+def _dense_chart(arms: Mapping[str, MapSummary]) -> Chart:
+    distance = {a: np.maximum(1 - m.constant, SMALLEST_DISTANCE) for a, m in arms.items()}
+    said = [
+        f"{paired_log_ratio(d[0], d[-1]).estimate:.3g} times nearer when {arm.split(', ')[1]}"
+        for arm, d in distance.items()
+    ]
+    series = [
+        series_over_seeds(
+            arm, "test" if arm == DENSE_DEEPER else "control", m.levels, distance[arm]
+        )
+        for arm, m in arms.items()
+    ]
+    return Chart(
+        "distance_to_constant",
+        f"Fully connected networks are near the constant, and come {' and '.join(said)}",
+        "Distance to the constant: 1 - correlation of the outputs with the training image, mean "
+        "over the test inputs. Both lines start from one network and have equal counts.",
+        [Panel("", PARAMETERS, Axis("Distance to the constant", scale="log"), series)],
+    )
+
+
+def _label(record: Record) -> str:
+    c = record.condition
+    return f"{c.depth} layers, {c.width:,} {'units' if c.dense else 'channels'}"
+
+
+def _table(records: Records) -> Table:
+    rows = []
+    for c in dict.fromkeys(r.condition for r in records):
+        cells_of = [r.outcome for r in records if r.condition == c and r.outcome is not None]
+        found = np.array([outcome.preference for outcome in cells_of if outcome.learned], float)
+        mean = round(mean_present(found), 3)
+        rows.append((c.arm, c.depth, c.width, c.n_params, len(found), mean))
+    heads = ("Arm", "Depth", "Width", "Parameters", "Fitted", "Preference")
+    return Table(
+        "counts",
+        "The networks",
+        "Mean preference over the seeds whose network fitted its training image.",
+        dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)),
+        {"Depth": "layers", "Width": "channels or units", "Fitted": "seeds"},
+    )
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=MapOutcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(
+            Condition(
+                depths="2 8",
+                n_channels=16,
+                span_depth=3,
+                span_widths="8 32",
+                dense_depths="2 4",
+                side=10,
+                learning_rate=1e-3,
+                max_steps=2000,
+            ),
+            n_seeds=3,
+        ),
+        "standard": Scale(Condition(), n_seeds=5),
+        "full": Scale(
+            Condition(
+                depths="5 9 14 20",
+                n_channels=128,
+                span_depth=5,
+                span_widths="32 128 512 1024",
+                side=28,
+                learning_rate=1e-4,
+                max_steps=100_000,
+            ),
+            n_seeds=5,
+            note="Zhang et al. 2020: 28 x 28 pixels, 1,024 channels, 784 units in 6 layers",
+        ),
+    },
+)

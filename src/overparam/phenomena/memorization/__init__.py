@@ -1,0 +1,11 @@
+"""Memorization: models that can store their training set, row by row.
+
+Question: What does a network do that could learn by heart whatever it is given? When does it
+    store, and how can one see what it stored?
+
+Reading: The article on memorization in overparameterized models (random labels, memorization in
+    autoencoders).
+
+Order: `random_labels` shows that the capacity is there, in networks that generalize on true
+    labels. `autoencoders` makes what is stored visible: the training images become attractors.
+"""

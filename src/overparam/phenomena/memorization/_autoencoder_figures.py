@@ -1,0 +1,108 @@
+"""Figures of autoencoders that were iterated: the images on their way, and the table of networks.
+
+Records are those of cells with the outcomes of `overparam.phenomena.memorization.autoencoders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from overparam.lab.figure import ImageGrid, Table
+from overparam.lab.intervals import mean_interval
+from overparam.lab.records import Record, Records
+
+REACHED = 0.05  # of the training image's norm, as in `measures.recalled_examples`
+
+MEANS = {  # headers and fields
+    "memorization rate": "rate",
+    "unseen that end at one": "recalled",
+    "largest radius": "largest_radius",
+    "relative error": "fixed_point_error",
+    "energy in the span": "span_energy",
+    "of the inputs": "input_span_energy",
+    "off the closed form": "closed_form_error",
+}
+UNITS = {
+    "training loss": "squared error per pixel",
+    "memorization rate": "fraction",
+    "unseen that end at one": "fraction",
+    "relative error": "median over the training images",
+    "energy in the span": "fraction",
+    "of the inputs": "fraction",
+    "off the closed form": "largest entry, linear only",
+}
+
+
+def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid:
+    """Return unseen images, their iterates, and the training image nearest to the end.
+
+    Args:
+        groups: trained networks, the first of each of which is shown. steps: applications after
+            which the path was kept, from 0.
+    """
+    rows: list[list[np.ndarray]] = []
+    labels: list[str] = []
+    notes: list[list[str]] = []
+    n_reached = 0
+    for group in groups:
+        for record in group[:1]:
+            shown, c = record.outcome, record.condition
+            for path, end in zip(shown.path, shown.nearest, strict=True):
+                rows.append([*path, end])
+                labels.append(f"{c.kind}, {c.depth} layers")
+                off = [float(np.linalg.norm(i - end) / np.linalg.norm(end)) for i in path]
+                notes.append([f"{x:.2g} of its norm off the training image" for x in off] + [""])
+                n_reached += off[-1] <= REACHED
+    return ImageGrid(
+        "iterates",
+        f"After {steps[-1]} applications {n_reached} of these {len(rows)} unseen images have "
+        "become a training image",
+        "Each row is one unseen image: it is put into the network, its output is put in again, and "
+        "so on. Last stands the training image that is nearest to the end; an end within "
+        f"{REACHED:.0%} of its norm counts as it. One network of each kind, the deepest, of the "
+        "first seed at which it trained.",
+        np.array(rows),
+        labels,
+        ["unseen image", *(f"after {k}" for k in steps[1:]), "nearest training image"],
+        notes=notes,
+    )
+
+
+def networks_table(records: Records) -> Table:
+    """Return every arm, kind and depth, with the energy in the training images' span."""
+    columns: dict[str, list[str]] = {}
+    groups: dict[tuple[str, str, int], list[Record]] = {}
+    for r in records:
+        if r.outcome is not None:
+            groups.setdefault((r.condition.arm, r.condition.kind, r.condition.depth), []).append(r)
+    for (arm, kind, depth), own in groups.items():
+        trained = [r for r in own if r.outcome.trained]
+        row = {
+            "arm": arm,
+            "kind": kind,
+            "hidden layers": str(depth),
+            "parameters": f"{own[0].outcome.n_params:,}",
+            "trained": f"{len(trained)} of {len(own)}",
+            "training loss": f"{np.median([r.outcome.train_loss for r in own]):.1e}",
+        } | {header: _shown([r.value(name) for r in trained]) for header, name in MEANS.items()}
+        for header, text in row.items():
+            columns.setdefault(header, []).append(text)
+    return Table(
+        "networks",
+        "What one application shows, and what iterating shows",
+        "Mean over the seeds that trained, with 95 % interval; the median of the loss. Energy in "
+        "the span: the share of what one application makes of unseen images that is a combination "
+        "of training images; beside it that of the unseen images themselves. More training "
+        "images than pixels span everything. The linear autoencoder puts out nothing but "
+        "combinations, and eigenvalues of 1 keep what they are given: it projects, and attracts "
+        "nothing.",
+        columns,
+        UNITS,
+    )
+
+
+def _shown(values: Sequence[float]) -> str:
+    found = mean_interval(values)
+    return str(found) if found.n else ""

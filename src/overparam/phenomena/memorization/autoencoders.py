@@ -1,0 +1,467 @@
+"""Memorizing autoencoders: training examples become attractors of the trained map.
+
+Claim: Overparameterized autoencoders trained on a few images to almost no loss store them: in
+    deep networks of three kinds taken together (fully connected, convolutional, convolutional
+    with downsampling) most training images become attractors, more than in shallow ones, and
+    iterating the network from most unseen images ends at a training image.
+
+Control: Networks of the same kinds and depths with fewer parameters than there are training
+    images; and the linear autoencoder, which gradient descent from zero makes the projection on
+    the span of the training images, where every eigenvalue is 1 or 0. Neither has attractors.
+
+Sources: Radhakrishnan, Yang, Belkin, Uhler 2019 (arXiv:1810.10333); Radhakrishnan, Belkin, Uhler
+    2020, PNAS (arXiv:1909.12362).
+
+Differs: Below the full scale, handwritten digits of 8 x 8 pixels instead of images of 28 x 28 and
+    32 x 32: ten of them for the fully connected networks, which store more, and five for the
+    convolutional ones; leaky ReLU; Adam with a step of 5e-4 and a cosine schedule; and networks
+    of PyTorch's default weights, which shrink what passes through them: that favours
+    contraction, in deeper networks more so. The papers' texts could not be looked up beyond their
+    abstracts; what the full scale takes from them (loss below 1e-8, step 1e-4, width 1,024, up to
+    20 layers) is from memory. An image counts only where the network also returns it to within
+    1 % of its norm.
+
+In practice: An autoencoder that reconstructs its training set perfectly may have stored it. Feed
+    it unseen inputs and iterate: if training examples come out, they would come out for anybody
+    who has the network. A first application shows too little of this; the iteration shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from overparam.data import Dataset, draw_subset, load, make_dataset
+from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Rule, Series
+from overparam.lab.intervals import mean_interval, paired_difference
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.verdict import Interval, Verdict
+from overparam.measures import (
+    iterate_to_attractor,
+    memorization_rate,
+    recalled_examples,
+    span_energy,
+)
+from overparam.models import (
+    convolutional_autoencoder,
+    dense_autoencoder,
+    downsampling_autoencoder,
+    linear_model,
+)
+from overparam.phenomena.memorization._autoencoder_figures import iterates_grid, networks_table
+from overparam.streams import Streams
+from overparam.theory import span_projection
+from overparam.training.recipe import Recipe, Schedule
+from overparam.training.train import train
+
+DENSE, CONVOLUTIONAL, DOWNSAMPLING = "fully connected", "convolutional", "with downsampling"
+KINDS = (DENSE, CONVOLUTIONAL, DOWNSAMPLING)
+LINEAR = "linear"
+MANY_IMAGES = "more images than parameters"
+STORED = 0.5  # memorization rate, and share of unseen images
+STORED_BY_EACH = 1 / 3  # rate of a kind by itself, of which a seed gives only five images
+TRAINED = 1e-5  # squared error per pixel; of these images about 0.6 % of their norm
+STOP = 1e-8  # the same, at which training stops; the papers' bound, from memory
+LINEAR_STOP = 1e-24  # the closed form is a limit; the error of the weights is the root
+STILL = 1e-5  # change per application, in brightness from 0 to 1, at which iterating stops
+N_UNSEEN = 40  # images from which the map is iterated
+N_JUDGED = 20  # training images whose Jacobian is taken
+N_SHOWN = 4  # unseen images whose way is kept
+DEPTH = Axis("Hidden layers", zero=True)
+ATTRACTS = Rule(1.0, "attracts below", axis="y")
+SHOWN_STEPS = (0, 1, 2, 5, 20, 200)
+RULE = (
+    "Memorization rate: fraction of the training images that the network returns to within 1 % "
+    "and at which the spectral radius of its Jacobian is below 1. Of the deepest networks, mean "
+    "of the kinds of each seed, take the rate, its gain over the shallowest networks, and the "
+    "fraction of unseen images from which iterating the network ends at a training image. "
+    f"Observed if their 95 % intervals over seeds lie above {STORED}, 0 and {STORED} and the mean "
+    f"rate of every kind is above a third; absent if one of the intervals lies below. Networks "
+    "with as many parameters as there are pixels to fit that still leave more than "
+    f"{TRAINED:g} squared error per pixel failed to train and are not judged."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A kind of autoencoder, its depth, and how many images it is trained on."""
+
+    kind: str = factor(DENSE, choices=(*KINDS, LINEAR))
+    depth: int = factor(0, unit="hidden layers", low=0, doc="0: placed by the design")
+    n_train: int = factor(5, symbol="n", unit="images", low=1, doc="fully connected: twice as many")
+    n_control: int = factor(1000, unit="images", low=2, doc="of the control")
+    dense_depths: str = factor("1 2 4 8 12", unit="hidden layers")
+    conv_depths: str = factor("2 6 12", unit="hidden layers")
+    downsampling_depths: str = factor("2 4 6", unit="hidden layers")
+    width: int = factor(256, unit="hidden units", low=1)
+    n_channels: int = factor(32, symbol="c", unit="channels", low=1)
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    activation: str = factor(
+        "leaky_relu", choices=("leaky_relu", "selu", "silu", "relu", "tanh", "identity")
+    )
+    learning_rate: float = factor(5e-4, symbol="eta", low=1e-8, doc="of Adam")
+    max_steps: int = factor(2000, unit="updates", low=1)
+    control_steps: int = factor(800, unit="updates", low=1)
+    control_batch: int = factor(100, unit="images", low=1)
+    n_iterations: int = factor(200, unit="applications", low=max(SHOWN_STEPS))
+    dataset: str = factor("digits", choices=("digits", "mnist_small", "fashion_mnist_small"))
+
+    @property
+    def arm(self) -> str:
+        """Treatment, or which control."""
+        if self.kind == LINEAR:
+            return LINEAR
+        return MANY_IMAGES if self.n_train >= self.n_control else TREATMENT
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the training images, and of images the network never saw."""
+
+    n_params: int = quantity("parameters")
+    n_steps: int = quantity("updates")
+    train_loss: float = quantity("squared error per pixel")
+    trained: bool = quantity("", "whether the loss counts as none, or could not get there")
+    rate: float = quantity("fraction of the training images that are attractors")
+    recalled: float = quantity("fraction of the unseen images that end at a training image")
+    spectral_radius: float = quantity("", "geometric mean over the training images")
+    largest_radius: float = quantity("", "of the training images")
+    fixed_point_error: float = quantity("relative, median over the training images")
+    span_energy: float = quantity("fraction of the outputs' energy in the training images' span")
+    input_span_energy: float = quantity("the same of the unseen inputs themselves")
+    closed_form_error: float = quantity("largest entry off the projection; NaN unless linear")
+    path: np.ndarray = quantity("[shown, steps, side, side]", "iterates of unseen images")
+    nearest: np.ndarray = quantity("[shown, side, side]", "training image nearest to the end")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the depths of all kinds on few images, and their ends on many; and the linear one."""
+    found = []
+    for kind in KINDS:
+        depths = depths_of(base, kind)
+        n_train = 2 * base.n_train if kind == DENSE else base.n_train
+        found += [replace(base, kind=kind, depth=depth, n_train=n_train) for depth in depths]
+        found += [
+            replace(base, kind=kind, depth=depth, n_train=base.n_control)
+            for depth in dict.fromkeys((depths[0], depths[-1]))
+        ]
+    return [*found, replace(base, kind=LINEAR, depth=0)]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one autoencoder on one seed's images, and iterate it."""
+    # Data
+    train_set, unseen = images(c, streams)
+    # Model and training
+    model = autoencoder(c, train_set)
+    fitted = await train(model, train_set, recipe(c, train_set), streams)
+    # Measures
+    f = fitted.module()
+    dtype = next(f.parameters()).dtype
+    examples, starts = train_set.inputs.to(dtype), unseen.to(dtype)
+    stored = memorization_rate(f, examples[:N_JUDGED])
+    with torch.no_grad():
+        once = f(starts)
+    ended = iterate_to_attractor(f, starts, c.n_iterations, STILL)
+    path, nearest = way(f, starts[:N_SHOWN], examples)
+    n_params = sum(p.numel() for p in model.parameters())
+    n_numbers = len(train_set) * train_set.n_outputs
+    loss = fitted.train_loss / train_set.n_outputs
+    return Outcome(
+        n_params=n_params,
+        n_steps=fitted.n_steps,
+        train_loss=loss,
+        trained=loss <= TRAINED or (math.isfinite(loss) and n_params < n_numbers),
+        rate=stored.rate,
+        recalled=float((recalled_examples(ended.points, examples) >= 0).double().mean()),
+        spectral_radius=float(stored.spectral_radius.log().mean().exp()),
+        largest_radius=float(stored.spectral_radius.max()),
+        fixed_point_error=float(stored.fixed_point_error.median()),
+        span_energy=span_energy(once, examples),
+        input_span_energy=span_energy(starts, examples),
+        closed_form_error=closed_form_error(c, f, train_set),
+        path=path,
+        nearest=nearest,
+    )
+
+
+def images(c: Condition, streams: Streams) -> tuple[Dataset, Tensor]:
+    """Return the training images, as inputs and as targets, and the unseen ones."""
+    train_part, test_part = load(c.dataset)
+    drawn = draw_subset(train_part, c.n_train, streams, balanced=True).inputs
+    unseen = draw_subset(test_part, N_UNSEEN, streams, "unseen images").inputs
+    return make_dataset(drawn, drawn.flatten(1), name=f"{c.dataset}, itself as target"), unseen
+
+
+def autoencoder(c: Condition, train_set: Dataset) -> nn.Module:
+    """Return the network of a cell; with fewer parameters than images where it is the control."""
+    if c.kind == LINEAR:
+        start = linear_model(train_set.n_outputs, train_set.n_outputs, bias=False)
+        start = start.to_empty(device="cpu")
+        for weight in start.parameters():
+            nn.init.zeros_(weight)
+        return start
+    side = train_set.input_shape[-1]
+    if c.arm == TREATMENT:
+        return network(c, side, c.width if c.kind == DENSE else c.n_channels)
+    narrow = network(c, side, 1)
+    for width in range(2, c.width):
+        wider = network(c, side, width)
+        if sum(p.numel() for p in wider.parameters()) >= c.n_train:
+            break
+        narrow = wider
+    return narrow
+
+
+def network(c: Condition, side: int, width: int) -> nn.Module:
+    """Return a network of the cell's kind and depth, of any width."""
+    if c.kind == DENSE:
+        return dense_autoencoder(side, width, c.depth, activation=c.activation)
+    build = convolutional_autoencoder if c.kind == CONVOLUTIONAL else downsampling_autoencoder
+    return build(width, c.depth, c.kernel_size, activation=c.activation)
+
+
+def recipe(c: Condition, train_set: Dataset) -> Recipe:
+    """Return Adam to the loss asked for, or plain gradient descent where its limit is known."""
+    if c.kind == LINEAR:
+        singular = torch.linalg.svdvals(train_set.inputs.double().flatten(1))
+        return Recipe(
+            loss="squared_error",
+            learning_rate=len(train_set) / (2 * float(singular[0]) ** 2),
+            steps=40_000,
+            batch_size=None,
+            stop_at_loss=LINEAR_STOP * train_set.n_outputs,
+            trace=100,
+            precision="float64",
+        )
+    few = c.arm == TREATMENT
+    return Recipe(
+        loss="squared_error",
+        optimizer="adam",
+        # Narrow networks need larger steps to get anywhere.
+        learning_rate=c.learning_rate if few else 10 * c.learning_rate,
+        schedule=Schedule("cosine"),
+        steps=c.max_steps if few else c.control_steps,
+        batch_size=None if few else c.control_batch,
+        stop_at_loss=STOP * train_set.n_outputs,
+        trace=20,
+    )
+
+
+def depths_of(c: Condition, kind: str) -> list[int]:
+    """Return the depths of the sweep of one kind, in ascending order."""
+    swept = {
+        DENSE: c.dense_depths,
+        CONVOLUTIONAL: c.conv_depths,
+        DOWNSAMPLING: c.downsampling_depths,
+    }
+    return sorted({int(depth) for depth in swept[kind].split()})
+
+
+@torch.no_grad()
+def way(f: nn.Module, starts: Tensor, examples: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the iterates after `SHOWN_STEPS` applications, and the training image at the end."""
+    path, done = [starts], 0
+    for n_steps in SHOWN_STEPS[1:]:
+        path.append(iterate_to_attractor(f, path[-1], n_steps - done, 0.0).points)
+        done = n_steps
+    # However far the end is from it, the nearest is what to compare it with.
+    nearest = recalled_examples(torch.nan_to_num(path[-1]), examples, 1e30)
+    return torch.stack(path, 1)[:, :, 0].float().numpy(), examples[nearest, 0].float().numpy()
+
+
+def closed_form_error(c: Condition, f: nn.Module, train_set: Dataset) -> float:
+    """Return the largest difference of a linear map's weights from the projection."""
+    if c.kind != LINEAR:
+        return float("nan")
+    closed = span_projection(train_set.inputs.double().flatten(1).numpy())
+    weights = next(f.parameters()).detach().double().numpy()
+    return float(np.abs(weights - closed).max())
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm, at the largest depth of each kind.
+
+    Attributes:
+        rate, recalled: memorization rate, and unseen images that end at a training image; mean
+            over the kinds of a seed. gain: rate minus that at the smallest depths.
+        kinds: rate of each kind. n_networks, n_failed: of all depths; those that failed to train.
+    """
+
+    rate: Interval
+    recalled: Interval
+    gain: Interval
+    kinds: Mapping[str, Interval]
+    n_networks: int
+    n_failed: int
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Summarise few images, more images than parameters, and the linear autoencoder."""
+    arms = {arm: of_arm(records, arm) for arm in (TREATMENT, MANY_IMAGES, LINEAR)}
+    return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
+
+
+def of_arm(records: Records, arm: str) -> Records:
+    """Return the records of one arm."""
+    return records.where(lambda r: r.condition.arm == arm)
+
+
+def _summarise_arm(records: Records) -> Summary:
+    names = [kind for kind in (*KINDS, LINEAR) if len(records.where(kind=kind))]
+    rates = [judged(records.where(kind=kind), "rate")[1] for kind in names]
+    recalled = [judged(records.where(kind=kind), "recalled")[1] for kind in names]
+    deepest, shallowest = (np.mean([rate[i] for rate in rates], axis=0) for i in (-1, 0))
+    return Summary(
+        rate=mean_interval(deepest),
+        recalled=mean_interval(np.mean([found[-1] for found in recalled], axis=0)),
+        gain=paired_difference(deepest, shallowest),
+        kinds={kind: mean_interval(rate[-1]) for kind, rate in zip(names, rates, strict=True)},
+        n_networks=len(records),
+        n_failed=sum(r.outcome is None or not r.outcome.trained for r in records),
+    )
+
+
+def judged(records: Records, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return depths `[m]` and a field `[m, seeds]`, NaN where a network failed to train."""
+    depths, values = records.matrix(name, by="depth")
+    _, trained = records.matrix("trained", by="depth")
+    return depths, np.where(trained == 1, values, np.nan)
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to one arm."""
+    asked = [(summary.rate, STORED), (summary.gain, 0.0), (summary.recalled, STORED)]
+    refuted = any(interval.high < at_least for interval, at_least in asked)
+    shown = all(interval.low > at_least for interval, at_least in asked)
+    each = all(rate.estimate > STORED_BY_EACH for rate in summary.kinds.values())
+    return Verdict(
+        "absent" if refuted else "observed" if shown and each else "inconclusive",
+        summary.rate,
+        "fraction of the training images that are attractors",
+        RULE,
+        f"Of the deepest networks' training images {summary.rate} are attractors ("
+        + ", ".join(f"{kind} {rate}" for kind, rate in summary.kinds.items())
+        + f"), {summary.gain} more than of the shallowest ones'; {summary.recalled} of the unseen "
+        f"images end at one. {summary.n_failed} of {summary.n_networks} networks failed to train.",
+    )
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
+    """Draw rates and radii over depth, unseen images on their way, and the table."""
+    few, many = of_arm(records, TREATMENT), of_arm(records, MANY_IMAGES)
+    treated = summaries[TREATMENT]
+    rates, radii = [], []
+    kinds = [kind for kind in KINDS if len(few.where(kind=kind))]
+    for kind in kinds:
+        own, control = few.where(kind=kind), many.where(kind=kind)
+        lines = [
+            _over_depth("stored", "train", own, "rate"),
+            _over_depth("unseen that end at one", "test", own, "recalled"),
+        ]
+        spectral = [
+            _over_depth("largest", "other", own, "largest_radius"),
+            _over_depth("typical", "train", own, "spectral_radius"),
+        ]
+        if len(control):
+            lines.append(_over_depth("stored, of many", "control", control, "rate"))
+            spectral.append(_over_depth("of many", "control", control, "spectral_radius"))
+        rates.append(Panel(kind, DEPTH, Axis("Fraction of images", zero=True), lines))
+        radii.append(Panel(kind, DEPTH, Axis("Spectral radius", zero=True), spectral, [ATTRACTS]))
+    shallow, deep = (
+        mean_interval([r.outcome.spectral_radius for k in kinds for r in _end(few, k, i)]).estimate
+        for i in (0, -1)
+    )
+    return [
+        Chart(
+            "memorization_rate",
+            f"The deepest autoencoders store {treated.rate.estimate:.0%} of their training "
+            f"images as attractors, the shallowest "
+            f"{treated.rate.estimate - treated.gain.estimate:.0%}",
+            "An image is stored where the network returns it and the spectral radius of its "
+            "Jacobian there is below 1. Then iterating the network from unseen images may end at "
+            f"it: from {treated.recalled.estimate:.0%} of them it ends at a training image in the "
+            "deepest networks. The control has fewer parameters than training images. Left out "
+            f"because they failed to train: {treated.n_failed} of {treated.n_networks} networks.",
+            rates,
+        ),
+        Chart(
+            "spectral_radius",
+            "Spectral radius of the Jacobian at the training images: typically "
+            f"{shallow:.2g} in the shallowest, {deep:.2g} in the deepest networks",
+            "Geometric mean over a network's training images (typical) and the largest of them. "
+            "Where it is below 1, iterating from nearby returns to the image. That of the control "
+            "says only how it contracts near images that it does not return.",
+            radii,
+        ),
+        iterates_grid([_end(few, kind, -1) for kind in kinds], SHOWN_STEPS),
+        networks_table(records),
+    ]
+
+
+def _over_depth(label: str, role: Role, records: Records, name: str) -> Series:
+    return series_over_seeds(label, role, *judged(records, name), "mean")
+
+
+def _end(records: Records, kind: str, i: int) -> Records:
+    """Return the trained networks of a kind at its smallest (0) or largest (-1) depth."""
+    own = records.where(kind=kind)
+    own = own.where(depth=own.levels("depth")[i])
+    return own.where(lambda r: r.outcome is not None and r.outcome.trained)
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    scales={
+        "smoke": Scale(
+            Condition(
+                n_train=2,
+                n_control=300,
+                dense_depths="1 6",
+                conv_depths="1 5",
+                downsampling_depths="2 3",
+                width=128,
+                n_channels=16,
+                learning_rate=2e-3,
+                max_steps=400,
+                control_steps=60,
+            ),
+            n_seeds=2,
+        ),
+        "standard": Scale(Condition(), n_seeds=5),
+        "full": Scale(
+            Condition(
+                n_train=10,
+                n_iterations=2000,
+                n_control=4000,
+                dense_depths="1 2 4 8 11 16 20",
+                conv_depths="2 5 10 15 20",
+                downsampling_depths="2 5 10 15 20",
+                width=1024,
+                n_channels=128,
+                learning_rate=1e-4,
+                max_steps=50_000,
+                control_steps=20_000,
+                dataset="fashion_mnist_small",
+            ),
+            n_seeds=3,
+            note="after Radhakrishnan et al. 2020, PNAS; settings from memory",
+        ),
+    },
+    stack_by=("kind",),
+)

@@ -1,0 +1,120 @@
+"""Epoch-wise double descent: selection and rule against made-up curves, single cells."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from overparam.lab.records import Record, Records
+from overparam.phenomena.double_descent import epoch_wise as phenomenon
+from overparam.phenomena.double_descent.epoch_wise import ARMS, Condition, Outcome
+from overparam.streams import Streams
+from overparam.training.request import solve_all
+
+EPOCHS = np.arange(1, 61)
+FALLING = 0.4 + 0.4 * np.exp(-EPOCHS / 8)
+BUMP = np.exp(-(((EPOCHS - 30) / 8) ** 2))
+TRAIN = np.clip(0.7 - 0.02 * EPOCHS, 0, 1)  # reaches 0.1 at epoch 30
+
+
+def made_up(curves, n_seeds=5):
+    records = []
+    for seed in range(n_seeds):
+        for arm, curve in zip(ARMS, curves, strict=True):
+            noise = 0.002 * Streams(seed).child(arm).numpy("made up").standard_normal(60)
+            records.append(Record(Condition(arm=arm), seed, Outcome(EPOCHS, curve + noise, TRAIN)))
+    return Records(records)
+
+
+def kinds(records):
+    found = phenomenon.summarise(records)
+    return {arm: phenomenon.verdict(summary).kind for arm, summary in found.items()}
+
+
+def test_a_bump_is_observed_and_falling_curves_are_absent():
+    found = kinds(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING - 0.1]))
+    assert found == {"treatment": "observed", "small network": "absent", "clean labels": "absent"}
+
+
+def test_a_rise_without_a_second_fall_is_absent():
+    overfits = FALLING + 0.1 / (1 + np.exp(-(EPOCHS - 30) / 3))
+    assert kinds(made_up([overfits, FALLING, FALLING]))["treatment"] == "absent"
+
+
+def test_the_summary_finds_the_times_and_the_size_of_the_bump():
+    summary = phenomenon.summarise(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING]))["treatment"]
+    curve = phenomenon.smoothed((FALLING + 0.1 * BUMP)[:, None])[:, 0]
+    low, peak = phenomenon.largest_rise(curve)
+    assert abs(summary.minimum_epoch - EPOCHS[low]) <= 3
+    assert abs(summary.peak_epoch - EPOCHS[peak]) <= 3
+    # Five seeds with noise 0.002 / sqrt 5: well within 0.004 of the truth.
+    assert abs(summary.rise.estimate - (curve[peak] - curve[low])) < 0.004
+    assert abs(summary.fall.estimate - (curve[peak] - curve[-1])) < 0.004
+    assert summary.fitted_epoch == pytest.approx(30, abs=1)
+
+
+def test_largest_rise_agrees_with_brute_force():
+    generator = np.random.default_rng(5)
+    for _ in range(20):
+        values = generator.standard_normal(12)
+        i, j = phenomenon.largest_rise(values)
+        pairs = [values[b] - values[a] for a in range(12) for b in range(a, 12)]
+        assert i <= j
+        assert values[j] - values[i] == max(pairs)
+
+
+def test_smoothing_averages_neighbours_and_keeps_constants():
+    ramp = phenomenon.smoothed(np.arange(7.0)[:, None])[:, 0]
+    np.testing.assert_allclose(ramp, [1, 1.5, 2, 3, 4, 4.5, 5], rtol=1e-12)
+    np.testing.assert_allclose(phenomenon.smoothed(np.ones((9, 2))), 1, rtol=1e-12)
+
+
+def test_a_training_that_ended_early_is_left_out():
+    records = list(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING]))
+    short = Outcome(EPOCHS[:10], FALLING[:10], TRAIN[:10])
+    records.append(Record(Condition(), 99, short, "diverged"))
+    records.append(Record(Condition(), 98, None, "failed", "out of memory"))
+    summary = phenomenon.summarise(Records(records))["treatment"]
+    assert summary.test_errors.shape == (60, 5)
+
+
+def small(**changes):
+    base = Condition(width=12, n_train=200, n_test=200, epochs=9, batch_size=50)
+    return replace(base, **changes)
+
+
+def test_cells_are_the_three_arms_and_follow_settings():
+    found = phenomenon.PHENOMENON.conditions("standard", {"width": "64"})
+    assert [c.arm for c in found] == list(ARMS)
+    assert {c.width for c in found} == {64}
+
+
+def test_arms_differ_in_what_they_say():
+    cells = phenomenon.cells(small())
+    same = small(label_noise_rate=0.0)
+    outcomes = solve_all([phenomenon.run(c, Streams(1)) for c in [*cells, same]])
+    for outcome in outcomes:
+        assert outcome.epochs[-1] == 9
+        assert len(outcome.epochs) == len(outcome.test_errors) == len(outcome.train_errors)
+    treatment, little, clean, without_noise = (o.test_errors.tolist() for o in outcomes)
+    assert clean == without_noise
+    assert treatment != little
+    assert treatment != clean
+
+
+@pytest.mark.parametrize("family", ["convnet5", "preact_resnet18"])
+def test_convolutional_families_run(family):
+    cell = small(family=family, dataset="digits", width=1, epochs=8, n_train=100)
+    (outcome,) = solve_all([phenomenon.run(cell, Streams(0))])
+    assert np.isfinite(outcome.test_errors).all()
+
+
+def test_figures_mark_the_peak_and_the_fit():
+    records = made_up([FALLING + 0.1 * BUMP, FALLING, FALLING])
+    charts = phenomenon.figures(phenomenon.summarise(records), records)
+    assert [c.name for c in charts] == ["test_errors", "train_errors"]
+    for chart in charts:
+        (panel,) = chart.panels
+        assert len(panel.series) == 3
+        assert len(panel.rules) == 2
+        assert all(s.dots.shape == (60, 5) for s in panel.series)

@@ -1,0 +1,131 @@
+"""Identity by depth and through the layers: designs, rules on made-up numbers, real networks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from overparam import phenomena
+from overparam.lab.phenomenon import TREATMENT
+from overparam.lab.records import Record, Records
+from overparam.phenomena.identity import by_depth
+from overparam.phenomena.identity import through_layers as through
+from overparam.phenomena.identity._task import MapOutcome
+from overparam.streams import Streams
+from overparam.training.request import solve
+
+
+def outcome(preference, *, identity=0.5, constant=0.5, learned=True):
+    return MapOutcome(
+        n_params=1, n_steps=1, train_loss=0.0, learned=learned, identity_correlation=identity,
+        constant_correlation=constant, identity_mse=0.0, constant_mse=0.0, edge_score=0.3,
+        preference=preference, scores=np.zeros((5, 2)), preferences=np.zeros(2),
+        baselines=np.full(2, 0.3), outputs=np.zeros((1, 2, 2)), layers=(),
+    )  # fmt: skip
+
+
+def sweep(curve, n_train=1, **found):
+    base = by_depth.Condition(n_train=n_train)
+    jitter = [-0.01, 0.0, 0.01]
+    return [
+        Record(replace(base, depth=depth), seed, outcome(value + jitter[seed], **found))
+        for depth, value in curve.items()
+        for seed in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("curve", "kind"),
+    [
+        ({2: 0.9, 5: 0.8, 12: -0.3, 20: -0.9}, "observed"),
+        ({2: 0.9, 5: 0.8, 12: 0.7, 20: 0.6}, "absent"),  # identity at all depths
+        ({2: -0.9, 5: -0.8, 12: -0.9, 20: -0.9}, "absent"),  # constant at all depths
+        ({2: 0.9, 5: 0.8, 12: 0.1, 20: 0.0}, "absent"),  # ends at neither
+        ({2: 0.9, 5: 0.8, 12: -0.3, 20: -0.505}, "inconclusive"),
+    ],
+)
+def test_the_rule(curve, kind):
+    summary = by_depth.summarise(Records(sweep(curve)))[TREATMENT]
+    assert by_depth.verdict(summary).kind == kind
+
+
+def test_the_change_of_sides_is_where_the_preference_crosses_zero():
+    summary = by_depth.summarise(Records(sweep({2: 1.0, 6: 0.5, 10: -0.5, 20: -1.0})))
+    change = summary[TREATMENT].maps.changes_sides
+    assert change.estimate == pytest.approx(8)
+    assert change.low < 8 < change.high
+
+
+def test_networks_that_did_not_train_are_no_phase():
+    records = sweep({2: 0.9, 5: 0.8, 12: -0.5})
+    records += sweep({20: -0.9}, learned=False)
+    summary = by_depth.summarise(Records(records))[TREATMENT]
+    assert summary.maps.n_not_learned == 3
+    assert np.isnan(summary.maps.preference[-1]).all()
+    assert by_depth.verdict(summary).kind == "inconclusive"
+
+
+def test_the_control_has_the_ends_of_the_sweep_and_learns_clothes():
+    found = by_depth.PHENOMENON.conditions("standard")
+    many = [c for c in found if c.n_train > 1]
+    assert [c.depth for c in many] == [5, 20]
+    few = [(c.family, c.depth) for c in found if c.n_train == 1]
+    deep = [1, 2, 3, 5, 7, 9, 12, 15, 20]
+    assert few == [
+        *((by_depth.CONVOLUTIONAL, d) for d in deep),
+        *((by_depth.DENSE, d) for d in (1, 2, 6)),
+    ]
+    task = by_depth.task_of(replace(many[0], n_train=100, n_control=100), Streams(0))
+    assert len(task.training) == 100
+
+
+def test_full_scale_is_the_papers():
+    full = by_depth.PHENOMENON.scales["full"].base
+    assert (full.side, full.n_channels, full.kernel_size) == (28, 128, 5)
+    found = by_depth.PHENOMENON.conditions("full")
+    depths = {c.depth for c in found if c.family == by_depth.CONVOLUTIONAL}
+    assert depths == set(by_depth.PAPER_DEPTHS)
+    six = next(c for c in found if c.family == by_depth.DENSE and c.depth == 6)
+    assert by_depth.network(six)[1].out_features == 2048
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_two_real_networks_of_one_seed_end_on_different_sides(precision):
+    base = phenomena.find("identity/by_depth").scales["smoke"].base
+    found = {
+        depth: solve(by_depth.run(replace(base, depth=depth, precision=precision), Streams(1)))
+        for depth in (2, 9)
+    }
+    assert all(o.learned for o in found.values())
+    assert found[2].preference > 0.5
+    assert found[9].preference < -0.5
+
+
+def layered(trained, random, another=0.0, learned=True):
+    base, records = through.Condition(depth=20), []
+    for seed in range(4):
+        for state, middle in (("trained", trained), ("random", random), (through.ANOTHER, another)):
+            curve = np.full(20, 0.5)
+            curve[7:14] = middle + 0.01 * seed
+            made = through.Outcome(
+                **vars(outcome(0.0, learned=learned)), visible=curve, constant=curve,
+                dependence=curve, read_by_pixel=curve, read_by_layer=curve,
+            )  # fmt: skip
+            records.append(Record(replace(base, state=state), seed, made))
+    return {k: through.verdict(s).kind for k, s in through.summarise(Records(records)).items()}
+
+
+def test_the_rule_of_the_layers():
+    assert layered(0.3, 0.0) == {TREATMENT: "observed", through.ANOTHER: "absent"}
+    assert layered(0.05, 0.0)[TREATMENT] == "absent"
+    assert layered(0.3, 0.0, another=0.3)[through.ANOTHER] == "observed"
+    assert layered(0.3, 0.0, learned=False)[TREATMENT] == "inconclusive"
+
+
+def test_layers_of_a_network_end_with_its_output():
+    base = through.PHENOMENON.scales["smoke"].base
+    found = solve(through.run(replace(base, depth=4, state="random"), Streams(0)))
+    assert len(found.visible) == len(found.read_by_layer) == 4
+    assert len(found.layers) == 3
+    assert found.read_by_layer[0] > found.read_by_layer[-1]
+    assert np.isfinite([found.visible, found.constant, found.dependence]).all()

@@ -1,0 +1,45 @@
+import pytest
+
+from overparam.lab.verdict import Interval
+from overparam.phenomena.identity._levels import preferred, text_of
+from overparam.probes.identity_probe import PHENOMENON
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("low", "estimate", "high", "word"),
+    [
+        (0.6, 0.8, 1.0, "the identity"),
+        (-1.0, -0.8, -0.6, "the constant"),
+        (-0.3, 0.0, 0.3, "neither"),
+        (0.3, 0.6, 0.9, "undecided"),
+        (NAN, 0.9, NAN, "the identity"),  # one seed: its number is all there is
+        (NAN, 0.1, NAN, "neither"),
+    ],
+)
+def test_preferences_in_words(low, estimate, high, word):
+    assert preferred(Interval(estimate, low, high), 3) == word
+
+
+def test_nothing_is_preferred_by_what_did_not_train():
+    assert preferred(Interval(NAN, NAN, NAN), 0) == "did not train"
+
+
+def test_one_seed_has_no_interval_to_show():
+    assert text_of(Interval(0.5, NAN, NAN)) == "0.5"
+    assert text_of(Interval(0.5, 0.4, 0.6)) == "0.5 [0.4, 0.6]"
+
+
+@pytest.mark.parametrize(
+    ("levels", "places"),
+    [("2,4,8", [2, 4, 8]), ("0.5, 1.5", [0.5, 1.5]), ("8,4", [1, 2]), ("relu,tanh", [1, 2])],
+)
+def test_levels_that_rise_lie_at_their_values_and_others_in_order(levels, places):
+    found = PHENOMENON.conditions("standard", {"sweep": "depth", "levels": levels})
+    assert [c.place for c in found if c.arm == "trained"] == places
+    assert [c.arm for c in found] == ["trained", "untrained"] * len(places)
+
+
+def test_without_a_sweep_there_is_one_level():
+    assert len(PHENOMENON.conditions("standard", {"target": "same_convnet:depth=2"})) == 2

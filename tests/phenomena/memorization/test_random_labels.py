@@ -1,0 +1,236 @@
+"""Random labels: smoke run, settings against their definitions, rule against made-up records."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from overparam.data import is_corrupted
+from overparam.lab.figure import Chart, Table
+from overparam.lab.records import Record, Records
+from overparam.phenomena.memorization import random_labels as phenomenon
+from overparam.phenomena.memorization.random_labels import (
+    CONSTRUCTION,
+    PHENOMENON,
+    RANDOM,
+    TOO_SMALL,
+    TRUE,
+    Condition,
+    Outcome,
+)
+from overparam.streams import Streams
+from overparam.training.request import solve, solve_all
+
+SEEDS = range(500, 500 + PHENOMENON.scales["smoke"].n_seeds)
+
+
+def run_seeds(conditions, seeds):
+    records = []
+    for seed in seeds:
+        outcomes = solve_all([PHENOMENON.run(c, Streams(seed)) for c in conditions])
+        records += [Record(c, seed, o) for c, o in zip(conditions, outcomes, strict=True)]
+    return Records(records)
+
+
+@pytest.fixture(scope="module")
+def smoke():
+    return run_seeds(PHENOMENON.conditions("smoke"), SEEDS)
+
+
+def made_up(train_error, epochs, test_error=lambda c: 0.9, scale="standard"):
+    """Records whose numbers are functions of the condition."""
+    records = []
+    for seed in range(4):
+        for c in PHENOMENON.conditions(scale):
+            outcome = Outcome(
+                n_params=10,
+                train_error=train_error(c),
+                test_error=test_error(c) + 0.001 * seed,
+                epochs_to_fit=epochs(c) * (1 + 0.01 * seed),
+                train_loss=np.geomspace(2, 0.1, c.max_epochs),
+            )
+            records.append(Record(c, seed, outcome))
+    return Records(records)
+
+
+def small_fails(c):
+    return 0.6 if c.model == TOO_SMALL else 0.0
+
+
+def twice_as_long(c):
+    return np.nan if c.model == TOO_SMALL else 10.0 * (1 + c.corruption_rate)
+
+
+def kinds(records):
+    return {a: phenomenon.verdict(s).kind for a, s in phenomenon.summarise(records).items()}
+
+
+def test_smoke_never_contradicts_the_claim(smoke):
+    found = kinds(smoke)
+    assert found["treatment"] in ("observed", "inconclusive")
+    assert found[TOO_SMALL] == "absent"
+
+
+def test_smoke_fits_every_setting_and_the_construction_fits_exactly(smoke):
+    networks = smoke.where(lambda r: r.condition.model in phenomenon.NETWORKS)
+    assert max(r.outcome.train_error for r in networks) <= 0.05
+    for r in smoke.where(model=CONSTRUCTION):
+        assert r.outcome.n_params == 2 * 100 + 784
+        assert r.outcome.train_error == 0
+    for r in smoke.where(model=TOO_SMALL, corruption_rate=1.0):
+        assert r.outcome.train_error > 0.3
+
+
+def test_training_curves_end_at_the_stop(smoke):
+    for r in smoke.where(model="mlp_1x512"):
+        measured = ~np.isnan(r.outcome.train_loss)
+        assert len(measured) == 60
+        n_measured = int(measured.sum())
+        assert measured[:n_measured].all()
+        assert r.outcome.epochs_to_fit <= n_measured
+        assert r.outcome.train_error == 0 or n_measured == 60
+
+
+def test_figures_have_a_line_for_every_setting(smoke):
+    error, curves, time, table = phenomenon.figures(phenomenon.summarise(smoke), smoke)
+    assert isinstance(error, Chart)
+    assert isinstance(curves, Chart)
+    assert isinstance(time, Chart)
+    assert isinstance(table, Table)
+    assert len(error.panels) == 1
+    assert [s.role for s in error.panels[0].series] == ["test", "train", "control"]
+    assert error.panels[0].rules[0].at == pytest.approx(0.9)
+    assert [s.label for s in curves.panels[0].series] == [TRUE, RANDOM, *phenomenon.INPUTS[1:]]
+    assert time.panels[0].series[0].y[0] == pytest.approx(1)
+    assert len({len(column) for column in table.columns.values()}) == 1
+    assert len(table.columns["setting"]) == len(PHENOMENON.conditions("smoke"))
+    assert "published accuracies" not in table.columns
+
+
+def test_full_scale_has_four_networks_beside_the_published_numbers():
+    records = made_up(small_fails, twice_as_long, scale="full")
+    error, _, _, table = phenomenon.figures(phenomenon.summarise(records), records)
+    assert [p.title for p in error.panels] == list(phenomenon.NETWORKS)
+    shown = dict(
+        zip(
+            zip(table.columns["model"], table.columns["setting"], strict=True),
+            table.columns["published accuracies"],
+            strict=True,
+        )
+    )
+    assert shown["mlp_1x512", RANDOM] == "99.34 / 10.61"
+    assert shown["mlp_1x512", "20% random labels"] == ""
+    assert set(phenomenon.PUBLISHED) <= set(shown)
+
+
+def test_rule_fires_where_all_is_fitted_and_not_on_the_small_network():
+    assert kinds(made_up(small_fails, twice_as_long)) == {
+        "treatment": "observed",
+        TOO_SMALL: "absent",
+    }
+
+
+@pytest.mark.parametrize(
+    "setting", [RANDOM, "gaussian", f"{RANDOM}, weight decay", f"{RANDOM}, dropout"]
+)
+def test_one_setting_that_is_not_fitted_refutes_the_claim(setting):
+    def one_fails(c):
+        return 0.2 if c.setting == setting else small_fails(c)
+
+    records = made_up(one_fails, twice_as_long)
+    verdict = phenomenon.verdict(phenomenon.summarise(records)["treatment"])
+    assert verdict.kind == "absent"
+    assert setting in verdict.reason
+
+
+def test_a_large_factor_of_time_or_a_test_error_off_chance_refutes_the_claim():
+    slow = made_up(small_fails, lambda c: 1.0 + 20 * c.corruption_rate)
+    assert kinds(slow)["treatment"] == "absent"
+    learned = made_up(small_fails, twice_as_long, test_error=lambda c: 0.5)
+    assert kinds(learned)["treatment"] == "absent"
+
+
+def test_failed_cells_drop_their_seed_only():
+    records = made_up(small_fails, twice_as_long)
+    broken = [dataclasses.replace(records[0], outcome=None, status="failed"), *records[1:]]
+    summary = phenomenon.summarise(Records(broken))["treatment"]
+    assert summary.worst_accuracy.n == 3
+    assert phenomenon.verdict(summary).kind == "observed"
+
+
+def test_settings_are_named_once_and_cover_the_paper():
+    conditions = PHENOMENON.conditions("standard")
+    named = [(c.model, c.setting) for c in conditions]
+    assert len(set(named)) == len(named) == 15
+    assert {c.corruption_rate for c in conditions} == set(phenomenon.RATES)
+    assert {c.inputs for c in conditions} == set(phenomenon.INPUTS)
+    assert Condition(corruption_rate=0.4).setting == "40% random labels"
+
+
+def test_inputs_are_randomised_as_named_and_labels_kept():
+    train_set, test_set = phenomenon.load_whitened("mnist_small")
+
+    def randomised(inputs):
+        return phenomenon.randomised(Condition(inputs=inputs), train_set, test_set, Streams(0))
+
+    assert randomised("images")[0] is train_set
+    for inputs in phenomenon.INPUTS[1:]:
+        train, test = randomised(inputs)
+        assert not is_corrupted(train_set, train).any()
+        assert not torch.equal(train.inputs, train_set.inputs)
+        assert not torch.equal(test.inputs, test_set.inputs)
+    shuffled = randomised("shuffled pixels")
+    # One permutation for both parts: the mean image is permuted alike, so sorted means agree.
+    before, after = train_set.inputs[:, 0], shuffled[0].inputs[:, 0]
+    torch.testing.assert_close(
+        before.mean(0).flatten().sort().values, after.mean(0).flatten().sort().values
+    )
+
+
+def test_regularizers_change_only_what_they_name():
+    data = phenomenon.load_whitened("mnist_small")[0]
+    plain, decayed, dropped = (Condition(regularizer=r) for r in phenomenon.REGULARIZERS)
+    recipe = phenomenon.recipe(plain)
+    assert phenomenon.recipe(dropped) == recipe
+    assert phenomenon.recipe(decayed) == dataclasses.replace(recipe, weight_decay=1e-4)
+    network = phenomenon.network(dropped, data)
+    assert [type(m) for m in network] == [nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    counts = [
+        sum(p.numel() for p in phenomenon.network(c, data).parameters())
+        for c in (plain, decayed, dropped)
+    ]
+    assert set(counts) == {784 * 512 + 512 + 512 * 10 + 10}
+
+
+def test_the_small_network_has_three_tenths_of_the_numbers_to_fit():
+    data = phenomenon.load_whitened("mnist_small")[0]
+    small = phenomenon.network(Condition(model=TOO_SMALL), data)
+    n_params = sum(p.numel() for p in small.parameters())
+    assert abs(n_params - 0.3 * 1000 * 10) <= 795 / 2
+
+
+def test_inception_learns_ten_times_faster():
+    recipe = phenomenon.recipe(Condition(model="small_inception", learning_rate=0.01))
+    assert recipe.learning_rate == pytest.approx(0.1)
+
+
+def test_a_cell_does_not_depend_on_the_cells_beside():
+    conditions = PHENOMENON.conditions("smoke", {"max_epochs": "2"})
+    both = [c for c in conditions if c.setting in (TRUE, RANDOM) and c.model == "mlp_1x512"]
+    beside = solve_all([PHENOMENON.run(c, Streams(3)) for c in both])
+    for c, outcome in zip(both, beside, strict=True):
+        alone = solve(PHENOMENON.run(c, Streams(3)))
+        np.testing.assert_allclose(alone.train_loss, outcome.train_loss, rtol=1e-2)
+
+
+def test_a_network_that_fits_neither_is_told_without_a_number_for_it():
+    def never(c):
+        return np.nan if c.model == TOO_SMALL else 5
+
+    told = phenomenon.verdict(phenomenon.summarise(made_up(small_fails, never))[TOO_SMALL]).reason
+    assert "in no seed are both true and random labels fitted" in told
+    assert "nan" not in told
+    told = phenomenon.verdict(phenomenon.summarise(made_up(lambda c: 0, lambda c: 5))[TOO_SMALL])
+    assert "random labels take 1 [1, 1] times as many epochs" in told.reason
