@@ -1,4 +1,4 @@
-"""`overparam list`: the phenomena, and what the studies here found."""
+"""`overparam list`: the chapters, their phenomena, and what the studies here found."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK
 
 _MOST_COLUMNS = 100
+_STANDARD = "standard"  # the scale whose verdicts the short listings show
 
 
 def add_parsers(group: Any, shared: Parser) -> None:
@@ -21,12 +22,21 @@ def add_parsers(group: Any, shared: Parser) -> None:
     parser = group.add_parser(
         "list",
         parents=[shared],
-        help="list the phenomena and their last verdicts",
+        help="list the chapters, or a chapter's phenomena, and their last verdicts",
         description=(
-            "List every phenomenon with its claim and the last verdict at each scale, read from\n"
-            "the study folders, and studies of phenomena of your own."
+            "List the chapters with a line each; with CHAPTER, its phenomena. Verdicts are read\n"
+            "from the study folders. Studies of phenomena of your own are listed too."
         ),
-        epilog=examples("overparam list", "overparam list --studies results --json"),
+        epilog=examples(
+            "overparam list",
+            "overparam list identity",
+            "overparam list --long",
+            "overparam list --studies results --json",
+        ),
+    )
+    parser.add_argument("chapter", metavar="CHAPTER", nargs="?", help="only this chapter")
+    parser.add_argument(
+        "--long", action="store_true", help="every phenomenon with its claim and all scales"
     )
     parser.add_argument(
         "--studies",
@@ -38,30 +48,46 @@ def add_parsers(group: Any, shared: Parser) -> None:
 
 
 def list_phenomena(arguments: argparse.Namespace, out: Output) -> int:
-    """Show names, claims and verdicts."""
+    """Show chapters, or names, claims and verdicts."""
+    from overparam import phenomena
     from overparam.cli.folders import STUDIES
     from overparam.cli.run_command import SCALES
-    from overparam.phenomena import claim_of, names
 
     place = arguments.studies or STUDIES
+    chosen = arguments.chapter
+    chapters = phenomena.chapters() if chosen is None else [chosen]
+    introductions = {c: phenomena.introduction(c) for c in chapters}
     studies = _studies_in(place)
     # A folder's name tells studies at default settings from those with fields set by hand.
     rows = [
         {
             "name": name,
-            "claim": claim_of(name),
+            "chapter": chapter,
+            "title": phenomena.title_of(name),
+            "claim": phenomena.claim_of(name),
             "studies": {scale: studies.pop(f"{name}-{scale}", None) for scale in SCALES},
         }
-        for name in names()
+        for chapter in chapters
+        for name in phenomena.names(chapter)
     ]
-    others = list(studies.values())
-    _show(out, rows, others, place)
-    out.emit({"phenomena": rows, "other_studies": others, "scales": SCALES})
+    others = [] if chosen else list(studies.values())
+    if arguments.long:
+        _show_long(out, rows)
+    elif chosen:
+        _show_chapter(out, introductions[chosen], rows)
+    else:
+        _show_chapters(out, introductions, rows)
+    if others:
+        out.say(f"other studies in {place}")
+        for study in others:
+            out.say(f"    {Path(study['folder']).name}  {_verdict(study)}")
+    told = [{"name": c, "introduction": text} for c, text in introductions.items()]
+    out.emit({"chapters": told, "phenomena": rows, "other_studies": others, "scales": SCALES})
     return EXIT_OK
 
 
 def _studies_in(place: Path) -> dict[str, dict[str, Any]]:
-    """Return folder name to what its study says, by folder name."""
+    """Return what its study says of each folder, by the folder's path below `place`."""
     from overparam.cli.folders import describe_folder
 
     if not place.is_dir():
@@ -72,7 +98,29 @@ def _studies_in(place: Path) -> dict[str, dict[str, Any]]:
     return {name: study for name, study in found.items() if study is not None}
 
 
-def _show(out: Output, rows: list[Any], others: list[Any], place: Path) -> None:
+def _show_chapters(out: Output, introductions: dict[str, str], rows: list[Any]) -> None:
+    width = max(map(len, introductions))
+    for chapter, introduction in introductions.items():
+        own = [row for row in rows if row["chapter"] == chapter]
+        done = sum(row["studies"][_STANDARD] is not None for row in own)
+        title = _first_line(introduction).partition(": ")[2] or _first_line(introduction)
+        counts = f"{len(own)} phenomena" + (f", {done} run here" if done else "")
+        out.say(f"{chapter:<{width}}  {title} ({counts})")
+    out.say()
+    out.say("overparam list CHAPTER shows its phenomena, overparam run CHAPTER runs them all")
+
+
+def _show_chapter(out: Output, introduction: str, rows: list[Any]) -> None:
+    out.say(introduction)
+    out.say()
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        study = row["studies"][_STANDARD]
+        verdict = f"  [{study['verdicts'].get('treatment', '–')}]" if study else ""
+        out.say(f"{row['name']:<{width}}  {row['title']}{verdict}")
+
+
+def _show_long(out: Output, rows: list[Any]) -> None:
     width = min(shutil.get_terminal_size().columns, _MOST_COLUMNS)
     for row in rows:
         out.say(row["name"])
@@ -80,10 +128,10 @@ def _show(out: Output, rows: list[Any], others: list[Any], place: Path) -> None:
         for scale, study in row["studies"].items():
             out.say(f"    {scale:<9} {_verdict(study)}")
         out.say()
-    if others:
-        out.say(f"other studies in {place}")
-        for study in others:
-            out.say(f"    {Path(study['folder']).name}  {_verdict(study)}")
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0].rstrip(".")
 
 
 def _verdict(study: dict[str, Any] | None) -> str:

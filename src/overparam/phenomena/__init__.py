@@ -69,6 +69,11 @@ def claim_of(name: str) -> str:
     return paragraph(_docstring(Path(__path__[0]) / f"{name}.py"), "Claim")
 
 
+def title_of(name: str) -> str:
+    """Return the title of a phenomenon (``chapter/name``): the first line of its docstring."""
+    return _docstring(Path(__path__[0]) / f"{name}.py").partition("\n")[0].rstrip(".")
+
+
 def resolve(name: str) -> str:
     """Return the full name of a phenomenon: ``chapter/name``, of which the last part is enough.
 

@@ -1,13 +1,11 @@
 """The report as one HTML file that needs nothing else: no network, no folder beside it.
 
 The page works without scripts (static drawings, tables, words); scripts add the interactive
-charts, file buttons and the theme switch. Its content security policy forbids every request, and
-lets only the two scripts written here run, by their hashes: text from a study can do nothing.
+charts, file buttons and the theme switch. `page.py` has what it shares with other pages.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
 import hashlib
@@ -16,7 +14,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from typing import Any
 
 from overparam.cache import kept_text
@@ -29,16 +27,17 @@ from overparam.report.figure_content import FigureContent, plain
 from overparam.report.formatting import format_interval, format_number
 from overparam.report.gallery_page import gallery_grids, gallery_payload
 from overparam.report.legend import legend_chips
-from overparam.report.palette import DARK, LIGHT, PAGE
+from overparam.report.page import page_policy, page_style, render_template, template_text
+from overparam.report.palette import LIGHT, PAGE
 from overparam.report.tables import csv_text
 from overparam.report.thumbnails import thumbnail_svg
 
 SIZE_LIMIT = 3_000_000  # bytes of a report
 WIDE, NARROW = 950.0, 350.0  # widths of a chart's two layouts, pixels
 _MOST_ROWS = 400  # table rows of one figure shown in the page
-_SCRIPTS = ("tip.js", "gallery.js", "heatmap.js", "report.js")
+_SCRIPTS = ("tip.js", "theme.js", "gallery.js", "heatmap.js", "report.js")
 _STYLES = ("report.css", "gallery.css")
-_SYMBOLS = {"observed": "●", "absent": "○", "inconclusive": "◐"}
+SYMBOLS = {"observed": "●", "absent": "○", "inconclusive": "◐"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def render_html(content: Content, figures: Sequence[Figure]) -> str:
     from markupsafe import Markup
 
     bundle = _vega_bundle()
-    script = "\n".join(['"use strict";', *map(_template, _SCRIPTS)])
+    script = "\n".join(['"use strict";', *map(template_text, _SCRIPTS)])
     pages = [
         _page_figure(w, f, i) for i, (w, f) in enumerate(zip(content.figures, figures, strict=True))
     ]
@@ -87,11 +86,11 @@ def render_html(content: Content, figures: Sequence[Figure]) -> str:
     names = ("diverged", "failed", "missing")
     words = ("cells diverged", "cells failed", "cells are missing")
     commands = [("This study", content.command), ("At the paper's scale", content.full_command)]
-    html = _render(
+    html = render_template(
         "report.html.j2",
         c=content,
-        policy=Markup(_policy(bundle, script)),
-        css=Markup(_css()),
+        policy=Markup(page_policy(bundle, script)),
+        css=Markup(page_style(_STYLES)),
         arms=_arms(content.arms),
         thumbnail=Markup(thumbnail_svg(figures[0]) if figures else ""),
         facts=head_facts(content),
@@ -115,7 +114,7 @@ def _page_figure(words: FigureContent, figure: Figure, number: int) -> PageFigur
     chips: list[dict[str, Any]] = []
     svg = ""
     if isinstance(figure, NetworkGallery):
-        svg = _render("gallery.html.j2", g=gallery_grids(figure, number))
+        svg = render_template("gallery.html.j2", g=gallery_grids(figure, number))
         payload |= gallery_payload(figure, svg)
     elif not isinstance(figure, Table):
         svg = figure_svg(figure, PAGE, width=WIDE, titled=False)
@@ -165,7 +164,7 @@ def _arms(arms: Sequence[Arm]) -> list[dict[str, Any]]:
     return [
         {
             "arm": arm,
-            "symbol": _SYMBOLS.get(arm.kind, ""),
+            "symbol": SYMBOLS.get(arm.kind, ""),
             "estimate": format_number(arm.estimate),
             "interval": interval_sentence(arm),
             "whisker": _whisker(arm, arms),
@@ -204,38 +203,6 @@ def _whisker(arm: Arm, arms: Sequence[Arm]) -> dict[str, Any] | None:
     }
 
 
-def _render(template: str, **values: Any) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**values)
-
-
-def _css() -> str:
-    css = "\n".join(map(_template, _STYLES))
-    for name, palette in (("LIGHT", LIGHT), ("DARK", DARK)):
-        variables = " ".join(f"--{key}: {color};" for key, color in palette.items())
-        css = css.replace("{{" + name + "}}", variables)
-    return css
-
-
-def _policy(*scripts: str) -> str:
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'"
-        for s in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
-        " img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
-
-
 def _script_safe_json(value: Any) -> str:
     """Return JSON in which no text can end the script element that holds it."""
     text = json.dumps(plain(value), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -262,7 +229,3 @@ def _vega_bundle() -> str:
     wanted = hashlib.sha256(_EXPOSED.encode()).hexdigest()[:8]
     name = f"vega-{metadata.version('vl-convert-python')}-{wanted}.js"
     return re.sub(r"</(script)", r"<\\/\1", kept_text(name, bundle), flags=re.IGNORECASE)
-
-
-def _template(name: str) -> str:
-    return resources.files("overparam.report").joinpath("templates", name).read_text("utf-8")

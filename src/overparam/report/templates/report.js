@@ -164,19 +164,4 @@
   }
 
   // Theme -----------------------------------------------------------------------------------
-
-  function startTheme(button) {
-    const system = window.matchMedia("(prefers-color-scheme: dark)");
-    const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-    const show = () => {
-      button.setAttribute("aria-pressed", String(isDark()));
-      button.setAttribute("aria-label", "Dark theme");
-    };
-    button.addEventListener("click", () => {
-      root.dataset.theme = isDark() ? "light" : "dark";
-      show();
-    });
-    system.addEventListener("change", show);
-    show();
-  }
 })();
