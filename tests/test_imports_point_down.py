@@ -23,6 +23,7 @@ FLOORS = (
     ("probes",),
     ("report",),
     ("api",),
+    ("collection",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

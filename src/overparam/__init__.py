@@ -1,8 +1,8 @@
-"""overparam: a laboratory and an audit bench for overparameterized machine-learning models.
+"""overparam: a laboratory for overparameterized machine-learning models.
 
 >>> import overparam as op
 >>> op.phenomena.names()[0]
-'double_descent/cross_entropy'
+'double_descent/random_features'
 
 Names are imported when they are first used, so that `import overparam` costs nothing.
 """
@@ -18,6 +18,8 @@ _HOME = {
     "run": "api",
     "plan": "api",
     "load": "api",
+    "run_chapter": "collection",
+    "write_index": "collection",
     "find": "api",
     "Phenomenon": "lab.phenomenon",
     "Scale": "lab.phenomenon",

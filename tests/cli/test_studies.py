@@ -17,7 +17,7 @@ def copy(study, tmp_path):
 
 
 def test_list_shows_claims_and_verdicts(here, study, tmp_path):
-    code, out, err = here("list", "--studies", study[1].parent)
+    code, out, err = here("list", "--long", "--studies", study[1].parent)
     assert (code, err) == (0, "")
     assert "double_descent/random_features\n  With label noise, the test error" in out
     assert "probe_of_session-smoke  treatment observed; control absent (20" in out
@@ -36,7 +36,7 @@ def test_list_finds_default_studies_of_the_phenomena(here, study, tmp_path):
         pass
     (tmp_path / "studies" / "no_study").mkdir()
     (tmp_path / "studies" / "a_file").write_text("")
-    code, out, _ = here("list")
+    code, out, _ = here("list", "--long")
     assert code == 0
     assert "smoke     no verdict yet, unfinished: 0 of 12 cells" in out
     assert "elsewhere  no verdict yet, not begun" in out

@@ -17,6 +17,7 @@ from overparam import __version__
 from overparam.cli import (
     census_command,
     data_command,
+    gallery_command,
     list_command,
     plan_command,
     probe_command,
@@ -70,11 +71,12 @@ def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(
         prog="overparam",
-        description="A laboratory and an audit bench for overparameterized models.",
+        description="A laboratory for overparameterized models.",
         epilog=examples(
             "overparam list",
             "overparam plan double_descent/random_features",
             "overparam run double_descent/random_features",
+            "overparam run identity",
             "overparam census preact_resnet18:width=64 --n-train 50000",
         )
         + "\n\n"
@@ -88,7 +90,14 @@ def build_parser() -> Parser:
     )
     shared.add_argument("--traceback", action="store_true", help="show where an error comes from")
     group = parser.add_group("COMMAND")
-    for commands in (list_command, run_command, plan_command, study_commands, data_command):
+    for commands in (
+        list_command,
+        run_command,
+        plan_command,
+        study_commands,
+        gallery_command,
+        data_command,
+    ):
         commands.add_parsers(group, shared)
     census_command.add_parsers(group, shared)
     probe_command.add_parsers(group, shared)

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from typing import Any
 
+from overparam.cli.chapter_run import is_chapter, refuse_what_differs
 from overparam.cli.output import Output
 from overparam.cli.parse import parse_phenomenon
 from overparam.cli.parser import Parser, examples
@@ -27,6 +28,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         epilog=examples(
             "overparam plan double_descent/random_features",
             "overparam plan double_descent/random_features --scale full --workers 8 --memory 16G",
+            "overparam plan all",
         ),
     )
     add_design_options(parser)
@@ -34,9 +36,24 @@ def add_parsers(group: Any, shared: Parser) -> None:
 
 
 def plan(arguments: argparse.Namespace, out: Output) -> int:
-    """Estimate and show."""
+    """Estimate and show; for a chapter each of its phenomena."""
     design = design_of(arguments)
-    phenomenon = parse_phenomenon(arguments.name)
+    if not is_chapter(arguments.name):
+        out.emit(_plan_one(arguments.name, design, out))
+        return EXIT_OK
+    from overparam import collection
+    from overparam.report.formatting import format_seconds
+
+    refuse_what_differs(arguments)
+    found = [_plan_one(name, design, out) for name in collection.names_in(arguments.name)]
+    seconds = sum(one["wall_seconds"] for one in found)
+    out.say(f"all {len(found)} one after the other: about {format_seconds(seconds)}")
+    out.emit({"chapter": arguments.name, "wall_seconds": seconds, "plans": found})
+    return EXIT_OK
+
+
+def _plan_one(name: str, design: dict[str, Any], out: Output) -> dict[str, Any]:
+    phenomenon = parse_phenomenon(name)
     from overparam import api
     from overparam.report.formatting import format_bytes, format_number, format_seconds
 
@@ -51,10 +68,9 @@ def plan(arguments: argparse.Namespace, out: Output) -> int:
         ("time", f"about {format_seconds(found.wall_seconds)} with {each}"),
         ("computing", f"{format_seconds(found.core_seconds)}, all workers"),
     ]
-    out.say(f"{phenomenon.name} ({arguments.scale})")
-    for name, text in facts:
-        out.say(f"  {name:<11} {text}")
+    out.say(f"{phenomenon.name} ({design['scale']})")
+    for what, text in facts:
+        out.say(f"  {what:<11} {text}")
     for note in found.notes:
         out.say(f"  note: {note}")
-    out.emit({"name": phenomenon.name, "scale": arguments.scale, **dataclasses.asdict(found)})
-    return EXIT_OK
+    return {"name": phenomenon.name, "scale": design["scale"], **dataclasses.asdict(found)}

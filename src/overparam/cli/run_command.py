@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from overparam.cli.chapter_run import is_chapter, run_chapter_command
 from overparam.cli.output import Output
 from overparam.cli.parse import (
     choice,
@@ -33,12 +34,15 @@ def add_parsers(group: Any, shared: Parser) -> None:
         help="run a phenomenon and write its report",
         description=(
             "Run a phenomenon, the claim and its control, on every core, and write its report.\n"
-            "A study that was interrupted goes on where it was; more seeds add to it."
+            "A study that was interrupted goes on where it was; more seeds add to it.\n"
+            "With a chapter's name, or all, run its phenomena, and write an index of the reports."
         ),
         epilog=examples(
             "overparam run double_descent/random_features",
             "overparam run double_descent/random_features --scale smoke --set n_train=100",
             "overparam run my_phenomenon.py --seeds 20 --out results/mine",
+            "overparam run identity --scale smoke",
+            "overparam run all",
             "overparam run double_descent/random_features --json | jq .arms",
         ),
     )
@@ -50,7 +54,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
 def add_design_options(parser: Parser) -> None:
     """Add the arguments that say what is run, and on what: those of `run` and of `plan`."""
     add = parser.add_argument
-    add("name", metavar="NAME", help="a name from `overparam list`, or a phenomenon's .py file")
+    add("name", metavar="NAME", help="a name from `overparam list`, or a .py file")
     add(
         "--scale",
         type=choice("scale", SCALES),
@@ -140,6 +144,8 @@ def design_of(
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Run what is missing, write the report, show the verdicts."""
     design = design_of(arguments)
+    if is_chapter(arguments.name):
+        return run_chapter_command(arguments, out, design)
     phenomenon = parse_phenomenon(arguments.name)
     from overparam.cli.folders import default_folder
 

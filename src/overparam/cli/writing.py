@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 def write_reports(study: Study, place: Path, stem: str = "report") -> list[Path]:
     """Write the report as HTML and as JSON into folder `place` and return both files."""
-    page = study.save_report(place / f"{stem}.html")
-    return [page, write_whole(page.with_suffix(".json"), study.to_json() + "\n")]
+    return [study.save_report(place / f"{stem}.html"), write_json(study, place, stem)]
+
+
+def write_json(study: Study, place: Path, stem: str = "report") -> Path:
+    """Write the report as JSON into folder `place` and return the file."""
+    return write_whole(place / f"{stem}.json", study.to_json() + "\n")
 
 
 def open_page(path: Path, out: Output) -> None:

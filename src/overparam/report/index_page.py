@@ -51,7 +51,7 @@ class IndexEntry:
     @property
     def chapter(self) -> str:
         """The chapter of the phenomenon, or "" of one of the user's own."""
-        return self.name.rpartition("/")[0]
+        return self.name.partition("/")[0] if "/" in self.name else ""
 
     @property
     def words(self) -> str:
