@@ -66,10 +66,23 @@ def test_a_broken_link_is_found(tmp_path):
 
 @pytest.mark.parametrize("name", phenomena.names())
 def test_every_phenomenon_has_its_page_and_is_listed(name):
-    page = ROOT / "docs" / "phenomena" / f"{name}.md"
-    assert page.is_file()
+    chapter, _, last = name.partition("/")
+    folder = ROOT / "docs" / "phenomena" / chapter
+    assert (folder / f"{last}.md").is_file()
     assert f"phenomena/{name}.md" in links((ROOT / "docs" / "index.md").read_text("utf-8"))
-    assert f"docs/phenomena/{name}.md" in links((ROOT / "README.md").read_text("utf-8"))
+    assert f"{last}.md" in links((folder / "index.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("chapter", phenomena.chapters())
+def test_every_chapter_has_its_page(chapter):
+    page = f"phenomena/{chapter}/index.md"
+    assert page in links((ROOT / "docs" / "index.md").read_text("utf-8"))
+    assert f"docs/{page}" in links((ROOT / "README.md").read_text("utf-8"))
+    introduction = phenomena.introduction(chapter)
+    for heading in ("Question", "Reading", "Order"):
+        assert f"\n{heading}: " in introduction
+    for name in phenomena.names(chapter):
+        assert f"`{name.partition('/')[2]}`" in introduction, f"say when to read {name}"
 
 
 def test_no_page_is_of_a_phenomenon_that_is_gone():

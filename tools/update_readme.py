@@ -1,4 +1,4 @@
-"""Write into README.md and docs/index.md what the phenomena say, and the README's pictures.
+"""Write into README.md and docs/ what the phenomena say, and the README's pictures.
 
 Runs every phenomenon at standard scale (what `studies/` holds already is not run again), so that
 no verdict in the documents was written by hand:
@@ -13,55 +13,83 @@ import sys
 from pathlib import Path
 
 import overparam as op
+from overparam.phenomena import chapters, introduction, names, title_of
 from overparam.report.export import figure_svg
 from overparam.report.study import Study
 
 ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "phenomena"
 PICTURES = {  # phenomenon to the file of its main figure
     "double_descent/random_features": "double_descent.svg",
     "identity/by_depth": "identity_by_depth.svg",
 }
-HEADER = "| phenomenon | claim | treatment | control |\n|---|---|---|---|\n"
+HEADER = "| phenomenon | claim | treatment | controls |\n|---|---|---|---|\n"
+CHAPTERS = "| chapter | phenomena | observed, and absent from every control |\n|---|---|---|\n"
 
 
 def main(only: list[str]) -> None:
     """Run, then rewrite the parts between markers."""
-    readme, index = ROOT / "README.md", ROOT / "docs" / "index.md"
-    old = {name: row for row in rows_of(readme) if (name := re.search(r"\[`([\w/]+)`\]", row)[1])}  # type: ignore[index]
-    for name in only or op.phenomena.names():
-        study = op.run(name, out=ROOT / "studies" / f"{name}-standard")
-        print(study)
-        old[name] = row_of(study)
-        if name in PICTURES:
-            picture = figure_svg(study.figures[0])
-            (ROOT / "docs" / "images" / PICTURES[name]).write_text(picture, "utf-8")
-    names = [name for name in op.phenomena.names() if name in old]
-    replace_part(readme, HEADER + "\n".join(old[name] for name in names))
-    replace_part(index, "\n".join(line_of(name) for name in op.phenomena.names()))
+    for chapter in chapters():
+        page = PAGES / chapter / "index.md"
+        rows = rows_of(page)
+        for name in names(chapter):
+            if not only or name in only:
+                study = op.run(name, out=ROOT / "studies" / f"{name}-standard")
+                print(study)
+                rows[name] = row_of(study)
+                draw_picture(study)
+        kept = [rows[name] for name in names(chapter) if name in rows]
+        replace_part(page, HEADER + "\n".join(kept))
+    replace_part(ROOT / "README.md", CHAPTERS + "\n".join(map(chapter_row, chapters())))
+    replace_part(ROOT / "docs" / "index.md", "\n".join(map(chapter_lines, chapters())))
 
 
 def row_of(study: Study) -> str:
-    """Return a phenomenon's row of the README's table."""
-    arms = study.content.arms
+    """Return a phenomenon's row in the table of its chapter."""
+    content = study.content
     said = [
         f"{arm.kind}, {arm.estimate:.2f} [{arm.low:.2f}, {arm.high:.2f}]"
         if arm.is_treatment
         else f"{arm.name}: {arm.kind}"
-        for arm in arms
+        for arm in content.arms
     ]
-    name = study.content.name
-    link = f"[`{name}`](docs/phenomena/{name}.md)"
-    return f"| {link} | {study.content.claim} | {said[0]} | {'; '.join(said[1:])} |"
+    last = content.name.partition("/")[2]
+    link = f"[`{content.name}`]({last}.md)"
+    return f"| {link} | {content.claim} | {said[0]} | {'; '.join(said[1:])} |"
 
 
-def line_of(name: str) -> str:
-    """Return a phenomenon's line of the index."""
-    return f"- [`{name}`](phenomena/{name}.md): {op.phenomena.claim_of(name)}"
+def chapter_row(chapter: str) -> str:
+    """Return a chapter's row in the README: its title, how many phenomena, how many as claimed."""
+    rows = rows_of(PAGES / chapter / "index.md").values()
+    as_claimed = sum(
+        bool(re.search(r"\| observed, ", row)) and not re.search(r": (observed|inconcl)", row)
+        for row in rows
+    )
+    title = introduction(chapter).partition("\n")[0].rstrip(".")
+    link = f"[{title}](docs/phenomena/{chapter}/index.md)"
+    return f"| {link} | {len(names(chapter))} | {as_claimed} |"
 
 
-def rows_of(readme: Path) -> list[str]:
-    """Return the rows that the table has now."""
-    return re.findall(r"^\| \[`[\w/]+`\].*$", readme.read_text(encoding="utf-8"), re.M)
+def chapter_lines(chapter: str) -> str:
+    """Return a chapter's lines of the documentation's index."""
+    title = introduction(chapter).partition("\n")[0].rstrip(".")
+    lines = [f"- [{title}](phenomena/{chapter}/index.md)"]
+    lines += [f"  - [`{name}`](phenomena/{name}.md): {title_of(name)}" for name in names(chapter)]
+    return "\n".join(lines)
+
+
+def rows_of(page: Path) -> dict[str, str]:
+    """Return the rows that a chapter's table has now, by phenomenon."""
+    rows = re.findall(r"^\| \[`([\w/]+)`\].*$", page.read_text(encoding="utf-8"), re.M)
+    whole = re.findall(r"^\| \[`[\w/]+`\].*$", page.read_text(encoding="utf-8"), re.M)
+    return dict(zip(rows, whole, strict=True))
+
+
+def draw_picture(study: Study) -> None:
+    """Write the main figure where the README shows it."""
+    if study.content.name in PICTURES:
+        picture = ROOT / "docs" / "images" / PICTURES[study.content.name]
+        picture.write_text(figure_svg(study.figures[0]), encoding="utf-8")
 
 
 def replace_part(path: Path, text: str) -> None:
