@@ -141,6 +141,11 @@ def unmeasured(what: str, why: str) -> Clause:
     return Clause(what, UNKNOWN, note=why)
 
 
+def shown(*clauses: Clause) -> bool:
+    """Return whether all of these are shown, so that a title may say what they demand."""
+    return all(clause.state == "shown" for clause in clauses)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a rule, written before the run, says of one arm. Made by `judge` or `decide`.

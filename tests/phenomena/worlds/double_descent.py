@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from overparam.data.entries import entry_of
-from overparam.phenomena.double_descent import random_features, sample_wise
+from overparam.phenomena.double_descent import epoch_wise, random_features, sample_wise
 
 
 def counted(value: float, n: int, rng: np.random.Generator) -> float:
@@ -70,3 +70,65 @@ EFFECTS = {
     "double_descent/random_features": over_ratio(peaked, falling),
     "double_descent/sample_wise": over_ratio(peaked, falling),
 }
+
+
+# ------------------------------------------------------------------ along one training
+
+EPOCHS = np.unique(np.geomspace(1, 90, 53).round())
+
+
+def along_training(curve, control, train, control_train):
+    """A world of test and training errors along one training, autocorrelated as real ones are.
+
+    Each is a function of log2(epoch / 25), at whose 0 the labels are just fitted.
+    """
+
+    def world(conditions, seed, rng):
+        x = np.log2(EPOCHS / 25)
+        shared = 0.01 * rng.standard_normal()
+        outcomes = []
+        for c in conditions:
+            treated = c.arm == "treatment"
+            n = c.n_test
+            wander = 0.003 * np.cumsum(rng.standard_normal(len(x)) * np.sqrt(np.diff(x, prepend=-5)))
+            jumps = 0.006 * rng.standard_normal(len(x))
+            test = np.clip((curve if treated else control)(x) + shared + wander + jumps, 0, 1)
+            fitted = (train if treated else control_train)(x) + 0.004 * rng.standard_normal(len(x))
+            outcomes.append(
+                epoch_wise.Outcome(
+                    EPOCHS, np.round(test * n) / n, np.clip(fitted.round(3), 0, 1)
+                )
+            )
+        return outcomes
+
+    return world
+
+
+def learned(x):
+    return 0.5 + 0.15 / (1 + np.exp(2 * (x + 2.5)))
+
+
+def bumped(x):
+    return learned(x) + 0.05 * np.exp(-(x**2))
+
+
+def fits(x):
+    return 0.7 / (1 + np.exp(3 * (x + 0.65)))
+
+
+def stuck(x):
+    return 0.6 + 0 * x
+
+
+TRAINING_NULLS = [
+    named("flat", along_training(lambda x: 0.5 + 0 * x, learned, fits, stuck)),
+    named("falling", along_training(learned, learned, fits, stuck)),
+    named(
+        "rising_only",
+        along_training(lambda x: learned(x) + 0.06 / (1 + np.exp(-4 * x)), learned, fits, stuck),
+    ),
+    named("late_fall", along_training(lambda x: 0.6 - 0.1 * (x > 1), learned, fits, stuck)),
+    named("bump_of_a_network_that_never_fits", along_training(bumped, learned, stuck, stuck)),
+]
+NULLS["double_descent/epoch_wise"] = TRAINING_NULLS
+EFFECTS["double_descent/epoch_wise"] = along_training(bumped, learned, fits, stuck)
