@@ -16,12 +16,19 @@ from overparam.lab.verdict import UNKNOWN, Interval
 
 
 def peak_over_side(
-    logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: float, step: float
+    logs: np.ndarray,
+    near: np.ndarray,
+    side: np.ndarray,
+    level: float,
+    step: float,
+    *,
+    highest: bool = False,
 ) -> Interval:
     """Log-ratio of peak to best level of one side; selected on the other seeds.
 
     Args:
         step: of the lattice of the values whose logarithms are given; 0 where there is none.
+        highest: take the worst level of the side instead of the best.
     """
     n_seeds = logs.shape[1]
     if not side.any():  # of the design: nothing is missing, there is nothing
@@ -29,7 +36,8 @@ def peak_over_side(
     ratios = []
     for seed in range(n_seeds):
         others = np.delete(logs, seed, 1) if n_seeds > 1 else logs
-        peak, best = best_row(-others, near), best_row(others, side)
+        peak = best_row(-others, near)
+        best = best_row(-others if highest else others, side)
         if peak is None or best is None:  # no level there has a value
             ratios.append((math.nan, math.nan))
             continue

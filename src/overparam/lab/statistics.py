@@ -170,11 +170,14 @@ class PeakTest:
     Attributes:
         left, right: ratio of the peak's value to the best (lowest) on its left and right; both
             intervals above 1 say that there is a peak. NaN where a side has no levels.
+        beyond: ratio of the peak's value to the *highest* on its right: where it lies below 1,
+            the peak stands farther to the right. (On the left the first descent starts higher.)
         peak_level, left_level, right_level: as selected on all seeds; NaN where there are none.
     """
 
     left: Interval
     right: Interval
+    beyond: Interval
     peak_level: float
     left_level: float
     right_level: float
@@ -236,6 +239,7 @@ def peak_test(
     return PeakTest(
         left=exp_interval(peak_over_side(logs, near, left, level, step)),
         right=exp_interval(peak_over_side(logs, near, right, level, step)),
+        beyond=exp_interval(peak_over_side(logs, near, right, level, step, highest=True)),
         peak_level=_level_or_nan(x, best_row(-logs, near)),
         left_level=_level_or_nan(x, best_row(logs, left)),
         right_level=_level_or_nan(x, best_row(logs, right)),
