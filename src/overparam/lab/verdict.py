@@ -96,7 +96,9 @@ class Clause:
 
     @property
     def bound(self) -> str:
-        """What is demanded, in words."""
+        """What is demanded, in words; "" where all that is known is that nothing is."""
+        if math.isinf(self.low) and math.isinf(self.high):
+            return ""
         if math.isinf(self.high):
             return f"above {self.low:.4g}"
         if math.isinf(self.low):
@@ -104,7 +106,8 @@ class Clause:
         return f"between {self.low:.4g} and {self.high:.4g}"
 
     def __str__(self) -> str:
-        return f"{self.what} {self.bound}: {self.state} ({self._measured()})"
+        demand = f"{self.what} {self.bound}".rstrip()
+        return f"{demand}: {self.state} ({self._measured()})"
 
     def _measured(self) -> str:
         value = self.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -63,7 +64,6 @@ RATIO_NULLS = [
     named("flat", over_ratio(lambda x: 0.3, falling)),
     named("falling", over_ratio(falling, falling)),
     named("rising_end", over_ratio(lambda x: 0.3 + 0.05 * max(0.0, x), falling)),
-    named("small_peak", over_ratio(lambda x: 0.3 * (1 + 0.1 * math.exp(-x * x)), falling)),
 ]
 
 NULLS = {
@@ -134,7 +134,6 @@ TRAINING_NULLS = [
         "rising_only",
         along_training(lambda x: learned(x) + 0.06 / (1 + np.exp(-4 * x)), learned, fits, stuck),
     ),
-    named("late_fall", along_training(lambda x: 0.6 - 0.1 * (x > 1), learned, fits, stuck)),
     named("bump_of_a_network_that_never_fits", along_training(bumped, learned, stuck, stuck)),
 ]
 NULLS["double_descent/epoch_wise"] = TRAINING_NULLS
@@ -176,9 +175,13 @@ def of_squared_loss(c, last, best, clean, reach, shared, rng):
     return squared_loss.Outcome(n_params, loss, loss / 3, best_loss, best_loss / 3, train, train)
 
 
+@functools.cache
+def fitting_width(n_train):
+    return cross_entropy.threshold_width(cross_entropy.Condition(n_train=n_train))
+
+
 def of_cross_entropy(c, last, best, clean, reach, shared, rng):
-    at = cross_entropy.threshold_width(c)
-    x = 1.5 * math.log(c.width / at)
+    x = 1.5 * math.log(c.width / fitting_width(c.n_train))
     noise = np.exp(shared + 0.02 * rng.standard_normal(2))
     fit = x - reach - math.log(c.train_share)
     train = counted(0.7 / (1 + math.exp(2.5 * fit + 1.8)), c.n_train, rng)
@@ -204,7 +207,6 @@ WIDTH_NULLS = [
         "stays_high",
         over_width(lambda x: 0.4 + 0.2 / (1 + math.exp(-4 * (x + 1))), descends, descends),
     ),
-    named("falls_at_the_end", over_width(lambda x: 0.45 - 0.15 * (x > 1), descends, descends)),
     named("peaks_far_away", over_width(lambda x: double(x - 1.8), descends, descends)),
 ]
 NULLS["double_descent/squared_loss"] = NULLS["double_descent/cross_entropy"] = [
