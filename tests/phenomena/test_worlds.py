@@ -157,7 +157,11 @@ def texts_of(figure) -> list[str]:
     texts = [figure.title, figure.caption]
     if isinstance(figure, Chart):
         for panel in figure.panels:
-            texts += [panel.title, *(s.label for s in panel.series), *(r.label for r in panel.rules)]
+            texts += [
+                panel.title,
+                *(s.label for s in panel.series),
+                *(r.label for r in panel.rules),
+            ]
     elif isinstance(figure, Table):
         texts += [str(cell) for column in figure.columns.values() for cell in column]
     elif isinstance(figure, HeatMap):

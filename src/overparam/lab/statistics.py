@@ -215,7 +215,8 @@ def peak_test(
             `geometric_mean_interval`). step: of the lattice of the values, such as 1 / n_test.
 
     A seed that lacks a level near `at` or on the side in question counts as missing: the level
-    might have been its highest or its best. With one seed the ratios are those of its own highest and lowest levels, without interval.
+    might have been its highest or its best. With one seed the ratios are those of its own highest
+    and lowest levels, without interval.
 
     Raises:
         UsageError: shapes that do not fit, levels not ascending, negative values.

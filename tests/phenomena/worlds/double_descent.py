@@ -97,14 +97,14 @@ def along_training(curve, control, train, control_train):
         for c in conditions:
             treated = c.arm == "treatment"
             n = c.n_test
-            wander = 0.003 * np.cumsum(rng.standard_normal(len(x)) * np.sqrt(np.diff(x, prepend=-5)))
+            wander = 0.003 * np.cumsum(
+                rng.standard_normal(len(x)) * np.sqrt(np.diff(x, prepend=-5))
+            )
             jumps = 0.006 * rng.standard_normal(len(x))
             test = np.clip((curve if treated else control)(x) + shared + wander + jumps, 0, 1)
             fitted = (train if treated else control_train)(x) + 0.004 * rng.standard_normal(len(x))
             outcomes.append(
-                epoch_wise.Outcome(
-                    EPOCHS, np.round(test * n) / n, np.clip(fitted.round(3), 0, 1)
-                )
+                epoch_wise.Outcome(EPOCHS, np.round(test * n) / n, np.clip(fitted.round(3), 0, 1))
             )
         return outcomes
 

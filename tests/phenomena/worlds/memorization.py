@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from overparam.phenomena.memorization import random_labels
+from overparam.phenomena.memorization import autoencoders, random_labels
 
 N_TEST = 1000
 
@@ -58,3 +58,44 @@ NULLS = {
     ]
 }
 EFFECTS = {"memorization/random_labels": fitting()}
+
+
+# ------------------------------------------------------------------ autoencoders
+
+PATH = np.zeros((1, len(autoencoders.SHOWN_STEPS), 2, 2))
+
+
+def storing(deep, shallow, recalled):
+    """A world of autoencoders: expected rates at the largest depths and at all others."""
+
+    def world(conditions, seed, rng):
+        shared = 0.05 * rng.standard_normal()
+        outcomes = []
+        for c in conditions:
+            treated = c.arm == "treatment"
+            is_deep = treated and c.depth == autoencoders.depths_of(c, c.kind)[-1]
+            rate = (deep if is_deep else shallow) + shared if treated else 0.0
+            rate = rng.binomial(c.n_judged, min(max(rate, 0), 1)) / c.n_judged
+            ends = recalled + shared if treated else 0.1
+            ends = rng.binomial(autoencoders.N_UNSEEN, min(max(ends, 0), 1))
+            loss = 1e-8 * math.exp(-rng.random())
+            radius = 1.5 - rate
+            outcomes.append(
+                autoencoders.Outcome(
+                    *(5000, 1000, loss, True, rate, ends / autoencoders.N_UNSEEN),
+                    *(radius, radius + 0.2, 1e-4, 0.9, 0.7, math.nan),
+                    *(PATH, np.ones((1, 2, 2))),
+                )
+            )
+        return outcomes
+
+    return world
+
+
+NULLS["memorization/autoencoders"] = [
+    named("stores_nothing", storing(0.02, 0.02, 0.02)),
+    named("stores_half", storing(0.5, 0.2, 0.9)),
+    named("depth_changes_nothing", storing(0.8, 0.8, 0.9)),
+    named("iterating_ends_elsewhere", storing(0.9, 0.2, 0.5)),
+]
+EFFECTS["memorization/autoencoders"] = storing(0.85, 0.3, 0.9)

@@ -324,8 +324,7 @@ def _lines(summaries: Mapping[str, Summary], name: str) -> list[Series]:
     drawn = [
         arm
         for arm, summary in summaries.items()
-        if (name == "test_error" or arm != BEST_EPOCH)
-        and np.isfinite(getattr(summary, name)).any()
+        if (name == "test_error" or arm != BEST_EPOCH) and np.isfinite(getattr(summary, name)).any()
     ]
     main: Role = "test" if name == "test_error" else "train"
     return [

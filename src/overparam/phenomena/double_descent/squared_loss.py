@@ -266,7 +266,9 @@ def verdict(summary: Summary) -> Verdict:
     peak, sizes = summary.peak, summary.n_params
     return judge(
         [
-            exceeds("peak over the lowest test loss in narrower networks", peak.left, SMALLEST_PEAK),
+            exceeds(
+                "peak over the lowest test loss in narrower networks", peak.left, SMALLEST_PEAK
+            ),
             exceeds("peak over the lowest test loss in wider ones", peak.right, SMALLEST_PEAK),
             exceeds("peak over the highest in wider ones", peak.beyond, 1 / SMALLEST_PEAK),
             lies_within(

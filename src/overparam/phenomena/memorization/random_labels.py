@@ -67,7 +67,6 @@ from overparam.lab.verdict import (
     lies_within,
     shown,
     stays_below,
-    told,
     unmeasured,
 )
 from overparam.measures import error_rate
@@ -416,7 +415,9 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
             y = Axis("Training loss", "nats", "log")
             curves.append(Panel(name, Axis("Epoch", scale="log"), y, [*filter(None, lines)]))
 
-        if ratios := _over_corruption("time to fit", "train", swept, "epochs_to_fit", relative=True):
+        if ratios := _over_corruption(
+            "time to fit", "train", swept, "epochs_to_fit", relative=True
+        ):
             y = Axis("Time to fit", "true labels = 1")
             factors.append(Panel(name, CORRUPTION, y, ratios))
     error_title = "Training and test error over the share of random labels"
