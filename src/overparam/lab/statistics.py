@@ -7,6 +7,7 @@ leave no interval (see `intervals`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -262,7 +263,7 @@ def curve(
             or median with order statistics (a band from six seeds on).
         bounds: of what the values can be, such as (0, 1) for fractions; the band is cut there.
     """
-    intervals = {
+    intervals: dict[str, Callable[[np.ndarray, float], Interval]] = {
         "geometric": geometric_mean_interval,
         "mean": mean_interval,
         "median": median_interval,

@@ -217,7 +217,7 @@ def weaker(first: Interval, second: Interval) -> Interval:
     """
 
     def smaller(a: float, b: float) -> float:
-        return math.nan if math.isnan(a) or math.isnan(b) else min(a, b)
+        return min(a, b) if math.isfinite(a) and math.isfinite(b) else math.nan
 
     return Interval(
         smaller(first.estimate, second.estimate),

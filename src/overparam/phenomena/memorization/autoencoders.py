@@ -315,8 +315,8 @@ def of_arm(records: Records, arm: str) -> Records:
 
 
 def _summarise_arm(records: Records) -> Summary:
-    by_kind = {k: records.where(lambda r, k=k: r.condition.kind == k) for k in (*KINDS, LINEAR)}
-    by_kind = {kind: own for kind, own in by_kind.items() if len(own)}
+    kinds = dict.fromkeys(r.condition.kind for r in records)
+    by_kind = {kind: records.where(kind=kind) for kind in kinds}
     rates = {kind: judged(own, "rate")[1] for kind, own in by_kind.items()}
     recalled = [judged(own, "recalled")[1] for own in by_kind.values()]
     losses = [own.matrix("train_loss", by="depth")[1][[0, -1]] for own in by_kind.values()]

@@ -410,10 +410,14 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
             y = Axis("Error", "fraction wrong", zero=True)
             errors.append(Panel(name, CORRUPTION, y, lines, [chance]))
 
-        lines = [_training_curve(own.where(setting=s), s) for s in (TRUE, RANDOM, *INPUTS[1:])]
-        if any(lines):
+        losses = [
+            line
+            for s in (TRUE, RANDOM, *INPUTS[1:])
+            for line in _training_curve(own.where(setting=s), s)
+        ]
+        if losses:
             y = Axis("Training loss", "nats", "log")
-            curves.append(Panel(name, Axis("Epoch", scale="log"), y, [*filter(None, lines)]))
+            curves.append(Panel(name, Axis("Epoch", scale="log"), y, losses))
 
         if ratios := _over_corruption(
             "time to fit", "train", swept, "epochs_to_fit", relative=True
@@ -534,16 +538,15 @@ def _over_corruption(
     return [series_over_seeds(label, role, rates, values, "mean", bounds=bounds)]
 
 
-def _training_curve(records: Records, setting: str) -> Series | None:
+def _training_curve(records: Records, setting: str) -> list[Series]:
     if not len(records):
-        return None
+        return []
     losses = np.stack([r.outcome.train_loss for r in records], axis=1)
     common = ~np.isnan(losses).any(1)
     if not common.any():
-        return None
-    return series_over_seeds(
-        setting, "test" if setting == TRUE else "other", 1 + np.flatnonzero(common), losses[common]
-    )
+        return []
+    role: Role = "test" if setting == TRUE else "other"
+    return [series_over_seeds(setting, role, 1 + np.flatnonzero(common), losses[common])]
 
 
 def _column(records: Records, name: str) -> np.ndarray:
