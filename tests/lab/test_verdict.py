@@ -13,6 +13,7 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    premise,
     shown,
     stays_below,
     told,
@@ -82,6 +83,17 @@ def test_every_combination_of_three_clauses():
         assert judge(clauses, effect=GOOD, unit="", rule="").kind == expected
         assert shown(*clauses) == (expected == "observed")
     assert judge([], effect=GOOD, unit="", rule="").kind == "inconclusive"
+
+
+def test_where_a_premise_does_not_hold_the_question_was_not_put():
+    fitted, lacking = (premise(stays_below("loss", GOOD, bound)) for bound in (3, 1))
+    assert (fitted.state, lacking.state) == ("shown", "undecided")
+    rise, none = exceeds("rise", GOOD, 1), exceeds("rise", GOOD, 3)
+    kinds = [
+        judge(clauses, effect=GOOD, unit="", rule="").kind
+        for clauses in ([rise, fitted], [none, fitted], [rise, lacking], [none, lacking])
+    ]
+    assert kinds == ["observed", "absent", "inconclusive", "inconclusive"]
 
 
 def test_clauses_say_what_is_demanded_and_what_was_found():

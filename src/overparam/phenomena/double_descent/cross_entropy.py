@@ -53,6 +53,7 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    premise,
     shown,
     told,
     unmeasured,
@@ -85,13 +86,15 @@ PAPER_WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 
 # error of 0.5 on 4,000 examples has a standard error of 1.6 %; 3 % is two of them, and many of a
 # mean over seeds and neighbouring widths.
 SMALLEST_PEAK = 1.03
+BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test error within a factor 2 of "
     "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
-    f"above {SMALLEST_PEAK}, that of the same / (highest in wider ones) above 1 / {SMALLEST_PEAK}, "
-    f"and the threshold, where training error falls to {DEFAULT_EPSILON}, lies in the sweep by a "
-    "factor 2 from both its ends; absent if one lies outside. Errors are geometric means over "
-    "three neighbouring widths, and widths are selected on the other seeds."
+    f"above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) above "
+    f"1 / {SMALLEST_PEAK}; absent if one lies below. Errors are geometric means over three "
+    "neighbouring widths, and widths are selected on the other seeds. The threshold is where "
+    f"training error falls to {DEFAULT_EPSILON}. Inconclusive where its interval does not lie in "
+    "the sweep by a factor 2 from both ends."
 )
 
 
@@ -247,12 +250,14 @@ def smoothed(errors: np.ndarray) -> np.ndarray:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     peak = summary.peak
-    at = lies_within(
-        f"width at which training error falls to {DEFAULT_EPSILON:.0%}",
-        summary.threshold,
-        2 * summary.widths[0],
-        summary.widths[-1] / 2,
-        "not bracketed by the sweep in every seed: train longer, or widen the sweep",
+    at = premise(
+        lies_within(
+            f"width at which training error falls to {DEFAULT_EPSILON:.0%}",
+            summary.threshold,
+            2 * summary.widths[0],
+            summary.widths[-1] / 2,
+            BRACKETED,
+        )
     )
     if peak is None:
         around = [unmeasured("peak of the test error", "there is no threshold to look around")]
@@ -273,7 +278,7 @@ def verdict(summary: Summary) -> Verdict:
         effect=weaker(peak.left, peak.right) if peak else UNKNOWN,
         unit="ratio of test errors, peak over the lowest on either side",
         rule=RULE,
-        reason=reason,
+        reason=reason if shown(at) else f"{reason} The threshold is {BRACKETED}.",
     )
 
 

@@ -52,6 +52,7 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    premise,
     shown,
     told,
     weaker,
@@ -68,14 +69,15 @@ FITTED = 0.01  # training error that counts as interpolation when the threshold 
 # Without a peak the ratio is below 1, since the test loss falls with width; with one, Belkin et
 # al. have 2 and more. A quarter is far from both.
 SMALLEST_PEAK = 1.25
+BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 NEAR = 1.5  # factor; the next wider network is 1.47 times as large
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test loss within a factor "
     f"{NEAR} of n_params = n_train x n_classes) / (lowest in narrower networks) and / (lowest in "
-    f"wider ones) both lie above {SMALLEST_PEAK}, that of the same / (highest in wider ones) lies "
-    f"above 1 / {SMALLEST_PEAK}, and the measured threshold (where training error falls to "
-    f"{FITTED}) lies within the sweep, at most at half its end; absent if one lies outside. "
-    "Widths are selected on the other seeds."
+    f"wider ones) both lie above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) "
+    f"above 1 / {SMALLEST_PEAK}; absent if one lies below. Widths are selected on the other seeds. "
+    f"Inconclusive where the interval of the measured threshold (training error falls to {FITTED}) "
+    "does not lie within the sweep and below half its end."
 )
 # Parameters of Belkin et al. 2019, Fig. 3, in thousands
 BELKIN_SIZES = (
@@ -245,8 +247,11 @@ def summarise(records: Records) -> dict[str, Summary]:
 def _summarise_arm(records: Records, prefix: str = "") -> Summary:
     h, test_loss = records.matrix(f"{prefix}test_loss", by="width")
     c = records[0].condition
-    n_params = np.array([mlp_n_params(*sizes(replace(c, width=int(w)))) for w in h])
-    n_equations = c.n_train * sizes(c)[2]
+    d, _, k = sizes(c)
+    n_params = np.array([mlp_n_params(d, int(w), k) for w in h])
+    n_equations = c.n_train * k
+    # One test image more in a wrong class changes a loss by about so much.
+    step = 1 / entry_of(c.dataset).n_test
     train_error = records.matrix("train_error", by="width")[1]
     below = n_params < n_equations
     return Summary(
@@ -256,14 +261,25 @@ def _summarise_arm(records: Records, prefix: str = "") -> Summary:
         test_error=records.matrix(f"{prefix}test_error", by="width")[1],
         train_error=train_error,
         measured_threshold=exp_interval(crossing_interval(np.log(n_params), train_error, FITTED)),
-        peak=peak_test(n_params, test_loss, at=n_equations, within=NEAR),
-        second_over_first=paired_log_ratio(test_loss[-1], test_loss[below].min(0)),
+        peak=peak_test(n_params, test_loss, at=n_equations, within=NEAR, step=step),
+        second_over_first=paired_log_ratio(
+            test_loss[-1], test_loss[below].min(0, initial=np.inf), step=step
+        ),
     )
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     peak, sizes = summary.peak, summary.n_params
+    at = premise(
+        lies_within(
+            f"parameters at which training error falls to {FITTED:.0%}",
+            summary.measured_threshold,
+            sizes[0],
+            sizes[-1] / 2,
+            BRACKETED,
+        )
+    )
     return judge(
         [
             exceeds(
@@ -271,13 +287,7 @@ def verdict(summary: Summary) -> Verdict:
             ),
             exceeds("peak over the lowest test loss in wider ones", peak.right, SMALLEST_PEAK),
             exceeds("peak over the highest in wider ones", peak.beyond, 1 / SMALLEST_PEAK),
-            lies_within(
-                f"parameters at which training error falls to {FITTED:.0%}",
-                summary.measured_threshold,
-                sizes[0],
-                sizes[-1] / 2,
-                "not bracketed by the sweep in every seed: train longer, or widen the sweep",
-            ),
+            at,
         ],
         effect=weaker(peak.left, peak.right),
         unit="ratio of test losses, peak over the lowest on either side",
@@ -287,6 +297,7 @@ def verdict(summary: Summary) -> Verdict:
             f"{told(peak.peak_level, ',.0f')} parameters: times the lowest in narrower networks "
             f"{peak.left}, times that in wider ones {peak.right}. Training error falls to "
             f"{FITTED:.0%} at {_parameters(summary)}."
+            + ("" if shown(at) else f" This is {BRACKETED}.")
         ),
     )
 

@@ -48,7 +48,7 @@ from overparam.lab.intervals import exp_interval, mean_interval, paired_differen
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Interval, Verdict, exceeds, judge, shown, stays_below
+from overparam.lab.verdict import Interval, Verdict, exceeds, judge, premise, shown, stays_below
 from overparam.measures import (
     iterate_to_attractor,
     memorization_rate,
@@ -88,10 +88,10 @@ RULE = (
     "and at which the spectral radius of its Jacobian is below 1. Of the deepest networks, mean "
     "of the kinds of each seed, take the rate, its gain over the shallowest networks, and the "
     "fraction of unseen images from which iterating the network ends at a training image. "
-    f"Observed if their 95 % intervals over seeds lie above {STORED}, 0 and {STORED}, and that of "
-    f"the training loss of the network fitted worst lies below {TRAINED:g} squared error per "
-    "pixel; absent if one lies on the other side. A network that leaves more failed to train: "
-    "what it stores counts as missing."
+    f"Observed if their 95 % intervals over seeds lie above {STORED}, 0 and {STORED}; absent if "
+    "one lies below. Inconclusive where the interval of the training loss of the network fitted "
+    f"worst does not lie below {TRAINED:g} squared error per pixel; what a network stores that "
+    "leaves more counts as missing."
 )
 
 
@@ -362,7 +362,11 @@ def verdict(summary: Summary) -> Verdict:
             ),
             exceeds("gain over the shallowest networks", summary.gain, 0.0),
             exceeds("unseen images that end at a training image", summary.recalled, STORED),
-            stays_below("training loss of the network fitted worst", summary.worst_loss, TRAINED),
+            premise(
+                stays_below(
+                    "training loss of the network fitted worst", summary.worst_loss, TRAINED
+                )
+            ),
         ],
         effect=summary.rate,
         unit="fraction of the training images that are attractors",
