@@ -1,0 +1,138 @@
+"""Networks of a design that have no value: what became of them, and what to set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from overparam.lab.records import Record, Records
+
+_FITTED = "Every network fits its training images."
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Which of some planned networks are not judged, and why.
+
+    Attributes:
+        n_planned: all networks. reached: squared errors per pixel of those that were trained and
+            did not fit their images. n_diverged, n_failed, n_unrun: the others without a value.
+        asked: the squared error per pixel asked for. steps: the updates allowed.
+        settings: names of the factors that set the two, the updates first.
+    """
+
+    n_planned: int = 0
+    reached: tuple[float, ...] = ()
+    n_diverged: int = 0
+    n_failed: int = 0
+    n_unrun: int = 0
+    asked: float = math.nan
+    steps: int = 0
+    settings: tuple[str, str] = ("max_steps", "target_loss")
+
+    @property
+    def n_not_fitted(self) -> int:
+        """Networks that were trained and did not reach the loss asked for."""
+        return len(self.reached)
+
+    @property
+    def n_judged(self) -> int:
+        """Networks that have a value."""
+        return self.n_planned - len(self.reached) - self.n_diverged - self.n_failed - self.n_unrun
+
+    def __add__(self, other: LeftOut) -> LeftOut:
+        told = self if self.reached or not other.reached else other
+        return LeftOut(
+            self.n_planned + other.n_planned,
+            self.reached + other.reached,
+            self.n_diverged + other.n_diverged,
+            self.n_failed + other.n_failed,
+            self.n_unrun + other.n_unrun,
+            told.asked,
+            told.steps,
+            told.settings,
+        )
+
+    def __str__(self) -> str:
+        """A sentence about those that are left out, or that there are none."""
+        if not self.n_planned:
+            return ""
+        others = ((self.n_diverged, "diverged"), (self.n_failed, "failed"), (self.n_unrun, "not run"))
+        parts = [f"{n} {what}" for n, what in others if n]
+        if self.reached:
+            parts.insert(0, f"{self.n_not_fitted} did not fit ({self.remedy})")
+        if not parts:
+            return _FITTED
+        return f"Left out of {self.n_planned} networks: {', '.join(parts)}."
+
+    @property
+    def remedy(self) -> str:
+        """What those that did not fit have reached, and what to set."""
+        steps, loss = self.settings
+        low, high = min(self.reached), max(self.reached)
+        span = f"{high:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
+        allow = f"{steps} above {self.steps:,}"
+        if not math.isfinite(high):
+            return f"no finite squared error was reached; set {allow}"
+        return (
+            f"squared error {span} per pixel reached, {self.asked:.2g} asked for; set {allow}, "
+            f"or {loss} to {_no_less(high)}"
+        )
+
+
+def left_out_of(records: Records) -> LeftOut:
+    """Return what became of networks whose outcomes say whether they `learned`.
+
+    Args:
+        records: one of every planned cell; conditions are `TrainingFactors` or name the same.
+    """
+    unfit = [r for r in records if r.is_measured and not r.outcome.learned]
+    found = LeftOut(
+        n_planned=len(records),
+        reached=tuple(float(r.outcome.train_loss) for r in unfit),
+        n_diverged=_count(records, "diverged"),
+        n_failed=_count(records, "failed"),
+        n_unrun=len(records.where(lambda r: not r.is_measured and r.status in ("unrun", "done"))),
+    )
+    return found if not unfit else _with_limits(found, unfit[0])
+
+
+def tell(by_name: Mapping[str, LeftOut]) -> str:
+    """Return what is left out of each of several arms, or that nothing is.
+
+    >>> tell({"deeper": LeftOut(3), "wider": LeftOut(3, n_failed=1)})
+    'wider: left out of 3 networks: 1 failed.'
+    """
+    said = [f"{name}: l{str(n)[1:]}" for name, n in by_name.items() if n.n_judged < n.n_planned]
+    return " ".join(said) or _FITTED
+
+
+def has_value(record: Record) -> bool:
+    """Whether a network was measured and has fitted its training images."""
+    return record.is_measured and bool(record.outcome.learned)
+
+
+def _with_limits(found: LeftOut, record: Record) -> LeftOut:
+    c = record.condition
+    steps, loss = settings = getattr(c, "limits", LeftOut.settings)
+    return LeftOut(
+        **{**vars(found), "asked": getattr(c, loss), "steps": getattr(c, steps)}
+        | {"settings": settings}
+    )
+
+
+def _count(records: Records, status: str) -> int:
+    return sum(r.status == status for r in records)
+
+
+def _no_less(value: float) -> str:
+    """Return a value in two digits, rounded up.
+
+    >>> _no_less(5.01e-6)
+    '5.1e-06'
+    """
+    text = f"{value:.1e}"
+    if float(text) >= value:
+        return text
+    return f"{float(text) + 10.0 ** (math.floor(math.log10(value)) - 1):.1e}"
