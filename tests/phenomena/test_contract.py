@@ -17,7 +17,7 @@ from overparam.lab.runner import run_study
 
 NAMES = phenomena.names()
 DOCS = Path(__file__).parents[2] / "docs" / "phenomena"
-PARAGRAPHS = ("Claim", "Control", "Sources", "Differs", "In practice")
+PARAGRAPHS = ("Claim", "Control", "Falsified", "Sources", "Differs", "In practice")
 
 
 @functools.cache

@@ -16,14 +16,15 @@ def crossings(
     """Return for every seed the level at which its curve last passes `at`, float `[seeds]`.
 
     Args:
-        levels: `[m]`, rising. matrix: `[m, seeds]`; NaN is missing and is bridged linearly.
+        levels: `[m]`, rising. matrix: `[m, seeds]`, NaN where missing.
         at: value to cross, in the unit of `matrix`.
         falling: the curve comes from above `at` and ends below it; otherwise the reverse.
 
     Returns:
         Linear interpolation between the last level at which the curve is still on its first
         side and the next one. ``inf`` where it never leaves that side, ``-inf`` where it is
-        never on it, NaN where nothing is known. "Last" because a curve with noise may come back.
+        never on it, NaN where a level is missing: the curve might have come back there. "Last"
+        because a curve with noise may do so.
 
     Raises:
         UsageError: shapes that do not fit, or levels that do not rise.
@@ -52,15 +53,14 @@ def crossing_interval(
 ) -> Interval:
     """Return the mean over seeds of `crossings` with its t interval.
 
-    Where a seed's curve does not cross, its crossing is infinite and the interval has no ends.
+    Where a seed's curve does not cross, its crossing is infinite and the interval has no ends; a
+    seed that lacks a level counts as missing.
     """
     return mean_interval(crossings(levels, matrix, at, falling=falling), level)
 
 
 def _crossing(x: np.ndarray, signed: np.ndarray) -> float:
-    known = np.isfinite(signed)
-    x, signed = x[known], signed[known]
-    if not len(x):
+    if np.isnan(signed).any():
         return float("nan")
     before = np.flatnonzero(signed >= 0)
     if not len(before):
@@ -68,5 +68,7 @@ def _crossing(x: np.ndarray, signed: np.ndarray) -> float:
     last = before[-1]
     if last == len(x) - 1:
         return np.inf
+    if np.isinf(signed[last : last + 2]).any():  # there is no line between them
+        return float(x[last + np.isinf(signed[last])])
     share = signed[last] / (signed[last] - signed[last + 1])
     return float(x[last] + share * (x[last + 1] - x[last]))

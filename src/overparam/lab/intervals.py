@@ -69,7 +69,7 @@ def mean_interval(
 
 
 def geometric_mean_interval(
-    values: ArrayLike, level: float = LEVEL, *, floor: float = 0.0
+    values: ArrayLike, level: float = LEVEL, *, floor: float = 0.0, step: float = 0.0
 ) -> Interval:
     """Return the geometric mean exp(mean log x), with the t interval of the logarithms.
 
@@ -78,11 +78,16 @@ def geometric_mean_interval(
     Args:
         values: `[n]`, all >= 0. floor: values below it count as this much, such as half an
             example, 0.5 / n_test. Without it a zero makes the estimate 0 and the ends NaN.
+        step: of the lattice of the values themselves (see `mean_interval`).
 
     Raises:
         UsageError: a negative value.
+
+    >>> print(geometric_mean_interval([2.0, 2.0, 2.0], step=0.1))
+    2 [1.77, 2.26]
     """
-    return exp_interval(mean_interval(logs_above(values, floor), level))
+    logs = logs_above(values, floor)
+    return exp_interval(mean_interval(logs, level, step=step_of_logs(step, logs)))
 
 
 def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
@@ -119,8 +124,9 @@ def bootstrap_interval(
 ) -> Interval:
     """Return `statistic(values)` with its bias-corrected and accelerated (BCa) bootstrap interval.
 
-    Where BCa is undefined (all resamples alike, or all on one side of the estimate) the percentile
-    interval is returned. Below ten values any bootstrap interval is too short; prefer a t interval.
+    Where BCa is undefined (all resamples on one side of the estimate) the percentile interval is
+    returned; where all resamples are alike there is none. Below ten values any bootstrap interval
+    is too short; prefer a t interval.
 
     Args:
         values: `[n]` or `[n, ...]`; rows are resampled; rows that hold a NaN are left out.
@@ -140,7 +146,8 @@ def bootstrap_interval(
     estimate = float(statistic(x))
     rows = streams.numpy("bootstrap").integers(0, n, (n_resamples, n))
     resampled = np.array([statistic(x[r]) for r in rows], float)
-    if np.isnan(resampled).any() or not math.isfinite(estimate):
+    alike = (resampled == resampled[0]).all()
+    if alike or np.isnan(resampled).any() or not math.isfinite(estimate):
         return Interval(estimate, math.nan, math.nan, level, n, n_missing)
     leave_one_out = np.array([statistic(np.delete(x, i, 0)) for i in range(n)], float)
     tails = np.array([(1 - checked_level(level)) / 2, (1 + level) / 2])
@@ -167,13 +174,14 @@ def paired_difference(
 
 
 def paired_log_ratio(
-    a: ArrayLike, b: ArrayLike, level: float = LEVEL, *, floor: float = 0.0
+    a: ArrayLike, b: ArrayLike, level: float = LEVEL, *, floor: float = 0.0, step: float = 0.0
 ) -> Interval:
     """Return the ratio exp(mean log(a / b)) over pairs, with the t interval of the logarithms.
 
     Args:
         a, b: `[n]`, >= 0. floor: values below it count as this much; without it a zero on either
-            side leaves no interval.
+            side leaves no interval. step: of the lattice on which a and b lie, such as
+            1 / n_test (see `mean_interval`).
 
     Raises:
         UsageError: the lengths differ, or a value is negative.
@@ -181,8 +189,19 @@ def paired_log_ratio(
     >>> print(paired_log_ratio([2.0, 4.0], [1.0, 1.0]))
     2.83 [0.0346, 231]
     """
-    a, b = _pairs(a, b)
-    return exp_interval(paired_difference(logs_above(a, floor), logs_above(b, floor), level))
+    a, b = (logs_above(values, floor) for values in _pairs(a, b))
+    return exp_interval(paired_difference(a, b, level, step=step_of_logs(step, a, b)))
+
+
+def step_of_logs(step: float, *logs: ArrayLike) -> float:
+    """Return how far apart neighbours of a lattice are in logarithms, where its values lie.
+
+    Args:
+        step: of the lattice of the values. logs: their logarithms; the coarsest set counts.
+    """
+    means = [float(np.mean(x)) for x in map(present, logs) if len(x)]
+    finite = [mean for mean in means if math.isfinite(mean)]
+    return step / math.exp(min(finite)) if step and finite else 0.0
 
 
 def logs_above(values: ArrayLike, floor: float) -> np.ndarray:

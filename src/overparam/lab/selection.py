@@ -11,13 +11,21 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam.lab.intervals import paired_difference
-from overparam.lab.verdict import Interval
+from overparam.lab.intervals import LEVEL, checked_level, paired_difference, step_of_logs
+from overparam.lab.verdict import UNKNOWN, Interval
 
 
-def peak_over_side(logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: float) -> Interval:
-    """Log-ratio of peak to best level of one side; selected on the other seeds."""
+def peak_over_side(
+    logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: float, step: float
+) -> Interval:
+    """Log-ratio of peak to best level of one side; selected on the other seeds.
+
+    Args:
+        step: of the lattice of the values whose logarithms are given; 0 where there is none.
+    """
     n_seeds = logs.shape[1]
+    if not side.any():  # of the design: nothing is missing, there is nothing
+        return replace(UNKNOWN, level=checked_level(level))
     ratios = []
     for seed in range(n_seeds):
         others = np.delete(logs, seed, 1) if n_seeds > 1 else logs
@@ -29,12 +37,18 @@ def peak_over_side(logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: 
         whole = not np.isnan(logs[near | side, seed]).any()
         ratios.append((logs[peak, seed], logs[best, seed]) if whole else (math.nan, math.nan))
     a, b = np.array(ratios).reshape(-1, 2).T
-    return cross_selected_difference(a, b, level)
+    return cross_selected_difference(a, b, level, step=step_of_logs(step, a, b))
 
 
-def cross_selected_difference(a: ArrayLike, b: ArrayLike, level: float) -> Interval:
-    """Mean of a - b where each pair's levels were chosen on the other seeds (see `peak_test`)."""
-    plain = paired_difference(a, b, level)
+def cross_selected_difference(
+    a: ArrayLike, b: ArrayLike, level: float = LEVEL, *, step: float = 0.0
+) -> Interval:
+    """Mean of a - b where each pair's levels were chosen on the other seeds (see `peak_test`).
+
+    Args:
+        a, b: `[n]`, one pair per seed. step: of the lattice of the differences.
+    """
+    plain = paired_difference(a, b, level, step=step)
     n, centre = plain.n, plain.estimate
     if n < 2:
         return plain

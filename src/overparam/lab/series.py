@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam.lab.figure import Role, Series
 from overparam.lab.statistics import LEVEL, How, curve
 
+FEWEST_FOR_A_BAND = 4  # seeds; the t interval of three is some four standard errors long
 NAMES = {"geometric": "geometric mean", "mean": "mean", "median": "median"}
 
 
@@ -19,6 +22,7 @@ def series_over_seeds(
     how: How = "geometric",
     *,
     dashed: bool = False,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Series:
     """Return the central line over seeds with its pointwise band and one dot per seed.
 
@@ -27,6 +31,9 @@ def series_over_seeds(
         levels: `[m]`. matrix: `[m, seeds]`, NaN where missing, as `Records.matrix` gives it.
         how: geometric for errors near a threshold and for norms (all > 0); mean for values that
             may be 0, such as training errors.
+        bounds: of what the values can be, (0, 1) for fractions; the band is cut there.
+
+    With `FEWEST_FOR_A_BAND` seeds or more there is a band; of fewer, the dots say more.
 
     Raises:
         UsageError: shapes that do not fit, an unknown `how`.
@@ -35,17 +42,18 @@ def series_over_seeds(
     >>> line.y.round(3).tolist(), line.statistic
     ([0.2, 0.2], 'geometric mean over 2 seeds')
     """
-    center, low, high = curve(levels, matrix, how)
+    center, low, high = curve(levels, matrix, how, bounds=bounds)
     values = np.asarray(matrix, float)
+    banded = values.shape[1] >= FEWEST_FOR_A_BAND
     return Series(
         label=label,
         role=role,
         x=np.asarray(levels, float),
         y=center,
-        low=low,
-        high=high,
+        low=low if banded else None,
+        high=high if banded else None,
         dots=values,
         statistic=f"{NAMES[how]} over {values.shape[1]} seeds",
-        band=f"{LEVEL:.0%} interval over seeds, pointwise",
+        band=f"{LEVEL:.0%} interval over seeds, pointwise" if banded else "",
         dashed=dashed,
     )

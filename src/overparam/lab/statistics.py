@@ -61,11 +61,15 @@ Alternative = Literal["two-sided", "greater", "less"]
 
 @dataclass(frozen=True)
 class SignTest:
-    """Outcome of `sign_test`: counts of values above and below zero, and the exact p value."""
+    """Outcome of `sign_test`: counts of values above and below zero, and the exact p value.
+
+    `n_missing` values were NaN; of what is missing p says nothing.
+    """
 
     n_positive: int
     n_negative: int
     p_value: float
+    n_missing: int = 0
 
 
 def sign_test(values: ArrayLike, alternative: Alternative = "greater") -> SignTest:
@@ -76,14 +80,14 @@ def sign_test(values: ArrayLike, alternative: Alternative = "greater") -> SignTe
     >>> sign_test([0.3, 0.1, 0.4, 0.2, 0.5]).p_value
     0.03125
     """
-    x = present(values)
+    x, n_missing = present(values), int(np.isnan(np.asarray(values, float)).sum())
     above, below = int((x > 0).sum()), int((x < 0).sum())
     if above + below == 0:
-        return SignTest(0, 0, 1.0)
+        return SignTest(0, 0, 1.0, n_missing)
     from scipy import stats  # takes half a second, and few phenomena need it
 
     p = stats.binomtest(above, above + below, 0.5, alternative).pvalue
-    return SignTest(above, below, float(p))
+    return SignTest(above, below, float(p), n_missing)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ def monotone_test(
     matrix: ArrayLike,
     direction: Direction = "increasing",
     level: float = LEVEL,
+    *,
+    step: float = 0.0,
 ) -> MonotoneTest:
     """Test whether curves over levels follow one direction, and measure where they do not.
 
@@ -120,9 +126,10 @@ def monotone_test(
     above zero in 2.4 to 3.3 % of studies of two to eight seeds; nominal 2.5 %).
 
     Args:
-        levels: `[m]` ascending. matrix: `[m, seeds]`. Levels that miss in every seed are left
-            out, then seeds that miss at any level; they count as missing (`Interval.n_missing`).
-            Ties get mean ranks (p is then approximate).
+        levels: `[m]` ascending. matrix: `[m, seeds]`. Seeds that miss at any level are left out
+            and count as missing (`Interval.n_missing`): the level might have been the one that
+            reverses. Ties get mean ranks (p is then approximate).
+        step: of the lattice of the values, such as 1 / n_test (see `mean_interval`).
 
     Raises:
         UsageError: shapes that do not fit, levels not ascending, unknown direction.
@@ -131,11 +138,10 @@ def monotone_test(
     """
     check_choice("direction", direction, ["increasing", "decreasing"])
     x, y = _curves(levels, matrix)
-    x, y = x[~np.isnan(y).all(1)], y[~np.isnan(y).all(1)]
     whole = ~np.isnan(y).any(0)
     n_missing = int((~whole).sum())
     y = y[:, whole]
-    m, n = len(y), y.shape[1] if len(y) else 0
+    m, n = y.shape
     p_value = math.nan
     up = y if direction == "increasing" else -y
     if m >= 3 and n >= 2:
@@ -150,6 +156,7 @@ def monotone_test(
         [up[i, s] for s, (i, _) in enumerate(pairs)],
         [up[j, s] for s, (_, j) in enumerate(pairs)],
         level,
+        step=step,
     )
     reversal = replace(reversal, n_missing=n_missing)
     i, j = largest_reversal(up)
@@ -180,6 +187,7 @@ def peak_test(
     *,
     within: float = 2.0,
     floor: float = 0.0,
+    step: float = 0.0,
     level: float = LEVEL,
 ) -> PeakTest:
     """Test whether curves peak near `at`, such as test errors near the interpolation threshold.
@@ -201,9 +209,10 @@ def peak_test(
         at: where the peak is expected, > 0. within: factor >= 1; the peak is sought in
             [at / within, at · within] (where no level lies there, at the nearest), the sides
             are what lies beyond. floor: values below it count as this much (see
-            `geometric_mean_interval`).
+            `geometric_mean_interval`). step: of the lattice of the values, such as 1 / n_test.
 
-    With one seed the ratios are those of its own highest and lowest levels, without interval.
+    A seed that lacks a level near `at` or on the side in question counts as missing: the level
+    might have been its highest or its best. With one seed the ratios are those of its own highest and lowest levels, without interval.
 
     Raises:
         UsageError: shapes that do not fit, levels not ascending, negative values.
@@ -225,8 +234,8 @@ def peak_test(
         near = np.arange(len(x)) == np.argmin(np.abs(np.log(x / at)))
     left, right = x < x[near].min(), x > x[near].max()
     return PeakTest(
-        left=exp_interval(peak_over_side(logs, near, left, level)),
-        right=exp_interval(peak_over_side(logs, near, right, level)),
+        left=exp_interval(peak_over_side(logs, near, left, level, step)),
+        right=exp_interval(peak_over_side(logs, near, right, level, step)),
         peak_level=_level_or_nan(x, best_row(-logs, near)),
         left_level=_level_or_nan(x, best_row(logs, left)),
         right_level=_level_or_nan(x, best_row(logs, right)),
@@ -234,13 +243,19 @@ def peak_test(
 
 
 def curve(
-    levels: ArrayLike, matrix: ArrayLike, how: How = "geometric", level: float = LEVEL
+    levels: ArrayLike,
+    matrix: ArrayLike,
+    how: How = "geometric",
+    level: float = LEVEL,
+    *,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the central curve over seeds and its pointwise band, each `[m]`, for a figure.
 
     Args:
         levels: `[m]`. matrix: `[m, seeds]`. how: geometric or arithmetic mean with t intervals,
             or median with order statistics (a band from six seeds on).
+        bounds: of what the values can be, such as (0, 1) for fractions; the band is cut there.
     """
     intervals = {
         "geometric": geometric_mean_interval,
@@ -250,9 +265,10 @@ def curve(
     interval = intervals[check_choice("how", how, intervals)]
     _, y = _curves(levels, matrix)
     rows = [interval(row, level) for row in y]
-    return tuple(  # type: ignore[return-value]
+    centre, low, high = (
         np.array([getattr(r, end) for r in rows]) for end in ("estimate", "low", "high")
     )
+    return centre, np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
 
 
 def _curves(levels: ArrayLike, matrix: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,21 @@ class Interval:
         return not self.n_missing and all(map(math.isfinite, (self.estimate, self.low, self.high)))
 
     def __str__(self) -> str:
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            known = math.isfinite(self.estimate)
+            return told(self.estimate) + (" (no interval)" if known else "")
         return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def told(value: float, spec: str = ".3g", otherwise: str = "not measured") -> str:
+    """Return a number for a sentence, or the words that stand where there is none.
+
+    >>> told(1234.5, ",.0f"), told(math.nan, ",.0f"), told(math.nan, otherwise="no width")
+    ('1,234', 'not measured', 'no width')
+    """
+    if math.isnan(value):
+        return otherwise
+    return f"{value:{spec}}" if math.isfinite(value) else "beyond all numbers"
 
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
@@ -96,11 +110,11 @@ class Clause:
         value = self.value
         if value.n_missing:
             return f"{value.n_missing} of {value.n + value.n_missing} seeds lack a cell it needs"
+        if value.is_known:
+            return str(value)
         if not math.isfinite(value.estimate):
-            return self.note or "not measured"
-        if not value.is_known:
-            return f"{value.estimate:.3g}, {self.note or f'no interval from n = {value.n}'}"
-        return str(value)
+            return self.note or told(value.estimate)
+        return f"{value.estimate:.3g}, {self.note or f'no interval from n = {value.n}'}"
 
 
 def exceeds(what: str, value: Interval, bound: float, note: str = "") -> Clause:
@@ -125,6 +139,11 @@ def lies_within(what: str, value: Interval, low: float, high: float, note: str =
 def unmeasured(what: str, why: str) -> Clause:
     """Return a clause of which nothing is known, and why."""
     return Clause(what, UNKNOWN, note=why)
+
+
+def shown(*clauses: Clause) -> bool:
+    """Return whether all of these are shown, so that a title may say what they demand."""
+    return all(clause.state == "shown" for clause in clauses)
 
 
 @dataclass(frozen=True)
@@ -191,7 +210,7 @@ def weaker(first: Interval, second: Interval) -> Interval:
     >>> print(weaker(Interval(1.5, 1.2, 1.9), Interval(1.4, 1.3, 2.0)))
     1.4 [1.2, 1.9]
     >>> print(weaker(Interval(1.5, 1.2, 1.9), UNKNOWN))
-    nan [nan, nan]
+    not measured
     """
 
     def smaller(a: float, b: float) -> float:

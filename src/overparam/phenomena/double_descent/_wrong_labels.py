@@ -44,6 +44,15 @@ def shape_of(dataset: str) -> tuple[tuple[int, ...], int]:
     return entry.input_shape, entry.n_classes
 
 
+def size_of_test_set(dataset: str, n_test: int) -> int:
+    """Return the rows of the test set, `n_test` where it is generated.
+
+    >>> size_of_test_set("mnist1d", 4000), size_of_test_set("digits", 4000)
+    (4000, 500)
+    """
+    return n_test if dataset == MNIST1D else entry_of(dataset).n_test
+
+
 def make_network(family: str, width: int, n_hidden_layers: int, dataset: str) -> nn.Module:
     """Return a network of width k for a data set, as a shape without weights.
 

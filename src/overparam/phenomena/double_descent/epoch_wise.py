@@ -1,11 +1,15 @@
 """Epoch-wise double descent: the test error of one network along its training.
 
-Claim: The test error of a network that can fit its partly wrong labels falls, rises to a peak
-    while training error nears 0, and falls again, all along one training at a constant learning
-    rate.
+Claim: The test error of a network that can fit its partly wrong labels rises from its first
+    minimum to a peak while training error nears 0, and falls again, all along one training at a
+    constant learning rate.
 
 Control: A network too small to fit the labels, and the same network trained on clean labels: the
     test error of both only falls.
+
+Falsified: If a constant learning rate or the way of finding a peak made one, the same recipe on
+    clean labels would rise and fall too; if wrong labels did so without being fitted, the small
+    network would.
 
 Sources: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019 (arXiv:1912.02292), the section on
     epoch-wise double descent: small networks monotone, large ones with a double descent, under
@@ -24,7 +28,6 @@ In practice: A validation error that rises has not always said its last word: wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -32,18 +35,31 @@ import numpy as np
 from torch import nn
 
 from overparam.data import corrupt_labels_wrong
+from overparam.lab.crossing import crossings
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
+from overparam.lab.selection import cross_selected_difference
 from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import paired_difference
-from overparam.lab.verdict import Interval, Verdict, decide, weaker
+from overparam.lab.statistics import exp_interval, mean_interval
+from overparam.lab.verdict import (
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    lies_within,
+    shown,
+    stays_below,
+    told,
+    weaker,
+)
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
     FAMILIES,
     MNIST1D,
     draw_data,
     make_network,
+    size_of_test_set,
 )
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
@@ -57,11 +73,15 @@ NEARLY_FITTED = 0.1  # training error at which the effective model complexity re
 # Where test error only falls there is no rise, and a selected one is noise around 0. A point in
 # a hundred is 40 of 4,000 test examples, the same ones at all times.
 SMALLEST_STEP = 0.01
+NEAR = 2.0  # factor between the epoch of the peak and that at which the labels are nearly fitted
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (peak - first minimum) and of (peak - end) "
-    f"of the test error both lie above {SMALLEST_STEP}; absent if one lies below. The times of "
-    "minimum and peak are those between which the mean curve of the other seeds rises most. "
-    f"Errors are means over {2 * NEIGHBOURS + 1} neighbours on the logarithmic grid of epochs."
+    f"of the test error both lie above {SMALLEST_STEP}, that of the training error at the end "
+    f"lies below {NEARLY_FITTED}, and that of (epoch at which training error falls to "
+    f"{NEARLY_FITTED}) / (epoch of the peak) lies within a factor {NEAR:g} of 1; absent if one "
+    "lies outside. The times of minimum and peak are those between which the mean curve of the "
+    "other seeds rises most, and intervals are widened for that choice. Errors are means over "
+    f"{2 * NEIGHBOURS + 1} neighbours on the logarithmic grid of epochs."
 )
 
 
@@ -140,8 +160,11 @@ class Summary:
     """One arm: epochs `[t]`, smoothed errors `[t, seeds]`, and what the rule looks at.
 
     Attributes:
-        minimum_epoch, peak_epoch: as selected on all seeds.
-        fitted_epoch: first at which the mean training error is nearly 0; NaN if none is.
+        epochs: empty where no seed was measured. test_errors, train_errors: NaN in the columns
+            of seeds that were not.
+        fitted_over_peak: epoch at which training error falls to `NEARLY_FITTED`, over the peak's.
+        minimum_epoch, peak_epoch: as selected on all seeds. fitted_epoch: mean over seeds. NaN
+            where there is none.
     """
 
     epochs: np.ndarray
@@ -149,6 +172,8 @@ class Summary:
     train_errors: np.ndarray
     rise: Interval
     fall: Interval
+    train_error_at_end: Interval
+    fitted_over_peak: Interval
     minimum_epoch: float
     peak_epoch: float
     fitted_epoch: float
@@ -157,32 +182,54 @@ class Summary:
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange each arm by epoch and seed."""
     arms = {arm: records.where(arm=arm) for arm in ARMS}
-    return {arm: _summarise_arm(found) for arm, found in arms.items() if _complete(found)}
+    return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
 
 
 def _summarise_arm(records: Records) -> Summary:
-    outcomes = _complete(records)
-    epochs = outcomes[0].epochs
-    test = smoothed(np.stack([o.test_errors for o in outcomes], 1))
-    train = smoothed(np.stack([o.train_errors for o in outcomes], 1))
-    low, peak = [], []
-    for seed in range(test.shape[1]):
-        others = np.delete(test, seed, 1) if test.shape[1] > 1 else test
+    c = records[0].condition
+    epochs, test, train = _curves(records)
+    n_seeds = test.shape[1]
+    there = np.flatnonzero(~np.isnan(test).any(0)) if len(epochs) else np.array([], int)
+    low, peak, end, peak_time = np.full((4, n_seeds), np.nan)
+    for seed in there:
+        others = test[:, there[there != seed]] if len(there) > 1 else test[:, there]
         first, second = largest_rise(others.mean(1))
-        low.append(test[first, seed])
-        peak.append(test[second, seed])
-    first, second = largest_rise(test.mean(1))
-    fitted = np.flatnonzero(train.mean(1) <= NEARLY_FITTED)
+        low[seed], peak[seed], end[seed] = test[[first, second, -1], seed]
+        peak_time[seed] = np.log(epochs[second])
+    first, second = largest_rise(test[:, there].mean(1)) if len(there) else (0, 0)
+    step = 1 / size_of_test_set(c.dataset, c.n_test)
+    fitted_time = np.full(n_seeds, np.nan)
+    fitted_time[there] = crossings(np.log(epochs), train[:, there], NEARLY_FITTED)
+    fitted = exp_interval(mean_interval(fitted_time)).estimate
+    # The grid is as fine as one epoch at the start, and coarser later.
+    grid = float(np.max(np.diff(np.log(epochs[second:])), initial=0)) if len(there) else 0.0
     return Summary(
         epochs=epochs,
         test_errors=test,
         train_errors=train,
-        rise=paired_difference(peak, low),
-        fall=paired_difference(peak, test[-1]),
-        minimum_epoch=float(epochs[first]),
-        peak_epoch=float(epochs[second]),
-        fitted_epoch=float(epochs[fitted[0]]) if len(fitted) else math.nan,
+        rise=cross_selected_difference(peak, low, step=step),
+        fall=cross_selected_difference(peak, end, step=step),
+        train_error_at_end=mean_interval(
+            train[-1] if len(there) else end, step=1 / c.n_train, bounds=(0, 1)
+        ),
+        fitted_over_peak=exp_interval(cross_selected_difference(fitted_time, peak_time, step=grid)),
+        minimum_epoch=float(epochs[first]) if len(there) else np.nan,
+        peak_epoch=float(epochs[second]) if len(there) else np.nan,
+        fitted_epoch=fitted if np.isfinite(fitted) else np.nan,
     )
+
+
+def _curves(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return epochs `[t]`, smoothed test and training errors `[t, seeds]`, NaN where missing."""
+    column = {seed: i for i, seed in enumerate(records.seeds)}
+    there = records.measured
+    epochs = there[0].outcome.epochs if len(there) else np.array([])
+    curves = np.full((2, len(epochs), len(column)), np.nan)
+    for r in there:
+        errors = np.stack([r.outcome.test_errors, r.outcome.train_errors])
+        curves[:, :, column[r.seed]] = errors
+    test, train = (smoothed(errors) if len(epochs) else errors for errors in curves)
+    return epochs, test, train
 
 
 def smoothed(errors: np.ndarray) -> np.ndarray:
@@ -205,43 +252,66 @@ def largest_rise(values: np.ndarray) -> tuple[int, int]:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     rise, fall = summary.rise, summary.fall
-    return decide(
-        weaker(rise, fall),
-        at_least=SMALLEST_STEP,
+    reached = f"training error {NEARLY_FITTED:g}"
+    first, second = told(summary.minimum_epoch, ",.0f"), told(summary.peak_epoch, ",.0f")
+    return judge(
+        [
+            exceeds("rise of the test error from its first minimum", rise, SMALLEST_STEP),
+            exceeds("its fall from the peak to the end", fall, SMALLEST_STEP),
+            stays_below("training error at the end", summary.train_error_at_end, NEARLY_FITTED),
+            lies_within(
+                f"epoch of {reached} over that of the peak",
+                summary.fitted_over_peak,
+                1 / NEAR,
+                NEAR,
+                f"not every seed reaches {reached}",
+            ),
+        ],
+        effect=weaker(rise, fall),
         unit="test error (fraction wrong), the smaller of rise and second fall",
         rule=RULE,
         reason=(
-            f"From epoch {summary.minimum_epoch:,.0f} to {summary.peak_epoch:,.0f} test error "
-            f"rises by {rise}, and from there to epoch {summary.epochs[-1]:,} it falls by {fall}."
+            f"Test error rises most from epoch {first} to {second} (change: {rise}); from there "
+            f"to the end it falls by {fall}. Epoch of {reached}: "
+            f"{told(summary.fitted_epoch, ',.0f', 'not reached in every seed')}."
         ),
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error and training error over epochs."""
-    found = summaries[TREATMENT]
-    rules = [Rule(found.peak_epoch, f"peak, epoch {found.peak_epoch:,.0f}")]
-    if math.isfinite(found.fitted_epoch):
+    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    rise, fall, *fitted = verdict(found).clauses
+    peak = told(found.peak_epoch, ",.0f")
+    rules = []
+    if np.isfinite(found.peak_epoch):
+        rules.append(Rule(found.peak_epoch, f"end of the largest rise, epoch {peak}"))
+    if np.isfinite(found.fitted_epoch):
         label = f"training error {NEARLY_FITTED:.0%}, epoch {found.fitted_epoch:,.0f}"
         rules.append(Rule(found.fitted_epoch, label))
     return [
         _chart(
             summaries,
             "test_errors",
-            f"Test error falls, rises to epoch {found.peak_epoch:,.0f}, and falls again",
-            "Follow the line of the large network on noisy labels: after its first minimum at "
-            f"epoch {found.minimum_epoch:,.0f} test error rises while the wrong labels are being "
-            "fitted, and falls again once they are. The network that is too small to fit them, "
-            "and the one on clean labels, only improve. Labels of the test set are clean.",
+            f"Test error falls, rises to epoch {peak}, and falls again"
+            if shown(rise, fall)
+            else "Test error along the training",
+            "Follow the line of the large network on noisy labels. By the claim its test error "
+            "rises after the first minimum, while the wrong labels are being fitted, and falls "
+            "again once they are; that of the network too small to fit them, and of the one on "
+            "clean labels, only falls. Labels of the test set are clean.",
             Axis("Test error", "fraction wrong", zero=True),
             rules,
         ),
         _chart(
             summaries,
             "train_errors",
-            "The peak stands where training error nears 0",
-            "Before the peak the network fits what the labels have in common, after it every "
-            "label, the wrong ones included. The small network never gets there.",
+            "The peak stands where training error nears 0"
+            if shown(rise, fall, *fitted)
+            else "Training error along the training",
+            "By the claim the network has fitted before the peak what the labels have in common, "
+            "and after it every label, the wrong ones included. The small network is to stay "
+            "above.",
             Axis("Training error", "fraction wrong, of the labels trained on", zero=True),
             rules,
         ),
@@ -265,17 +335,12 @@ def _chart(
             getattr(summary, name),
             "mean",
             dashed=arm == CLEAN_LABELS,
+            bounds=(0, 1),
         )
         for arm, summary in summaries.items()
+        if len(summary.epochs)
     ]
     return Chart(name, title, caption, [Panel("", Axis("Epoch", scale="log"), y, series, rules)])
-
-
-def _complete(records: Records) -> list[Outcome]:
-    """Return the outcomes with a whole curve: a training that diverged ends early."""
-    outcomes = [r.outcome for r in records if r.outcome is not None]
-    longest = max((len(o.epochs) for o in outcomes), default=0)
-    return [o for o in outcomes if len(o.epochs) == longest]
 
 
 PHENOMENON = Phenomenon(
