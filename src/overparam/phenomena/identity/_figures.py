@@ -133,7 +133,7 @@ def similarity_heat_map(
         arms: panel prefix to records; with one arm the prefix is left out.
         by: field of the condition that makes the rows, such as ``depth``.
     """
-    levels = sorted({level for records in arms.values() for level in records.levels(by)})
+    levels = sorted({getattr(r.condition, by) for records in arms.values() for r in records})
     panels, notes = [], []
     for arm, records in arms.items():
         for score in ("identity_correlation", "constant_correlation"):
@@ -246,7 +246,7 @@ def networks_table(
     n_seeds = len(records.seeds)
     cells: dict[str, list[object]] = {head: [] for head in (*columns, "Fitted", "Preference")}
     for c in dict.fromkeys(r.condition for r in records):
-        fitted = records.where(lambda r, c=c: r.condition == c and has_value(r))
+        fitted = [r for r in records if r.condition == c and has_value(r)]
         mean = mean_present(np.array([r.value("preference") for r in fitted], float))
         for head, of_condition in columns.items():
             cells[head].append(of_condition(c))
@@ -266,7 +266,7 @@ def training_note(record: Record) -> str:
     if not record.outcome.n_steps:
         return "not trained"
     if not record.outcome.learned:
-        return f"did not fit: {left_out_of(Records([record])).remedy}"
+        return f"did not fit: {left_out_of([record]).remedy}"
     return ""
 
 
@@ -274,7 +274,7 @@ def _by_similarity(
     records: Records, by: str, level: object, score: int
 ) -> tuple[np.ndarray, list[int]]:
     """Return the mean score in each bin of similarity, NaN where it is empty, and the counts."""
-    some = [r.outcome for r in records if r.value(by) == level and has_value(r)]
+    some = [r.outcome for r in records if getattr(r.condition, by) == level and has_value(r)]
     edges = _SIMILARITY_EDGES
     if not some:
         return np.full(len(edges) - 1, np.nan), [0] * (len(edges) - 1)

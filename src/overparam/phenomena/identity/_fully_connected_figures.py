@@ -118,7 +118,8 @@ def depth_charts(records: Records) -> list[Chart]:
     baseline = mean_present(network_scores(records, networks, "baseline"))
     deepest = {activation: i for i, (activation, _) in enumerate(networks)}
     ends = " and ".join(
-        f"{told(mean_present(constant[i]), '.3f')} ({network_name(networks[i])})" for i in deepest.values()
+        f"{told(mean_present(constant[i]), '.3f')} ({network_name(networks[i])})"
+        for i in deepest.values()
     )
     lines: list[tuple[str, str, Role]] = [
         ("constant_correlation", "to the training image", "train"),
@@ -130,8 +131,8 @@ def depth_charts(records: Records) -> list[Chart]:
         f"({network_name(networks[0])}) to {ends}",
         "Correlation of the outputs with the training image and with the input, mean over test "
         "inputs that no network has seen. Unseen inputs are like the training image to some "
-        f"degree, {told(baseline, '.2f')} on average (rule): an output that is the training image has this "
-        "correlation to the input.",
+        f"degree, {told(baseline, '.2f')} on average (rule): an output that is the training image "
+        "has this correlation to the input.",
         [
             Panel(
                 "",

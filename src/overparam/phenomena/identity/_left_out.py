@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from overparam.lab.records import Record, Records
+from overparam.lab.records import Record
 
 _FITTED = "Every network fits its training images."
 
@@ -19,7 +20,8 @@ class LeftOut:
         n_planned: all networks. reached: squared errors per pixel of those that were trained and
             did not fit their images. n_diverged, n_failed, n_unrun: the others without a value.
         asked: the squared error per pixel asked for. steps: the updates allowed.
-        settings: names of the factors that set the two, the updates first.
+        settings: names of the factors that set the two, the updates first; "" where none sets
+            the loss.
     """
 
     n_planned: int = 0
@@ -58,8 +60,8 @@ class LeftOut:
         """A sentence about those that are left out, or that there are none."""
         if not self.n_planned:
             return ""
-        others = ((self.n_diverged, "diverged"), (self.n_failed, "failed"), (self.n_unrun, "not run"))
-        parts = [f"{n} {what}" for n, what in others if n]
+        others = {"diverged": self.n_diverged, "failed": self.n_failed, "not run": self.n_unrun}
+        parts = [f"{n} {what}" for what, n in others.items() if n]
         if self.reached:
             parts.insert(0, f"{self.n_not_fitted} did not fit ({self.remedy})")
         if not parts:
@@ -70,18 +72,20 @@ class LeftOut:
     def remedy(self) -> str:
         """What those that did not fit have reached, and what to set."""
         steps, loss = self.settings
-        low, high = min(self.reached), max(self.reached)
-        span = f"{high:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
-        allow = f"{steps} above {self.steps:,}"
-        if not math.isfinite(high):
-            return f"no finite squared error was reached; set {allow}"
+        allow = f"set {steps} above {self.steps:,}"
+        finite = [value for value in self.reached if math.isfinite(value)]
+        if not finite:
+            return f"no finite squared error was reached; {allow}"
+        span = " to ".join(dict.fromkeys(f"{v:.2g}" for v in (min(finite), max(finite))))
+        reached = f"squared error {span} per pixel reached"
+        if not loss:
+            return f"{reached}; {allow}"
         return (
-            f"squared error {span} per pixel reached, {self.asked:.2g} asked for; set {allow}, "
-            f"or {loss} to {_no_less(high)}"
+            f"{reached}, {self.asked:.2g} asked for; {allow}, or {loss} to {_no_less(max(finite))}"
         )
 
 
-def left_out_of(records: Records) -> LeftOut:
+def left_out_of(records: Sequence[Record]) -> LeftOut:
     """Return what became of networks whose outcomes say whether they `learned`.
 
     Args:
@@ -93,9 +97,9 @@ def left_out_of(records: Records) -> LeftOut:
         reached=tuple(float(r.outcome.train_loss) for r in unfit),
         n_diverged=_count(records, "diverged"),
         n_failed=_count(records, "failed"),
-        n_unrun=len(records.where(lambda r: not r.is_measured and r.status in ("unrun", "done"))),
+        n_unrun=_count(records, "unrun"),
     )
-    return found if not unfit else _with_limits(found, unfit[0])
+    return _with_limits(found, unfit[0].condition) if unfit else found
 
 
 def tell(by_name: Mapping[str, LeftOut]) -> str:
@@ -113,16 +117,17 @@ def has_value(record: Record) -> bool:
     return record.is_measured and bool(record.outcome.learned)
 
 
-def _with_limits(found: LeftOut, record: Record) -> LeftOut:
-    c = record.condition
-    steps, loss = settings = getattr(c, "limits", LeftOut.settings)
-    return LeftOut(
-        **{**vars(found), "asked": getattr(c, loss), "steps": getattr(c, steps)}
-        | {"settings": settings}
+def _with_limits(found: LeftOut, condition: Any) -> LeftOut:
+    steps, loss = settings = getattr(condition, "limits", LeftOut.settings)
+    return replace(
+        found,
+        steps=getattr(condition, steps),
+        asked=getattr(condition, loss) if loss else math.nan,
+        settings=settings,
     )
 
 
-def _count(records: Records, status: str) -> int:
+def _count(records: Sequence[Record], status: str) -> int:
     return sum(r.status == status for r in records)
 
 

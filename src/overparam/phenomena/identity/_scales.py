@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from overparam.lab.phenomenon import Scale, ScaleName
@@ -15,21 +16,24 @@ PAPER = "Zhang et al. 2020: 28 x 28 pixels"
 
 
 def three_scales(
-    condition: type,
+    condition: Any,
     *,
     smoke: Mapping[str, Any],
     full: Mapping[str, Any],
     n_seeds: tuple[int, int, int],
-    note: str,
+    note: str = "",
 ) -> dict[ScaleName, Scale]:
     """Return the scales: standard is the condition as it is, the others differ in what is given.
 
     Args:
-        condition: with the factors of `TrainingFactors`. smoke, full: beside `SMOKE` and `FULL`.
+        condition: with its defaults; of `SMOKE` and `FULL` it gets the factors that it has.
+        smoke, full: beside those.
         n_seeds: at smoke, standard and full. note: of the full scale, beside `PAPER`.
     """
+    own = {f.name for f in fields(condition)}
+    small, large = ({k: v for k, v in of.items() if k in own} for of in (SMOKE, FULL))
     return {
-        "smoke": Scale(condition(**{**SMOKE, **smoke}), n_seeds[0]),
+        "smoke": Scale(condition(**{**small, **smoke}), n_seeds[0]),
         "standard": Scale(condition(), n_seeds[1]),
-        "full": Scale(condition(**{**FULL, **full}), n_seeds[2], f"{PAPER}, {note}"),
+        "full": Scale(condition(**{**large, **full}), n_seeds[2], f"{PAPER}, {note}".rstrip(", ")),
     }

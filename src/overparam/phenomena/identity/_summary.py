@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
 from overparam.lab.crossing import crossing_interval
 from overparam.lab.intervals import mean_interval
-from overparam.lab.records import Records
+from overparam.lab.records import Record, Records
 from overparam.lab.verdict import UNKNOWN, Interval
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
 
@@ -73,32 +74,34 @@ def summarise_maps(records: Records, by: str, *, must_learn: bool = True) -> Map
         records: one network for each planned level and seed. by: field of the condition, a number.
         must_learn: networks that did not fit their training images have no value.
     """
-    levels = records.levels(by)
-    judged = Records([r for r in records if has_value(r) or (not must_learn and r.is_measured)])
+    rows: dict[Any, list[Record]] = {}
+    for r in records:
+        rows.setdefault(getattr(r.condition, by), []).append(r)
+    levels, columns = sorted(rows), {seed: j for j, seed in enumerate(records.seeds)}
 
     def scores(name: str) -> np.ndarray:
-        values = np.full((len(levels), len(records.seeds)), np.nan)
-        for r in judged:
-            values[levels.index(r.value(by)), records.seeds.index(r.seed)] = r.value(name)
+        values = np.full((len(levels), len(columns)), np.nan)
+        for i, level in enumerate(levels):
+            for r in rows[level]:
+                if has_value(r) or (not must_learn and r.is_measured):
+                    values[i, columns[r.seed]] = getattr(r.outcome, name)
         return values
 
     x = np.asarray(levels, float)
     identity, constant = scores("identity_correlation"), scores("constant_correlation")
     preference = scores("preference")
-    measured = records.measured
+    baselines = np.array([np.mean(r.outcome.baselines) for r in records if r.is_measured])
     return MapSummary(
         levels=x,
         preference=preference,
         identity=identity,
         constant=constant,
         edges=scores("edge_score"),
-        baseline=float(np.mean([np.mean(r.outcome.baselines) for r in measured]))
-        if len(measured)
-        else float("nan"),
+        baseline=mean_present(baselines),
         leaves_identity=_crossing(x, identity, NEAR),
         changes_sides=_crossing(x, preference, 0.0),
         reaches_constant=_crossing(x, constant, NEAR, falling=False),
-        by_level=tuple(left_out_of(records.where(lambda r, v=v: r.value(by) == v)) for v in levels),
+        by_level=tuple(left_out_of(rows[level]) for level in levels),
     )
 
 

@@ -57,9 +57,9 @@ ALL_SCHEMES = (DEFAULT_SCHEME, *SCHEMES)
 CLEAR_DISAGREEMENT = 0.15
 RULE = (
     "Disagreement: 1 - correlation of the outputs of two networks that started differently and "
-    "learned the same image, mean over test inputs and all pairs of starts; 0 for one map. Observed "
-    f"if its 95 % interval over seeds lies above {CLEAR_DISAGREEMENT}; absent if it lies below. "
-    f"{NOT_JUDGED}"
+    "learned the same image, mean over test inputs and all pairs of starts; 0 for one map. "
+    f"Observed if its 95 % interval over seeds lies above {CLEAR_DISAGREEMENT}; absent if it "
+    f"lies below. {NOT_JUDGED}"
 )
 
 
@@ -131,7 +131,7 @@ def summarise_width(starts: Records, n_channels: int) -> Summary:
     Of what is left, a seed could say less than of all its starts, and another thing.
     """
     networks = starts.where(n_channels=n_channels)
-    by_seed = [networks.where(lambda r, s=s: r.seed == s) for s in starts.seeds]
+    by_seed = [[r for r in networks if r.seed == seed] for seed in starts.seeds]
     found = np.array(
         [
             disagreement([r.outcome.outputs for r in some]) if all(map(has_value, some)) else np.nan

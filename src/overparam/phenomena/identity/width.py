@@ -142,9 +142,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 def summarise(records: Records) -> dict[str, MapFall]:
     """Arrange the convolutional arms by number of parameters."""
     names = {DEEPER: TREATMENT, WIDER: WIDER, SPAN: SPAN}
-    return {
-        name: summarise_fall(records.where(arm=arm), "n_params") for arm, name in names.items()
-    }
+    return {name: summarise_fall(records.where(arm=arm), "n_params") for arm, name in names.items()}
 
 
 def verdict(summary: MapFall) -> Verdict:
