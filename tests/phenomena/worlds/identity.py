@@ -109,9 +109,7 @@ def small_fall(size):
 
 FALL_NULLS = [
     named("all_identity", preferences(lambda c: 0.9)),
-    named("all_constant", preferences(lambda c: -0.9)),
     named("anything", preferences(lambda c: 0.0, cell=0.6, shared=0.2)),
-    named("small_fall", preferences(small_fall(0.7), cell=0.2, shared=0.1)),
     named("small_fall_skewed", preferences(small_fall(0.7), cell=0.3, skewed=True)),
 ]
 SHALLOW_NULLS = [
@@ -192,6 +190,19 @@ def dense(shortfall, turned=(0.6, 0.75, 0.99), energy=0.33, cosine=0.02, spread=
 # One layer.
 
 COSINES = np.sqrt(np.linspace(0.0, 0.98, N_INPUTS))
+SHOWN_ONLY = one_layer_theorem.Outcome(  # layers that no rule looks at
+    n_steps=430,
+    train_loss=1e-25,
+    learned=True,
+    rank=25,
+    deviation=2e-11,
+    deviation_now=3e-15,
+    noise=np.nan,
+    cosines=COSINES,
+    errors=0 * COSINES,
+    predicted=0 * COSINES,
+    outputs=BLANK,
+)
 
 
 def layers(noise=1.0, deviation=2e-12, off=1.0, spread=0.05):
@@ -200,20 +211,22 @@ def layers(noise=1.0, deviation=2e-12, off=1.0, spread=0.05):
     def world(conditions, seed, rng):
         outcomes = []
         for c in conditions:
+            if c.layer == "convolution" or c.optimizer == "momentum":
+                outcomes.append(SHOWN_ONLY)
+                continue
             zero, adam = c.start == "zero", c.optimizer == "adam"
             predicted = (1 if zero else 4 / 3) * (1 - COSINES**2)
             own = np.exp(spread * rng.standard_normal(N_INPUTS))
-            patches = c.layer == "convolution"
             level = 1e-24 if zero else noise
             outcomes.append(
                 one_layer_theorem.Outcome(
                     n_steps=40,
                     train_loss=1e-25,
                     learned=True,
-                    rank=25 if patches else 1,
+                    rank=1,
                     deviation=(0.5 if adam else deviation) * rng.uniform(0.5, 1),
                     deviation_now=np.nan if adam else 1e-15,
-                    noise=np.nan if patches else level * np.exp(0.1 * rng.standard_normal()),
+                    noise=level * np.exp(0.1 * rng.standard_normal()),
                     cosines=COSINES,
                     errors=predicted * own * (1 if zero else off),
                     predicted=predicted,
@@ -278,7 +291,6 @@ NULLS = {
         named("does_not_turn", dense(lambda n: 1.0, turned=(0.6, 0.6, 0.6))),
     ],
     "identity/one_layer_theorem": [
-        named("no_noise", layers(noise=0.0)),
         named("noise_at_the_bound", layers(noise=0.5 * np.exp(-0.005))),
         named("another_formula", layers(deviation=1e-4)),
         named("other_errors", layers(off=1.15)),
@@ -294,7 +306,7 @@ EFFECTS = {
     "identity/by_depth": preferences(depth_effect),
     "identity/width": preferences(width_effect),
     "identity/kernel_size": preferences(kernel_effect),
-    "identity/more_images": preferences(later_by(0.35)),
+    "identity/more_images": preferences(later_by(0.35, of_copies=-0.1)),
     "identity/initialization": disagreeing(lambda channels: 0.35 if channels < 5 else 0.06),
     "identity/fully_connected": dense(lambda n: 1.0),
     "identity/one_layer_theorem": layers(),

@@ -153,9 +153,12 @@ def disagreement(outputs: Sequence[np.ndarray]) -> float:
     >>> disagreement([image, 3 * image]), disagreement([image, -image])
     (0.0, 2.0)
     """
-    maps = [torch.as_tensor(np.asarray(o, np.float64)) for o in outputs]
-    pairs = [float((1 - correlation(a, b)).mean()) for a, b in combinations(maps, 2)]
-    return float(np.mean(pairs)) if pairs else float("nan")
+    pairs = list(combinations(range(len(outputs)), 2))
+    if not pairs:
+        return float("nan")
+    maps = torch.as_tensor(np.asarray(outputs, np.float64))
+    first, second = (maps[[pair[side] for pair in pairs]].flatten(0, 1) for side in (0, 1))
+    return float((1 - correlation(first, second)).mean())
 
 
 def verdict(summary: Summary) -> Verdict:

@@ -249,10 +249,9 @@ def _summarise_arm(records: Records) -> Summary:
     judged = [r.outcome for r in records if has_value(r)]
     n_missing = len(records) - len(judged)
     # The error is linear in the square, so that means over a bin stay on the theory's line.
-    squares = _by_bin(judged, [o.cosines**2 for o in judged])
+    squares, errors, predicted = _by_bin(judged)
     some = np.isfinite(squares).any(1)
-    errors = _by_bin(judged, [o.errors for o in judged])[some]
-    predicted = _by_bin(judged, [o.predicted for o in judged])[some]
+    squares, errors, predicted = squares[some], errors[some], predicted[some]
 
     def interval(values: np.ndarray) -> Interval:
         # A seed without inputs in a bin lacks no cell.
@@ -271,20 +270,31 @@ def _summarise_arm(records: Records) -> Summary:
             n_missing=n_missing,
         ),
         ratios=[interval(row) for row in errors / predicted],
-        cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares[some]]),
+        cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares]),
         errors=errors,
         predicted=predicted,
         left_out=left_out_of(records),
     )
 
 
-def _by_bin(outcomes: Sequence[Outcome], values: Sequence[np.ndarray]) -> np.ndarray:
-    """Return means over the test inputs in each bin of correlation, `[bins, seeds]`."""
-    found = np.full((len(BIN_EDGES) - 1, len(outcomes)), np.nan)
-    for j, (outcome, of_inputs) in enumerate(zip(outcomes, values, strict=True)):
-        bins = np.digitize(outcome.cosines, BIN_EDGES[1:-1])
-        for i in set(bins.tolist()):
-            found[i, j] = of_inputs[bins == i].mean()
+def _by_bin(outcomes: Sequence[Outcome]) -> np.ndarray:
+    """Return means over the test inputs in each bin of correlation, `[3, bins, seeds]`.
+
+    Of the squared correlation, the error and the predicted error; NaN where a bin is empty.
+    """
+    n_bins = len(BIN_EDGES) - 1
+    found = np.full((3, n_bins, len(outcomes)), np.nan)
+    if not outcomes:
+        return found
+    cosine = np.stack([o.cosines for o in outcomes])
+    errors, predicted = (
+        np.stack([getattr(o, n) for o in outcomes]) for n in ("errors", "predicted")
+    )
+    bins, values = np.digitize(cosine, BIN_EDGES[1:-1]), np.stack([cosine**2, errors, predicted])
+    for i in range(n_bins):
+        inside = bins == i
+        count = inside.sum(1)
+        found[:, i, count > 0] = (values * inside).sum(2)[:, count > 0] / count[count > 0]
     return found
 
 
