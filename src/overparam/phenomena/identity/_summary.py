@@ -106,7 +106,8 @@ def summarise_maps(records: Records, by: str, *, must_learn: bool = True) -> Map
 
 
 def score_interval(values: np.ndarray) -> Interval:
-    """Return the mean of preferences or correlations over seeds, `[seeds]`, with its interval."""
+    """Return the mean of preferences, correlations or shares over seeds, `[seeds]`, with its
+    interval."""
     return mean_interval(values, step=RESOLUTION)
 
 

@@ -38,7 +38,7 @@ from torch import Tensor
 from overparam.data.embedded_sets import load_embedded
 from overparam.data.probe_images import resize_images
 from overparam.lab.figure import Figure
-from overparam.lab.intervals import mean_interval, paired_difference
+from overparam.lab.intervals import paired_difference
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.verdict import (
@@ -248,7 +248,7 @@ def _summarise_arm(records: Records) -> Summary:
     one_layer = networks.index(NETWORKS[0]) if NETWORKS[0] in networks else None
 
     def of_one_layer(name: str) -> Interval | None:
-        return None if one_layer is None else mean_interval(by_seed(name)[one_layer])
+        return None if one_layer is None else score_interval(by_seed(name)[one_layer])
 
     return Summary(
         shortfalls={n: score_interval(shortfall[i]) for i, n in enumerate(networks)},

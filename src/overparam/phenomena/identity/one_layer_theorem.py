@@ -74,10 +74,10 @@ PREDICTED = 0.1  # relative; 12 seeds of small images come within 0.05, 50 withi
 RULE = (
     "Noise: energy of f(x) - P x over the energy that W0 (x - P x) is expected to have with "
     "PyTorch's default start, mean over test inputs. Observed if its 95 % interval over seeds "
-    f"lies above {NOISE}, the outputs of every seed deviate from the formula by at most {SAME:g}, "
+    f"lies above {NOISE}, no output of any seed deviates from the formula by more than {SAME:g}, "
     "and in every bin of correlation with the training image the 95 % interval of the squared "
     f"error over its prediction lies within {PREDICTED:.0%} of 1; absent if one of these lies "
-    "wholly beyond its bound, of the deviations that of every seed; else inconclusive. "
+    "wholly beyond its bound; else inconclusive. "
     f"{NOT_JUDGED}"
 )
 AROUND_ONE = (1 - PREDICTED, 1 + PREDICTED)
@@ -215,7 +215,7 @@ class Summary:
     """One arm: what the rule looks at, and errors by correlation `[bins, seeds]`.
 
     Attributes:
-        noise: over seeds. deviation: from the least seed's largest to the greatest's.
+        noise: over seeds. deviation: the largest of any seed; no estimate, and so without width.
         ratios: of every bin, squared error over its prediction.
         cosines: correlation of the inputs of each bin, `[bins]`. errors, predicted: relative to
             the input's energy.
@@ -258,17 +258,10 @@ def _summarise_arm(records: Records) -> Summary:
         found = values[np.isfinite(values)]
         return replace(mean_interval(found, step=RESOLUTION), n_missing=n_missing)
 
-    deviations = np.array([o.deviation for o in judged] or [np.nan])
+    worst = max((o.deviation for o in judged), default=float("nan"))
     return Summary(
         noise=interval(np.array([o.noise for o in judged])),
-        deviation=Interval(
-            float(deviations.max()),
-            float(deviations.min()),
-            float(deviations.max()),
-            level=1.0,
-            n=len(judged),
-            n_missing=n_missing,
-        ),
+        deviation=Interval(worst, worst, worst, n=len(judged), n_missing=n_missing),
         ratios=[interval(row) for row in errors / predicted],
         cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares]),
         errors=errors,
