@@ -42,6 +42,11 @@ def network_name(network: Network) -> str:
     return f"{depth} layer{'s' if depth > 1 else ''}, {KINDS[activation]}"
 
 
+def networks_of(records: Records) -> list[Network]:
+    """Return the networks, linear ones first, by rising depth."""
+    return sorted({(r.condition.activation, r.condition.depth) for r in records})
+
+
 def network_scores(records: Records, networks: Sequence[Network], name: str) -> np.ndarray:
     """Return a score `[networks, seeds]`, NaN for networks that did not fit their images."""
     found = np.full((len(networks), len(records.seeds)), np.nan)
@@ -63,7 +68,7 @@ def gallery(
     """
     many = max(records.levels("n_train"))
     one_image = records.where(n_train=1)
-    networks = _networks(one_image)
+    networks = networks_of(one_image)
     constant = network_scores(one_image, networks, "constant_correlation")
     turned = ", ".join(
         f"{told(mean_present(row), '.2f')} ({network_name(network)})"
@@ -111,7 +116,7 @@ def depth_charts(records: Records) -> list[Chart]:
 
     None where no network was run.
     """
-    networks = _networks(records)
+    networks = networks_of(records)
     if not networks:
         return []
     constant = network_scores(records, networks, "constant_correlation")
@@ -153,7 +158,7 @@ def response_charts(records: Records) -> list[Chart]:
 
     None where no network fitted.
     """
-    networks = _networks(records)
+    networks = networks_of(records)
     energy = [mean_present(row) for row in network_scores(records, networks, "response_energy")]
     cosine = [mean_present(row) for row in network_scores(records, networks, "response_cosine")]
     if not np.isfinite(energy).any():
@@ -264,10 +269,6 @@ _COLUMNS = {
 def _key(r: object) -> tuple[str, int, int]:
     c = r.condition  # type: ignore[attr-defined]
     return c.activation, c.depth, c.n_train
-
-
-def _networks(records: Records) -> list[Network]:
-    return list(dict.fromkeys((r.condition.activation, r.condition.depth) for r in records))
 
 
 def _lines(

@@ -60,6 +60,7 @@ from overparam.phenomena.identity._fully_connected_figures import (
     images_charts,
     network_name,
     network_scores,
+    networks_of,
     networks_table,
     response_charts,
     similarity_maps,
@@ -236,7 +237,7 @@ def summarise(records: Records) -> dict[str, Summary]:
 
 
 def _summarise_arm(records: Records) -> Summary:
-    networks = list(dict.fromkeys((r.condition.activation, r.condition.depth) for r in records))
+    networks = networks_of(records)
 
     def by_seed(name: str) -> np.ndarray:
         return network_scores(records, networks, name)
