@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from overparam.errors import UsageError
 from overparam.lab.crossing import crossing_interval, crossings
@@ -16,7 +17,9 @@ LEVELS = [1, 2, 4, 8]
         ([1, 1, 1, 1], 0, np.inf),
         ([-1, -1, -1, -1], 0, -np.inf),
         ([1, 0, -1, -1], 0, 2),  # on the value
-        ([1, np.nan, -1, -1], 0, 2.5),  # bridged
+        ([1, np.nan, -1, -1], 0, np.nan),  # it might have come back there
+        ([1, np.inf, -1, -1], 0, 4),  # no line leads from without end
+        ([1, 1, -np.inf, -1], 0, 2),
         ([np.nan] * 4, 0, np.nan),
         ([2, 2, 1, 1], 1.5, 3),
     ],
@@ -38,6 +41,17 @@ def test_the_interval_is_over_seeds():
     assert found.estimate == pytest.approx((0.5 + 0.25 + 0.5) / 3)
     assert found.low < found.estimate < found.high
     assert found.n == 3
+
+
+def test_seeds_that_agree_know_the_place_as_well_as_the_levels_are_spaced():
+    found = crossing_interval([0, 1, 3], [[1, 1, 1], [0.5, 0.5, 0.5], [-0.5, -0.5, -0.5]], 0)
+    half = stats.t.ppf(0.975, 2) * 2 / np.sqrt(12) / np.sqrt(3)
+    np.testing.assert_allclose((found.estimate, found.high), (2, 2 + half), rtol=1e-12)
+
+
+def test_a_seed_that_lacks_a_level_is_missing():
+    found = crossing_interval([0, 1], [[1, 1, 1], [-1, -3, np.nan]], 0)
+    assert (found.n, found.n_missing) == (2, 1)
 
 
 def test_a_seed_that_never_crosses_leaves_no_interval():

@@ -8,20 +8,32 @@ from scipy import stats
 from overparam.errors import UsageError
 from overparam.lab.series import series_over_seeds
 
-ERRORS = np.array([[0.1, 0.4, 0.2], [0.2, 0.2, 0.2], [0.3, np.nan, 0.1]])
+ERRORS = np.array([[0.1, 0.4, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2], [0.3, np.nan, np.nan, 0.1]])
 
 
 def test_geometric_line_and_band_are_those_of_the_logarithms():
     line = series_over_seeds("test", "test", [1, 2, 4], ERRORS)
     logs = np.log(ERRORS[0])
-    half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / 3**0.5
+    half = stats.t.ppf(0.975, 3) * logs.std(ddof=1) / 4**0.5
     assert_allclose(line.y, np.exp([logs.mean(), np.log(0.2), np.log(0.03) / 2]))
     assert_allclose([line.low[0], line.high[0]], np.exp([logs.mean() - half, logs.mean() + half]))
     assert_allclose(line.dots, ERRORS)
     assert (line.statistic, line.band) == (
-        "geometric mean over 3 seeds",
+        "geometric mean over 4 seeds",
         "95% interval over seeds, pointwise",
     )
+
+
+def test_three_seeds_are_dots_without_a_band():
+    line = series_over_seeds("test", "test", [1, 2, 4], ERRORS[:, :3])
+    assert (line.low, line.high, line.band) == (None, None, "")
+    assert line.dots.shape == (3, 3)
+
+
+def test_bands_of_fractions_stay_among_fractions():
+    values = [[0.0, 0.1, 0.0, 0.0], [1.0, 1.0, 0.9, 1.0]]
+    line = series_over_seeds("train", "train", [1, 2], values, "mean", bounds=(0, 1))
+    assert (line.low[0], line.high[1]) == (0, 1)
 
 
 def test_mean_line_takes_zeros():

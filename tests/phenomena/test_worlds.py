@@ -35,7 +35,7 @@ NAMES = phenomena.names()
 N_STUDIES = 400
 # One end of a 95 % interval, and two standard errors of a share of so many studies.
 MOST_FALSE = 0.025 + 2 * math.sqrt(0.025 * 0.975 / N_STUDIES)
-N_DAMAGES = 24
+N_DAMAGES = 12
 NOT_A_NUMBER = re.compile(r"(?<![a-z])[-+]?(nan|inf)(?![a-z])", re.I)
 
 
@@ -86,7 +86,7 @@ def test_an_effect_is_observed_and_its_controls_are_absent(name):
 def test_what_is_missing_never_makes_an_effect(name):
     """A third of the cells failed, diverged or were not run."""
     nulls, effect = worlds_of(name)
-    for i, world in enumerate([effect, *nulls]):
+    for i, world in enumerate([effect, *nulls[:2]]):
         generator = np.random.default_rng(i)
         for k in range(N_DAMAGES):
             whole = study(name, world, k % 4)
@@ -97,7 +97,7 @@ def test_what_is_missing_never_makes_an_effect(name):
                 for r, gone in zip(whole, lost, strict=True)
             ]
             kept = Records([r for r in damaged if r is not None])
-            expect_no_more(name, whole, kept, with_figures=k < 4)
+            expect_no_more(name, whole, kept, with_figures=k < 4 and i < 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -157,7 +157,11 @@ def texts_of(figure) -> list[str]:
     texts = [figure.title, figure.caption]
     if isinstance(figure, Chart):
         for panel in figure.panels:
-            texts += [panel.title, *(s.label for s in panel.series), *(r.label for r in panel.rules)]
+            texts += [
+                panel.title,
+                *(s.label for s in panel.series),
+                *(r.label for r in panel.rules),
+            ]
     elif isinstance(figure, Table):
         texts += [str(cell) for column in figure.columns.values() for cell in column]
     elif isinstance(figure, HeatMap):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -53,10 +55,19 @@ def crossing_interval(
 ) -> Interval:
     """Return the mean over seeds of `crossings` with its t interval.
 
+    A place between two levels is not known better than the levels are spaced: the standard
+    deviation over seeds counts as at least that of a uniform place between them, spacing / √12.
+
     Where a seed's curve does not cross, its crossing is infinite and the interval has no ends; a
     seed that lacks a level counts as missing.
     """
-    return mean_interval(crossings(levels, matrix, at, falling=falling), level)
+    found, x = crossings(levels, matrix, at, falling=falling), np.asarray(levels, float)
+    known = found[np.isfinite(found)]
+    spacing = 0.0
+    if len(known) and len(x) > 1:
+        after = int(np.clip(np.searchsorted(x, known.mean()), 1, len(x) - 1))
+        spacing = float(x[after] - x[after - 1])
+    return mean_interval(found, level, step=spacing / math.sqrt(12))
 
 
 def _crossing(x: np.ndarray, signed: np.ndarray) -> float:

@@ -16,27 +16,29 @@ from overparam.lab.verdict import UNKNOWN, Interval
 
 
 def peak_over_side(
-    logs: np.ndarray, near: np.ndarray, side: np.ndarray, level: float, step: float
+    logs: np.ndarray,
+    near: np.ndarray,
+    side: np.ndarray,
+    level: float,
+    step: float,
+    *,
+    highest: bool = False,
 ) -> Interval:
     """Log-ratio of peak to best level of one side; selected on the other seeds.
 
     Args:
         step: of the lattice of the values whose logarithms are given; 0 where there is none.
+        highest: take the worst level of the side instead of the best.
     """
-    n_seeds = logs.shape[1]
     if not side.any():  # of the design: nothing is missing, there is nothing
         return replace(UNKNOWN, level=checked_level(level))
-    ratios = []
-    for seed in range(n_seeds):
-        others = np.delete(logs, seed, 1) if n_seeds > 1 else logs
-        peak, best = best_row(-others, near), best_row(others, side)
-        if peak is None or best is None:  # no level there has a value
-            ratios.append((math.nan, math.nan))
-            continue
-        # A level that misses in this seed might have been its highest or its best.
-        whole = not np.isnan(logs[near | side, seed]).any()
-        ratios.append((logs[peak, seed], logs[best, seed]) if whole else (math.nan, math.nan))
-    a, b = np.array(ratios).reshape(-1, 2).T
+    others = means_of_others(logs)
+    peak, best = best_rows(-others, near), best_rows(-others if highest else others, side)
+    seeds = np.arange(logs.shape[1])
+    a, b = logs[peak, seeds], logs[best, seeds]
+    # A level that misses in this seed might have been its highest or its best.
+    lacking = np.isnan(logs[near | side]).any(0)
+    a, b = np.where(lacking, np.nan, a), np.where(lacking, np.nan, b)
     return cross_selected_difference(a, b, level, step=step_of_logs(step, a, b))
 
 
@@ -55,6 +57,28 @@ def cross_selected_difference(
     longer = math.sqrt(1 + n / (n - 1))  # of the standard error, against s / √n
     low, high = centre + longer * (plain.low - centre), centre + longer * (plain.high - centre)
     return replace(plain, low=low, high=high)
+
+
+def means_of_others(values: np.ndarray) -> np.ndarray:
+    """Mean of each level over the other seeds present, `[m, seeds]`; of one seed, its own values.
+
+    NaN where no other seed has the level, or where infinities cancel.
+    """
+    n = values.shape[1]
+    if n < 2:
+        return values
+    others = np.array([np.delete(np.arange(n), s) for s in range(n)])
+    taken = values[:, others]
+    present = ~np.isnan(taken)
+    with np.errstate(invalid="ignore"):  # inf - inf, of levels that diverged, and 0 / 0
+        return np.where(present, taken, 0.0).sum(2) / present.sum(2)
+
+
+def best_rows(means: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Index of the row with the lowest mean in each column, among the rows marked."""
+    rows = np.flatnonzero(among)
+    known = np.where(np.isnan(means[rows]), np.inf, means[rows])
+    return rows[np.argmin(known, axis=0)]
 
 
 def best_row(values: np.ndarray, among: np.ndarray) -> int | None:

@@ -7,6 +7,7 @@ leave no interval (see `intervals`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -170,11 +171,14 @@ class PeakTest:
     Attributes:
         left, right: ratio of the peak's value to the best (lowest) on its left and right; both
             intervals above 1 say that there is a peak. NaN where a side has no levels.
+        beyond: ratio of the peak's value to the *highest* on its right: where it lies below 1,
+            the peak stands farther to the right. (On the left the first descent starts higher.)
         peak_level, left_level, right_level: as selected on all seeds; NaN where there are none.
     """
 
     left: Interval
     right: Interval
+    beyond: Interval
     peak_level: float
     left_level: float
     right_level: float
@@ -212,7 +216,8 @@ def peak_test(
             `geometric_mean_interval`). step: of the lattice of the values, such as 1 / n_test.
 
     A seed that lacks a level near `at` or on the side in question counts as missing: the level
-    might have been its highest or its best. With one seed the ratios are those of its own highest and lowest levels, without interval.
+    might have been its highest or its best. With one seed the ratios are those of its own highest
+    and lowest levels, without interval.
 
     Raises:
         UsageError: shapes that do not fit, levels not ascending, negative values.
@@ -236,6 +241,7 @@ def peak_test(
     return PeakTest(
         left=exp_interval(peak_over_side(logs, near, left, level, step)),
         right=exp_interval(peak_over_side(logs, near, right, level, step)),
+        beyond=exp_interval(peak_over_side(logs, near, right, level, step, highest=True)),
         peak_level=_level_or_nan(x, best_row(-logs, near)),
         left_level=_level_or_nan(x, best_row(logs, left)),
         right_level=_level_or_nan(x, best_row(logs, right)),
@@ -257,7 +263,7 @@ def curve(
             or median with order statistics (a band from six seeds on).
         bounds: of what the values can be, such as (0, 1) for fractions; the band is cut there.
     """
-    intervals = {
+    intervals: dict[str, Callable[[np.ndarray, float], Interval]] = {
         "geometric": geometric_mean_interval,
         "mean": mean_interval,
         "median": median_interval,

@@ -2,14 +2,16 @@
 
 A rule, written before the run, is a list of clauses. A clause is an interval against a bound, and
 is *shown*, *refuted* or *undecided*; all shown: observed, one refuted: absent, else inconclusive.
-There is no other way to a verdict, so what was not measured can never count as passed.
+Some clauses are premises (the networks were fitted, the sweep reaches past the threshold): where
+one is not shown, the question was not put, and the verdict is inconclusive. There is no other way
+to a verdict, so what was not measured can never count as passed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["observed", "absent", "inconclusive"]
@@ -70,6 +72,7 @@ class Clause:
         value: its interval over seeds.
         low, high: the value must lie above `low` and below `high`; one or both.
         note: why nothing is known, where that is not said by the value itself.
+        premise: whether it only says that the question was put; then it is not refuted.
 
     >>> Clause("ratio", Interval(1.5, 1.2, 1.9), low=1.1).state
     'shown'
@@ -82,6 +85,7 @@ class Clause:
     low: float = -math.inf
     high: float = math.inf
     note: str = ""
+    premise: bool = False
 
     @property
     def state(self) -> State:
@@ -92,11 +96,14 @@ class Clause:
             return "undecided"
         if self.low < value.low and value.high < self.high:
             return "shown"
-        return "refuted" if value.high < self.low or value.low > self.high else "undecided"
+        outside = value.high < self.low or value.low > self.high
+        return "refuted" if outside and not self.premise else "undecided"
 
     @property
     def bound(self) -> str:
-        """What is demanded, in words."""
+        """What is demanded, in words; "" where all that is known is that nothing is."""
+        if math.isinf(self.low) and math.isinf(self.high):
+            return ""
         if math.isinf(self.high):
             return f"above {self.low:.4g}"
         if math.isinf(self.low):
@@ -104,7 +111,8 @@ class Clause:
         return f"between {self.low:.4g} and {self.high:.4g}"
 
     def __str__(self) -> str:
-        return f"{self.what} {self.bound}: {self.state} ({self._measured()})"
+        demand = f"{self.what} {self.bound}".rstrip()
+        return f"{demand}: {self.state} ({self._measured()})"
 
     def _measured(self) -> str:
         value = self.value
@@ -141,6 +149,15 @@ def unmeasured(what: str, why: str) -> Clause:
     return Clause(what, UNKNOWN, note=why)
 
 
+def premise(clause: Clause) -> Clause:
+    """Return the clause as a premise: where it does not hold, the question was not put.
+
+    >>> premise(stays_below("training loss", Interval(0.2, 0.1, 0.3), 1e-5)).state
+    'undecided'
+    """
+    return replace(clause, premise=True)
+
+
 def shown(*clauses: Clause) -> bool:
     """Return whether all of these are shown, so that a title may say what they demand."""
     return all(clause.state == "shown" for clause in clauses)
@@ -166,10 +183,12 @@ class Verdict:
 
     @property
     def kind(self) -> Kind:
-        """All clauses shown: observed. One refuted: absent. Else, or without any: inconclusive."""
+        """All shown: observed. One refuted, and every premise shown: absent. Else inconclusive."""
         states = {clause.state for clause in self.clauses}
         if states == {"shown"}:
             return "observed"
+        if not shown(*(clause for clause in self.clauses if clause.premise)):
+            return "inconclusive"
         return "absent" if "refuted" in states else "inconclusive"
 
 
@@ -214,7 +233,7 @@ def weaker(first: Interval, second: Interval) -> Interval:
     """
 
     def smaller(a: float, b: float) -> float:
-        return math.nan if math.isnan(a) or math.isnan(b) else min(a, b)
+        return min(a, b) if math.isfinite(a) and math.isfinite(b) else math.nan
 
     return Interval(
         smaller(first.estimate, second.estimate),

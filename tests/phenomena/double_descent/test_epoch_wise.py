@@ -69,13 +69,28 @@ def test_smoothing_averages_neighbours_and_keeps_constants():
     np.testing.assert_allclose(phenomenon.smoothed(np.ones((9, 2))), 1, rtol=1e-12)
 
 
-def test_a_training_that_ended_early_is_left_out():
+def test_a_bump_that_is_not_where_the_labels_are_fitted_is_absent():
+    late = FALLING + 0.1 * np.exp(-(((EPOCHS - 30) / 8) ** 2))
+    records = made_up([late, FALLING, FALLING])
+    early = Records(
+        [replace(r, outcome=replace(r.outcome, train_errors=TRAIN - 0.45)) for r in records]
+    )
+    verdict = phenomenon.verdict(phenomenon.summarise(early)["treatment"])
+    assert [c.state for c in verdict.clauses[:2]] == ["shown", "shown"]
+    assert verdict.kind == "absent"
+
+
+def test_a_training_that_ended_early_is_missing():
     records = list(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING]))
     short = Outcome(EPOCHS[:10], FALLING[:10], TRAIN[:10])
     records.append(Record(Condition(), 99, short, "diverged"))
     records.append(Record(Condition(), 98, None, "failed", "out of memory"))
     summary = phenomenon.summarise(Records(records))["treatment"]
-    assert summary.test_errors.shape == (60, 5)
+    assert summary.test_errors.shape == (60, 7)
+    assert (summary.rise.n, summary.rise.n_missing) == (5, 2)
+    verdict = phenomenon.verdict(summary)
+    assert verdict.kind == "inconclusive"
+    assert "2 of 7 seeds lack a cell" in str(verdict.clauses[0])
 
 
 def small(**changes):

@@ -117,13 +117,23 @@ def test_a_sweep_that_misses_the_threshold_concludes_nothing(train_error):
     assert "not bracketed" in verdict.reason
 
 
-def test_failed_cells_are_left_out():
+def test_failed_cells_leave_it_open():
     records = made_up(peaked, falling, falling, lambda r: 0.0 if r >= 1 else 0.5)
     broken = [
         dataclasses.replace(r, outcome=None, status="failed", error="lost") if i % 17 == 0 else r
         for i, r in enumerate(records)
     ]
-    assert kinds(Records(broken))["treatment"] == "observed"
+    summary = phenomenon.summarise(Records(broken))["treatment"]
+    assert summary.peak.left.n_missing > 0
+    assert phenomenon.verdict(summary).kind == "inconclusive"
+
+
+def test_a_peak_far_from_the_threshold_is_absent():
+    def far(ratio):
+        return peaked(ratio / 4) * 3
+
+    records = made_up(far, falling, falling, lambda r: 0.0 if r >= 1 else 0.5)
+    assert kinds(records)["treatment"] == "absent"
 
 
 def test_design_is_placed_across_the_threshold():

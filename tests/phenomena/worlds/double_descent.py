@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 from overparam.data.entries import entry_of
-from overparam.phenomena.double_descent import epoch_wise, random_features, sample_wise
+from overparam.models import mlp_n_params
+from overparam.phenomena.double_descent import (
+    cross_entropy,
+    epoch_wise,
+    random_features,
+    sample_wise,
+    squared_loss,
+)
 
 
 def counted(value: float, n: int, rng: np.random.Generator) -> float:
@@ -56,7 +64,6 @@ RATIO_NULLS = [
     named("flat", over_ratio(lambda x: 0.3, falling)),
     named("falling", over_ratio(falling, falling)),
     named("rising_end", over_ratio(lambda x: 0.3 + 0.05 * max(0.0, x), falling)),
-    named("small_peak", over_ratio(lambda x: 0.3 * (1 + 0.1 * math.exp(-x * x)), falling)),
 ]
 
 NULLS = {
@@ -90,14 +97,14 @@ def along_training(curve, control, train, control_train):
         for c in conditions:
             treated = c.arm == "treatment"
             n = c.n_test
-            wander = 0.003 * np.cumsum(rng.standard_normal(len(x)) * np.sqrt(np.diff(x, prepend=-5)))
+            wander = 0.003 * np.cumsum(
+                rng.standard_normal(len(x)) * np.sqrt(np.diff(x, prepend=-5))
+            )
             jumps = 0.006 * rng.standard_normal(len(x))
             test = np.clip((curve if treated else control)(x) + shared + wander + jumps, 0, 1)
             fitted = (train if treated else control_train)(x) + 0.004 * rng.standard_normal(len(x))
             outcomes.append(
-                epoch_wise.Outcome(
-                    EPOCHS, np.round(test * n) / n, np.clip(fitted.round(3), 0, 1)
-                )
+                epoch_wise.Outcome(EPOCHS, np.round(test * n) / n, np.clip(fitted.round(3), 0, 1))
             )
         return outcomes
 
@@ -127,8 +134,84 @@ TRAINING_NULLS = [
         "rising_only",
         along_training(lambda x: learned(x) + 0.06 / (1 + np.exp(-4 * x)), learned, fits, stuck),
     ),
-    named("late_fall", along_training(lambda x: 0.6 - 0.1 * (x > 1), learned, fits, stuck)),
     named("bump_of_a_network_that_never_fits", along_training(bumped, learned, stuck, stuck)),
 ]
 NULLS["double_descent/epoch_wise"] = TRAINING_NULLS
 EFFECTS["double_descent/epoch_wise"] = along_training(bumped, learned, fits, stuck)
+
+
+# ------------------------------------------------------------------ networks over their width
+
+
+def over_width(last, best, clean, reach=0.0):
+    """A world of networks of rising width, from curves over log(size / that which just fits).
+
+    Args:
+        last, best, clean: of the three arms. reach: log of the size that fits, over the expected.
+    """
+
+    def world(conditions, seed, rng):
+        shared = 0.03 * rng.standard_normal()
+        is_squared = isinstance(conditions[0], squared_loss.Condition)
+        return [
+            (of_squared_loss if is_squared else of_cross_entropy)(
+                c, last, best, clean, reach, shared, rng
+            )
+            for c in conditions
+        ]
+
+    return world
+
+
+def of_squared_loss(c, last, best, clean, reach, shared, rng):
+    n_params = mlp_n_params(*squared_loss.sizes(c))
+    x = math.log(n_params / (10 * c.n_train))
+    noise = np.exp(shared + 0.04 * rng.standard_normal(2))
+    train = 0.01 * math.exp(-2.5 * (x - reach + 0.1 * rng.standard_normal()))
+    is_noisy = c.label_noise_rate > 0
+    train = counted(0.8 * (1 - math.exp(-train)) if x < reach + 1 else 0.0, c.n_train, rng)
+    loss = 2 * (last if is_noisy else clean)(x) * noise[0]
+    best_loss = 2 * (best if is_noisy else clean)(x) * noise[1]
+    return squared_loss.Outcome(n_params, loss, loss / 3, best_loss, best_loss / 3, train, train)
+
+
+@functools.cache
+def fitting_width(n_train):
+    return cross_entropy.threshold_width(cross_entropy.Condition(n_train=n_train))
+
+
+def of_cross_entropy(c, last, best, clean, reach, shared, rng):
+    x = 1.5 * math.log(c.width / fitting_width(c.n_train))
+    noise = np.exp(shared + 0.02 * rng.standard_normal(2))
+    fit = x - reach - math.log(c.train_share)
+    train = counted(0.7 / (1 + math.exp(2.5 * fit + 1.8)), c.n_train, rng)
+    is_noisy = c.labels == "noisy"
+    test = counted((last if is_noisy else clean)(x) * noise[0], c.n_test, rng)
+    best_test = counted((best if is_noisy else clean)(x) * noise[1], c.n_test, rng)
+    return cross_entropy.Outcome(test, best_test, 20.0, train)
+
+
+def descends(x):
+    return 0.35 + 0.12 / (1 + math.exp(x + 1))
+
+
+def double(x):
+    return descends(x) * (1 + 0.8 * math.exp(-((x - 0.2) ** 2)))
+
+
+WIDTH_NULLS = [
+    named("flat", over_width(lambda x: 0.45, descends, descends)),
+    named("falling", over_width(descends, descends, descends)),
+    named("rising", over_width(lambda x: 0.4 + 0.03 * (x + 3), descends, descends)),
+    named(
+        "stays_high",
+        over_width(lambda x: 0.4 + 0.2 / (1 + math.exp(-4 * (x + 1))), descends, descends),
+    ),
+    named("peaks_far_away", over_width(lambda x: double(x - 1.8), descends, descends)),
+]
+NULLS["double_descent/squared_loss"] = NULLS["double_descent/cross_entropy"] = [
+    *WIDTH_NULLS,
+    named("never_fits", over_width(double, descends, descends, reach=9.0)),
+]
+EFFECTS["double_descent/squared_loss"] = over_width(double, descends, descends)
+EFFECTS["double_descent/cross_entropy"] = over_width(double, descends, descends)

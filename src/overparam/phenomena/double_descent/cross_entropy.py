@@ -1,11 +1,15 @@
 """Model-wise double descent of networks trained with cross-entropy on partly wrong labels.
 
 Claim: With label noise, the test error of networks of rising width, trained to the end with
-    cross-entropy, falls, rises to a peak near the width at which training error nears 0 (where
-    the effective model complexity equals n_train), and falls again from this peak in wider ones.
+    cross-entropy, rises to a peak near the width at which training error nears 0, and falls again
+    from this peak in wider ones.
 
 Control: The same networks, each at its best epoch instead of its last; and the same networks
     trained to the end on clean labels. Neither has a peak.
+
+Falsified: If a width were bad for any other reason than fitting wrong labels (its initial weights,
+    the learning rate), clean labels would peak there too; if it were so from early on, the best
+    epoch would peak.
 
 Sources: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019 (arXiv:1912.02292): definition 1 of
     effective model complexity (EMC), and the figures of test error over width, with label noise
@@ -14,7 +18,9 @@ Sources: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019 (arXiv:1912.02292
 Differs: Below the full scale, the 1-D MNIST-like task and networks with two hidden layers instead
     of CIFAR-10 and convolutions; 30 % wrong labels instead of at most 20 %; SGD with momentum
     and a cosine schedule. The paper's claim is the second descent, not that it ends below the
-    first minimum, and no more is asked here. The best epoch is the best on the test set, so it is
+    first minimum, and no more is asked here; nor is the first descent, which every network has
+    that learns anything. That the threshold is where EMC equals n_train is its definition, and is
+    drawn, not judged. The best epoch is the best on the test set, so it is
     a bound on what stopping early can give and not a method.
 
 In practice: A network that only just fits its training set is at the worst width of its family if
@@ -25,7 +31,6 @@ In practice: A network that only just fits its training set is at the worst widt
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -34,13 +39,27 @@ import numpy as np
 from torch import nn
 
 from overparam.data import corrupt_labels_wrong
+from overparam.lab.crossing import crossing_interval
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule, Series
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import PeakTest, peak_test
-from overparam.lab.verdict import Interval, Verdict, decide, weaker
-from overparam.measures import across_threshold, effective_model_complexity, interpolation_threshold
+from overparam.lab.statistics import PeakTest, exp_interval, peak_test
+from overparam.lab.verdict import (
+    UNKNOWN,
+    Clause,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    lies_within,
+    premise,
+    shown,
+    told,
+    unmeasured,
+    weaker,
+)
+from overparam.measures import across_threshold, effective_model_complexity
 from overparam.measures.complexity import DEFAULT_EPSILON, EmcEstimate
 from overparam.models import mlp_n_params
 from overparam.phenomena.double_descent._wrong_labels import (
@@ -50,6 +69,7 @@ from overparam.phenomena.double_descent._wrong_labels import (
     draw_data,
     make_network,
     shape_of,
+    size_of_test_set,
 )
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
@@ -66,13 +86,15 @@ PAPER_WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 
 # error of 0.5 on 4,000 examples has a standard error of 1.6 %; 3 % is two of them, and many of a
 # mean over seeds and neighbouring widths.
 SMALLEST_PEAK = 1.03
+BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test error within a factor 2 of "
     "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
-    f"above {SMALLEST_PEAK}; absent if one lies below. Errors are geometric means over three "
-    "neighbouring widths, and widths are selected on the other seeds. The threshold is where mean "
-    f"training error falls to {DEFAULT_EPSILON}. Inconclusive where the sweep does not reach "
-    "beyond the threshold by a factor 2 on both sides."
+    f"above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) above "
+    f"1 / {SMALLEST_PEAK}; absent if one lies below. Errors are geometric means over three "
+    "neighbouring widths, and widths are selected on the other seeds. The threshold is where "
+    f"training error falls to {DEFAULT_EPSILON}. Inconclusive where its interval does not lie in "
+    "the sweep by a factor 2 from both ends."
 )
 
 
@@ -178,12 +200,17 @@ def widths(c: Condition) -> list[int]:
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm: widths `[m]`, errors `[m, seeds]`, and what the rule looks at."""
+    """One arm: widths `[m]`, errors `[m, seeds]`, and what the rule looks at.
+
+    Attributes:
+        threshold: width at which training error falls to epsilon. peak: None where that is
+            nowhere in the sweep.
+    """
 
     widths: np.ndarray
     test_error: np.ndarray
     train_error: np.ndarray
-    threshold: float
+    threshold: Interval
     peak: PeakTest | None
 
 
@@ -197,11 +224,14 @@ def summarise(records: Records) -> dict[str, Summary]:
 
 
 def _summarise_arm(records: Records, field: str) -> Summary:
+    c = records[0].condition
     axis, test_error = records.matrix(field, by="width")
     train_error = records.matrix("train_error", by="width")[1]
-    threshold = interpolation_threshold(axis, train_error)
-    bracketed = 2 * axis[0] < threshold < axis[-1] / 2  # so there is something on both sides
-    peak = peak_test(axis, smoothed(test_error), at=threshold) if bracketed else None
+    threshold = exp_interval(crossing_interval(np.log(axis), train_error, DEFAULT_EPSILON))
+    peak = None
+    if axis[0] <= threshold.estimate <= axis[-1]:
+        step = 1 / size_of_test_set(c.dataset, c.n_test)
+        peak = peak_test(axis, smoothed(test_error), at=threshold.estimate, step=step)
     return Summary(axis, test_error, train_error, threshold, peak)
 
 
@@ -220,46 +250,68 @@ def smoothed(errors: np.ndarray) -> np.ndarray:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     peak = summary.peak
+    at = premise(
+        lies_within(
+            f"width at which training error falls to {DEFAULT_EPSILON:.0%}",
+            summary.threshold,
+            2 * summary.widths[0],
+            summary.widths[-1] / 2,
+            BRACKETED,
+        )
+    )
     if peak is None:
-        effect = Interval(math.nan, math.nan, math.nan)
+        around = [unmeasured("peak of the test error", "there is no threshold to look around")]
         reason = (
-            f"The measured threshold (width {summary.threshold:,.0f}) is not bracketed by the "
-            f"sweep from {summary.widths[0]:,.0f} to {summary.widths[-1]:,.0f}: train longer, or "
-            "widen the sweep."
+            "No peak can be looked for: training error does not fall to "
+            f"{DEFAULT_EPSILON:.0%} between width {summary.widths[0]:,.0f} and "
+            f"{summary.widths[-1]:,.0f} in every seed."
         )
     else:
-        left, right = peak.left, peak.right
-        effect = weaker(left, right)
+        around = _around(peak)
         reason = (
-            f"Near the threshold (width {summary.threshold:,.0f}) test error is highest at width "
-            f"{peak.peak_level:,.0f}: {left} times the lowest in narrower networks and {right} "
-            "times the lowest in wider ones."
+            f"Near the threshold (width {summary.threshold.estimate:,.0f}) test error is highest "
+            f"at width {told(peak.peak_level, ',.0f')}: times the lowest in narrower networks "
+            f"{peak.left}, times the lowest in wider ones {peak.right}."
         )
-    return decide(
-        effect,
-        at_least=SMALLEST_PEAK,
+    return judge(
+        [*around, at],
+        effect=weaker(peak.left, peak.right) if peak else UNKNOWN,
         unit="ratio of test errors, peak over the lowest on either side",
         rule=RULE,
-        reason=reason,
+        reason=reason if shown(at) else f"{reason} The threshold is {BRACKETED}.",
     )
+
+
+def _around(peak: PeakTest) -> list[Clause]:
+    return [
+        exceeds("peak over the lowest test error in narrower networks", peak.left, SMALLEST_PEAK),
+        exceeds("peak over the lowest test error in wider ones", peak.right, SMALLEST_PEAK),
+        exceeds("peak over the highest in wider ones", peak.beyond, 1 / SMALLEST_PEAK),
+    ]
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error and training error over width, and EMC over width."""
-    treatment, n = summaries[TREATMENT], int(records[0].condition.n_train)
-    threshold = f"width {treatment.threshold:,.0f}"
-    peak = treatment.peak.peak_level if treatment.peak else math.nan
-    at = Rule(treatment.threshold, f"training error {DEFAULT_EPSILON:.0%}")
-    rules = [at] if math.isfinite(at.at) else []
+    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    *around, bracketed = verdict(found).clauses
+    at, n = found.threshold.estimate, int(records[0].condition.n_train)
+    inside = found.widths[0] <= at <= found.widths[-1]
+    rules = [Rule(at, f"training error {DEFAULT_EPSILON:.0%}")] if inside else []
+    peak_title, fitted_title = "Test error over width", "Training error over width"
+    if found.peak and shown(*around):
+        peak = f"{found.peak.peak_level:,.0f}"
+        peak_title = f"Test error peaks at width {peak}, near the threshold at width {at:,.0f}"
+    if shown(bracketed):
+        fitted_title = f"Training error falls to {DEFAULT_EPSILON:.0%} at width {at:,.0f}"
     errors = [
-        ("test_error", f"Test error peaks at width {peak:,.0f}, near the threshold at {threshold}",
-         "Follow the line of the last epoch from the left: test error falls, rises to a peak near "
-         "the dotted threshold, and falls again. At its best epoch, or trained on clean labels, "
-         "the same network has no peak. Labels of the test set are clean.",
+        ("test_error", peak_title,
+         "Follow the line of the last epoch from the left: by the claim test error rises to a "
+         "peak near the dotted threshold, and falls again. At its best epoch, or trained on clean "
+         "labels, the same network is to have no peak. Labels of the test set are clean.",
          Axis("Test error", "fraction wrong", zero=True)),
-        ("train_error", f"Training error falls to {DEFAULT_EPSILON:.0%} at {threshold}",
-         "Wider networks reproduce every training label, the wrong ones included. With clean "
-         "labels a narrower network suffices.",
+        ("train_error", fitted_title,
+         "Networks that are wide enough reproduce every training label, the wrong ones included. "
+         "With clean labels a narrower network suffices.",
          Axis("Training error", "fraction wrong, of the labels trained on", zero=True)),
     ]  # fmt: skip
     x = Axis("Width k", scale="log")
@@ -267,14 +319,18 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
         Chart(name, title, caption, [Panel("", x, y, _lines(summaries, name), rules)])
         for name, title, caption, y in errors
     ]
-    found = measure_emc(records)
-    if found:
-        charts.append(_emc_chart(found, n, x, rules))
+    complexity = measure_emc(records)
+    if complexity:
+        charts.append(_emc_chart(complexity, n, x, rules))
     return charts
 
 
 def _lines(summaries: Mapping[str, Summary], name: str) -> list[Series]:
-    drawn = [arm for arm in summaries if name == "test_error" or arm != BEST_EPOCH]
+    drawn = [
+        arm
+        for arm, summary in summaries.items()
+        if (name == "test_error" or arm != BEST_EPOCH) and np.isfinite(getattr(summary, name)).any()
+    ]
     main: Role = "test" if name == "test_error" else "train"
     return [
         series_over_seeds(
@@ -284,32 +340,37 @@ def _lines(summaries: Mapping[str, Summary], name: str) -> list[Series]:
             getattr(summaries[arm], name),
             "mean",
             dashed=arm == CLEAN_LABELS,
+            bounds=(0, 1),
         )
         for arm in drawn
     ]
 
 
 def measure_emc(records: Records) -> dict[int, EmcEstimate]:
-    """Return the effective model complexity of each width that was trained on several sizes n."""
+    """Return the effective model complexity of each width that was trained on several sizes n.
+
+    A width that lacks a cell is left out: a network that is not there has not failed to fit.
+    """
     found = {}
+    n_shares = max(2, len(records.levels("train_share")))
     for width in records.levels("width"):
         here = records.where(labels="noisy", width=width)
         shares, errors = here.matrix("train_error", by="train_share")
-        if len(shares) > 1:
+        if len(shares) == n_shares and not np.isnan(errors).any():
             found[width] = effective_model_complexity(shares * here[0].condition.n_train, errors)
     return found
 
 
 def _emc_chart(found: Mapping[int, EmcEstimate], n: int, x: Axis, rules: list[Rule]) -> Chart:
     known = {k: e for k, e in found.items() if e.censored == "no"}
-    shown = known or found
+    shown_widths = known or found
     line = Series(
         "EMC",
         "other",
-        np.array(list(shown), float),
-        np.array([e.value for e in shown.values()]),
-        np.array([e.low for e in shown.values()]),
-        np.array([e.high for e in shown.values()]),
+        np.array(list(shown_widths), float),
+        np.array([e.value for e in shown_widths.values()]),
+        np.array([e.low for e in shown_widths.values()]),
+        np.array([e.high for e in shown_widths.values()]),
         statistic="of the mean training error over seeds",
         band="95 % jackknife interval over seeds",
     )
@@ -321,7 +382,10 @@ def _emc_chart(found: Mapping[int, EmcEstimate], n: int, x: Axis, rules: list[Ru
     )
     y = Axis("Effective model complexity", "examples", "log")
     rule = Rule(n, f"n_train = {n:,}", axis="y")
-    title = f"Effective model complexity grows with width and reaches n_train = {n:,}"
+    values = [e.value for e in shown_widths.values()]
+    title = "Effective model complexity of each width"
+    if np.diff(values, prepend=0).min() > 0 and min(values) < n <= max(values):
+        title = f"Effective model complexity grows with width and reaches n_train = {n:,}"
     panel = Panel("", x, y, [line], [*rules, rule])
     return Chart("effective_model_complexity", title, caption, [panel])
 

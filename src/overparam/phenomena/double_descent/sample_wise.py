@@ -6,6 +6,9 @@ Claim: With a fixed number of random features, the test error of minimum-norm re
 Control: A model far from its threshold at every n_train of the design (four times as many
     features as the largest n_train): more data only helps.
 
+Falsified: If the additional examples themselves were bad (mislabelled more often, or unlike the
+    first), the wide model would get worse with them as well.
+
 Sources: Nakkiran et al. 2019 (arXiv:1912.02292), section 7; Nakkiran 2019 (arXiv:1912.07242) for
     linear regression; the same threshold over n as in Hastie, Montanari, Rosset, Tibshirani 2022
     (arXiv:1903.08560), where the risk depends on the ratio n_features / n_train.
@@ -31,12 +34,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from overparam.data import corrupt_labels_wrong, draw_subset, load
+from overparam.data.entries import entry_of
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import How, PeakTest, peak_test
-from overparam.lab.verdict import Verdict, decide
+from overparam.lab.verdict import Verdict, exceeds, judge, shown, told
 from overparam.measures import across_threshold, error_rate
 from overparam.models.features import RandomReluFeatures
 from overparam.streams import Streams
@@ -163,55 +167,64 @@ def _summarise_arm(records: Records) -> Summary:
         test_error=test_error,
         train_error=records.matrix("train_error", by="n_train")[1],
         coefficient_norm=records.matrix("coefficient_norm", by="n_train")[1],
-        peak=peak_test(sizes, test_error, at=n_features),
+        peak=peak_test(
+            sizes,
+            test_error,
+            at=n_features,
+            step=1 / entry_of(records[0].condition.dataset).n_test,
+        ),
     )
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     peak = summary.peak
-    return decide(
-        peak.left,
-        at_least=SMALLEST_RISE,
+    return judge(
+        [exceeds("highest test error near the threshold over less data", peak.left, SMALLEST_RISE)],
+        effect=peak.left,
         unit="ratio of test errors, near the threshold over less data",
         rule=RULE,
         reason=(
-            f"The highest test error with about {summary.n_features} examples (at "
-            f"{peak.peak_level:,.0f}) is {peak.left} times that with only "
-            f"{peak.left_level:,.0f} examples."
+            f"The test error with about {summary.n_features:,} examples is highest at "
+            f"{told(peak.peak_level, ',.0f')} examples; over that with only "
+            f"{told(peak.left_level, ',.0f')}: {peak.left}."
         ),
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error, coefficient norm and training error over the number of examples."""
-    peak, p = summaries[TREATMENT].peak, summaries[TREATMENT].n_features
+    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    peak, p = found.peak, found.n_features
     return [
         _chart(
             summaries,
             "test_error",
             f"{peak.peak_level:,.0f} examples give {peak.left.estimate:.1f} times the test error "
-            f"of {peak.left_level:,.0f}",
-            f"Follow the line of the model with {p:,} features from the left: more data help at "
-            f"first, then hurt until there are as many examples as features (dotted), then help "
-            "again. The wide model, far from its threshold at every size, only gains. Labels of "
-            "the test images are clean.",
+            f"of {peak.left_level:,.0f}"
+            if shown(*verdict(found).clauses)
+            else f"Test error over the number of examples, around n_features = {p:,}",
+            f"Follow the line of the model with {p:,} features from the left: by the claim more "
+            "data hurt until there are as many examples as features (dotted), and then help "
+            "again. The wide model, far from its threshold at every size, is only to gain. Labels "
+            "of the test images are clean.",
             Axis("Test error", "fraction wrong", zero=True),
         ),
         _chart(
             summaries,
             "coefficient_norm",
-            f"With {p:,} features the weights explode at {p:,} examples",
-            "Just as many equations as unknowns leave one solution, and it is huge. The wide "
-            "model has room for a small one at every size.",
+            "Norm of the coefficients over the number of examples",
+            f"With {p:,} features, {p:,} examples are just as many equations as unknowns: they "
+            "leave one solution, and it is huge. The wide model has room for a small one at every "
+            "size.",
             Axis("Norm of the coefficients", "1 / feature unit", "log"),
         ),
         _chart(
             summaries,
             "train_error",
-            f"Beyond {p:,} examples the small model can no longer fit its data",
+            "Training error over the number of examples",
             "Up to the threshold both models reproduce every training label, the wrong ones "
-            "included. The test error peaks where this ends.",
+            f"included; beyond {p:,} examples the small model can no longer.",
             Axis("Training error", "fraction wrong, of the noisy labels", zero=True),
         ),
     ]
@@ -219,7 +232,8 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
 
 def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str, y: Axis) -> Chart:
     how: How = "mean" if name == "train_error" else "geometric"  # a training error may be 0
-    p, largest = summaries[TREATMENT].n_features, int(summaries[TREATMENT].sizes[-1])
+    found = next(iter(summaries.values()))
+    p, largest = found.n_features, int(found.sizes[-1])
     labels = {TREATMENT: f"{p:,} features", FAR: f"{FAR_RATIO * largest:,} features"}
     series = [
         series_over_seeds(
@@ -229,8 +243,10 @@ def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str
             getattr(summary, name),
             how,
             dashed=arm != TREATMENT,
+            bounds=(0, np.inf) if name == "coefficient_norm" else (0, 1),
         )
         for arm, summary in summaries.items()
+        if np.isfinite(getattr(summary, name)).any()
     ]
     x = Axis("Training examples n", scale="log")
     rules = [Rule(p, f"n_features = {p:,}")]

@@ -7,6 +7,10 @@ Claim: The squared test loss of networks with one hidden layer, trained to the e
 Control: The same networks, each at its best epoch instead of its last; and the same networks
     trained to the end on clean labels. In both the test loss only falls.
 
+Falsified: If narrow and wide networks differed in more than how they fit wrong labels (in how far
+    they had come, or in their weights at the start), clean labels would peak at the same width;
+    if the peak were there from early on, the best epoch would show it.
+
 Sources: Belkin, Hsu, Ma, Mandal 2019 (arXiv:1812.11118), Fig. 3 and appendix C. For stopping at
     the best epoch: Nakkiran et al. 2019 (arXiv:1912.02292).
 
@@ -36,13 +40,24 @@ from torch import nn
 
 from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, load, standardise
 from overparam.data.entries import entry_of
+from overparam.lab.crossing import crossing_interval
 from overparam.lab.figure import Axis, Chart, Panel, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import How, PeakTest, paired_log_ratio, peak_test
-from overparam.lab.verdict import Interval, Verdict, decide, weaker
-from overparam.measures import across_threshold, interpolation_threshold
+from overparam.lab.statistics import How, PeakTest, exp_interval, paired_log_ratio, peak_test
+from overparam.lab.verdict import (
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    lies_within,
+    premise,
+    shown,
+    told,
+    weaker,
+)
+from overparam.measures import across_threshold
 from overparam.models import mlp, mlp_n_params, mlp_width_for
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
@@ -54,13 +69,15 @@ FITTED = 0.01  # training error that counts as interpolation when the threshold 
 # Without a peak the ratio is below 1, since the test loss falls with width; with one, Belkin et
 # al. have 2 and more. A quarter is far from both.
 SMALLEST_PEAK = 1.25
+BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 NEAR = 1.5  # factor; the next wider network is 1.47 times as large
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test loss within a factor "
     f"{NEAR} of n_params = n_train x n_classes) / (lowest in narrower networks) and / (lowest in "
-    f"wider ones) both lie above {SMALLEST_PEAK}; absent if one lies below. Widths are selected "
-    "on the other seeds. Inconclusive where the sweep does not reach from below the measured "
-    f"threshold (mean training error at most {FITTED}) to twice beyond it."
+    f"wider ones) both lie above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) "
+    f"above 1 / {SMALLEST_PEAK}; absent if one lies below. Widths are selected on the other seeds. "
+    f"Inconclusive where the interval of the measured threshold (training error falls to {FITTED}) "
+    "does not lie within the sweep and below half its end."
 )
 # Parameters of Belkin et al. 2019, Fig. 3, in thousands
 BELKIN_SIZES = (
@@ -212,7 +229,7 @@ class Summary:
     test_loss: np.ndarray
     test_error: np.ndarray
     train_error: np.ndarray
-    measured_threshold: float
+    measured_threshold: Interval
     peak: PeakTest
     second_over_first: Interval
 
@@ -230,8 +247,11 @@ def summarise(records: Records) -> dict[str, Summary]:
 def _summarise_arm(records: Records, prefix: str = "") -> Summary:
     h, test_loss = records.matrix(f"{prefix}test_loss", by="width")
     c = records[0].condition
-    n_params = np.array([mlp_n_params(*sizes(replace(c, width=int(w)))) for w in h])
-    n_equations = c.n_train * sizes(c)[2]
+    d, _, k = sizes(c)
+    n_params = np.array([mlp_n_params(d, int(w), k) for w in h])
+    n_equations = c.n_train * k
+    # One test image more in a wrong class changes a loss by about so much.
+    step = 1 / entry_of(c.dataset).n_test
     train_error = records.matrix("train_error", by="width")[1]
     below = n_params < n_equations
     return Summary(
@@ -240,68 +260,89 @@ def _summarise_arm(records: Records, prefix: str = "") -> Summary:
         test_loss=test_loss,
         test_error=records.matrix(f"{prefix}test_error", by="width")[1],
         train_error=train_error,
-        measured_threshold=interpolation_threshold(n_params, train_error, FITTED),
-        peak=peak_test(n_params, test_loss, at=n_equations, within=NEAR),
-        second_over_first=paired_log_ratio(test_loss[-1], test_loss[below].min(0)),
+        measured_threshold=exp_interval(crossing_interval(np.log(n_params), train_error, FITTED)),
+        peak=peak_test(n_params, test_loss, at=n_equations, within=NEAR, step=step),
+        second_over_first=paired_log_ratio(
+            test_loss[-1], test_loss[below].min(0, initial=np.inf), step=step
+        ),
     )
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    left, right, sizes = summary.peak.left, summary.peak.right, summary.n_params
-    effect = weaker(left, right)
-    bracketed = sizes[0] < summary.measured_threshold <= sizes[-1] / 2
-    if not bracketed:
-        effect = replace(effect, low=np.nan, high=np.nan)
-    judged = (
-        f"The test loss near {summary.n_equations:,} parameters is highest at "
-        f"{summary.peak.peak_level:,.0f}: {left} times the lowest in narrower networks, {right} "
-        f"times that in wider ones; training error reaches {FITTED:.0%} at "
-        f"{summary.measured_threshold:,.0f} parameters."
+    peak, sizes = summary.peak, summary.n_params
+    at = premise(
+        lies_within(
+            f"parameters at which training error falls to {FITTED:.0%}",
+            summary.measured_threshold,
+            sizes[0],
+            sizes[-1] / 2,
+            BRACKETED,
+        )
     )
-    missed = (
-        f"The measured threshold ({summary.measured_threshold:,.0f} parameters) is not bracketed "
-        f"by the sweep from {sizes[0]:,} to {sizes[-1]:,}: train longer or widen the sweep."
-    )
-    return decide(
-        effect,
-        at_least=SMALLEST_PEAK,
+    return judge(
+        [
+            exceeds(
+                "peak over the lowest test loss in narrower networks", peak.left, SMALLEST_PEAK
+            ),
+            exceeds("peak over the lowest test loss in wider ones", peak.right, SMALLEST_PEAK),
+            exceeds("peak over the highest in wider ones", peak.beyond, 1 / SMALLEST_PEAK),
+            at,
+        ],
+        effect=weaker(peak.left, peak.right),
         unit="ratio of test losses, peak over the lowest on either side",
         rule=RULE,
-        reason=judged if bracketed else missed,
+        reason=(
+            f"The test loss near {summary.n_equations:,} parameters is highest at "
+            f"{told(peak.peak_level, ',.0f')} parameters: times the lowest in narrower networks "
+            f"{peak.left}, times that in wider ones {peak.right}. Training error falls to "
+            f"{FITTED:.0%} at {_parameters(summary)}."
+            + ("" if shown(at) else f" This is {BRACKETED}.")
+        ),
     )
+
+
+def _parameters(summary: Summary) -> str:
+    """Return the measured threshold in words."""
+    at = summary.measured_threshold.estimate
+    inside = summary.n_params[0] <= at <= summary.n_params[-1]
+    return f"{at:,.0f} parameters" if inside else "no width of the sweep in every seed"
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test loss, test error and training error over the number of parameters."""
-    treatment = summaries[TREATMENT]
-    n_equations, peak = f"{treatment.n_equations:,}", treatment.peak
+    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    left, right, beyond, threshold = verdict(found).clauses
+    n_equations, peak = f"{found.n_equations:,}", told(found.peak.peak_level, ",.0f")
     return [
         _chart(
             summaries,
             "test_loss",
-            f"Test loss peaks at {peak.peak_level:,.0f} parameters, near "
-            f"n_train x n_classes = {n_equations}",
-            "Follow the line of the last epoch from the left: the test loss rises to a peak near "
-            "the dotted threshold, where there are as many parameters as numbers to fit, and "
-            "falls again; the widest network has "
-            f"{treatment.second_over_first.estimate:.2f} times the loss of the best narrow one. "
-            "Stopped at its best epoch, or trained on clean labels, the same network has no peak.",
+            f"Test loss peaks at {peak} parameters, near n_train x n_classes = {n_equations}"
+            if shown(left, right, beyond)
+            else f"Test loss over parameters, around n_train x n_classes = {n_equations}",
+            "Follow the line of the last epoch from the left: by the claim the test loss rises to "
+            "a peak near the dotted threshold, where there are as many parameters as numbers to "
+            "fit, and falls again. Stopped at its best epoch, or trained on clean labels, the "
+            "same network is to have no peak. Test loss of the widest network over the best "
+            f"narrow one: {found.second_over_first}.",
             Axis("Test loss", "squared error summed over classes", "log"),
         ),
         _chart(
             summaries,
             "test_error",
-            "The test error follows the test loss",
+            "The test error of the same networks",
             "The share of test images put in a wrong class. Their labels are clean.",
             Axis("Test error", "fraction wrong", zero=True),
         ),
         _chart(
             {k: v for k, v in summaries.items() if k != BEST_EPOCH},
             "train_error",
-            f"Training error reaches {FITTED:.0%} at "
-            f"{treatment.measured_threshold:,.0f} parameters",
-            "Wider networks reproduce every training label, the wrong ones included.",
+            f"Training error falls to {FITTED:.0%} at {_parameters(found)}"
+            if shown(threshold)
+            else "Training error over parameters",
+            "Networks that are wide enough reproduce every training label, the wrong ones "
+            "included.",
             Axis("Training error", "fraction wrong, of the labels trained on", zero=True),
         ),
     ]
@@ -317,10 +358,12 @@ def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str
             getattr(summary, name),
             how,
             dashed=arm == CLEAN_LABELS,
+            bounds=(0, np.inf) if name == "test_loss" else (0, 1),
         )
         for arm, summary in summaries.items()
+        if np.isfinite(getattr(summary, name)).any()
     ]
-    n_equations = summaries[TREATMENT].n_equations
+    n_equations = next(iter(summaries.values())).n_equations
     rules = [Rule(n_equations, f"n_train x n_classes = {n_equations:,}")]
     x = Axis("Parameters N", scale="log")
     return Chart(name, title, caption, [Panel("", x, y, series, rules)])

@@ -35,8 +35,10 @@ UNITS = {
 }
 
 
-def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid:
+def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid | None:
     """Return unseen images, their iterates, and the training image nearest to the end.
+
+    None where there is no network to show.
 
     Args:
         groups: trained networks, the first of each of which is shown. steps: applications after
@@ -53,8 +55,10 @@ def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid:
                 rows.append([*path, end])
                 labels.append(f"{c.kind}, {c.depth} layers")
                 off = [float(np.linalg.norm(i - end) / np.linalg.norm(end)) for i in path]
-                notes.append([f"{x:.2g} of its norm off the training image" for x in off] + [""])
+                notes.append([_distance(x) for x in off] + [""])
                 n_reached += off[-1] <= REACHED
+    if not rows:
+        return None
     return ImageGrid(
         "iterates",
         f"After {steps[-1]} applications {n_reached} of these {len(rows)} unseen images have "
@@ -68,6 +72,12 @@ def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid:
         ["unseen image", *(f"after {k}" for k in steps[1:]), "nearest training image"],
         notes=notes,
     )
+
+
+def _distance(share: float) -> str:
+    if not np.isfinite(share):
+        return "beyond all numbers"
+    return f"{share:.2g} of its norm off the training image"
 
 
 def networks_table(records: Records) -> Table:
@@ -86,7 +96,9 @@ def networks_table(records: Records) -> Table:
             "parameters": f"{own[0].outcome.n_params:,}",
             "trained": f"{len(trained)} of {len(own)}",
             "training loss": f"{np.median([r.outcome.train_loss for r in own]):.1e}",
-        } | {header: _shown([r.value(name) for r in trained]) for header, name in MEANS.items()}
+        } | {
+            header: _shown([r.value(name) for r in trained], name) for header, name in MEANS.items()
+        }
         for header, text in row.items():
             columns.setdefault(header, []).append(text)
     return Table(
@@ -103,6 +115,7 @@ def networks_table(records: Records) -> Table:
     )
 
 
-def _shown(values: Sequence[float]) -> str:
-    found = mean_interval(values)
+def _shown(values: Sequence[float], name: str) -> str:
+    bounds = (0, 1) if name in ("rate", "recalled", "span_energy", "input_span_energy") else None
+    found = mean_interval(values, bounds=bounds or (-np.inf, np.inf))
     return str(found) if found.n else ""

@@ -5,9 +5,15 @@ Claim: Overparameterized autoencoders trained on a few images to almost no loss 
     with downsampling) most training images become attractors, more than in shallow ones, and
     iterating the network from most unseen images ends at a training image.
 
-Control: Networks of the same kinds and depths with fewer parameters than there are training
-    images; and the linear autoencoder, which gradient descent from zero makes the projection on
-    the span of the training images, where every eigenvalue is 1 or 0. Neither has attractors.
+Control: A fully connected network of the sweep, as overparameterized, trained on many images
+    until it returns them too; and the linear autoencoder, which gradient descent from zero makes
+    the projection on the span of the training images, where every eigenvalue is 1 or 0. Both
+    return their training images, and neither has attractors.
+
+Falsified: If these networks drew everything towards what they return (because their initial
+    weights contract, or because few iterations or a lax distance pass for arriving), the one
+    trained on many images would do so at its images too; if fitting a few images were enough, the
+    linear autoencoder would have attractors.
 
 Sources: Radhakrishnan, Yang, Belkin, Uhler 2019 (arXiv:1810.10333); Radhakrishnan, Belkin, Uhler
     2020, PNAS (arXiv:1909.12362).
@@ -38,11 +44,11 @@ from torch import Tensor, nn
 
 from overparam.data import Dataset, draw_subset, load, make_dataset
 from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Rule, Series
-from overparam.lab.intervals import mean_interval, paired_difference
+from overparam.lab.intervals import exp_interval, mean_interval, paired_difference
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import Interval, Verdict, exceeds, judge, premise, shown, stays_below
 from overparam.measures import (
     iterate_to_attractor,
     memorization_rate,
@@ -64,9 +70,8 @@ from overparam.training.train import train
 DENSE, CONVOLUTIONAL, DOWNSAMPLING = "fully connected", "convolutional", "with downsampling"
 KINDS = (DENSE, CONVOLUTIONAL, DOWNSAMPLING)
 LINEAR = "linear"
-MANY_IMAGES = "more images than parameters"
+MANY_IMAGES = "many images"
 STORED = 0.5  # memorization rate, and share of unseen images
-STORED_BY_EACH = 1 / 3  # rate of a kind by itself, of which a seed gives only five images
 TRAINED = 1e-5  # squared error per pixel; of these images about 0.6 % of their norm
 STOP = 1e-8  # the same, at which training stops; the papers' bound, from memory
 LINEAR_STOP = 1e-24  # the closed form is a limit; the error of the weights is the root
@@ -77,15 +82,16 @@ N_SHOWN = 4  # unseen images whose way is kept
 DEPTH = Axis("Hidden layers", zero=True)
 ATTRACTS = Rule(1.0, "attracts below", axis="y")
 SHOWN_STEPS = (0, 1, 2, 5, 20, 200)
+SAME_LOSS = 1.25  # losses within this factor of each other count as equal
 RULE = (
     "Memorization rate: fraction of the training images that the network returns to within 1 % "
     "and at which the spectral radius of its Jacobian is below 1. Of the deepest networks, mean "
     "of the kinds of each seed, take the rate, its gain over the shallowest networks, and the "
     "fraction of unseen images from which iterating the network ends at a training image. "
-    f"Observed if their 95 % intervals over seeds lie above {STORED}, 0 and {STORED} and the mean "
-    f"rate of every kind is above a third; absent if one of the intervals lies below. Networks "
-    "with as many parameters as there are pixels to fit that still leave more than "
-    f"{TRAINED:g} squared error per pixel failed to train and are not judged."
+    f"Observed if their 95 % intervals over seeds lie above {STORED}, 0 and {STORED}; absent if "
+    "one lies below. Inconclusive where the interval of the training loss of the network fitted "
+    f"worst does not lie below {TRAINED:g} squared error per pixel; what a network stores that "
+    "leaves more counts as missing."
 )
 
 
@@ -96,7 +102,7 @@ class Condition:
     kind: str = factor(DENSE, choices=(*KINDS, LINEAR))
     depth: int = factor(0, unit="hidden layers", low=0, doc="0: placed by the design")
     n_train: int = factor(5, symbol="n", unit="images", low=1, doc="fully connected: twice as many")
-    n_control: int = factor(1000, unit="images", low=2, doc="of the control")
+    n_control: int = factor(100, unit="images", low=2, doc="of the control")
     dense_depths: str = factor("1 2 4 8 12", unit="hidden layers")
     conv_depths: str = factor("2 6 12", unit="hidden layers")
     downsampling_depths: str = factor("2 4 6", unit="hidden layers")
@@ -108,8 +114,8 @@ class Condition:
     )
     learning_rate: float = factor(5e-4, symbol="eta", low=1e-8, doc="of Adam")
     max_steps: int = factor(2000, unit="updates", low=1)
-    control_steps: int = factor(800, unit="updates", low=1)
-    control_batch: int = factor(100, unit="images", low=1)
+    control_depth: int = factor(4, unit="hidden layers", low=1, doc="fully connected")
+    control_steps: int = factor(2500, unit="updates", low=1)
     n_iterations: int = factor(200, unit="applications", low=max(SHOWN_STEPS))
     dataset: str = factor("digits", choices=("digits", "mnist_small", "fashion_mnist_small"))
 
@@ -120,6 +126,11 @@ class Condition:
             return LINEAR
         return MANY_IMAGES if self.n_train >= self.n_control else TREATMENT
 
+    @property
+    def n_judged(self) -> int:
+        """Training images at which the network is looked at."""
+        return min(self.n_train, N_JUDGED)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -128,7 +139,7 @@ class Outcome:
     n_params: int = quantity("parameters")
     n_steps: int = quantity("updates")
     train_loss: float = quantity("squared error per pixel")
-    trained: bool = quantity("", "whether the loss counts as none, or could not get there")
+    trained: bool = quantity("", "whether the loss counts as none")
     rate: float = quantity("fraction of the training images that are attractors")
     recalled: float = quantity("fraction of the unseen images that end at a training image")
     spectral_radius: float = quantity("", "geometric mean over the training images")
@@ -142,17 +153,16 @@ class Outcome:
 
 
 def cells(base: Condition) -> list[Condition]:
-    """Span the depths of all kinds on few images, and their ends on many; and the linear one."""
+    """Span the depths of all kinds on few images; a control on many, and the linear one."""
     found = []
     for kind in KINDS:
-        depths = depths_of(base, kind)
         n_train = 2 * base.n_train if kind == DENSE else base.n_train
-        found += [replace(base, kind=kind, depth=depth, n_train=n_train) for depth in depths]
         found += [
-            replace(base, kind=kind, depth=depth, n_train=base.n_control)
-            for depth in dict.fromkeys((depths[0], depths[-1]))
+            replace(base, kind=kind, depth=depth, n_train=n_train)
+            for depth in depths_of(base, kind)
         ]
-    return [*found, replace(base, kind=LINEAR, depth=0)]
+    many = replace(base, kind=DENSE, depth=base.control_depth, n_train=base.n_control)
+    return [*found, many, replace(base, kind=LINEAR, depth=0)]
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
@@ -166,19 +176,17 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     f = fitted.module()
     dtype = next(f.parameters()).dtype
     examples, starts = train_set.inputs.to(dtype), unseen.to(dtype)
-    stored = memorization_rate(f, examples[:N_JUDGED])
+    stored = memorization_rate(f, examples[: c.n_judged])
     with torch.no_grad():
         once = f(starts)
     ended = iterate_to_attractor(f, starts, c.n_iterations, STILL)
     path, nearest = way(f, starts[:N_SHOWN], examples)
-    n_params = sum(p.numel() for p in model.parameters())
-    n_numbers = len(train_set) * train_set.n_outputs
     loss = fitted.train_loss / train_set.n_outputs
     return Outcome(
-        n_params=n_params,
+        n_params=sum(p.numel() for p in model.parameters()),
         n_steps=fitted.n_steps,
         train_loss=loss,
-        trained=loss <= TRAINED or (math.isfinite(loss) and n_params < n_numbers),
+        trained=loss <= TRAINED,
         rate=stored.rate,
         recalled=float((recalled_examples(ended.points, examples) >= 0).double().mean()),
         spectral_radius=float(stored.spectral_radius.log().mean().exp()),
@@ -201,31 +209,18 @@ def images(c: Condition, streams: Streams) -> tuple[Dataset, Tensor]:
 
 
 def autoencoder(c: Condition, train_set: Dataset) -> nn.Module:
-    """Return the network of a cell; with fewer parameters than images where it is the control."""
+    """Return the network of a cell as a shape without weights, or the linear one at zero."""
+    side = train_set.input_shape[-1]
     if c.kind == LINEAR:
         start = linear_model(train_set.n_outputs, train_set.n_outputs, bias=False)
         start = start.to_empty(device="cpu")
         for weight in start.parameters():
             nn.init.zeros_(weight)
         return start
-    side = train_set.input_shape[-1]
-    if c.arm == TREATMENT:
-        return network(c, side, c.width if c.kind == DENSE else c.n_channels)
-    narrow = network(c, side, 1)
-    for width in range(2, c.width):
-        wider = network(c, side, width)
-        if sum(p.numel() for p in wider.parameters()) >= c.n_train:
-            break
-        narrow = wider
-    return narrow
-
-
-def network(c: Condition, side: int, width: int) -> nn.Module:
-    """Return a network of the cell's kind and depth, of any width."""
     if c.kind == DENSE:
-        return dense_autoencoder(side, width, c.depth, activation=c.activation)
+        return dense_autoencoder(side, c.width, c.depth, activation=c.activation)
     build = convolutional_autoencoder if c.kind == CONVOLUTIONAL else downsampling_autoencoder
-    return build(width, c.depth, c.kernel_size, activation=c.activation)
+    return build(c.n_channels, c.depth, c.kernel_size, activation=c.activation)
 
 
 def recipe(c: Condition, train_set: Dataset) -> Recipe:
@@ -245,11 +240,11 @@ def recipe(c: Condition, train_set: Dataset) -> Recipe:
     return Recipe(
         loss="squared_error",
         optimizer="adam",
-        # Narrow networks need larger steps to get anywhere.
-        learning_rate=c.learning_rate if few else 10 * c.learning_rate,
+        # Many images are fitted in a reasonable time with larger steps only.
+        learning_rate=c.learning_rate if few else 2 * c.learning_rate,
         schedule=Schedule("cosine"),
         steps=c.max_steps if few else c.control_steps,
-        batch_size=None if few else c.control_batch,
+        batch_size=None,
         stop_at_loss=STOP * train_set.n_outputs,
         trace=20,
     )
@@ -293,19 +288,23 @@ class Summary:
     Attributes:
         rate, recalled: memorization rate, and unseen images that end at a training image; mean
             over the kinds of a seed. gain: rate minus that at the smallest depths.
-        kinds: rate of each kind. n_networks, n_failed: of all depths; those that failed to train.
+        worst_loss: training loss, per pixel, of the network fitted worst of those looked at.
+        kinds: rate of each kind. n_networks, n_untrained, n_missing: of all depths; those that
+            failed to train, and those that were not measured.
     """
 
     rate: Interval
     recalled: Interval
     gain: Interval
+    worst_loss: Interval
     kinds: Mapping[str, Interval]
     n_networks: int
-    n_failed: int
+    n_untrained: int
+    n_missing: int
 
 
 def summarise(records: Records) -> dict[str, Summary]:
-    """Summarise few images, more images than parameters, and the linear autoencoder."""
+    """Summarise few images, many images, and the linear autoencoder."""
     arms = {arm: of_arm(records, arm) for arm in (TREATMENT, MANY_IMAGES, LINEAR)}
     return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
 
@@ -316,17 +315,34 @@ def of_arm(records: Records, arm: str) -> Records:
 
 
 def _summarise_arm(records: Records) -> Summary:
-    names = [kind for kind in (*KINDS, LINEAR) if len(records.where(kind=kind))]
-    rates = [judged(records.where(kind=kind), "rate")[1] for kind in names]
-    recalled = [judged(records.where(kind=kind), "recalled")[1] for kind in names]
-    deepest, shallowest = (np.mean([rate[i] for rate in rates], axis=0) for i in (-1, 0))
+    kinds = dict.fromkeys(r.condition.kind for r in records)
+    by_kind = {kind: records.where(kind=kind) for kind in kinds}
+    rates = {kind: judged(own, "rate")[1] for kind, own in by_kind.items()}
+    recalled = [judged(own, "recalled")[1] for own in by_kind.values()]
+    losses = [own.matrix("train_loss", by="depth")[1][[0, -1]] for own in by_kind.values()]
+    deepest, shallowest = (np.mean([rate[i] for rate in rates.values()], axis=0) for i in (-1, 0))
+    images = {kind: own[0].condition.n_judged for kind, own in by_kind.items()}
+    step, unit = 1 / (len(images) * max(images.values())), (0.0, 1.0)
     return Summary(
-        rate=mean_interval(deepest),
-        recalled=mean_interval(np.mean([found[-1] for found in recalled], axis=0)),
-        gain=paired_difference(deepest, shallowest),
-        kinds={kind: mean_interval(rate[-1]) for kind, rate in zip(names, rates, strict=True)},
+        rate=mean_interval(deepest, step=step, bounds=unit),
+        recalled=mean_interval(
+            np.mean([found[-1] for found in recalled], axis=0),
+            step=1 / (len(images) * N_UNSEEN),
+            bounds=unit,
+        ),
+        gain=paired_difference(deepest, shallowest, step=step),
+        worst_loss=exp_interval(
+            mean_interval(
+                np.log(np.maximum(np.max(losses, axis=(0, 1)), 1e-300)), step=math.log(SAME_LOSS)
+            )
+        ),
+        kinds={
+            kind: mean_interval(rate[-1], step=1 / images[kind], bounds=unit)
+            for kind, rate in rates.items()
+        },
         n_networks=len(records),
-        n_failed=sum(r.outcome is None or not r.outcome.trained for r in records),
+        n_untrained=sum(not r.outcome.trained for r in records.measured),
+        n_missing=len(records) - len(records.measured),
     )
 
 
@@ -339,83 +355,120 @@ def judged(records: Records, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    asked = [(summary.rate, STORED), (summary.gain, 0.0), (summary.recalled, STORED)]
-    refuted = any(interval.high < at_least for interval, at_least in asked)
-    shown = all(interval.low > at_least for interval, at_least in asked)
-    each = all(rate.estimate > STORED_BY_EACH for rate in summary.kinds.values())
-    return Verdict(
-        "absent" if refuted else "observed" if shown and each else "inconclusive",
-        summary.rate,
-        "fraction of the training images that are attractors",
-        RULE,
-        f"Of the deepest networks' training images {summary.rate} are attractors ("
-        + ", ".join(f"{kind} {rate}" for kind, rate in summary.kinds.items())
-        + f"), {summary.gain} more than of the shallowest ones'; {summary.recalled} of the unseen "
-        f"images end at one. {summary.n_failed} of {summary.n_networks} networks failed to train.",
+    return judge(
+        [
+            exceeds(
+                "training images of the deepest networks that are attractors", summary.rate, STORED
+            ),
+            exceeds("gain over the shallowest networks", summary.gain, 0.0),
+            exceeds("unseen images that end at a training image", summary.recalled, STORED),
+            premise(
+                stays_below(
+                    "training loss of the network fitted worst", summary.worst_loss, TRAINED
+                )
+            ),
+        ],
+        effect=summary.rate,
+        unit="fraction of the training images that are attractors",
+        rule=RULE,
+        reason=(
+            f"Of the deepest networks' training images these are attractors: {summary.rate} ("
+            + ", ".join(f"{kind}: {rate}" for kind, rate in summary.kinds.items())
+            + f"); more than of the shallowest ones': {summary.gain}; of the unseen images these "
+            f"end at one: {summary.recalled}. Of {summary.n_networks} networks "
+            f"{summary.n_untrained} failed to train and {summary.n_missing} were not measured."
+        ),
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw rates and radii over depth, unseen images on their way, and the table."""
     few, many = of_arm(records, TREATMENT), of_arm(records, MANY_IMAGES)
-    treated = summaries[TREATMENT]
+    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    stored, gain, *_ = verdict(found).clauses
     rates, radii = [], []
-    kinds = [kind for kind in KINDS if len(few.where(kind=kind))]
+    kinds = [kind for kind in KINDS if _trained(few, kind)]
     for kind in kinds:
         own, control = few.where(kind=kind), many.where(kind=kind)
         lines = [
-            _over_depth("stored", "train", own, "rate"),
-            _over_depth("unseen that end at one", "test", own, "recalled"),
+            *_over_depth("stored", "train", own, "rate"),
+            *_over_depth("unseen that end at one", "test", own, "recalled"),
+            *_over_depth("stored, of many", "control", control, "rate"),
         ]
         spectral = [
-            _over_depth("largest", "other", own, "largest_radius"),
-            _over_depth("typical", "train", own, "spectral_radius"),
+            *_over_depth("largest", "other", own, "largest_radius"),
+            *_over_depth("typical", "train", own, "spectral_radius"),
+            *_over_depth("of many", "control", control, "spectral_radius"),
         ]
-        if len(control):
-            lines.append(_over_depth("stored, of many", "control", control, "rate"))
-            spectral.append(_over_depth("of many", "control", control, "spectral_radius"))
         rates.append(Panel(kind, DEPTH, Axis("Fraction of images", zero=True), lines))
         radii.append(Panel(kind, DEPTH, Axis("Spectral radius", zero=True), spectral, [ATTRACTS]))
-    shallow, deep = (
-        mean_interval([r.outcome.spectral_radius for k in kinds for r in _end(few, k, i)]).estimate
-        for i in (0, -1)
-    )
-    return [
+    title = "Training images that are attractors, over depth"
+    if shown(stored, gain):
+        title = (
+            f"The deepest autoencoders store {found.rate.estimate:.0%} of their training images as "
+            f"attractors, the shallowest {found.rate.estimate - found.gain.estimate:.0%}"
+        )
+    charts = [
         Chart(
             "memorization_rate",
-            f"The deepest autoencoders store {treated.rate.estimate:.0%} of their training "
-            f"images as attractors, the shallowest "
-            f"{treated.rate.estimate - treated.gain.estimate:.0%}",
+            title,
             "An image is stored where the network returns it and the spectral radius of its "
             "Jacobian there is below 1. Then iterating the network from unseen images may end at "
-            f"it: from {treated.recalled.estimate:.0%} of them it ends at a training image in the "
-            "deepest networks. The control has fewer parameters than training images. Left out "
-            f"because they failed to train: {treated.n_failed} of {treated.n_networks} networks.",
+            f"it; from so many of them it ends at a training image in the deepest networks: "
+            f"{found.recalled}. The control returns its many training images, and is to store "
+            f"none. Of {found.n_networks} networks {found.n_untrained} are left out because they "
+            "failed to train.",
             rates,
         ),
         Chart(
             "spectral_radius",
-            "Spectral radius of the Jacobian at the training images: typically "
-            f"{shallow:.2g} in the shallowest, {deep:.2g} in the deepest networks",
-            "Geometric mean over a network's training images (typical) and the largest of them. "
-            "Where it is below 1, iterating from nearby returns to the image. That of the control "
-            "says only how it contracts near images that it does not return.",
+            _radius_title(few, kinds),
+            "Mean over seeds of the geometric mean over a network's training images (typical) and "
+            "of the largest of them. Where it is below 1, iterating from nearby returns to the "
+            "image.",
             radii,
         ),
-        iterates_grid([_end(few, kind, -1) for kind in kinds], SHOWN_STEPS),
+    ]
+    grid = [iterates_grid([_end(few, kind, -1) for kind in kinds], SHOWN_STEPS)]
+    return [
+        *(chart for chart in charts if chart.panels),
+        *(g for g in grid if g is not None),
         networks_table(records),
     ]
 
 
-def _over_depth(label: str, role: Role, records: Records, name: str) -> Series:
-    return series_over_seeds(label, role, *judged(records, name), "mean")
+def _radius_title(few: Records, kinds: list[str]) -> str:
+    shallow, deep = (
+        [r.outcome.spectral_radius for kind in kinds for r in _end(few, kind, i)] for i in (0, -1)
+    )
+    if not (shallow and deep):
+        return "Spectral radius of the Jacobian at the training images"
+    return (
+        "Spectral radius of the Jacobian at the training images: typically "
+        f"{np.mean(shallow):.2g} in the shallowest, {np.mean(deep):.2g} in the deepest networks"
+    )
+
+
+def _over_depth(label: str, role: Role, records: Records, name: str) -> list[Series]:
+    """Return the line of a field over the depths at which networks trained, if there are any."""
+    if not len(records):
+        return []
+    depths, values = judged(records, name)
+    there = np.isfinite(values).any(1)
+    bounds = (0, 1) if name in ("rate", "recalled") else (0, np.inf)
+    line = series_over_seeds(label, role, depths[there], values[there], "mean", bounds=bounds)
+    return [line] if there.any() else []
+
+
+def _trained(records: Records, kind: str) -> bool:
+    return any(r.outcome.trained for r in records.where(kind=kind))
 
 
 def _end(records: Records, kind: str, i: int) -> Records:
     """Return the trained networks of a kind at its smallest (0) or largest (-1) depth."""
     own = records.where(kind=kind)
     own = own.where(depth=own.levels("depth")[i])
-    return own.where(lambda r: r.outcome is not None and r.outcome.trained)
+    return own.where(lambda r: r.outcome.trained)
 
 
 PHENOMENON = Phenomenon(
@@ -431,7 +484,7 @@ PHENOMENON = Phenomenon(
         "smoke": Scale(
             Condition(
                 n_train=2,
-                n_control=300,
+                n_control=20,
                 dense_depths="1 6",
                 conv_depths="1 5",
                 downsampling_depths="2 3",
@@ -439,7 +492,7 @@ PHENOMENON = Phenomenon(
                 n_channels=16,
                 learning_rate=2e-3,
                 max_steps=400,
-                control_steps=60,
+                control_steps=400,
             ),
             n_seeds=2,
         ),
@@ -448,7 +501,7 @@ PHENOMENON = Phenomenon(
             Condition(
                 n_train=10,
                 n_iterations=2000,
-                n_control=4000,
+                n_control=500,
                 dense_depths="1 2 4 8 11 16 20",
                 conv_depths="2 5 10 15 20",
                 downsampling_depths="2 5 10 15 20",
