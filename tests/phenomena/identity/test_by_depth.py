@@ -126,7 +126,7 @@ def test_the_rule_of_the_layers():
     assert layered(0.3, 0.0, shuffled=0.3)[through.SHUFFLED] == "observed"
     assert layered(0.3, 0.0, learned=False)[TREATMENT] == "inconclusive"
     assert layered(0.5, 0.2, last=0.2)[TREATMENT] == "absent"  # random, it shows it to the end
-    assert layered(0.3, 0.0, constant=0.5)[TREATMENT] == "absent"
+    assert layered(0.05, 0.0, constant=0.5)[TREATMENT] == "inconclusive"  # returns no constant
 
 
 def test_shuffled_weights_are_the_same_numbers_in_every_layer():
@@ -144,7 +144,9 @@ def test_many_images_are_fitted_or_not_judged():
     found = solve(by_depth.run(c, Streams(0)))
     assert not found.learned
     assert found.train_loss > c.control_loss
-    few = [Record(replace(c, depth=d), s, found) for d in (2, 9) for s in range(3)]
+    constant = replace(found, preference=-1.0, learned=True)
+    few = [Record(replace(c, depth=2), s, constant) for s in range(3)]
+    few += [Record(replace(c, depth=9), s, found) for s in range(3)]
     summary = by_depth.summarise(Records(few))[by_depth.MANY_IMAGES]
     verdict = by_depth.verdict(summary)
     assert verdict.kind == "inconclusive"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from overparam.lab.intervals import paired_difference
 from overparam.lab.records import Records
 from overparam.lab.verdict import (
@@ -16,6 +18,7 @@ from overparam.lab.verdict import (
     told,
     unmeasured,
 )
+from overparam.phenomena.identity._left_out import LeftOut, unfitted
 from overparam.phenomena.identity._summary import (
     CLEAR,
     NOT_JUDGED,
@@ -36,12 +39,14 @@ class MapFall:
     Attributes:
         first, last: preference at the first levels (their mean) and at the last one.
         fall: first minus last, paired by seed.
+        ends: what became of the networks of these levels.
     """
 
     maps: MapSummary
     first: Interval
     last: Interval
     fall: Interval
+    ends: tuple[LeftOut, ...] = ()
 
 
 def fall_rule(first: str, last: str, ends_below: float) -> str:
@@ -73,6 +78,7 @@ def summarise_fall(records: Records, by: str, *, up_to: float | None = None) -> 
         score_interval(first),
         score_interval(last),
         paired_difference(first, last, step=RESOLUTION),
+        (*(maps.by_level[i] for i in np.flatnonzero(start)), maps.by_level[-1]),
     )
 
 
@@ -96,5 +102,6 @@ def judge_fall(found: MapFall, unit: str, *, rule: str, ends_below: float) -> Ve
         exceeds("fall of the preference", found.fall, CLEAR),
         exceeds("preference at the first end", found.first, CLEAR),
         stays_below("preference at the last end", found.last, ends_below),
+        *unfitted(*found.ends),
     ]
     return judge(clauses, effect=found.fall, unit=UNIT, rule=rule, reason=reason)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 from overparam.lab.records import Record
+from overparam.lab.verdict import Clause, premise, unmeasured
 
 _FITTED = "Every network fits its training images."
 
@@ -110,6 +113,18 @@ def tell(by_name: Mapping[str, LeftOut]) -> str:
     """
     said = [f"{name}: l{str(n)[1:]}" for name, n in by_name.items() if n.n_judged < n.n_planned]
     return " ".join(said) or _FITTED
+
+
+def unfitted(*some: LeftOut) -> list[Clause]:
+    """Return the premise that networks fit their training images; none where nobody failed to.
+
+    A network that does not fit refutes nothing, and of an arm that rests on it nothing is said.
+    """
+    found = reduce(add, some, LeftOut())
+    if not found.reached:
+        return []
+    why = f"{found.n_not_fitted} of {found.n_planned} do not: {found.remedy}"
+    return [premise(unmeasured("networks fit their training images", why))]
 
 
 def has_value(record: Record) -> bool:

@@ -26,8 +26,8 @@ PREFERENCE = (
     "correlation of the two), mean over the test inputs; 1 for the identity, -1 for the constant."
 )
 NOT_JUDGED = (
-    "A network that failed, diverged, was not run or did not fit its training images has no value, "
-    "and what rests on it is undecided."
+    "A network that failed, diverged or was not run has no value, and what rests on it is "
+    "undecided; where one of those that are judged did not fit its training images, all is."
 )
 
 

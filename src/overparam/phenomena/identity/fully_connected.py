@@ -65,7 +65,7 @@ from overparam.phenomena.identity._fully_connected_figures import (
     response_charts,
     similarity_maps,
 )
-from overparam.phenomena.identity._left_out import LeftOut, left_out_of
+from overparam.phenomena.identity._left_out import LeftOut, left_out_of, unfitted
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION, score_interval
 from overparam.phenomena.identity._task import (
@@ -281,6 +281,7 @@ def verdict(summary: Summary) -> Verdict:
             exceeds("energy of one layer's response", summary.noise_energy, SOME_ENERGY),
             stays_below("cosine of one layer's response", summary.noise_cosine, NO_LIKENESS),
         ]
+    clauses += unfitted(summary.left_out)
     least = summary.nearest
     nearest = (
         f"The network nearest to the identity, {network_name(least[0])}, falls short of it by "

@@ -38,7 +38,7 @@ from overparam.lab.verdict import UNKNOWN, Interval, Verdict, exceeds, judge, to
 from overparam.measures.image_maps import correlation
 from overparam.models import same_convnet
 from overparam.phenomena.identity._figures import galleries
-from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, tell
+from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, tell, unfitted
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import NOT_JUDGED, mean_present, score_interval
 from overparam.phenomena.identity._task import MapOutcome as Outcome
@@ -171,7 +171,7 @@ def verdict(summary: Summary) -> Verdict:
         else unmeasured(what, "another number of channels is needed")
     )
     return judge(
-        [clause],
+        [clause, *unfitted(summary.left_out)],
         effect=summary.interval if planned else UNKNOWN,
         unit="disagreement of starts, 0 one map to 2",
         rule=RULE,

@@ -45,7 +45,7 @@ from overparam.phenomena.identity._figures import (
     preference_chart,
     similarity_heat_maps,
 )
-from overparam.phenomena.identity._left_out import tell
+from overparam.phenomena.identity._left_out import tell, unfitted
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import (
     NOT_JUDGED,
@@ -186,6 +186,7 @@ def verdict(summary: Summary) -> Verdict:
         exceeds(f"rise with {_images(n)}", found, CLEAR_RISE if n == most else 0.0)
         for n, found in summary.rises.items()
     ] or [unmeasured("rise", "another number of images is needed")]
+    clauses += unfitted(*(maps.left_out for maps in summary.maps.values()))
     sides = [f"{_told(maps)} with {_images(n)}" for n, maps in summary.maps.items()]
     left_out = tell({_images(n): maps.left_out for n, maps in summary.maps.items()})
     return judge(

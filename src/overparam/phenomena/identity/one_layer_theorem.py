@@ -51,7 +51,7 @@ from overparam.lab.verdict import (
     unmeasured,
 )
 from overparam.models import linear_model, same_convnet
-from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
+from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._one_layer import LayerProblem, cosines, layer_problem
 from overparam.phenomena.identity._one_layer_figures import (
     error_charts,
@@ -302,7 +302,7 @@ def verdict(summary: Summary) -> Verdict:
         for at, ratio in zip(summary.cosines, summary.ratios, strict=True)
     ] or [unmeasured("error over prediction", "no layer has fitted its image")]
     return judge(
-        clauses,
+        [*clauses, *unfitted(summary.left_out)],
         effect=summary.noise,
         unit="of the random part's expected energy",
         rule=RULE,

@@ -40,13 +40,13 @@ from overparam.lab.figure import Axis, Chart, Figure, Panel, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Interval, Verdict, exceeds, judge, stays_below, told
+from overparam.lab.verdict import Interval, Verdict, exceeds, judge, premise, stays_below, told
 from overparam.measures.image_maps import correlation
 from overparam.measures.layer_images import layer_activations, leading_component
 from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
 from overparam.models import same_convnet
 from overparam.phenomena.identity._figures import galleries
-from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
+from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import NEAR, NOT_JUDGED, mean_present, score_interval
 from overparam.phenomena.identity._task import (
@@ -71,9 +71,10 @@ RULE = (
     "Visible shape: correlation of a layer's leading component with the input, both without their "
     "mean over the inputs; 1 shows the input, 0 nothing of it. In the deepest network, observed if "
     "the 95 % intervals over seeds show that (mean over the middle layers, trained) - (random) "
-    f"lies above {SMALLEST}; that the mean over the last layers, random, lies below {SMALLEST}; "
-    f"and that the trained network's outputs have a correlation above {NEAR} to the training "
-    "image; absent if one lies wholly beyond its bound; else inconclusive. Middle layers: "
+    f"lies above {SMALLEST}, and that the mean over the last layers, random, lies below "
+    f"{SMALLEST}; absent if one lies wholly beyond its bound; else inconclusive, and so too unless "
+    "the trained network's outputs are shown to have a correlation to the training image above "
+    f"{NEAR}. Middle layers: "
     f"{MIDDLE[0]:.0%} to {MIDDLE[1]:.0%} of the depth; last layers: the hidden ones beyond. "
     f"{NOT_JUDGED}"
 )
@@ -243,7 +244,8 @@ def verdict(summary: Summary) -> Verdict:
         [
             exceeds("difference in the middle layers", summary.difference, SMALLEST),
             stays_below("visible shape in the random last layers", summary.last, SMALLEST),
-            exceeds("correlation of trained outputs to the image", summary.to_constant, NEAR),
+            premise(exceeds("correlation of outputs to the image", summary.to_constant, NEAR)),
+            *unfitted(summary.left_out),
         ],
         effect=summary.difference,
         unit="difference of visible shape, trained - random",
