@@ -310,5 +310,5 @@ EFFECTS = {
     "identity/initialization": disagreeing(lambda channels: 0.35 if channels < 5 else 0.06),
     "identity/fully_connected": dense(lambda n: 1.0),
     "identity/one_layer_theorem": layers(),
-    "identity/through_layers": seen(0.35, 0.06),
+    "identity/through_layers": seen(0.35, 0.06, spread=0.04),
 }
