@@ -29,7 +29,6 @@ from typing import Any
 import numpy as np
 
 from overparam.lab.figure import Axis, Figure, Role
-from overparam.lab.intervals import mean_interval
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.verdict import Verdict, decide
@@ -40,8 +39,15 @@ from overparam.phenomena.identity._figures import (
     score_chart,
     similarity_heat_map,
 )
-from overparam.phenomena.identity._levels import Summary, levels_table, preferred, text_of
-from overparam.phenomena.identity._summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
+from overparam.phenomena.identity._levels import Summary, answer, levels_table
+from overparam.phenomena.identity._summary import (
+    CLEAR,
+    NOT_JUDGED,
+    PREFERENCE,
+    MapSummary,
+    score_interval,
+    summarise_maps,
+)
 from overparam.phenomena.identity._task import (
     FITTED_LOSS,
     LEARNING_RATE,
@@ -58,8 +64,7 @@ from overparam.streams import Streams
 UNTRAINED = "untrained"
 RULE = (
     f"{PREFERENCE} Observed if the 95 % interval over seeds of minus the preference, at the last "
-    f"level probed, lies above {CLEAR}: the constant; absent if it lies below. Networks that did "
-    "not fit their training image are not judged."
+    f"level probed, lies above {CLEAR}: the constant; absent if it lies below. {NOT_JUDGED}"
 )
 
 
@@ -142,7 +147,7 @@ def _summarise_arm(records: Records, must_learn: bool) -> Summary:
     at = {r.condition.place: r.condition.level for r in records}
     c = records[0].condition
     levels = tuple(at[place] for place in sorted(at))
-    return Summary(c.target, c.sweep, levels, maps, mean_interval(-maps.preference[-1]))
+    return Summary(c.target, c.sweep, levels, maps, score_interval(-maps.preference[-1]))
 
 
 def _places(levels: list[str]) -> list[float]:
@@ -156,11 +161,6 @@ def _places(levels: list[str]) -> list[float]:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     maps = summary.maps
-    words = []
-    for i, level in enumerate(summary.levels):
-        interval = mean_interval(maps.preference[i])
-        at = f"at {summary.sweep} {level}" if summary.sweep else "on these images"
-        words.append(f"{at} {preferred(interval, interval.n)} (preference {text_of(interval)})")
     change = ""
     if len(summary.levels) > 1 and np.isfinite(maps.changes_sides.estimate):
         change = f" It changes sides at {summary.sweep} {maps.changes_sides}."
@@ -169,7 +169,7 @@ def verdict(summary: Summary) -> Verdict:
         at_least=CLEAR,
         unit="minus the preference, 1 constant to -1 identity, at the last level",
         rule=RULE,
-        reason=f"{summary.name} prefers: {'; '.join(words)}.{change}",
+        reason=f"{summary.name} prefers: {answer(summary)}.{change}",
     )
 
 

@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from overparam import phenomena
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Record, Records
+from overparam.models import same_convnet
 from overparam.phenomena.identity import by_depth
 from overparam.phenomena.identity import through_layers as through
 from overparam.phenomena.identity._task import MapOutcome
 from overparam.streams import Streams
+from overparam.training.initialise import materialise
 from overparam.training.request import solve
 
 
@@ -68,9 +71,9 @@ def test_networks_that_did_not_train_are_no_phase():
 def test_the_control_has_the_ends_of_the_sweep_and_learns_clothes():
     found = by_depth.PHENOMENON.conditions("standard")
     many = [c for c in found if c.n_train > 1]
-    assert [c.depth for c in many] == [5, 20]
+    assert [c.depth for c in many] == [5, 15]
     few = [(c.family, c.depth) for c in found if c.n_train == 1]
-    deep = [1, 2, 3, 5, 7, 9, 12, 15, 20]
+    deep = [1, 2, 3, 5, 7, 9, 12, 15]
     assert few == [
         *((by_depth.CONVOLUTIONAL, d) for d in deep),
         *((by_depth.DENSE, d) for d in (1, 2, 6)),
@@ -101,31 +104,69 @@ def test_two_real_networks_of_one_seed_end_on_different_sides(precision):
     assert found[9].preference < -0.5
 
 
-def layered(trained, random, another=0.0, learned=True):
+def layered(trained, random, *, shuffled=0.0, last=0.0, constant=0.98, learned=True):
     base, records = through.Condition(depth=20), []
     for seed in range(4):
-        for state, middle in (("trained", trained), ("random", random), (through.ANOTHER, another)):
-            curve = np.full(20, 0.5)
-            curve[7:14] = middle + 0.01 * seed
+        for state, middle in (("trained", trained), ("random", random)):
+            curve, hidden = np.full(20, 0.5), np.full(20, shuffled + 0.01 * seed)
+            curve[7:14], curve[14:] = middle + 0.01 * seed, last + 0.01 * seed
+            to_image = np.append(np.full(19, 0.4), constant + 0.001 * seed)
             made = through.Outcome(
-                **vars(outcome(0.0, learned=learned)), visible=curve, constant=curve,
-                dependence=curve, read_by_pixel=curve, read_by_layer=curve,
+                **vars(outcome(0.0, learned=learned and state == "trained")), visible=curve,
+                constant=to_image, dependence=curve, read_by_pixel=curve, read_by_layer=curve,
+                visible_shuffled=hidden,
             )  # fmt: skip
             records.append(Record(replace(base, state=state), seed, made))
     return {k: through.verdict(s).kind for k, s in through.summarise(Records(records)).items()}
 
 
 def test_the_rule_of_the_layers():
-    assert layered(0.3, 0.0) == {TREATMENT: "observed", through.ANOTHER: "absent"}
+    assert layered(0.3, 0.0) == {TREATMENT: "observed", through.SHUFFLED: "absent"}
     assert layered(0.05, 0.0)[TREATMENT] == "absent"
-    assert layered(0.3, 0.0, another=0.3)[through.ANOTHER] == "observed"
+    assert layered(0.3, 0.0, shuffled=0.3)[through.SHUFFLED] == "observed"
     assert layered(0.3, 0.0, learned=False)[TREATMENT] == "inconclusive"
+    assert layered(0.5, 0.2, last=0.2)[TREATMENT] == "absent"  # random, it shows it to the end
+    assert layered(0.05, 0.0, constant=0.5)[TREATMENT] == "inconclusive"  # returns no constant
+
+
+def test_shuffled_weights_are_the_same_numbers_in_every_layer():
+    network = materialise(same_convnet(3, 4), Streams(0), torch.float32)
+    shuffled = through.shuffle_weights(network, Streams(0))
+    for before, after in zip(network.parameters(), shuffled.parameters(), strict=True):
+        assert not torch.equal(before, after)
+        assert torch.equal(before.flatten().sort()[0], after.flatten().sort()[0])
+
+
+def test_many_images_are_fitted_or_not_judged():
+    base = by_depth.PHENOMENON.scales["smoke"].base
+    c = by_depth.cells(replace(base, control_steps=10))[-1]
+    assert c.n_train == c.n_control
+    found = solve(by_depth.run(c, Streams(0)))
+    assert not found.learned
+    assert found.train_loss > c.control_loss
+    constant = replace(found, preference=-1.0, learned=True)
+    few = [Record(replace(c, depth=2), s, constant) for s in range(3)]
+    few += [Record(replace(c, depth=9), s, found) for s in range(3)]
+    summary = by_depth.summarise(Records(few))[by_depth.MANY_IMAGES]
+    verdict = by_depth.verdict(summary)
+    assert verdict.kind == "inconclusive"
+    assert "set control_steps above 10, or control_loss to" in verdict.reason
+
+
+def test_luck_among_the_shallow_is_not_selected():
+    """Of four shallow networks one is the identity by luck, in every seed another."""
+    base, records = by_depth.Condition(), []
+    for seed in range(5):
+        for i, depth in enumerate((1, 2, 3, 5, 15)):
+            value = -0.95 if depth == 15 else 0.95 if i == seed % 4 else 0.3
+            records.append(Record(replace(base, depth=depth), seed, outcome(value + 0.01 * seed)))
+    assert by_depth.verdict(by_depth.summarise(Records(records))[TREATMENT]).kind != "observed"
 
 
 def test_layers_of_a_network_end_with_its_output():
     base = through.PHENOMENON.scales["smoke"].base
     found = solve(through.run(replace(base, depth=4, state="random"), Streams(0)))
-    assert len(found.visible) == len(found.read_by_layer) == 4
+    assert len(found.visible) == len(found.read_by_layer) == len(found.visible_shuffled) == 4
     assert len(found.layers) == 3
     assert found.read_by_layer[0] > found.read_by_layer[-1]
     assert np.isfinite([found.visible, found.constant, found.dependence]).all()

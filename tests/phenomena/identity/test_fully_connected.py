@@ -205,14 +205,15 @@ def test_networks_that_did_not_fit_are_not_judged(smoke):
         return is_one("relu", 6)(r) and r.seed == 500
 
     some = changed(smoke, one_seed, learned=False, identity_correlation=0.99)
-    assert kinds(some)["treatment"] == "observed"
+    assert kinds(some)["treatment"] == "inconclusive"
     never = changed(smoke, is_one("relu", 6), learned=False)
     summary = phenomenon.summarise(never)["treatment"]
-    assert summary.never_fitted == [("relu", 6)]
+    assert summary.shortfalls["relu", 6].n_missing == 4
     assert phenomenon.verdict(summary).kind == "inconclusive"
-    assert "Never fitted: 6 layers, ReLU" in phenomenon.verdict(summary).reason
+    assert "4 did not fit" in phenomenon.verdict(summary).reason
     deep = smoke.where(lambda r: r.condition.depth > 1 or r.condition.n_train > 1)
-    assert phenomenon.summarise(deep)["treatment"].never_fitted == [("identity", 1)]
+    assert phenomenon.summarise(deep)["treatment"].noise_energy is None
+    assert kinds(deep)["treatment"] == "inconclusive"
     assert kinds(changed(smoke, lambda r: True, learned=False))["treatment"] == "inconclusive"
 
 
@@ -249,6 +250,7 @@ def test_figures_do_without_networks_that_did_not_fit(smoke):
     none = changed(smoke, lambda r: r.condition.depth == 1, learned=False)
     names = [f.name for f in phenomenon.figures(phenomenon.summarise(none), none)]
     assert "images" not in names
+    assert phenomenon.figures(phenomenon.summarise(smoke), smoke.where(n_train=8))
     assert "response" in names
 
 

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
+from overparam.lab.records import Record, Records
 from overparam.lab.verdict import Interval
+from overparam.phenomena.identity._left_out import LeftOut
 from overparam.phenomena.identity._levels import preferred, text_of
 from overparam.probes.identity_probe import PHENOMENON
+from tests.phenomena.worlds.identity import map_of as outcome
 
 NAN = float("nan")
 
@@ -19,11 +24,28 @@ NAN = float("nan")
     ],
 )
 def test_preferences_in_words(low, estimate, high, word):
-    assert preferred(Interval(estimate, low, high), 3) == word
+    assert preferred(Interval(estimate, low, high, n=3)) == word
 
 
-def test_nothing_is_preferred_by_what_did_not_train():
-    assert preferred(Interval(NAN, NAN, NAN), 0) == "did not train"
+def test_nothing_is_preferred_by_what_did_not_fit():
+    unknown = Interval(NAN, NAN, NAN)
+    assert preferred(unknown, LeftOut(3, reached=(5e-6,))) == "did not fit"
+    assert preferred(unknown, LeftOut(3, n_failed=3)) == "not measured"
+
+
+def test_the_probe_says_what_was_reached_and_what_to_set():
+    c = PHENOMENON.conditions("standard", {"target": "same_convnet:depth=2"})[0]
+    made = outcome(NAN, learned=False, train_loss=5.01e-6)
+    records = Records([Record(c, seed, made) for seed in range(3)]).completed(
+        [(x, s) for x in (c, replace(c, arm="untrained")) for s in range(3)]
+    )
+    verdict = PHENOMENON.verdict(PHENOMENON.summarise(records)["treatment"])
+    assert verdict.kind == "inconclusive"
+    assert (
+        "did not fit (squared error 5e-06 per pixel reached, 1e-06 asked for; set max_steps above "
+        "5,000, or target_loss to 5.1e-06)" in verdict.reason
+    )
+    assert "nan" not in verdict.reason
 
 
 def test_one_seed_has_no_interval_to_show():

@@ -126,11 +126,30 @@ def test_without_noise_it_is_absent_and_with_half_of_it_open(smoke):
 def test_networks_that_did_not_fit_are_not_judged(smoke):
     some = changed(smoke, lambda r: r.seed == SEEDS[0], learned=False, deviation=1.0)
     summary = phenomenon.summarise(some)["treatment"]
-    assert summary.n_not_learned == 1
-    assert phenomenon.verdict(summary).kind == "observed"
+    assert summary.left_out.n_not_fitted == 1
+    assert phenomenon.verdict(summary).kind == "inconclusive"
     assert "1 did not fit" in phenomenon.verdict(summary).reason
     none = phenomenon.summarise(changed(smoke, learned=False))["treatment"]
     assert phenomenon.verdict(none).kind == "inconclusive"
+
+
+def test_a_bin_without_inputs_lacks_no_cell(smoke):
+    def without_the_first(r):
+        cosines = r.outcome.cosines
+        return np.maximum(cosines, 0.5) if r.seed == SEEDS[0] else cosines
+
+    some = [
+        dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, cosines=without_the_first(r)))
+        for r in smoke
+    ]
+    found = phenomenon.summarise(Records(some))["treatment"]
+    assert (found.ratios[0].n, found.ratios[0].n_missing) == (len(SEEDS) - 1, 0)
+
+
+def test_figures_do_without_what_was_not_measured(smoke):
+    momentum = smoke.where(optimizer="momentum")
+    figures = phenomenon.figures(phenomenon.summarise(momentum), momentum)
+    assert [f.name for f in figures] == ["settings"]
 
 
 def test_figures_show_the_theory_and_the_parts(smoke):

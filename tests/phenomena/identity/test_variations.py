@@ -87,8 +87,28 @@ def test_a_fall_with_depth_alone_is_observed_in_depth_alone():
     }
 
 
+def test_one_level_has_no_fall():
+    base = width.PHENOMENON.scales["standard"].base
+    records = records_of(width, falls_with_depth, base=replace(base, depths="3"))
+    found = width.summarise(records)
+    assert set(found) == {"treatment", "wider, equal counts", "wider, one depth"}
+    verdict = width.verdict(found["treatment"])
+    assert verdict.kind == "inconclusive"
+    assert "two ends are needed" in str(verdict.clauses[0])
+    assert "preference" in [f.name for f in width.figures(found, records)]
+
+
+def test_an_arm_that_is_not_there_is_inconclusive():
+    records = records_of(width, falls_with_depth).where(arm="deeper")
+    assert kinds(width, records) == {
+        "treatment": "observed",
+        "wider, equal counts": "inconclusive",
+        "wider, one depth": "inconclusive",
+    }
+
+
 def test_a_fall_with_width_would_be_seen():
-    found = kinds(width, records_of(width, lambda c: 1 - c.width / 80))
+    found = kinds(width, records_of(width, lambda c: 1.4 - c.width / 30))
     assert found["treatment"] == "absent"
     assert found["wider, equal counts"] == found["wider, one depth"] == "observed"
 
@@ -126,7 +146,10 @@ def test_networks_that_did_not_fit_are_not_judged():
     summary = width.summarise(Records(bad))["treatment"]
     assert summary.maps.n_not_learned == 5
     assert summary.fall.n == 0
-    assert width.verdict(summary).kind == "inconclusive"
+    verdict = width.verdict(summary)
+    assert verdict.kind == "inconclusive"
+    assert "5 did not fit (squared error 0.1 per pixel reached, 1e-05 asked for" in verdict.reason
+    assert "set max_steps above 6,000, or target_loss to 1.0e-01" in verdict.reason
 
 
 def test_the_fall_is_first_minus_last_paired_by_seed():
@@ -141,7 +164,7 @@ def test_the_fall_is_first_minus_last_paired_by_seed():
     )
     found = summarise_fall(records, "like")
     assert found.fall.estimate == pytest.approx((1.4 + 1.0) / 2, rel=1e-12)
-    verdict = judge_fall(found, "pixels")
+    verdict = judge_fall(found, "pixels", rule="", ends_below=0.0)
     assert verdict.kind == "inconclusive"  # two seeds leave a long interval
     assert "From 3 to 9 pixels the mean preference goes from 0.80 to -0.40" in verdict.reason
 
@@ -222,10 +245,10 @@ def test_starts_that_did_not_fit_are_left_out():
     ]
     summary = initialization.summarise(Records(records))["treatment"]
     assert np.isnan(summary.disagreement).all()
-    assert summary.n_not_learned == 3 * 4
+    assert summary.left_out.n_not_fitted == 3 * 4
     verdict = initialization.verdict(summary)
     assert verdict.kind == "inconclusive"
-    assert "4 of 16 networks fitted" in verdict.reason
+    assert "Left out of 16 networks: 12 did not fit" in verdict.reason
 
 
 def test_starts_share_their_image_and_nothing_else():
@@ -322,7 +345,7 @@ def test_the_transition_is_a_median_within_the_sweep():
     assert [at(found[n]) for n in (1, 3)] == [6.0, 10.0]
 
 
-def test_a_network_that_did_not_fit_takes_its_pair_along():
+def test_a_depth_without_a_network_leaves_no_rise():
     records = [
         replace(r, outcome=made_up(-1.0, learned=False))
         if r.condition.n_images == 3 and r.condition.depth == 10
@@ -330,8 +353,10 @@ def test_a_network_that_did_not_fit_takes_its_pair_along():
         for r in records_of(more_images, lambda c: 0.1 * c.n_images)
     ]
     summary = more_images.summarise(Records(records))["treatment"]
-    assert summary.rise.estimate == pytest.approx(0.2, abs=0.02)
+    assert (summary.rise.n, summary.rise.n_missing) == (0, 5)
+    assert summary.rises[2].estimate == pytest.approx(0.1, abs=0.02)
     assert summary.maps[3].n_not_learned == 5
+    assert more_images.verdict(summary).kind == "inconclusive"
 
 
 # All

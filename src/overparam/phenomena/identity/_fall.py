@@ -8,49 +8,100 @@ import numpy as np
 
 from overparam.lab.intervals import paired_difference
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict, decide
-from overparam.phenomena.identity._summary import CLEAR, PREFERENCE, MapSummary, summarise_maps
-
-FALL_RULE = (
-    f"{PREFERENCE} Observed if the 95 % interval over seeds of its fall from the first to the last "
-    f"level of an arm lies above {CLEAR}, a quarter of the way from the identity to the constant; "
-    "absent if it lies below. Networks that did not fit their training image are not judged."
+from overparam.lab.verdict import (
+    UNKNOWN,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    stays_below,
+    told,
+    unmeasured,
 )
+from overparam.phenomena.identity._left_out import LeftOut, unfitted
+from overparam.phenomena.identity._summary import (
+    CLEAR,
+    NOT_JUDGED,
+    PREFERENCE,
+    RESOLUTION,
+    MapSummary,
+    score_interval,
+    summarise_maps,
+)
+
+UNIT = "fall of the preference, 1 identity to -1 constant"
 
 
 @dataclass(frozen=True)
 class MapFall:
-    """One arm: its scores over the levels, and the fall of the preference from end to end."""
+    """One arm: its scores over the levels, and the preference at both ends of the sweep.
+
+    Attributes:
+        first, last: preference at the first levels (their mean) and at the last one.
+        fall: first minus last, paired by seed.
+        ends: what became of the networks of these levels.
+    """
 
     maps: MapSummary
+    first: Interval
+    last: Interval
     fall: Interval
+    ends: tuple[LeftOut, ...] = ()
 
 
-def summarise_fall(records: Records, by: str) -> MapFall:
-    """Return the scores over factor `by`, and first minus last preference, paired by seed."""
-    maps = summarise_maps(records, by)
-    return MapFall(maps, paired_difference(maps.preference[0], maps.preference[-1]))
-
-
-def judge_fall(found: MapFall, unit: str) -> Verdict:
-    """Apply `FALL_RULE` to one arm. `unit`: of the levels, such as "layers"."""
-    first, last = (mean_present(found.maps.preference[i]) for i in (0, -1))
-    levels = found.maps.levels
-    return decide(
-        found.fall,
-        at_least=CLEAR,
-        unit="fall of the preference, 1 identity to -1 constant",
-        rule=FALL_RULE,
-        reason=f"From {levels[0]:,.0f} to {levels[-1]:,.0f} {unit} the mean preference goes from "
-        f"{first:.2f} to {last:.2f}.",
+def fall_rule(first: str, last: str, ends_below: float) -> str:
+    """Return the rule in words. `first`, `last`: of the levels, such as "the smallest kernel"."""
+    return (
+        f"{PREFERENCE} Observed if the 95 % intervals over seeds show that it falls from {first} "
+        f"to {last} by more than {CLEAR}, that it is above {CLEAR} at {first}, and that it is "
+        f"below {ends_below:g} at {last}; absent if one lies wholly beyond its bound; else "
+        f"inconclusive. {NOT_JUDGED}"
     )
 
 
-def mean_present(values: np.ndarray) -> float:
-    """Return the mean of the values that are there, NaN of none.
+def summarise_fall(records: Records, by: str, *, up_to: float | None = None) -> MapFall:
+    """Return the scores over factor `by`, and the preference at both ends.
 
-    >>> mean_present(np.array([1.0, np.nan, 2.0]))
-    1.5
+    Args:
+        up_to: the mean over all levels up to this one is the first end; by default the lowest
+            level is. Taken together and not chosen among, so that no luck is selected.
     """
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else float("nan")
+    maps = summarise_maps(records, by)
+    if len(maps.levels) < 2:
+        return MapFall(maps, UNKNOWN, UNKNOWN, UNKNOWN)
+    start = maps.levels <= (maps.levels[0] if up_to is None else up_to)
+    if start[-1] or not start.any():
+        return MapFall(maps, UNKNOWN, UNKNOWN, UNKNOWN)
+    first, last = maps.preference[start].mean(0), maps.preference[-1]
+    return MapFall(
+        maps,
+        score_interval(first),
+        score_interval(last),
+        paired_difference(first, last, step=RESOLUTION),
+        (*(maps.by_level[i] for i in np.flatnonzero(start)), maps.by_level[-1]),
+    )
+
+
+def judge_fall(found: MapFall, unit: str, *, rule: str, ends_below: float) -> Verdict:
+    """Apply the rule of falls to one arm.
+
+    Args:
+        unit: of the levels, such as "layers". rule: `fall_rule` with the same `ends_below`.
+    """
+    maps, levels = found.maps, found.maps.levels
+    if found.fall is UNKNOWN:
+        got = " and ".join(f"{level:g}" for level in levels) or "none"
+        clauses = [unmeasured("fall of the preference", f"two ends are needed, got levels {got}")]
+        return judge(clauses, effect=UNKNOWN, unit=UNIT, rule=rule, reason=str(maps.left_out))
+    first, last = (told(end.estimate, ".2f") for end in (found.first, found.last))
+    reason = (
+        f"From {levels[0]:,.0f} to {levels[-1]:,.0f} {unit} the mean preference goes from "
+        f"{first} to {last}. {maps.left_out}"
+    )
+    clauses = [
+        exceeds("fall of the preference", found.fall, CLEAR),
+        exceeds("preference at the first end", found.first, CLEAR),
+        stays_below("preference at the last end", found.last, ends_below),
+        *unfitted(*found.ends),
+    ]
+    return judge(clauses, effect=found.fall, unit=UNIT, rule=rule, reason=reason)

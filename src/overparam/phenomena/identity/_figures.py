@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +17,44 @@ from overparam.lab.figure import (
     Panel,
     Role,
     Rule,
+    Table,
 )
 from overparam.lab.records import Record, Records
 from overparam.lab.series import series_over_seeds
-from overparam.phenomena.identity._summary import NEAR, MapSummary
+from overparam.lab.verdict import told
+from overparam.phenomena.identity._left_out import has_value, left_out_of
+from overparam.phenomena.identity._summary import NEAR, MapSummary, mean_present
 from overparam.phenomena.identity._task import SCORES, IdentityTask
+from overparam.streams import Streams
 
+ROWS = "a network that was trained to return one image, the training image beside the grid"
 _SIMILARITY_EDGES = np.array([-1.0, 0.0, 0.15, 0.3, 0.45, 0.6, 1.0])
+
+
+def galleries(
+    records: Records,
+    task_of: Callable[[Streams], IdentityTask],
+    *,
+    rows: str = ROWS,
+    hint: str = "",
+    **how: Any,
+) -> list[NetworkGallery]:
+    """Return the gallery of the first seed that has networks; none where there are no networks.
+
+    Args:
+        records: networks of all seeds. task_of: of a seed's streams, the task to show.
+        rows: what a row is. hint: what else to look at. how: the rest, as `network_gallery` has it.
+    """
+    if not len(records):
+        return []
+    seed = records.seeds[0]
+    caption = (
+        f"Each row is {rows}; each column shows what it makes of an image that it never saw. "
+        f"{hint} Choose an input to follow it through the layers. Seed {seed}; the scores of all "
+        "seeds are below."
+    )
+    first = records.where(lambda r: r.seed == seed)
+    return [network_gallery(first, task_of(Streams(seed)), caption=caption, **how)]
 
 
 def network_gallery(
@@ -96,13 +127,13 @@ def similarity_heat_map(
     axis: Axis | None = None,
 ) -> HeatMap:
     """Return the mean correlation to the input and to the training image, over a factor and the
-    similarity of the test input to the training image.
+    similarity of the test input to the training image; of networks that fitted their images.
 
     Args:
         arms: panel prefix to records; with one arm the prefix is left out.
         by: field of the condition that makes the rows, such as ``depth``.
     """
-    levels = sorted({level for records in arms.values() for level in records.levels(by)})
+    levels = sorted({getattr(r.condition, by) for records in arms.values() for r in records})
     panels, notes = [], []
     for arm, records in arms.items():
         for score in ("identity_correlation", "constant_correlation"):
@@ -153,17 +184,29 @@ def score_chart(
     )
     found = [(text, end) for text, end in ends if np.isfinite(end.estimate)]
     rules = [Rule(end.estimate, f"{text} {end}") for text, end in found]
-    rules.append(Rule(summary.baseline, f"inputs themselves: {summary.baseline:.2f}", axis="y"))
-    said = " and ".join(f"{text} {end.estimate:.1f} {place}" for text, end in found)
+    if np.isfinite(summary.baseline):
+        rules.append(Rule(summary.baseline, f"inputs themselves: {summary.baseline:.2f}", axis="y"))
+    said = " and ".join(f"{text} {end.estimate:.1f} {place}".rstrip() for text, end in found)
     return Chart(
         name,
-        f"The learned map {said}" if said else "No end of a phase lies within the sweep",
+        f"The learned map {said}" if said else "No end of a phase is seen within the sweep",
         "Correlation of the outputs with the input, with the training image and with the edges "
         f"of the input, mean over the test inputs; a phase ends where a line crosses {NEAR}. The "
         "inputs are like the training image to some degree anyway (horizontal rule): a score "
-        "counts only as far as it lies above that. " + left_out(summary.n_not_learned),
+        f"counts only as far as it lies above that. {summary.left_out}",
         [Panel("", axis, Axis("Correlation", zero=True), series, rules)],
     )
+
+
+def score_charts(summary: MapSummary, axis: Axis) -> list[Chart]:
+    """Return `score_chart`; none without levels."""
+    return [score_chart(summary, axis)] if len(summary.levels) else []
+
+
+def similarity_heat_maps(arms: Mapping[str, Records], by: str, **how: Any) -> list[HeatMap]:
+    """Return `similarity_heat_map` of the arms that have networks; none where none has."""
+    some = {arm: records for arm, records in arms.items() if len(records)}
+    return [similarity_heat_map(some, by, **how)] if some else []
 
 
 def preference_chart(
@@ -173,6 +216,7 @@ def preference_chart(
     series = [
         series_over_seeds(text, role, summary.levels, summary.preference, "mean")
         for text, (role, summary) in arms.items()
+        if len(summary.levels)
     ]
     return Chart(
         "preference",
@@ -191,24 +235,38 @@ def preference_chart(
     )
 
 
-def left_out(n_not_learned: int) -> str:
-    """Return the sentence about networks that are not judged."""
-    if not n_not_learned:
-        return "Every network fits its training images."
-    what = (
-        "network that did not fit its" if n_not_learned == 1 else "networks that did not fit their"
+def networks_table(
+    records: Records, columns: Mapping[str, Callable[[Any], object]], units: Mapping[str, str]
+) -> Table:
+    """Return a row for every network: what it is, how many seeds fitted, and its preference.
+
+    Args:
+        columns: header to what it says of a condition. units: of these columns.
+    """
+    n_seeds = len(records.seeds)
+    cells: dict[str, list[object]] = {head: [] for head in (*columns, "Fitted", "Preference")}
+    for c in dict.fromkeys(r.condition for r in records):
+        fitted = [r for r in records if r.condition == c and has_value(r)]
+        mean = mean_present(np.array([r.value("preference") for r in fitted], float))
+        for head, of_condition in columns.items():
+            cells[head].append(of_condition(c))
+        cells["Fitted"].append(f"{len(fitted)} of {n_seeds}")
+        cells["Preference"].append(told(mean, ".3f", "-"))
+    return Table(
+        "counts",
+        "The networks",
+        "Mean preference over the seeds whose network fitted its training image.",
+        cells,
+        {**units, "Fitted": "seeds", "Preference": "1 identity, -1 constant"},
     )
-    return f"{n_not_learned} {what} training images: left out."
 
 
 def training_note(record: Record) -> str:
     """Return what must be known of a network that did not fit its training images, or ""."""
-    if record.status == "diverged":
-        return "did not train: it diverged"
-    if math.isnan(record.outcome.train_loss):
+    if not record.outcome.n_steps:
         return "not trained"
     if not record.outcome.learned:
-        return f"did not train: squared error {record.outcome.train_loss:.1g} per pixel"
+        return f"did not fit: {left_out_of([record]).remedy}"
     return ""
 
 
@@ -216,11 +274,7 @@ def _by_similarity(
     records: Records, by: str, level: object, score: int
 ) -> tuple[np.ndarray, list[int]]:
     """Return the mean score in each bin of similarity, NaN where it is empty, and the counts."""
-    some = [
-        r.outcome
-        for r in records.where(lambda r: r.value(by) == level)
-        if r.outcome and r.outcome.learned
-    ]
+    some = [r.outcome for r in records if getattr(r.condition, by) == level and has_value(r)]
     edges = _SIMILARITY_EDGES
     if not some:
         return np.full(len(edges) - 1, np.nan), [0] * (len(edges) - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,8 +19,12 @@ from overparam.lab.figure import (
 )
 from overparam.lab.records import Records
 from overparam.lab.series import How, series_over_seeds
-from overparam.phenomena.identity._figures import network_gallery, similarity_heat_map
+from overparam.lab.verdict import told
+from overparam.phenomena.identity._figures import galleries, similarity_heat_map
+from overparam.phenomena.identity._left_out import has_value
+from overparam.phenomena.identity._summary import mean_present
 from overparam.phenomena.identity._task import IdentityTask
+from overparam.streams import Streams
 
 KINDS = {"identity": "linear", "relu": "ReLU"}  # by activation
 DEFAULT_GAIN = 1 / 3  # expected energy that a default linear layer passes on, of 1 that comes in
@@ -38,39 +42,42 @@ def network_name(network: Network) -> str:
     return f"{depth} layer{'s' if depth > 1 else ''}, {KINDS[activation]}"
 
 
+def networks_of(records: Records) -> list[Network]:
+    """Return the networks, linear ones first, by rising depth."""
+    return sorted({(r.condition.activation, r.condition.depth) for r in records})
+
+
 def network_scores(records: Records, networks: Sequence[Network], name: str) -> np.ndarray:
     """Return a score `[networks, seeds]`, NaN for networks that did not fit their images."""
     found = np.full((len(networks), len(records.seeds)), np.nan)
     for r in records:
-        if r.outcome is not None and r.outcome.learned:
+        if has_value(r):
             row = networks.index((r.condition.activation, r.condition.depth))
             found[row, records.seeds.index(r.seed)] = getattr(r.outcome, name)
     return found
 
 
-def gallery(records: Records, task: IdentityTask, best: float) -> NetworkGallery:
-    """Return the first seed's networks, of one image and of the most.
+def gallery(
+    records: Records, task_of: Callable[[Streams], IdentityTask], way: str
+) -> list[NetworkGallery]:
+    """Return the first seed's networks, of one image and of the most; none where there are none.
 
     Args:
-        task: with one image, of the first seed. best: share of the way to the identity that the
-            network nearest to it goes.
+        task_of: with one image, of a seed. way: share of the way to the identity, in words, that
+            the network nearest to it goes.
     """
-    seed = records.seeds[0]
-    first = records.where(lambda r: r.seed == seed)
-    many = max(first.levels("n_train"))
+    many = max(records.levels("n_train"))
     one_image = records.where(n_train=1)
-    networks = _networks(one_image)
-    constant = _mean(network_scores(one_image, networks, "constant_correlation"), axis=1)
+    networks = networks_of(one_image)
+    constant = network_scores(one_image, networks, "constant_correlation")
     turned = ", ".join(
-        f"{value:.2f} ({network_name(network)})"
-        for network, value in zip(networks, constant, strict=True)
+        f"{told(mean_present(row), '.2f')} ({network_name(network)})"
+        for network, row in zip(networks, constant, strict=True)
     )
-    return network_gallery(
-        sorted(
-            first.where(lambda r: r.condition.n_train in (1, many)),
-            key=lambda r: (r.condition.n_train, r.condition.depth),
-        ),
-        task,
+    shown = records.where(lambda r: r.condition.n_train in (1, many))
+    return galleries(
+        Records(sorted(shown, key=lambda r: (r.condition.n_train, r.condition.depth))),
+        task_of,
         family=lambda r: (
             "fully connected"
             if r.condition.n_train == 1
@@ -78,13 +85,12 @@ def gallery(records: Records, task: IdentityTask, best: float) -> NetworkGallery
         ),
         level=lambda r: r.condition.depth,
         label=lambda r: network_name((r.condition.activation, r.condition.depth)),
-        title="Trained on one image, the best fully connected network goes "
-        f"{round(best, 2) + 0.0:.0%} of the way from the constant to the identity",
-        caption="Each row is a network that was trained to return one image, the training image "
-        "on the left; each column shows what it makes of an image that it never saw. Correlation "
-        f"of what it returns with the training image, all seeds: {turned}. Without biases a "
-        "brighter input gives a brighter output: only its shape can be constant. Switch to the "
-        f"layer trained on {many} images, of which only the first are shown. Seed {seed}.",
+        title=f"Trained on one image, the best fully connected network goes {way} of the way from "
+        "the constant to the identity",
+        hint="Correlation of what it returns with the training image, all seeds: "
+        f"{turned or 'not measured'}. Without biases a brighter input gives a brighter output: "
+        "only its shape can be constant. Of networks that were trained on many images only the "
+        "first are shown.",
     )
 
 
@@ -105,58 +111,72 @@ def similarity_maps(records: Records) -> list[HeatMap]:
     ]
 
 
-def depth_chart(records: Records) -> Chart:
-    """Return correlations to the two targets by depth, linear and ReLU, one training image."""
-    networks = _networks(records)
+def depth_charts(records: Records) -> list[Chart]:
+    """Return correlations to the two targets by depth, linear and ReLU, one training image.
+
+    None where no network was run.
+    """
+    networks = networks_of(records)
+    if not networks:
+        return []
     constant = network_scores(records, networks, "constant_correlation")
-    baseline = float(_mean(network_scores(records, networks, "baseline")))
+    baseline = mean_present(network_scores(records, networks, "baseline"))
     deepest = {activation: i for i, (activation, _) in enumerate(networks)}
     ends = " and ".join(
-        f"{_mean(constant[i]):.3f} ({network_name(networks[i])})" for i in deepest.values()
+        f"{told(mean_present(constant[i]), '.3f')} ({network_name(networks[i])})"
+        for i in deepest.values()
     )
     lines: list[tuple[str, str, Role]] = [
         ("constant_correlation", "to the training image", "train"),
         ("identity_correlation", "to the input", "test"),
     ]
-    return Chart(
+    chart = Chart(
         "correlations",
-        f"Correlation to the training image goes from {_mean(constant[0]):.2f} "
+        f"Correlation to the training image goes from {told(mean_present(constant[0]), '.2f')} "
         f"({network_name(networks[0])}) to {ends}",
         "Correlation of the outputs with the training image and with the input, mean over test "
         "inputs that no network has seen. Unseen inputs are like the training image to some "
-        f"degree, {baseline:.2f} on average (rule): an output that is the training image has this "
-        "correlation to the input.",
+        f"degree, {told(baseline, '.2f')} on average (rule): an output that is the training image "
+        "has this correlation to the input.",
         [
             Panel(
                 "",
                 Axis("Depth", "layers"),
                 Axis("Correlation", zero=True),
                 _lines(records, networks, lines),
-                [Rule(baseline, "inputs with the training image", axis="y")],
+                [Rule(baseline, "inputs with the training image", axis="y")]
+                if np.isfinite(baseline)
+                else [],
             )
         ],
     )
+    return [chart]
 
 
-def response_chart(records: Records) -> Chart:
-    """Return how much of what the training image lacks comes through, by depth."""
-    networks = _networks(records)
-    energy = network_scores(records, networks, "response_energy")
-    cosine = network_scores(records, networks, "response_cosine")
+def response_charts(records: Records) -> list[Chart]:
+    """Return how much of what the training image lacks comes through, by depth.
+
+    None where no network fitted.
+    """
+    networks = networks_of(records)
+    energy = [mean_present(row) for row in network_scores(records, networks, "response_energy")]
+    cosine = [mean_present(row) for row in network_scores(records, networks, "response_cosine")]
+    if not np.isfinite(energy).any():
+        return []
     through = ", ".join(
-        f"{_mean(row):.2g} ({network_name(network)})"
-        for network, row in zip(networks, energy, strict=True)
+        f"{told(value, '.2g')} ({network_name(network)})"
+        for network, value in zip(networks, energy, strict=True)
     )
-    return Chart(
+    chart = Chart(
         "response",
-        f"Of what the training image lacks, {_mean(energy[0]):.2f} of the energy comes "
-        f"through one layer, {np.fmin.reduce(_mean(energy, axis=1)):.1g} through the least "
+        f"Of what the training image lacks, {told(energy[0], '.2f')} of the energy comes "
+        f"through {network_name(networks[0])}, {np.nanmin(energy):.1g} through the least "
         "permeable network",
         "Energy of the response f(x) - f(P x) to the part x - P x of an input that is orthogonal "
         f"to the training image, relative to that part: {through}; the identity has 1. The theory "
         "for one layer with PyTorch's default start is 1/3 (rule). "
-        f"The cosine of response and part is {_mean(cosine[0]):.3f} for one layer and at most "
-        f"{np.fmax.reduce(_mean(cosine, axis=1)):.3f} for any; the identity has 1.",
+        f"The cosine of response and part is at most {told(float(np.fmax.reduce(cosine)), '.3f')} "
+        "in the mean of any network; the identity has 1.",
         [
             Panel(
                 "",
@@ -167,6 +187,7 @@ def response_chart(records: Records) -> Chart:
             )
         ],
     )
+    return [chart]
 
 
 def images_charts(records: Records) -> list[Chart]:
@@ -174,19 +195,18 @@ def images_charts(records: Records) -> list[Chart]:
 
     None where no such layer was run or fitted.
     """
-    one_layer = records.where(lambda r: r.outcome and r.outcome.learned, activation="identity")
+    one_layer = records.where(has_value, activation="identity")
     one_layer = one_layer.where(depth=1)
     if not len(one_layer):
         return []
     levels, errors = one_layer.matrix("relative_error", by="n_train")
     lacking = one_layer.matrix("off_span", by="n_train")[1]
     pixels = one_layer[0].condition.side ** 2
-    theory = (1 + DEFAULT_GAIN) * _mean(lacking, axis=1)
+    theory = (1 + DEFAULT_GAIN) * np.array([mean_present(row) for row in lacking])
     chart = Chart(
         "images",
-        f"One linear layer needs as many images as pixels: its error falls from "
-        f"{_mean(errors[0]):.2f} with one image to {_mean(errors[-1]):.1g} with "
-        f"{levels[-1]:.0f}",
+        f"The error of one linear layer is {mean_present(errors[0]):.2f} with {levels[0]:.0f} "
+        f"images and {mean_present(errors[-1]):.1g} with {levels[-1]:.0f}, of {pixels} pixels",
         "Squared error of the output against the input, relative to the input, mean over test "
         "inputs. The theory is 4/3 of the share of an input that is orthogonal to all training "
         "images. The one image is a 7; the others are digits and clothes with noise.",
@@ -208,24 +228,22 @@ def images_charts(records: Records) -> list[Chart]:
 
 def networks_table(records: Records) -> Table:
     """Return every network's training and scores, means over the seeds that fitted."""
-    rows = []
+    rows, n_seeds = [], len(records.seeds)
     for key in dict.fromkeys(_key(r) for r in records):
-        found = [r.outcome for r in records if _key(r) == key and r.outcome]
-        fitted = [o for o in found if o.learned]
-        if not found:
-            continue
+        found = [r for r in records if _key(r) == key]
+        fitted = [r.outcome for r in found if has_value(r)]
 
-        def mean(name: str, fitted: Sequence = fitted) -> float:
-            return float(np.mean([getattr(o, name) for o in fitted])) if fitted else np.nan
+        def mean(name: str, fitted: Sequence = fitted) -> str:
+            return told(mean_present(np.array([getattr(o, name) for o in fitted])), ".4f", "-")
 
         rows.append(
             (
                 network_name((key[0], key[1])),
                 key[2],
-                found[0].n_params,
-                f"{len(fitted)} of {len(found)}",
-                int(np.median([o.n_steps for o in found])),
-                *(round(mean(name), 4) for name in _COLUMNS.values()),
+                found[0].outcome.n_params,
+                f"{len(fitted)} of {n_seeds}",
+                int(np.median([r.outcome.n_steps for r in found])),
+                *(mean(name) for name in _COLUMNS.values()),
             )
         )
     headers = ("network", "images", "parameters", "fitted", "updates", *_COLUMNS)
@@ -248,21 +266,9 @@ _COLUMNS = {
 }
 
 
-def _mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Return the mean of the values present, NaN where there are none."""
-    there = np.isfinite(values)
-    count = there.sum(axis)
-    total = np.where(there, values, 0.0).sum(axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def _key(r: object) -> tuple[str, int, int]:
     c = r.condition  # type: ignore[attr-defined]
     return c.activation, c.depth, c.n_train
-
-
-def _networks(records: Records) -> list[Network]:
-    return list(dict.fromkeys((r.condition.activation, r.condition.depth) for r in records))
 
 
 def _lines(

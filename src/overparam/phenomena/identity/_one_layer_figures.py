@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
 from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
+from overparam.lab.verdict import told
 from overparam.phenomena.identity._one_layer import LayerProblem
+from overparam.phenomena.identity._summary import mean_present
+from overparam.streams import Streams
 
 DARKEST = -0.5  # brightness that is drawn black
 OPTIMIZERS = {
@@ -36,20 +39,25 @@ class ErrorByCorrelation(Protocol):
         """Largest relative difference of a bin's mean error from the theory."""
 
 
-def error_chart(one: ErrorByCorrelation, zero: ErrorByCorrelation | None, n_seeds: int) -> Chart:
-    """Return the squared error over the correlation with the training image, and the theory."""
+def error_charts(one: ErrorByCorrelation, zero: ErrorByCorrelation, n_seeds: int) -> list[Chart]:
+    """Return the squared error over the correlation with the training image, and the theory.
+
+    None where no layer with a default start fitted.
+    """
+    if not len(one.cosines):
+        return []
     grid = np.linspace(0, 1, 101)
-    far, near = (float(np.nanmean(one.errors[i])) for i in (0, -1))
+    far, near = (mean_present(one.errors[i]) for i in (0, -1))
     series = [
         series_over_seeds("trained, default start", "test", one.cosines, one.errors, "mean"),
         Series("theorem: 4/3 (1 - corr\u00b2)", "theory", grid, 4 / 3 * (1 - grid**2)),
     ]
-    if zero is not None:
+    if len(zero.cosines):
         series += [
             series_over_seeds("trained, from zero", "control", zero.cosines, zero.errors, "mean"),
             Series("from zero: 1 - corr\u00b2", "theory", grid, 1 - grid**2, dashed=True),
         ]
-    return Chart(
+    chart = Chart(
         "error_by_correlation",
         f"The error is {near:.2f} for inputs like the training image and {far:.2f} for inputs "
         f"unlike it, within {one.misprediction:.1%} of the theorem",
@@ -67,16 +75,27 @@ def error_chart(one: ErrorByCorrelation, zero: ErrorByCorrelation | None, n_seed
             )
         ],
     )
+    return [chart]
 
 
-def parts_grid(records: Records, problem: LayerProblem, labels: Sequence[str]) -> ImageGrid:
+def parts_grids(
+    records: Records, problem_of: Callable[[Any, Streams], tuple[LayerProblem, list[str]]]
+) -> list[ImageGrid]:
     """Return inputs, the formula's two terms and their sum, and what the networks return.
 
+    Of the first seed whose layer with the default start was trained; none where there is none.
+
     Args:
-        records: one seed's fully connected layers, each start once.
-        problem: of the default start, its inputs those whose outputs the records hold.
+        records: fully connected layers of all seeds, each start once.
+        problem_of: of a condition and a seed's streams, the problem of the default start, its
+            inputs those whose outputs the records hold, and their labels.
     """
-    descent = records.where(start="default")[0]
+    default = records.where(start="default")
+    if not len(default):
+        return []
+    descent = default[0]
+    records = records.where(lambda r: r.seed == descent.seed)
+    problem, labels = problem_of(descent.condition, Streams(descent.seed))
     rows = {
         "input x": problem.inputs,
         "P x, along the 7": problem.projected(),
@@ -85,30 +104,30 @@ def parts_grid(records: Records, problem: LayerProblem, labels: Sequence[str]) -
     }
     for label, start in (("trained network", "default"), ("trained from zero", "zero")):
         found = records.where(start=start)
-        if len(found) and found[0].outcome is not None:
+        if len(found):
             rows[label] = np.asarray(found[0].outcome.outputs, float)
     side = descent.condition.side
-    return ImageGrid(
+    grid = ImageGrid(
         "parts",
-        "What the training image has nothing of comes out as noise",
-        "Columns are inputs that the layer never saw. Its output is the sum of the second and the "
-        "third row, and the trained network, the fifth, equals that sum: for this seed to "
-        f"{descent.value('deviation'):.0e}. Trained from zero, only the second row is left. "
+        "Inputs, the two terms of the formula, and what the trained layers return",
+        "Columns are inputs that the layer never saw. By the formula its output is the sum of the "
+        "second and the third row; for this seed the trained network, the fifth, is within "
+        f"{told(descent.value('deviation'), '.0e')} of that sum. From zero, the formula leaves "
+        "only the second row. "
         f"Grey values from {DARKEST} (black) to 1 (white). Seed {descent.seed}.",
         np.stack([v.reshape(len(labels), side, side) for v in rows.values()]),
         list(rows),
         labels,
         low=DARKEST,
     )
+    return [grid]
 
 
 def settings_table(records: Records) -> Table:
     """Return how near every layer, start and optimizer is to the formula."""
     rows = []
     for c in dict.fromkeys(r.condition for r in records):
-        found = [r.outcome for r in records if r.condition == c and r.outcome]
-        if not found:
-            continue
+        found = [r.outcome for r in records if r.condition == c]
         convolution = c.layer == "convolution"
         d = c.kernel_size**2 if convolution else c.side**2
         rows.append(
@@ -118,13 +137,13 @@ def settings_table(records: Records) -> Table:
                 OPTIMIZERS[c.optimizer],
                 f"{min(o.rank for o in found)} of {d}",
                 int(np.median([o.n_steps for o in found])),
-                max(o.deviation_now for o in found),
-                max(o.deviation for o in found),
-                float(np.mean([o.noise for o in found])),
+                told(max(o.deviation_now for o in found), ".1g", "none"),
+                told(max(o.deviation for o in found), ".1g"),
+                told(float(np.mean([o.noise for o in found])), ".3g", "none"),
             )
         )
     descent, adam = (
-        max((r.outcome.deviation for r in records if r.outcome and keep(r)), default=np.nan)
+        told(max((r.outcome.deviation for r in records if keep(r)), default=np.nan), ".1g")
         for keep in (
             lambda r: r.condition.optimizer != "adam",
             lambda r: r.condition.optimizer == "adam",
@@ -136,8 +155,8 @@ def settings_table(records: Records) -> Table:
     )
     return Table(
         "settings",
-        f"Descent, with momentum and on patches too, is within {descent:.0e} of the formula; "
-        f"Adam leaves it by up to {adam:.1g}",
+        f"Largest deviation from the formula: {descent} with descent, with momentum and on "
+        f"patches too; {adam} with Adam",
         "Largest values over all seeds and test inputs, but medians of updates and means of "
         "noise. Deviations are from the formula for as many updates, and from its limit. "
         "Noise is relative to that expected of a default start; it has no value where the span "

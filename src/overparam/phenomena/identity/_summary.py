@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
 
 import numpy as np
 
 from overparam.lab.crossing import crossing_interval
-from overparam.lab.records import Records
-from overparam.lab.verdict import Interval
+from overparam.lab.intervals import mean_interval
+from overparam.lab.records import Record, Records
+from overparam.lab.verdict import UNKNOWN, Interval
+from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
 
 # At 0.5 a network is three times as far from the one map as from the other.
 CLEAR = 0.5
 NEAR = 0.9  # correlation from which an output counts as the target
+# Seeds whose preferences agree more closely, as they may at the ends of their range, do not say
+# that they agree exactly: networks are trained to a tolerance.
+RESOLUTION = 1e-3
 PREFERENCE = (
     "Preference: (correlation to the input - correlation to the training image) / (1 - "
     "correlation of the two), mean over the test inputs; 1 for the identity, -1 for the constant."
+)
+NOT_JUDGED = (
+    "A network that failed, diverged or was not run has no value, and what rests on it is "
+    "undecided; where one of those that are judged did not fit its training images, all is."
 )
 
 
@@ -30,7 +42,7 @@ class MapSummary:
         leaves_identity: level at which the correlation to the input falls below 0.9.
         changes_sides: level at which the preference falls below 0.
         reaches_constant: level at which the correlation to the training image rises above 0.9.
-        n_not_learned: networks that did not fit their training images and are not judged.
+        by_level: what became of the networks of each level.
     """
 
     levels: np.ndarray
@@ -42,43 +54,74 @@ class MapSummary:
     leaves_identity: Interval
     changes_sides: Interval
     reaches_constant: Interval
-    n_not_learned: int
+    by_level: tuple[LeftOut, ...]
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What became of the networks of all levels."""
+        return reduce(add, self.by_level, LeftOut())
+
+    @property
+    def n_not_learned(self) -> int:
+        """Networks that were trained and did not fit their training images."""
+        return self.left_out.n_not_fitted
 
 
 def summarise_maps(records: Records, by: str, *, must_learn: bool = True) -> MapSummary:
     """Return the scores of networks over factor `by`.
 
     Args:
-        records: one network for each level and seed. by: field of the condition, a number.
-        must_learn: leave out networks that did not fit their training images.
+        records: one network for each planned level and seed. by: field of the condition, a number.
+        must_learn: networks that did not fit their training images have no value.
     """
-    out = {
-        (r.value(by), r.seed)
-        for r in records
-        if r.outcome is None or (must_learn and not r.outcome.learned)
-    }
-    seeds = records.seeds
+    rows: dict[Any, list[Record]] = {}
+    for r in records:
+        rows.setdefault(getattr(r.condition, by), []).append(r)
+    levels, columns = sorted(rows), {seed: j for j, seed in enumerate(records.seeds)}
 
-    def scores(name: str) -> tuple[np.ndarray, np.ndarray]:
-        levels, values = records.matrix(name, by)
-        for i, level in enumerate(records.levels(by)):
-            for j, seed in enumerate(seeds):
-                if (level, seed) in out:
-                    values[i, j] = np.nan
-        return levels, values
+    def scores(name: str) -> np.ndarray:
+        values = np.full((len(levels), len(columns)), np.nan)
+        for i, level in enumerate(levels):
+            for r in rows[level]:
+                if has_value(r) or (not must_learn and r.is_measured):
+                    values[i, columns[r.seed]] = getattr(r.outcome, name)
+        return values
 
-    levels, preference = scores("preference")
-    identity, constant = scores("identity_correlation")[1], scores("constant_correlation")[1]
-    baselines = [float(np.mean(r.outcome.baselines)) for r in records if r.outcome is not None]
+    x = np.asarray(levels, float)
+    identity, constant = scores("identity_correlation"), scores("constant_correlation")
+    preference = scores("preference")
+    baselines = np.array([np.mean(r.outcome.baselines) for r in records if r.is_measured])
     return MapSummary(
-        levels=levels,
+        levels=x,
         preference=preference,
         identity=identity,
         constant=constant,
-        edges=scores("edge_score")[1],
-        baseline=float(np.mean(baselines)) if baselines else float("nan"),
-        leaves_identity=crossing_interval(levels, identity, NEAR),
-        changes_sides=crossing_interval(levels, preference, 0.0),
-        reaches_constant=crossing_interval(levels, constant, NEAR, falling=False),
-        n_not_learned=len(out),
+        edges=scores("edge_score"),
+        baseline=mean_present(baselines),
+        leaves_identity=_crossing(x, identity, NEAR),
+        changes_sides=_crossing(x, preference, 0.0),
+        reaches_constant=_crossing(x, constant, NEAR, falling=False),
+        by_level=tuple(left_out_of(rows[level]) for level in levels),
     )
+
+
+def score_interval(values: np.ndarray) -> Interval:
+    """Return the mean of preferences, correlations or shares over seeds, `[seeds]`, with its
+    interval."""
+    return mean_interval(values, step=RESOLUTION)
+
+
+def mean_present(values: np.ndarray) -> float:
+    """Return the mean of the values that are there, NaN of none; for what is shown, not judged.
+
+    >>> mean_present(np.array([1.0, np.nan, 2.0]))
+    1.5
+    """
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else float("nan")
+
+
+def _crossing(levels: np.ndarray, values: np.ndarray, at: float, falling: bool = True) -> Interval:
+    if not len(levels):
+        return UNKNOWN
+    return crossing_interval(levels, values, at, falling=falling)

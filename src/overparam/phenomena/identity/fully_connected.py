@@ -7,6 +7,9 @@ Claim: Fully connected networks that fit one image of a 7 never learn to return 
 Control: One linear layer, trained in the same way on twice as many images as pixels, in general
     position. It learns the identity.
 
+Falsified: The control would fail if the layer itself were the reason: one linear layer that fits
+    more images than there are pixels and still does not return unseen ones.
+
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the figure
     of fully connected networks: linear with 1, 2 and 6 layers, ReLU with 2 and 6, no biases.
 
@@ -25,7 +28,7 @@ In practice: A layer in which everything is connected to everything has no reaso
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -35,29 +38,43 @@ from torch import Tensor
 from overparam.data.embedded_sets import load_embedded
 from overparam.data.probe_images import resize_images
 from overparam.lab.figure import Figure
-from overparam.lab.intervals import mean_interval, paired_difference
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.intervals import paired_difference
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import (
+    UNKNOWN,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    stays_below,
+    told,
+    unmeasured,
+)
 from overparam.models import mlp
 from overparam.phenomena.identity._fully_connected_figures import (
     KINDS,
     Network,
-    depth_chart,
+    depth_charts,
     gallery,
     images_charts,
     network_name,
     network_scores,
+    networks_of,
     networks_table,
-    response_chart,
+    response_charts,
     similarity_maps,
 )
+from overparam.phenomena.identity._left_out import LeftOut, left_out_of, unfitted
+from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION, score_interval
 from overparam.phenomena.identity._task import (
     IdentityTask,
     MapOutcome,
+    TrainingFactors,
     describe_map,
-    identity_recipe,
     make_identity_task,
+    recipe_of,
 )
 from overparam.streams import Streams
 from overparam.theory.identity_map import off_span, principal_directions
@@ -73,33 +90,30 @@ FAR = 0.5  # half way between the constant and the identity
 NO_LIKENESS = 0.25  # cosine; the identity has 1, a random direction of 64 pixels 0.12 in size
 SOME_ENERGY = 0.1  # of what comes in; a random layer passes on a third
 RULE = (
-    "Shortfall: 1 - (c - b) / (1 - b), with c the mean correlation of outputs to inputs, of the "
-    "network that has the highest, and b that of the training image to inputs: 0 for the "
-    "identity, 1 for the constant, more for noise. Observed if its 95 % interval over seeds lies "
-    f"above {FAR}; the correlation to the training image rises from the shallowest to the deepest "
-    "network, linear and ReLU, paired by seed; and of the part of an input that is orthogonal to "
+    "Shortfall: 1 - (c - b) / (1 - b), with c the mean correlation of outputs to inputs and b that "
+    "of the training image to inputs: 0 for the identity, 1 for the constant, more for noise. "
+    f"Observed if the 95 % intervals over seeds show that it lies above {FAR} in every network; "
+    "that the correlation to the training image rises from the shallowest to the deepest network, "
+    "linear and ReLU, paired by seed; and that of the part of an input that is orthogonal to "
     f"the training images one linear layer makes noise: more than {SOME_ENERGY} of its energy, at "
     f"a cosine below {NO_LIKENESS} to it. Absent if a whole interval says the contrary of one of "
-    "these, else inconclusive; so too where a network fitted its images on no seed. Networks that "
-    "did not fit are not judged."
+    f"these, else inconclusive. {NOT_JUDGED}"
 )
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(TrainingFactors):
     """A depth and a nonlinearity, and the number of images trained on."""
 
     activation: str = factor("identity", choices=("identity", "relu"))
     depth: int = factor(1, unit="layers", low=1)
     n_train: int = factor(1, symbol="n", unit="images", low=1)
-    side: int = factor(14, unit="pixels", low=8)
     relu_width: int = factor(512, symbol="H", unit="units", low=1, doc="linear: as many as pixels")
     rate: float = factor(0.05, unit="1 / largest eigenvalue", low=1e-6, doc="learning rate")
     convex_rate: float = factor(1.0, unit="1 / largest eigenvalue", low=1e-6, doc="of one layer")
     pixel_noise: float = factor(0.2, unit="brightness", low=0, doc="of more than one image")
+    target_loss: float = factor(1e-6, unit="squared error per pixel", low=0, doc="to fit to")
     max_steps: int = factor(10_000, unit="updates", low=1)
-    target_loss: float = factor(1e-6, unit="squared error per pixel", low=0)
-    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
 
 @dataclass(frozen=True)
@@ -158,12 +172,7 @@ def recipe(c: Condition, task: IdentityTask) -> Recipe:
     energies, _ = principal_directions(task.training.flatten(1).numpy())
     rate = c.convex_rate if c.depth == 1 else c.rate
     return replace(
-        identity_recipe(
-            task.train_set,
-            max_steps=c.max_steps,
-            target_loss=c.target_loss,
-            precision=c.precision,
-        ),
+        recipe_of(c, task),
         optimizer="sgd",
         momentum=MOMENTUM,
         learning_rate=rate * len(task.training) / energies[0],
@@ -197,89 +206,107 @@ class Summary:
     """One arm: what the rule looks at.
 
     Attributes:
-        nearest: the network with the highest correlation to the input.
+        shortfalls: of every network.
         rises: of the correlation to the training image from the least to the greatest depth, by
             activation; empty with one depth.
-        noise_unlikeness, noise_energy: minus the cosine, and the energy, of one layer's response.
-        never_fitted: networks that fitted on no seed; the first of all also where it did not run.
+        noise_energy, noise_cosine: of one layer's response; None without such a layer.
+        left_out: what became of the networks.
     """
 
-    shortfall: Interval
-    nearest: Network
+    shortfalls: Mapping[Network, Interval]
     rises: Mapping[str, Interval]
-    noise_unlikeness: Interval
-    noise_energy: Interval
-    never_fitted: Sequence[Network]
+    noise_energy: Interval | None
+    noise_cosine: Interval | None
+    left_out: LeftOut
+
+    @property
+    def nearest(self) -> tuple[Network, Interval] | None:
+        """The network that is nearest to the identity, of those known, and its shortfall."""
+        known = {n: s for n, s in self.shortfalls.items() if np.isfinite(s.estimate)}
+        return min(known.items(), key=lambda item: item[1].estimate) if known else None
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange both arms by network and seed."""
-    arms = {
-        TREATMENT: records.where(n_train=1),
-        MANY_IMAGES: records.where(lambda r: r.condition.n_train > r.condition.side**2),
+    return {
+        TREATMENT: _summarise_arm(records.where(n_train=1)),
+        MANY_IMAGES: _summarise_arm(
+            records.where(lambda r: r.condition.n_train > r.condition.side**2)
+        ),
     }
-    return {arm: _summarise_arm(some) for arm, some in arms.items() if len(some)}
 
 
 def _summarise_arm(records: Records) -> Summary:
-    networks = list(dict.fromkeys((r.condition.activation, r.condition.depth) for r in records))
+    networks = networks_of(records)
 
     def by_seed(name: str) -> np.ndarray:
         return network_scores(records, networks, name)
 
     identity, constant = by_seed("identity_correlation"), by_seed("constant_correlation")
-    # NaN, and no interval, where no network of a seed fitted.
-    best, base = np.fmax.reduce(identity), np.fmax.reduce(by_seed("baseline"))
+    base = by_seed("baseline")
+    shortfall = 1 - (identity - base) / (1 - base)
     rows = {a: [i for i, n in enumerate(networks) if n[0] == a] for a, _ in networks}
-    one_layer = [i for i, n in enumerate(networks) if n == NETWORKS[0]]
-    unfitted = [n for n, row in zip(networks, identity, strict=True) if np.isnan(row).all()]
-    nearest = np.nanargmax(np.append(np.fmax.reduce(identity, axis=1), -1.0))
+    one_layer = networks.index(NETWORKS[0]) if NETWORKS[0] in networks else None
+
+    def of_one_layer(name: str) -> Interval | None:
+        return None if one_layer is None else score_interval(by_seed(name)[one_layer])
+
     return Summary(
-        shortfall=mean_interval(1 - (best - base) / (1 - base)),
-        nearest=networks[nearest % len(networks)],
+        shortfalls={n: score_interval(shortfall[i]) for i, n in enumerate(networks)},
         rises={
-            activation: paired_difference(constant[own[-1]], constant[own[0]])
+            activation: paired_difference(constant[own[-1]], constant[own[0]], step=RESOLUTION)
             for activation, own in rows.items()
             if len(own) > 1
         },
-        noise_unlikeness=mean_interval(-by_seed("response_cosine")[one_layer]),
-        noise_energy=mean_interval(by_seed("response_energy")[one_layer]),
-        never_fitted=unfitted if one_layer else [*unfitted, NETWORKS[0]],
+        noise_energy=of_one_layer("response_energy"),
+        noise_cosine=of_one_layer("response_cosine"),
+        left_out=left_out_of(records),
     )
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    clauses = [(rise, 0.0) for rise in summary.rises.values()]
-    clauses += [(summary.noise_energy, SOME_ENERGY), (summary.noise_unlikeness, -NO_LIKENESS)]
-    effect = summary.shortfall
-    if summary.never_fitted or any(i.low <= least <= i.high for i, least in clauses):
-        effect = replace(effect, low=np.nan, high=np.nan)
-    rises = "".join(
-        f" From the shallowest to the deepest {KINDS[activation]} network the correlation to the "
-        f"training image rises by {rise}."
+    clauses = [
+        exceeds(f"shortfall of {network_name(n)}", found, FAR)
+        for n, found in summary.shortfalls.items()
+    ] or [unmeasured("shortfall", "there is no such network")]
+    clauses += [
+        exceeds(f"rise of the correlation to the training image, {KINDS[activation]}", rise, 0.0)
         for activation, rise in summary.rises.items()
+    ]
+    if summary.noise_energy is None or summary.noise_cosine is None:
+        clauses.append(unmeasured("noise of one linear layer", "there is no such network"))
+    else:
+        clauses += [
+            exceeds("energy of one layer's response", summary.noise_energy, SOME_ENERGY),
+            stays_below("cosine of one layer's response", summary.noise_cosine, NO_LIKENESS),
+        ]
+    clauses += unfitted(summary.left_out)
+    least = summary.nearest
+    nearest = (
+        f"The network nearest to the identity, {network_name(least[0])}, falls short of it by "
+        f"{least[1]}. "
+        if least
+        else ""
     )
-    never = "".join(f" Never fitted: {network_name(n)}." for n in summary.never_fitted)
-    return decide(
-        effect,
-        at_least=FAR,
+    return judge(
+        clauses,
+        effect=least[1] if least else UNKNOWN,
         unit="share of the way from the identity to the constant, of the best network",
         rule=RULE,
-        provided=not any(interval.high < least for interval, least in clauses),
-        reason=f"The network nearest to the identity, {network_name(summary.nearest)}, falls "
-        f"short of it by {summary.shortfall}.{rises}{never}",
+        reason=f"{nearest}{summary.left_out}",
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the networks at work, the scores by depth, by similarity and by number of images."""
     one_image = records.where(n_train=1)
-    task = task_of(one_image[0].condition, Streams(records.seeds[0]))
+    c, least = replace(records[0].condition, n_train=1), summaries[TREATMENT].nearest
+    way = told(round(1 - least[1].estimate, 2), ".0%") if least else "an unknown part"
     return [
-        gallery(records, task, 1 - summaries[TREATMENT].shortfall.estimate),
-        depth_chart(one_image),
-        response_chart(one_image),
+        *gallery(records, lambda streams: task_of(c, streams), way),
+        *depth_charts(one_image),
+        *response_charts(one_image),
         *images_charts(records),
         *similarity_maps(one_image),
         networks_table(records),
@@ -295,13 +322,17 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    scales={
-        "smoke": Scale(Condition(side=8, relu_width=160, pixel_noise=0.3), n_seeds=4),
-        "standard": Scale(Condition(), n_seeds=10),
-        "full": Scale(
-            Condition(side=28, relu_width=2048, max_steps=100_000),
-            n_seeds=10,
-            note="Zhang et al. 2020: 28 x 28 pixels; 784 units, linear, and 2,048, ReLU",
-        ),
-    },
+    scales=three_scales(
+        Condition,
+        smoke={
+            "side": 8,
+            "relu_width": 160,
+            "pixel_noise": 0.3,
+            "max_steps": 10_000,
+            "learning_rate": Condition.learning_rate,
+        },
+        full={"relu_width": 2048},
+        n_seeds=(4, 10, 10),
+        note="784 units, linear, and 2,048, ReLU",
+    ),
 )

@@ -5,6 +5,9 @@ Claim: Narrow convolutional networks that learn to return one and the same image
 
 Control: The same depth with many channels.
 
+Falsified: The control would fail if starts led to different maps at any width: wide networks that
+    fit one image and disagree on others as narrow ones do.
+
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), on few
     channels and on initialization schemes.
 
@@ -28,19 +31,22 @@ import numpy as np
 import torch
 
 from overparam.lab.figure import Axis, Chart, Figure, HeatMap, Panel, Rule
-from overparam.lab.intervals import mean_interval
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import UNKNOWN, Interval, Verdict, exceeds, judge, told, unmeasured
 from overparam.measures.image_maps import correlation
 from overparam.models import same_convnet
-from overparam.phenomena.identity._figures import left_out, network_gallery
+from overparam.phenomena.identity._figures import galleries
+from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, tell, unfitted
+from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._summary import NOT_JUDGED, mean_present, score_interval
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.phenomena.identity._task import (
-    MapOutcome,
-    identity_recipe,
+    TrainingFactors,
     learn_identity,
     make_identity_task,
+    recipe_of,
 )
 from overparam.streams import Streams
 from overparam.training.initialise import DEFAULT_SCHEME, SCHEMES, draw_weights
@@ -51,14 +57,14 @@ ALL_SCHEMES = (DEFAULT_SCHEME, *SCHEMES)
 CLEAR_DISAGREEMENT = 0.15
 RULE = (
     "Disagreement: 1 - correlation of the outputs of two networks that started differently and "
-    "learned the same image, mean over test inputs and pairs of starts; 0 for one map. Observed "
-    f"if its 95 % interval over seeds lies above {CLEAR_DISAGREEMENT}; absent if it lies below. "
-    "Networks that did not fit their training image are not judged."
+    "learned the same image, mean over test inputs and all pairs of starts; 0 for one map. "
+    f"Observed if its 95 % interval over seeds lies above {CLEAR_DISAGREEMENT}; absent if it "
+    f"lies below. {NOT_JUDGED}"
 )
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(TrainingFactors):
     """A start of a network: its scheme and which draw of it."""
 
     arm: str = factor(STARTS, choices=(STARTS, BY_SCHEME))
@@ -72,11 +78,9 @@ class Condition:
     scheme_channels: int = factor(32, unit="channels", low=1, doc="of the schemes' networks")
     scheme_depths: str = factor("5 9", unit="layers", doc="of the schemes' networks")
     kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
-    side: int = factor(14, unit="pixels", low=8)
     learning_rate: float = factor(1e-3, symbol="eta", low=1e-8, doc="of Adam")
     target_loss: float = factor(1e-4, unit="squared error per pixel", low=1e-12)
     max_steps: int = factor(3000, unit="updates", low=1)
-    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
 
 def cells(base: Condition) -> list[Condition]:
@@ -94,51 +98,47 @@ def cells(base: Condition) -> list[Condition]:
     return [*starts, *schemes]
 
 
-async def run(c: Condition, streams: Streams) -> MapOutcome:
+async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one network from one start and see what it makes of images it never saw."""
     # The images depend on the seed alone, the weights on the start too.
     task = make_identity_task(streams, c.side)
     own = streams.child(f"start {c.start}")
     model = draw_weights(same_convnet(c.depth, c.n_channels, c.kernel_size), c.scheme, own)
-    recipe = identity_recipe(
-        task.train_set,
-        max_steps=c.max_steps,
-        learning_rate=c.learning_rate,
-        target_loss=c.target_loss,
-        precision=c.precision,
-    )
-    return await learn_identity(model, task, recipe, own)
+    return await learn_identity(model, task, recipe_of(c, task), own)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Networks of one width: how far their starts disagree, `[seeds]`, and who did not fit."""
+    """Networks of one width: how far their starts disagree, `[seeds]`, and what is left out."""
 
     n_channels: int
     disagreement: np.ndarray
     interval: Interval
-    n_networks: int
-    n_not_learned: int
+    left_out: LeftOut
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Compare starts at the fewest channels and at the most."""
     starts = records.where(arm=STARTS)
-    channels = starts.levels("n_channels")
-    arms = {TREATMENT: summarise_width(starts, channels[0])}
-    if len(channels) > 1:
-        arms[MANY_CHANNELS] = summarise_width(starts, channels[-1])
-    return arms
+    few, *more = starts.levels("n_channels") or [0]
+    many = more[-1] if more else 0  # of which there are no networks
+    return {TREATMENT: summarise_width(starts, few), MANY_CHANNELS: summarise_width(starts, many)}
 
 
 def summarise_width(starts: Records, n_channels: int) -> Summary:
-    """Return how far the starts of one width disagree, seed by seed; NaN of fewer than two."""
+    """Return how far the starts of one width disagree, seed by seed; NaN where one is missing.
+
+    Of what is left, a seed could say less than of all its starts, and another thing.
+    """
     networks = starts.where(n_channels=n_channels)
-    learned = networks.where(lambda r: r.outcome is not None and r.outcome.learned)
-    by_seed = [[r.outcome.outputs for r in learned if r.seed == s] for s in starts.seeds]
-    found = np.array([disagreement(outputs) for outputs in by_seed])
-    n = len(networks)
-    return Summary(n_channels, found, mean_interval(found), n, n - len(learned))
+    by_seed = [[r for r in networks if r.seed == seed] for seed in starts.seeds]
+    found = np.array(
+        [
+            disagreement([r.outcome.outputs for r in some]) if all(map(has_value, some)) else np.nan
+            for some in by_seed
+        ]
+    )
+    return Summary(n_channels, found, score_interval(found), left_out_of(networks))
 
 
 def disagreement(outputs: Sequence[np.ndarray]) -> float:
@@ -153,46 +153,59 @@ def disagreement(outputs: Sequence[np.ndarray]) -> float:
     >>> disagreement([image, 3 * image]), disagreement([image, -image])
     (0.0, 2.0)
     """
-    maps = [torch.as_tensor(np.asarray(o, np.float64)) for o in outputs]
-    pairs = [float((1 - correlation(a, b)).mean()) for a, b in combinations(maps, 2)]
-    return float(np.mean(pairs)) if pairs else float("nan")
+    pairs = list(combinations(range(len(outputs)), 2))
+    if not pairs:
+        return float("nan")
+    maps = torch.as_tensor(np.asarray(outputs, np.float64))
+    first, second = (maps[[pair[side] for pair in pairs]].flatten(0, 1) for side in (0, 1))
+    return float((1 - correlation(first, second)).mean())
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    fitted = summary.n_networks - summary.n_not_learned
-    return decide(
-        summary.interval,
-        at_least=CLEAR_DISAGREEMENT,
+    what = "disagreement of starts"
+    planned = summary.left_out.n_planned
+    clause = (
+        exceeds(what, summary.interval, CLEAR_DISAGREEMENT)
+        if planned
+        else unmeasured(what, "another number of channels is needed")
+    )
+    return judge(
+        [clause, *unfitted(summary.left_out)],
+        effect=summary.interval if planned else UNKNOWN,
         unit="disagreement of starts, 0 one map to 2",
         rule=RULE,
-        reason=f"With {summary.n_channels} channels, outputs from different starts disagree by "
-        f"{summary.interval}; {fitted} of {summary.n_networks} networks fitted their image.",
+        reason=f"With {summary.n_channels} channels, the disagreement of outputs from different "
+        f"starts is {summary.interval}. {summary.left_out}",
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the starts side by side, the disagreement over channels, and the schemes."""
-    seed, starts = records.seeds[0], records.where(arm=STARTS)
-    few, many = summaries[TREATMENT], summaries.get(MANY_CHANNELS)
-    against = f", with {many.n_channels} by {many.interval.estimate:.2f}" if many else ""
-    gallery = network_gallery(
-        starts.where(lambda r: r.seed == seed),
-        make_identity_task(Streams(seed), starts[0].condition.side),
+    side = records[0].condition.side
+    starts, by_scheme = records.where(arm=STARTS), records.where(arm=BY_SCHEME)
+    said = (
+        f"{told(s.interval.estimate, '.2f')} with {s.n_channels} channels"
+        for s in summaries.values()
+        if s.left_out.n_planned
+    )
+    gallery = galleries(
+        starts,
+        lambda streams: make_identity_task(streams, side),
         family=lambda r: f"{r.condition.n_channels} channels",
         level=lambda r: r.condition.start + 1,
         label=lambda r: f"start {r.condition.start + 1}",
-        title=f"With {few.n_channels} channels, starts disagree by {few.interval.estimate:.2f}"
-        f"{against}",
-        caption="Each row is one random start of the same network on the same training image, "
-        "beside the grid; each column shows what it makes of an image that it never saw. Compare "
-        "the rows, then switch to more channels. Choose an input to follow it through the layers. "
-        f"Seed {seed}; all seeds are below.",
+        title=f"Disagreement of random starts: {', '.join(said)}",
+        rows="one random start of the same network on the same training image, beside the grid",
+        hint="Compare the rows, then switch to more channels.",
         level_name="Random start",
         level_unit="",
     )
-    by_scheme = records.where(arm=BY_SCHEME)
-    return [gallery, _by_channels(starts), *([_by_scheme(by_scheme)] if len(by_scheme) else [])]
+    return [
+        *gallery,
+        *([_by_channels(starts)] if len(starts) else []),
+        *([_by_scheme(by_scheme)] if len(by_scheme) else []),
+    ]
 
 
 def _by_channels(starts: Records) -> Chart:
@@ -202,10 +215,10 @@ def _by_channels(starts: Records) -> Chart:
     first, last = found[0], found[-1]
     return Chart(
         "disagreement",
-        f"Starts disagree by {first.interval} with {first.n_channels} channels, by "
+        f"Disagreement of starts: {first.interval} with {first.n_channels} channels, "
         f"{last.interval} with {last.n_channels}",
         "Disagreement: 1 - correlation of the outputs of two starts, mean over test inputs and "
-        "pairs. " + left_out(sum(s.n_not_learned for s in found)),
+        f"pairs. {tell({f'{s.n_channels} channels': s.left_out for s in found})}",
         [
             Panel(
                 "",
@@ -223,15 +236,15 @@ def _by_scheme(records: Records) -> HeatMap:
     depths = records.levels("depth")
     means = np.full((len(schemes), len(depths)), np.nan)
     notes, failed = [["" for _ in depths] for _ in schemes], []
+    n_seeds = len(records.seeds)
     for i, j in np.ndindex(means.shape):
         cell = records.where(scheme=schemes[i], depth=depths[j])
-        fitted = [r.outcome for r in cell if r.outcome is not None and r.outcome.learned]
-        notes[i][j] = f"{len(fitted)} of {len(cell)} seeds fitted their image"
-        if fitted:
-            means[i, j] = np.mean([outcome.preference for outcome in fitted])
-        if len(fitted) < len(cell):
-            failed.append(f"{schemes[i]}, {depths[j]} layers: {len(fitted)} of {len(cell)}")
-    title, last = "No scheme fitted its image at the largest depth", means[:, -1]
+        fitted = [r.value("preference") for r in cell if has_value(r)]
+        notes[i][j] = f"{len(fitted)} of {n_seeds} seeds fitted their image"
+        means[i, j] = mean_present(np.array(fitted, float))
+        if len(fitted) < n_seeds:
+            failed.append(f"{schemes[i]}, {depths[j]} layers: {len(fitted)} of {n_seeds}")
+    title, last = "No network fitted its image at the largest depth", means[:, -1]
     if np.isfinite(last).any():
         low, high = int(np.nanargmin(last)), int(np.nanargmax(last))
         title = (
@@ -243,7 +256,7 @@ def _by_scheme(records: Records) -> HeatMap:
         title,
         "Mean preference over the seeds whose network fitted its training image: 1 for a network "
         "that returns its input, -1 for one that returns its training image. "
-        + (f"Seeds that fitted, where some failed: {'; '.join(failed)}." if failed else "All fit."),
+        + (f"Seeds that fitted, where not all did: {'; '.join(failed)}." if failed else "All fit."),
         Axis("Depth", "layers"),
         Axis("Initialization"),
         schemes,
@@ -261,40 +274,31 @@ def _by_scheme(records: Records) -> HeatMap:
 PHENOMENON = Phenomenon(
     doc=__doc__,
     condition=Condition,
-    outcome=MapOutcome,
+    outcome=Outcome,
     cells=cells,
     run=run,
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    scales={
-        "smoke": Scale(
-            Condition(
-                channels="3 24",
-                n_starts=3,
-                starts_depth=4,
-                scheme_channels=12,
-                scheme_depths="4",
-                side=10,
-                learning_rate=3e-3,
-                max_steps=1500,
-            ),
-            n_seeds=3,
-        ),
-        "standard": Scale(Condition(), n_seeds=5),
-        "full": Scale(
-            Condition(
-                channels="3 8 32 128",
-                n_starts=8,
-                scheme_channels=128,
-                scheme_depths="5 9 14 20",
-                side=28,
-                learning_rate=3e-4,
-                target_loss=1e-6,
-                max_steps=200_000,
-            ),
-            n_seeds=5,
-            note="Zhang et al. 2020: 28 x 28 pixels, 5 x 5 filters, up to 128 channels",
-        ),
-    },
+    scales=three_scales(
+        Condition,
+        smoke={
+            "channels": "3 24",
+            "n_starts": 3,
+            "starts_depth": 4,
+            "scheme_channels": 12,
+            "scheme_depths": "4",
+            "learning_rate": 3e-3,
+        },
+        full={
+            "channels": "3 8 32 128",
+            "n_starts": 8,
+            "scheme_channels": 128,
+            "scheme_depths": "5 9 14 20",
+            "learning_rate": 3e-4,
+            "max_steps": 200_000,
+        },
+        n_seeds=(3, 5, 5),
+        note="5 x 5 filters, up to 128 channels",
+    ),
 )

@@ -1,10 +1,13 @@
 """Larger kernels lean to the constant.
 
 Claim: Of convolutional networks of one depth that learn to return one image, those with small
-    kernels learn to return any image, the identity; the larger the kernel, the nearer they are
-    to the constant, which returns the training image whatever it is shown.
+    kernels learn to return any image, the identity; those with large kernels are nearer to the
+    constant, which returns the training image whatever it is shown.
 
 Control: The same depth and the smallest kernel, with as many parameters, spent on channels.
+
+Falsified: The control would fail if parameters did it, wherever they are: a network of small
+    kernels and many channels that is nearer to the constant.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of convolutional networks by kernel size.
@@ -12,7 +15,7 @@ Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902
 Differs: Below the full scale, images of 14 x 14 pixels, 32 channels and kernels of up to 13
     pixels, from whose middle nearly the whole image is in reach. At 28 x 28 pixels the kernels
     are 3 to 29; sizes of up to 57, which the paper is said to have, could not be checked, and
-    hold weights that see padding alone. Adam to a squared error of 1e-6 per pixel instead of
+    hold weights that see padding alone. Adam to a squared error of 1e-5 per pixel instead of
     two million steps of SGD with momentum. Every seed draws another 7.
 
 In practice: That a convolution is the same everywhere is its protection against learning by
@@ -25,30 +28,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from overparam.lab.figure import Axis, Figure, Table
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
+from overparam.lab.figure import Axis, Figure
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Verdict
+from overparam.lab.verdict import Verdict, told
 from overparam.models import same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
-from overparam.phenomena.identity._fall import MapFall, judge_fall, mean_present, summarise_fall
-from overparam.phenomena.identity._figures import left_out, network_gallery, preference_chart
+from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
+from overparam.phenomena.identity._figures import galleries, networks_table, preference_chart
+from overparam.phenomena.identity._left_out import tell
+from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.phenomena.identity._task import (
-    MapOutcome,
-    identity_recipe,
+    TrainingFactors,
     learn_identity,
     make_identity_task,
+    recipe_of,
 )
 from overparam.streams import Streams
 
 KERNELS, CHANNELS = ARMS = ("larger kernels", "more channels")
+ENDS_BELOW = 0.0  # preference at the last end: on the side of the constant
+RULE = fall_rule("the smallest count of parameters", "the largest", ENDS_BELOW)
 KERNEL = Axis("Kernel size, or that of as many parameters", "pixels")
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(TrainingFactors):
     """A kernel size, or a number of channels with as many parameters."""
 
     arm: str = factor(KERNELS, choices=ARMS)
@@ -56,10 +62,6 @@ class Condition:
     kernel_sizes: str = factor("3 5 7 9 13", unit="pixels", doc="of the sweep, odd")
     n_channels: int = factor(32, symbol="c", unit="channels", low=1, doc="with larger kernels")
     depth: int = factor(5, unit="layers", low=2)
-    side: int = factor(14, unit="pixels", low=8)
-    learning_rate: float = factor(3e-4, symbol="eta", low=1e-8, doc="of Adam")
-    max_steps: int = factor(4000, unit="updates", low=1)
-    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -81,63 +83,59 @@ def cells(base: Condition) -> list[Condition]:
     return [replace(base, arm=a, like=k) for a in ARMS for k in kernels(base)]
 
 
-async def run(c: Condition, streams: Streams) -> MapOutcome:
+async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one network and see what it makes of images it never saw."""
     task = make_identity_task(streams, c.side)
-    recipe = identity_recipe(
-        task.train_set,
-        max_steps=c.max_steps,
-        learning_rate=c.learning_rate,
-        precision=c.precision,
-    )
-    return await learn_identity(same_convnet(*c.size), task, recipe, streams)
+    return await learn_identity(same_convnet(*c.size), task, recipe_of(c, task), streams)
 
 
 def summarise(records: Records) -> dict[str, MapFall]:
     """Arrange both arms by the kernel size that sets the number of parameters."""
     names = {KERNELS: TREATMENT, CHANNELS: CHANNELS}
-    arms = {name: records.where(arm=arm) for arm, name in names.items()}
-    return {name: summarise_fall(found, "like") for name, found in arms.items() if len(found)}
+    return {name: summarise_fall(records.where(arm=arm), "like") for arm, name in names.items()}
 
 
 def verdict(summary: MapFall) -> Verdict:
-    """Apply the rule of falls to one arm."""
-    return judge_fall(summary, "pixels of the kernel, or as many parameters in channels,")
+    """Apply `RULE` to one arm."""
+    unit = "pixels of the kernel, or as many parameters in channels,"
+    return judge_fall(summary, unit, rule=RULE, ends_below=ENDS_BELOW)
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
     """Draw the networks at work, the preference over the kernel size, and the counts."""
-    seed = records.seeds[0]
-    larger, wider = summaries[TREATMENT], summaries.get(CHANNELS)
-    first, last = (mean_present(larger.maps.preference[i]) for i in (0, -1))
-    smallest, largest = larger.maps.levels[[0, -1]]
-    gallery = network_gallery(
-        records.where(lambda r: r.seed == seed),
-        make_identity_task(Streams(seed), records[0].condition.side),
+    larger, wider = summaries[TREATMENT], summaries[CHANNELS]
+    side = records[0].condition.side
+    first, last = (told(end.estimate, ".2f") for end in (larger.first, larger.last))
+    gallery = galleries(
+        records,
+        lambda streams: make_identity_task(streams, side),
         family=lambda r: r.condition.arm,
         level=lambda r: r.condition.like,
         label=_label,
-        title=f"From {smallest:.0f} to {largest:.0f} pixels of kernel, the preference for the "
-        f"identity goes from {first:.2f} to {last:.2f}",
-        caption="Each row is a network that was trained to return one image, the training image "
-        "beside the grid; each column shows what it makes of an image that it never saw. Switch "
-        "to see as many parameters in channels. Choose an input to follow it through the "
-        f"layers. Seed {seed}; the scores of all seeds are below.",
+        title="From the smallest kernel to the largest, the preference for the identity goes "
+        f"from {first} to {last}",
+        hint="Switch to see as many parameters in channels.",
         level_name="Kernel size",
         level_unit="pixels",
     )
-    lines = {KERNELS: ("test", larger.maps)}
-    if wider:
-        lines[CHANNELS] = ("control", wider.maps)
-    title = f"Larger kernels lower the preference by {larger.fall}"
     chart = preference_chart(
-        lines,  # type: ignore[arg-type]
+        {KERNELS: ("test", larger.maps), CHANNELS: ("control", wider.maps)},
         KERNEL,
-        title=f"{title}, as many parameters in channels by {wider.fall}" if wider else title,
+        title=f"Fall of the preference with larger kernels: {larger.fall}; with as many "
+        f"parameters in channels: {wider.fall}",
         caption="Both lines have the same parameters at the same place, counted below. "
-        + left_out(sum(s.maps.n_not_learned for s in summaries.values())),
+        + tell({KERNELS: larger.maps.left_out, CHANNELS: wider.maps.left_out}),
     )
-    return [gallery, chart, _table(records, summaries)]
+    table = networks_table(
+        records,
+        {
+            "Kernel size": lambda c: c.size[2],
+            "Channels": lambda c: c.size[1],
+            "Parameters": lambda c: same_convnet_n_params(*c.size),
+        },
+        {"Kernel size": "pixels"},
+    )
+    return [*gallery, chart, table]
 
 
 def _label(record: Record) -> str:
@@ -145,55 +143,20 @@ def _label(record: Record) -> str:
     return f"{kernel} x {kernel}, {channels} channels"
 
 
-def _table(records: Records, summaries: Mapping[str, MapFall]) -> Table:
-    rows = []
-    for arm, found in summaries.items():
-        of_arm = records.where(arm=KERNELS if arm == TREATMENT else arm)
-        for level, values in zip(found.maps.levels, found.maps.preference, strict=True):
-            _, channels, kernel = size = of_arm.where(like=int(level))[0].condition.size
-            learned = f"{int(np.isfinite(values).sum())} of {len(values)}"
-            mean = round(mean_present(values), 3)
-            rows.append((kernel, channels, same_convnet_n_params(*size), learned, mean))
-    heads = ("Kernel size", "Channels", "Parameters", "Fitted", "Preference")
-    return Table(
-        "counts",
-        "The networks",
-        "Mean preference over the seeds whose network fitted its training image.",
-        dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)),
-        {"Kernel size": "pixels", "Fitted": "seeds", "Preference": "1 identity, -1 constant"},
-    )
-
-
 PHENOMENON = Phenomenon(
     doc=__doc__,
     condition=Condition,
-    outcome=MapOutcome,
+    outcome=Outcome,
     cells=cells,
     run=run,
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    scales={
-        "smoke": Scale(
-            Condition(
-                kernel_sizes="3 9",
-                side=10,
-                n_channels=16,
-                learning_rate=1e-3,
-                max_steps=2000,
-            ),
-            n_seeds=3,
-        ),
-        "standard": Scale(Condition(), n_seeds=5),
-        "full": Scale(
-            Condition(
-                kernel_sizes="3 5 7 9 13 21 29",
-                side=28,
-                n_channels=128,
-                max_steps=100_000,
-            ),
-            n_seeds=5,
-            note="Zhang et al. 2020: 28 x 28 pixels, 128 channels, 5 layers",
-        ),
-    },
+    scales=three_scales(
+        Condition,
+        smoke={"kernel_sizes": "3 9", "n_channels": 16},
+        full={"kernel_sizes": "3 5 7 9 13 21 29", "n_channels": 128},
+        n_seeds=(3, 5, 5),
+        note="128 channels, 5 layers",
+    ),
 )

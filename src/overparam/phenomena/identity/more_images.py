@@ -1,9 +1,13 @@
 """Two and three training images extend the depth that still generalizes.
 
-Claim: At the depths at which networks that learned a single image go over to the constant, networks
-    that learned two or three images of different digits are nearer to the identity.
+Claim: Of convolutional networks of one depth, those that learned three images of different digits,
+    and already those that learned two, are nearer to the identity than those that learned a
+    single one.
 
 Control: Three images that show the same: the one image, and copies of it shifted by a pixel.
+
+Falsified: The control would fail if the number of rows did it, whatever they show: shifted copies
+    of one image that bring networks nearer to the identity.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), on more
     than one training image.
@@ -32,26 +36,32 @@ from torch import Tensor
 from overparam.data import draw_digits
 from overparam.lab.crossing import crossings
 from overparam.lab.figure import Axis, Figure, Role
-from overparam.lab.intervals import mean_interval
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import UNKNOWN, Interval, Verdict, exceeds, judge, told, unmeasured
 from overparam.models import same_convnet
-from overparam.phenomena.identity._fall import mean_present
 from overparam.phenomena.identity._figures import (
-    left_out,
-    network_gallery,
+    galleries,
     preference_chart,
-    similarity_heat_map,
+    similarity_heat_maps,
 )
-from overparam.phenomena.identity._summary import PREFERENCE, MapSummary, summarise_maps
+from overparam.phenomena.identity._left_out import tell, unfitted
+from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._summary import (
+    NOT_JUDGED,
+    PREFERENCE,
+    MapSummary,
+    score_interval,
+    summarise_maps,
+)
 from overparam.phenomena.identity._task import (
     IdentityTask,
-    MapOutcome,
-    identity_recipe,
+    TrainingFactors,
     learn_identity,
     make_identity_task,
+    recipe_of,
 )
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
 
 DIGITS, SHIFTED = "different digits", "shifted copies"
@@ -63,13 +73,13 @@ DEPTH = Axis("Depth", "layers")
 RULE = (
     f"{PREFERENCE} Observed if the 95 % interval over seeds of its rise, most images minus one "
     f"image, paired by seed and depth and mean over the depths of the sweep, lies above "
-    f"{CLEAR_RISE}; absent if it lies below. Networks that did not fit their training images are "
-    "not judged."
+    f"{CLEAR_RISE}, and that of every number of images between, where there is one, above 0; "
+    f"absent if one lies below its bound; else inconclusive. {NOT_JUDGED}"
 )
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(TrainingFactors):
     """A depth, and the images it is trained on."""
 
     depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
@@ -79,11 +89,6 @@ class Condition:
     depths: str = factor("6 8 10", unit="layers", doc="of the sweep")
     n_channels: int = factor(24, symbol="c", unit="channels", low=1)
     kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
-    side: int = factor(14, unit="pixels", low=8)
-    learning_rate: float = factor(3e-4, symbol="eta", low=1e-8, doc="of Adam")
-    target_loss: float = factor(1e-5, unit="squared error per pixel", low=1e-12)
-    max_steps: int = factor(4000, unit="updates", low=1)
-    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
 
 def cells(base: Condition) -> list[Condition]:
@@ -93,18 +98,11 @@ def cells(base: Condition) -> list[Condition]:
     return [replace(base, depth=d, n_images=n, images=kind) for n, kind in kinds for d in depths]
 
 
-async def run(c: Condition, streams: Streams) -> MapOutcome:
+async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one network and see what it makes of images it never saw."""
     task = task_of(c, streams)
-    recipe = identity_recipe(
-        task.train_set,
-        max_steps=c.max_steps,
-        learning_rate=c.learning_rate,
-        target_loss=c.target_loss,
-        precision=c.precision,
-    )
     model = same_convnet(c.depth, c.n_channels, c.kernel_size)
-    return await learn_identity(model, task, recipe, streams)
+    return await learn_identity(model, task, recipe_of(c, task), streams)
 
 
 def task_of(c: Condition, streams: Streams) -> IdentityTask:
@@ -137,54 +135,72 @@ class Summary:
 
     Attributes:
         maps: number of images to scores; the smallest number is one image.
-        rise: of the preference, from the fewest images to the most.
+        rises: number of images to the rise of the preference against the fewest; rising numbers.
     """
 
     maps: Mapping[int, MapSummary]
-    rise: Interval
+    rises: Mapping[int, Interval]
+
+    @property
+    def rise(self) -> Interval:
+        """The rise with the most images."""
+        return self.rises[max(self.rises)] if self.rises else UNKNOWN
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange both arms by number of images, depth and seed; one image is the start of both."""
-    counts = records.levels("n_images")
-    digits = {n: records.where(images=DIGITS, n_images=n) for n in counts}
-    copies = records.where(images=SHIFTED)
-    arms = {TREATMENT: _summarise_arm({n: some for n, some in digits.items() if len(some)})}
-    if len(copies) and len(digits[counts[0]]):
-        arms[SHIFTED] = _summarise_arm({counts[0]: digits[counts[0]], counts[-1]: copies})
-    return arms
+    digits, copies = records.where(images=DIGITS), records.where(images=SHIFTED)
+    by_count = {n: digits.where(n_images=n) for n in digits.levels("n_images")}
+    fewest = dict(list(by_count.items())[:1])
+    shifted = {n: copies.where(n_images=n) for n in copies.levels("n_images")}
+    return {TREATMENT: _summarise_arm(by_count), SHIFTED: _summarise_arm({**shifted, **fewest})}
 
 
 def _summarise_arm(by_count: Mapping[int, Records]) -> Summary:
-    maps = {n: summarise_maps(records, "depth") for n, records in by_count.items()}
-    return Summary(maps, rise(maps, max(maps)))
+    maps = {n: summarise_maps(by_count[n], "depth") for n in sorted(by_count)}
+    return Summary(maps, {n: rise(maps[min(maps)], maps[n]) for n in list(maps)[1:]})
 
 
-def rise(maps: Mapping[int, MapSummary], n: int) -> Interval:
-    """Return by how much n images raise the preference against the fewest, mean over depths."""
-    rises = maps[n].preference - maps[min(maps)].preference
-    return mean_interval([mean_present(of_seed) for of_seed in rises.T])
+def rise(one: MapSummary, more: MapSummary) -> Interval:
+    """Return by how much more images raise the preference, mean over depths."""
+    if more.preference.shape != one.preference.shape:
+        return UNKNOWN
+    return score_interval((more.preference - one.preference).mean(0))
 
 
 def transition(maps: MapSummary) -> float:
-    """Return the depth at which the preference last falls below 0, median over seeds.
+    """Return the depth at which the preference last falls below 0, median over the seeds known.
 
     The ends of the sweep stand for what lies outside.
     """
     found = crossings(maps.levels, maps.preference, 0.0)
-    return float(np.nanmedian(np.clip(found, maps.levels[0], maps.levels[-1])))
+    found = found[~np.isnan(found)]
+    inside = np.clip(found, maps.levels[0], maps.levels[-1])
+    return float(np.median(inside)) if len(found) else float("nan")
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    parts = [f"{transition(maps):.1f} with {_images(n)}" for n, maps in summary.maps.items()]
-    return decide(
-        summary.rise,
-        at_least=CLEAR_RISE,
+    most = max(summary.rises, default=0)
+    clauses = [
+        exceeds(f"rise with {_images(n)}", found, CLEAR_RISE if n == most else 0.0)
+        for n, found in summary.rises.items()
+    ] or [unmeasured("rise", "another number of images is needed")]
+    clauses += unfitted(*(maps.left_out for maps in summary.maps.values()))
+    sides = [f"{_told(maps)} with {_images(n)}" for n, maps in summary.maps.items()]
+    left_out = tell({_images(n): maps.left_out for n, maps in summary.maps.items()})
+    return judge(
+        clauses,
+        effect=summary.rise,
         unit="rise of the preference, 1 identity to -1 constant",
         rule=RULE,
-        reason=f"Networks change sides at {', '.join(parts)} layers (median over seeds).",
+        reason=f"Networks change sides at {', '.join(sides)} (layers, median over seeds). "
+        f"{left_out}",
     )
+
+
+def _told(maps: MapSummary) -> str:
+    return told(transition(maps), ".1f", "an unknown depth")
 
 
 def _images(n: int) -> str:
@@ -193,47 +209,41 @@ def _images(n: int) -> str:
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the networks at work, the preference over depth, and the heat map."""
-    more, copies = summaries[TREATMENT], summaries.get(SHIFTED)
-    seed, most = records.seeds[0], max(more.maps)
-    fewest = min(more.maps)
-    gains = [f"{_images(n)} by {rise(more.maps, n)}" for n in more.maps if n != fewest]
-    if copies:
-        gains.append(f"{most} {SHIFTED} by {copies.rise}")
-    largest = records.where(images=DIGITS, n_images=most)[0].condition
-    gallery = network_gallery(
-        records.where(lambda r: r.seed == seed),
-        task_of(largest, Streams(seed)),
+    more, copies = summaries[TREATMENT], summaries[SHIFTED]
+    most, fewest = max(more.maps), min(more.maps)
+    shown = replace(records[0].condition, images=DIGITS, n_images=most)
+    gallery = galleries(
+        records,
+        lambda streams: task_of(shown, streams),
         family=_family,
         level=lambda r: r.condition.depth,
         label=lambda r: f"{r.condition.depth} layers",
-        title=f"Networks that learned {_images(most)} change from identity to constant at "
-        f"{transition(more.maps[most]):.1f} layers, those that learned one at "
-        f"{transition(more.maps[fewest]):.1f}",
-        caption="Each row is a network that was trained to return its training images: the first "
-        "of those shown, the first two, all of them, or the first and shifted copies of it. Each "
-        "column shows what it makes of an image that it never saw. Choose an input to follow it "
-        f"through the layers. Seed {seed}; the scores of all seeds are below.",
+        title=f"From identity to constant: at {_told(more.maps[most])} layers with "
+        f"{_images(most)}, at {_told(more.maps[fewest])} with {_images(fewest)}",
+        rows="a network that was trained to return its training images: the first of those shown, "
+        "the first two, all of them, or the first and shifted copies of it",
     )
     roles: dict[int, Role] = {fewest: "train", most: "test"}
     lines: dict[str, tuple[Role, MapSummary]] = {
         _images(n): (roles.get(n, "other"), maps) for n, maps in more.maps.items()
     }
-    if copies:
-        lines[f"{most} {SHIFTED}"] = ("control", copies.maps[max(copies.maps)])
+    lines |= {f"{n} {SHIFTED}": ("control", copies.maps[n]) for n in copies.rises}
+    rises = [f"{found} with {_images(n)}" for n, found in more.rises.items()]
+    rises += [f"{found} with {n} {SHIFTED}" for n, found in copies.rises.items()]
     chart = preference_chart(
         lines,
         DEPTH,
-        title=f"The preference rises: {'; '.join(gains)}",
-        caption=left_out(sum(maps.n_not_learned for _, maps in lines.values())),
+        title=f"Rise of the preference: {'; '.join(rises)}" if rises else "Preference by depth",
+        caption=tell({text: maps.left_out for text, (_, maps) in lines.items()}),
     )
-    heat = similarity_heat_map(
+    heat = similarity_heat_maps(
         {_images(n): records.where(images=DIGITS, n_images=n) for n in (fewest, most)},
         by="depth",
         title="Correlation to the input and to the training image, by depth and similarity",
         caption="Mean over seeds and test inputs of the correlation of the outputs with the input "
         "and with the nearest training image.",
     )
-    return [gallery, chart, heat]
+    return [*gallery, chart, *heat]
 
 
 def _family(record: Record) -> str:
@@ -244,36 +254,17 @@ def _family(record: Record) -> str:
 PHENOMENON = Phenomenon(
     doc=__doc__,
     condition=Condition,
-    outcome=MapOutcome,
+    outcome=Outcome,
     cells=cells,
     run=run,
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    scales={
-        "smoke": Scale(
-            Condition(
-                counts="1 3",
-                depths="5 8",
-                n_channels=12,
-                side=10,
-                learning_rate=1e-3,
-                target_loss=1e-4,
-                max_steps=1000,
-            ),
-            n_seeds=3,
-        ),
-        "standard": Scale(Condition(), n_seeds=6),
-        "full": Scale(
-            Condition(
-                depths="5 7 9 11 13 15 17 20",
-                n_channels=128,
-                side=28,
-                target_loss=1e-6,
-                max_steps=100_000,
-            ),
-            n_seeds=5,
-            note="Zhang et al. 2020: 28 x 28 pixels, 5 x 5 filters, 128 channels",
-        ),
-    },
+    scales=three_scales(
+        Condition,
+        smoke={"counts": "1 3", "depths": "5 8", "n_channels": 12, "target_loss": 1e-4},
+        full={"depths": "5 7 9 11 13 15 17 20", "n_channels": 128},
+        n_seeds=(3, 6, 5),
+        note="5 x 5 filters, 128 channels",
+    ),
 )

@@ -1,4 +1,4 @@
-"""The one-layer theorem: what one image teaches a linear layer, and what it leaves to chance.
+"""What one image teaches a linear layer, and what stays chance.
 
 Claim: Gradient descent on one image t teaches a linear layer the projection P on t and leaves the
     rest to its random start: f(x) = P x + W0 (x - P x) to 1e-6 for every test input, with an
@@ -7,6 +7,9 @@ Claim: Gradient descent on one image t teaches a linear layer the projection P o
 Control: The same from W0 = 0: the formula still holds, but nothing random is left on the
     complement of t, the output is P x. And Adam instead of gradient descent, from the same W0: it
     fits t as well and obeys no such formula.
+
+Falsified: From zero, the control would fail if the noise came from training and not from the
+    start. With Adam, it would fail if every optimizer that fits the image obeyed the formula.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), theorem 1
     for the fully connected layer; theorem 2 for the convolution, in the exact form of
@@ -35,12 +38,28 @@ from torch import Tensor, nn
 
 from overparam.lab.figure import Figure
 from overparam.lab.intervals import mean_interval
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import (
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    lies_within,
+    stays_below,
+    told,
+    unmeasured,
+)
 from overparam.models import linear_model, same_convnet
+from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._one_layer import LayerProblem, cosines, layer_problem
-from overparam.phenomena.identity._one_layer_figures import error_chart, parts_grid, settings_table
+from overparam.phenomena.identity._one_layer_figures import (
+    error_charts,
+    parts_grids,
+    settings_table,
+)
+from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION
 from overparam.phenomena.identity._task import IdentityTask, identity_recipe, make_identity_task
 from overparam.streams import Streams
 from overparam.training.fitted import Fitted
@@ -56,10 +75,12 @@ RULE = (
     "Noise: energy of f(x) - P x over the energy that W0 (x - P x) is expected to have with "
     "PyTorch's default start, mean over test inputs. Observed if its 95 % interval over seeds "
     f"lies above {NOISE}, no output of any seed deviates from the formula by more than {SAME:g}, "
-    "and in every bin of correlation with the training image the squared error is within "
-    f"{PREDICTED:.0%} of the prediction; absent if the interval lies below or one of these fails. "
-    "Networks that did not fit their image are not judged."
+    "and in every bin of correlation with the training image the 95 % interval of the squared "
+    f"error over its prediction lies within {PREDICTED:.0%} of 1; absent if one of these lies "
+    "wholly beyond its bound; else inconclusive. "
+    f"{NOT_JUDGED}"
 )
+AROUND_ONE = (1 - PREDICTED, 1 + PREDICTED)
 BIN_EDGES = np.sqrt([0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0])  # of the correlation
 MOMENTUM = 0.9
 CONVERGED = 1e-24  # squared error per pixel at which descent stops: nothing is left but rounding
@@ -79,6 +100,11 @@ class Condition:
     rate: float = factor(0.25, unit="1 / |t|^2", low=1e-6, doc="learning rate")
     adam_rate: float = factor(1e-3, low=1e-8, doc="learning rate of Adam")
     max_steps: int = factor(10_000, unit="updates", low=1)
+
+    @property
+    def limits(self) -> tuple[str, str]:
+        """Name of the factor that ends the training; no factor sets the loss to fit to."""
+        return "max_steps", ""
 
 
 @dataclass(frozen=True)
@@ -186,88 +212,123 @@ def compare(
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm: what the rule looks at, and errors by correlation `[bins, seeds]`."""
+    """One arm: what the rule looks at, and errors by correlation `[bins, seeds]`.
+
+    Attributes:
+        noise: over seeds. deviation: the largest of any seed; no estimate, and so without width.
+        ratios: of every bin, squared error over its prediction.
+        cosines: correlation of the inputs of each bin, `[bins]`. errors, predicted: relative to
+            the input's energy.
+    """
 
     noise: Interval
-    deviation: float
+    deviation: Interval
+    ratios: Sequence[Interval]
     cosines: np.ndarray
     errors: np.ndarray
     predicted: np.ndarray
-    n_not_learned: int
+    left_out: LeftOut
 
     @property
     def misprediction(self) -> float:
-        """Largest |measured / predicted - 1| of the bins' squared errors, means over seeds."""
-        ratios = np.nanmean(self.errors, axis=1) / np.nanmean(self.predicted, axis=1)
-        return float(np.abs(ratios - 1).max()) if len(ratios) else np.nan
+        """Largest |measured / predicted - 1| of the bins, means over seeds; NaN of none."""
+        return max((abs(r.estimate - 1) for r in self.ratios), default=np.nan)
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange the fully connected layers by start and optimizer."""
     dense = records.where(layer="fully connected")
-    arms = {
-        TREATMENT: dense.where(start="default", optimizer="sgd"),
-        FROM_ZERO: dense.where(start="zero", optimizer="sgd"),
-        ADAM: dense.where(start="default", optimizer="adam"),
+    return {
+        TREATMENT: _summarise_arm(dense.where(start="default", optimizer="sgd")),
+        FROM_ZERO: _summarise_arm(dense.where(start="zero", optimizer="sgd")),
+        ADAM: _summarise_arm(dense.where(start="default", optimizer="adam")),
     }
-    return {arm: _summarise_arm(some) for arm, some in arms.items() if len(some)}
 
 
 def _summarise_arm(records: Records) -> Summary:
-    judged = [r.outcome for r in records if r.outcome and r.outcome.learned]
+    judged = [r.outcome for r in records if has_value(r)]
+    n_missing = len(records) - len(judged)
     # The error is linear in the square, so that means over a bin stay on the theory's line.
-    squares = _by_bin(judged, [o.cosines**2 for o in judged])
+    squares, errors, predicted = _by_bin(judged)
     some = np.isfinite(squares).any(1)
+    squares, errors, predicted = squares[some], errors[some], predicted[some]
+
+    def interval(values: np.ndarray) -> Interval:
+        # A seed without inputs in a bin lacks no cell.
+        found = values[np.isfinite(values)]
+        return replace(mean_interval(found, step=RESOLUTION), n_missing=n_missing)
+
+    worst = max((o.deviation for o in judged), default=float("nan"))
     return Summary(
-        noise=mean_interval([o.noise for o in judged]),
-        deviation=max((o.deviation for o in judged), default=np.nan),
-        cosines=np.sqrt(np.nanmean(squares[some], axis=1)),
-        errors=_by_bin(judged, [o.errors for o in judged])[some],
-        predicted=_by_bin(judged, [o.predicted for o in judged])[some],
-        n_not_learned=len(records) - len(judged),
+        noise=interval(np.array([o.noise for o in judged])),
+        deviation=Interval(worst, worst, worst, n=len(judged), n_missing=n_missing),
+        ratios=[interval(row) for row in errors / predicted],
+        cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares]),
+        errors=errors,
+        predicted=predicted,
+        left_out=left_out_of(records),
     )
 
 
-def _by_bin(outcomes: Sequence[Outcome], values: Sequence[np.ndarray]) -> np.ndarray:
-    """Return means over the test inputs in each bin of correlation, `[bins, seeds]`."""
-    found = np.full((len(BIN_EDGES) - 1, len(outcomes)), np.nan)
-    for j, (outcome, of_inputs) in enumerate(zip(outcomes, values, strict=True)):
-        bins = np.digitize(outcome.cosines, BIN_EDGES[1:-1])
-        for i in set(bins.tolist()):
-            found[i, j] = of_inputs[bins == i].mean()
+def _by_bin(outcomes: Sequence[Outcome]) -> np.ndarray:
+    """Return means over the test inputs in each bin of correlation, `[3, bins, seeds]`.
+
+    Of the squared correlation, the error and the predicted error; NaN where a bin is empty.
+    """
+    n_bins = len(BIN_EDGES) - 1
+    found = np.full((3, n_bins, len(outcomes)), np.nan)
+    if not outcomes:
+        return found
+    cosine = np.stack([o.cosines for o in outcomes])
+    errors, predicted = (
+        np.stack([getattr(o, n) for o in outcomes]) for n in ("errors", "predicted")
+    )
+    bins, values = np.digitize(cosine, BIN_EDGES[1:-1]), np.stack([cosine**2, errors, predicted])
+    for i in range(n_bins):
+        inside = bins == i
+        count = inside.sum(1)
+        found[:, i, count > 0] = (values * inside).sum(2)[:, count > 0] / count[count > 0]
     return found
 
 
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
-    holds = summary.deviation <= SAME and summary.misprediction <= PREDICTED
-    return decide(
-        summary.noise,
-        at_least=NOISE,
+    clauses = [
+        exceeds("noise, of its expected energy", summary.noise, NOISE),
+        stays_below("deviation from the formula", summary.deviation, SAME),
+    ]
+    clauses += [
+        lies_within(f"error over prediction at correlation {at:.2f}", ratio, *AROUND_ONE)
+        for at, ratio in zip(summary.cosines, summary.ratios, strict=True)
+    ] or [unmeasured("error over prediction", "no layer has fitted its image")]
+    return judge(
+        [*clauses, *unfitted(summary.left_out)],
+        effect=summary.noise,
         unit="of the random part's expected energy",
         rule=RULE,
-        provided=holds,
         reason=f"The noise has {summary.noise} times the energy expected of a default start; "
-        f"outputs deviate from the formula by at most {summary.deviation:.1g}, squared errors "
-        f"from the prediction by at most {summary.misprediction:.1%} in any bin of correlation."
-        + (f" {summary.n_not_learned} did not fit." if summary.n_not_learned else ""),
+        f"outputs deviate from the formula by at most {told(summary.deviation.high, '.1g')}, "
+        f"squared errors from the prediction by at most {told(summary.misprediction, '.1%')} in "
+        f"any bin of correlation. {summary.left_out}",
     )
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the error over the correlation, the parts of the outputs, and a table of settings."""
-    one, zero = summaries[TREATMENT], summaries.get(FROM_ZERO)
-    seed = records.seeds[0]
-    first = records.where(lambda r: r.seed == seed, layer="fully connected", optimizer="sgd")
-    c = first.where(start="default")[0].condition
-    task = make_identity_task(Streams(seed), c.side)
-    shown = task.probe.images[task.shown]
-    problem = layer_problem(start_of(c, Streams(seed)), task.training, shown)
+    descents = records.where(layer="fully connected", optimizer="sgd")
     return [
-        error_chart(one, zero, len(records.seeds)),
-        parts_grid(first, problem, [task.probe.labels[i] for i in task.shown]),
+        *error_charts(summaries[TREATMENT], summaries[FROM_ZERO], len(records.seeds)),
+        *parts_grids(descents, _shown_problem),
         settings_table(records),
     ]
+
+
+def _shown_problem(c: Condition, streams: Streams) -> tuple[LayerProblem, list[str]]:
+    """Return the problem of a default start on the inputs whose outputs are kept, and labels."""
+    task = make_identity_task(streams, c.side)
+    start = start_of(replace(c, start="default"), streams)
+    problem = layer_problem(start, task.training, task.probe.images[task.shown])
+    return problem, [task.probe.labels[i] for i in task.shown]
 
 
 PHENOMENON = Phenomenon(
@@ -279,13 +340,10 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    scales={
-        "smoke": Scale(Condition(side=10, kernel_size=3), n_seeds=12),
-        "standard": Scale(Condition(), n_seeds=50),
-        "full": Scale(
-            Condition(side=28, max_steps=100_000),
-            n_seeds=50,
-            note="Zhang et al. 2020: 28 x 28 pixels",
-        ),
-    },
+    scales=three_scales(
+        Condition,
+        smoke={"kernel_size": 3, "max_steps": 10_000},
+        full={},
+        n_seeds=(12, 50, 50),
+    ),
 )

@@ -7,6 +7,9 @@ Claim: Convolutional networks that learn to return one image move from the ident
 Control: The shallow network made wider to as many parameters as each deeper one; and, within one
     depth further on, widths from few to many channels.
 
+Falsified: Either control would fail if the number of parameters moved the map: a wide network as
+    large as a deep one that returns the training image whatever it is shown.
+
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figures of wide networks: 6 fully connected layers, 784 wide, 3,687,936 parameters; 5
     convolutional layers of 1,024 channels, 78,694,400.
@@ -31,22 +34,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import nn
 
-from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Table
+from overparam.lab.figure import Axis, Chart, Figure, Panel, Role
 from overparam.lab.intervals import paired_log_ratio
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Verdict
+from overparam.lab.verdict import Verdict, told
 from overparam.models import mlp, mlp_n_params, same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
-from overparam.phenomena.identity._fall import MapFall, judge_fall, mean_present, summarise_fall
-from overparam.phenomena.identity._figures import left_out, network_gallery, preference_chart
-from overparam.phenomena.identity._summary import MapSummary
+from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
+from overparam.phenomena.identity._figures import galleries, networks_table, preference_chart
+from overparam.phenomena.identity._left_out import tell
+from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._summary import CLEAR, MapSummary
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.phenomena.identity._task import (
-    MapOutcome,
-    identity_recipe,
+    TrainingFactors,
     learn_identity,
     make_identity_task,
+    recipe_of,
 )
 from overparam.streams import Streams
 
@@ -56,11 +62,12 @@ ARMS = (DEEPER, WIDER, SPAN, DENSE_DEEPER, DENSE_WIDER)
 SHALLOW_DENSE = 2  # layers of the fully connected network that is made wider
 SMALLEST_DISTANCE = 1e-6  # to the constant, at the rounding of float32
 PARAMETERS = Axis("Parameters", scale="log")
+RULE = fall_rule("the smallest network of an arm", "its largest", -CLEAR)
 ROLES: dict[str, Role] = {DEEPER: "test", WIDER: "control", SPAN: "other"}
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(TrainingFactors):
     """One network, deep or wide."""
 
     arm: str = factor(DEEPER, choices=ARMS)
@@ -72,10 +79,6 @@ class Condition:
     span_widths: str = factor("8 24 64", unit="channels", doc="of that sweep")
     dense_depths: str = factor("2 4 6", unit="layers", doc="of the sweep, fully connected")
     kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
-    side: int = factor(14, unit="pixels", low=8)
-    learning_rate: float = factor(3e-4, symbol="eta", low=1e-8, doc="of Adam")
-    max_steps: int = factor(6000, unit="updates", low=1)
-    precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
 
     @property
     def dense(self) -> bool:
@@ -130,82 +133,71 @@ def network(c: Condition) -> nn.Module:
     return same_convnet(c.depth, c.width, c.kernel_size)
 
 
-async def run(c: Condition, streams: Streams) -> MapOutcome:
+async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one network and see what it makes of images it never saw."""
     task = make_identity_task(streams, c.side)
-    recipe = identity_recipe(
-        task.train_set,
-        max_steps=c.max_steps,
-        learning_rate=c.learning_rate,
-        precision=c.precision,
-    )
-    return await learn_identity(network(c), task, recipe, streams)
+    return await learn_identity(network(c), task, recipe_of(c, task), streams)
 
 
 def summarise(records: Records) -> dict[str, MapFall]:
     """Arrange the convolutional arms by number of parameters."""
-    arms = {arm: records.where(arm=arm) for arm in ROLES}
-    return {
-        TREATMENT if arm == DEEPER else arm: summarise_fall(found, "n_params")
-        for arm, found in arms.items()
-        if len(found)
-    }
+    names = {DEEPER: TREATMENT, WIDER: WIDER, SPAN: SPAN}
+    return {name: summarise_fall(records.where(arm=arm), "n_params") for arm, name in names.items()}
 
 
 def verdict(summary: MapFall) -> Verdict:
-    """Apply the rule of falls to one arm."""
-    return judge_fall(summary, "parameters")
+    """Apply `RULE` to one arm."""
+    return judge_fall(summary, "parameters", rule=RULE, ends_below=-CLEAR)
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
     """Draw the networks at work, preference and distance over parameters, and the counts."""
-    seed = records.seeds[0]
-    deeper, wider = summaries[TREATMENT], summaries.get(WIDER)
-    as_wide = f", as many in width by {wider.fall.estimate:.2f}" if wider else ""
-    gallery = network_gallery(
-        records.where(lambda r: r.seed == seed),
-        make_identity_task(Streams(seed), records[0].condition.side),
+    side = records[0].condition.side
+    falls = {DEEPER if arm == TREATMENT else arm: found for arm, found in summaries.items()}
+    gallery = galleries(
+        records,
+        lambda streams: make_identity_task(streams, side),
         family=lambda r: r.condition.arm,
         level=lambda r: r.condition.n_params,
         label=_label,
-        title="Parameters in depth lower the preference for the identity by "
-        f"{deeper.fall.estimate:.2f}{as_wide}",
-        caption="Each row is a network that was trained to return one image, the training image "
-        "beside the grid; each column shows what it makes of an image that it never saw. Switch "
-        "between networks that grow deeper and networks that grow wider. Choose an input to "
-        f"follow it through the layers. Seed {seed}; the scores of all seeds are below.",
+        title="From the smallest network to the largest, the preference for the identity falls "
+        f"by {told(falls[DEEPER].fall.estimate, '.2f')} in depth, by "
+        f"{told(falls[WIDER].fall.estimate, '.2f')} in width",
+        hint="Switch between networks that grow deeper and networks that grow wider.",
         level_name="Size",
         level_unit="parameters",
     )
-    lines = {
-        DEEPER if arm == TREATMENT else arm: (ROLES.get(arm, "test"), found.maps)
-        for arm, found in summaries.items()
-    }
-    falls = "; ".join(
-        f"{DEEPER if arm == TREATMENT else arm} {found.fall}" for arm, found in summaries.items()
-    )
+    ends = (told(falls[arm].last.estimate, ".2f") for arm in (DEEPER, WIDER))
     chart = preference_chart(
-        lines,
+        {arm: (ROLES[arm], found.maps) for arm, found in falls.items()},
         PARAMETERS,
-        title="At equal counts of parameters, depth and width end at "
-        + " and ".join(f"{mean_present(f.maps.preference[-1]):.2f}" for f in (deeper, wider) if f),
-        caption=f"Fall of the preference from the smallest to the largest network: {falls}. "
-        + left_out(sum(f.maps.n_not_learned for f in summaries.values())),
+        title=f"At equal counts of parameters, depth and width end at {' and '.join(ends)}",
+        caption="Fall of the preference from the smallest to the largest network: "
+        + "; ".join(f"{arm} {found.fall}" for arm, found in falls.items())
+        + f". {tell({arm: found.maps.left_out for arm, found in falls.items()})}",
     )
     dense = {
         arm: summarise_fall(found, "n_params").maps
         for arm in (DENSE_DEEPER, DENSE_WIDER)
         if len(found := records.where(arm=arm))
     }
-    return [gallery, chart, *([_dense_chart(dense)] if dense else []), _table(records)]
+    table = networks_table(
+        records,
+        {
+            "Arm": lambda c: c.arm,
+            "Depth": lambda c: c.depth,
+            "Width": lambda c: c.width,
+            "Parameters": lambda c: c.n_params,
+        },
+        {"Depth": "layers", "Width": "channels or units"},
+    )
+    return [*gallery, chart, *([_dense_chart(dense)] if dense else []), table]
 
 
 def _dense_chart(arms: Mapping[str, MapSummary]) -> Chart:
     distance = {a: np.maximum(1 - m.constant, SMALLEST_DISTANCE) for a, m in arms.items()}
-    said = [
-        f"{paired_log_ratio(d[0], d[-1]).estimate:.3g} times nearer when {arm.split(', ')[1]}"
-        for arm, d in distance.items()
-    ]
+    nearer = {a: paired_log_ratio(d[0], d[-1]).estimate for a, d in distance.items()}
+    said = [f"{told(n, '.3g')} times nearer when {a.split(', ')[1]}" for a, n in nearer.items()]
     series = [
         series_over_seeds(
             arm, "test" if arm == DENSE_DEEPER else "control", m.levels, distance[arm]
@@ -214,7 +206,8 @@ def _dense_chart(arms: Mapping[str, MapSummary]) -> Chart:
     ]
     return Chart(
         "distance_to_constant",
-        f"Fully connected networks are near the constant, and come {' and '.join(said)}",
+        f"From the smallest to the largest, fully connected networks come {' and '.join(said)} "
+        "to the constant",
         "Distance to the constant: 1 - correlation of the outputs with the training image, mean "
         "over the test inputs. Both lines start from one network and have equal counts.",
         [Panel("", PARAMETERS, Axis("Distance to the constant", scale="log"), series)],
@@ -226,59 +219,32 @@ def _label(record: Record) -> str:
     return f"{c.depth} layers, {c.width:,} {'units' if c.dense else 'channels'}"
 
 
-def _table(records: Records) -> Table:
-    rows = []
-    for c in dict.fromkeys(r.condition for r in records):
-        cells_of = [r.outcome for r in records if r.condition == c and r.outcome is not None]
-        found = np.array([outcome.preference for outcome in cells_of if outcome.learned], float)
-        mean = round(mean_present(found), 3)
-        rows.append((c.arm, c.depth, c.width, c.n_params, len(found), mean))
-    heads = ("Arm", "Depth", "Width", "Parameters", "Fitted", "Preference")
-    return Table(
-        "counts",
-        "The networks",
-        "Mean preference over the seeds whose network fitted its training image.",
-        dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)),
-        {"Depth": "layers", "Width": "channels or units", "Fitted": "seeds"},
-    )
-
-
 PHENOMENON = Phenomenon(
     doc=__doc__,
     condition=Condition,
-    outcome=MapOutcome,
+    outcome=Outcome,
     cells=cells,
     run=run,
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    scales={
-        "smoke": Scale(
-            Condition(
-                depths="2 8",
-                n_channels=16,
-                span_depth=3,
-                span_widths="8 32",
-                dense_depths="2 4",
-                side=10,
-                learning_rate=1e-3,
-                max_steps=2000,
-            ),
-            n_seeds=3,
-        ),
-        "standard": Scale(Condition(), n_seeds=5),
-        "full": Scale(
-            Condition(
-                depths="5 9 14 20",
-                n_channels=128,
-                span_depth=5,
-                span_widths="32 128 512 1024",
-                side=28,
-                learning_rate=1e-4,
-                max_steps=100_000,
-            ),
-            n_seeds=5,
-            note="Zhang et al. 2020: 28 x 28 pixels, 1,024 channels, 784 units in 6 layers",
-        ),
-    },
+    scales=three_scales(
+        Condition,
+        smoke={
+            "depths": "2 8",
+            "n_channels": 16,
+            "span_depth": 3,
+            "span_widths": "8 32",
+            "dense_depths": "2 4",
+        },
+        full={
+            "depths": "5 9 14 20",
+            "n_channels": 128,
+            "span_depth": 5,
+            "span_widths": "32 128 512 1024",
+            "learning_rate": 1e-4,
+        },
+        n_seeds=(3, 5, 5),
+        note="1,024 channels, 784 units in 6 layers",
+    ),
 )
