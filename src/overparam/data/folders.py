@@ -46,6 +46,8 @@ def files_of(folder: Path, files: tuple[DataFile, ...], kind: str) -> list[Path]
 
 def folders_below(place: Path, set_name: str) -> Iterator[Path]:
     """Yield the folders below `place`, near ones first, but none that is named for another set."""
+    if not names_in(place):
+        return
     level, seen = [place], {os.path.realpath(place)}
     for _ in range(DEPTH):
         below = []
