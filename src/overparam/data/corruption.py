@@ -28,7 +28,7 @@ from torch import Tensor
 from overparam.checks import check_range
 from overparam.data.dataset import Dataset
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 ROWS_AT_ONCE = 1024  # bounds the memory of per-image draws, and what few rows cost
 
@@ -134,7 +134,7 @@ def shuffle_pixels(dataset: Dataset, streams: Streams, stream: str = "noise") ->
     Source: Zhang et al. 2017, "shuffled pixels".
     """
     inputs = _as_pixels(dataset)
-    order = streams.numpy(stream).permutation(inputs.shape[2])
+    order = check_streams(streams).numpy(stream).permutation(inputs.shape[2])
     shuffled = inputs[:, :, torch.from_numpy(order)].reshape(-1, *dataset.input_shape)
     return dataset.with_inputs(shuffled, "+shuffled pixels")
 
@@ -192,7 +192,7 @@ def _hits(
         )
     # Two streams, so that the hits do not depend on how the replacements are drawn, and both
     # over the whole base, so that a row has its draws in every view.
-    uniform = streams.numpy(stream).random(len(dataset.base))
+    uniform = check_streams(streams).numpy(stream).random(len(dataset.base))
     hit = torch.from_numpy(uniform[dataset.rows.numpy()] < rate)
     return hit, streams.child(stream).numpy("replacement"), dataset.n_classes
 
@@ -208,7 +208,7 @@ def _draws_of_rows(
         The block's generator, its number of rows n, which of its rows are wanted (int64 `[m]`,
         0 to n - 1), and their positions in the view (int64 `[m]`).
     """
-    own = streams.child(stream).child(dataset.origin)
+    own = check_streams(streams).child(stream).child(dataset.origin)
     rows = dataset.rows.numpy()
     for block in np.unique(rows // ROWS_AT_ONCE).tolist():
         first = block * ROWS_AT_ONCE
