@@ -21,6 +21,9 @@ from overparam.data import (
 )
 from overparam.data.probe_images import draw_clothes, draw_digits, make_probe_images
 from overparam.errors import UsageError
+from overparam.measures import estimate_random_sign_fit
+from overparam.models import RandomReluFeatures
+from overparam.training.initialise import draw_weights
 from overparam.training.ridge import FeatureProblem, fit_ridge
 
 DATA = op.make_dataset(torch.randn(20, 3), torch.arange(20) % 2)
@@ -130,6 +133,9 @@ def test_an_error_thrown_into_it_is_raised():
         lambda seed: make_probe_images(seed),
         lambda seed: draw_digits(2, seed),
         lambda seed: draw_clothes(2, seed),
+        lambda seed: RandomReluFeatures.draw(3, 4, seed),
+        lambda seed: estimate_random_sign_fit(torch.eye(3), seed),
+        lambda seed: draw_weights(nn.Linear(3, 2), "default", seed),
     ],
 )
 def test_a_seed_in_place_of_streams_is_told_from_streams(ask):

@@ -230,6 +230,11 @@ def test_how_labels_were_read_stands_in_the_error_about_sizes():
     assert "class 0 has no rows" in repr(op.fit(op.models.mlp(5, 6, 3), (X, Y + 1), RECIPE))
 
 
+def test_how_labels_were_read_stands_in_the_census():
+    notes = op.census(op.models.mlp(5, 4, 3), op.make_dataset(X, Y + 1)).notes
+    assert any("class 0 has no rows" in note for note in notes)
+
+
 # Whole-numbered inputs
 
 
