@@ -117,6 +117,12 @@ def test_whole_numbers_are_classes_and_an_empty_one_is_noted(labels, n_classes):
     assert data.with_labels(torch.arange(27) % 4, "+all").notes == ()
 
 
+def test_targets_are_not_rounded_to_the_half_precision_of_the_inputs():
+    data = make_dataset(torch.zeros(2, 1, dtype=torch.float16), [2049, 0.1], None)
+    assert (data.base.dtype, data.labels.dtype) == (torch.float16, torch.float32)
+    assert data.labels[0, 0] == 2049
+
+
 def test_booleans_are_two_classes():
     data = make_dataset(torch.zeros(4, 1), np.array([True, False, False, True]))
     assert (data.labels.tolist(), data.n_classes, data.notes) == ([1, 0, 0, 1], 2, ())
@@ -148,7 +154,7 @@ def test_measured_integers_are_not_taken_for_classes():
     with pytest.raises(DataError, match="look like measured numbers"):
         make_dataset(torch.zeros(4000, 1), np.arange(4000) % 2 * 100)  # two of 101
     assert make_dataset(inputs, targets, None).labels.shape == (442, 1)
-    assert make_dataset(inputs, targets, 347).n_classes == 347
+    assert make_dataset(inputs, targets, np.int64(347)).n_classes == 347
     hundred = make_dataset(torch.zeros(2000, 1), np.arange(2000) % 100)
     assert (hundred.n_classes, len(hundred.notes)) == (100, 1)
     assert "taken as 100 classes" in hundred.notes[0]
@@ -205,10 +211,10 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
     [
         ([[1.0], [float("nan")]], [0, 1], -1, r"inputs hold NaN or infinity; got '1 rows, first"),
         ([[1.0], [float("inf")]], [0, 1], -1, "inputs hold NaN or infinity"),
-        ([1.0, 2.0], [0, 1], -1, r"inputs must be \[n, \*shape\]"),
+        ([1.0, 2.0], [0, 1], -1, r"inputs must be \[n, \*shape\].*inputs\[:, None\]"),
         (torch.zeros(0, 3), [], -1, r"inputs must be \[n, \*shape\]"),
         ([["a"], ["b"]], [0, 1], -1, "inputs are not an array of numbers"),
-        ([[1.0], [2.0]], ["a", "b"], -1, "labels are not an array of numbers"),
+        ([[1.0], [2.0]], ["a", "b"], -1, r"labels are not an array of numbers.*np\.unique"),
         ([[1.0], [2.0]], [None, 1], -1, "labels are not an array of numbers"),
         ([[1j], [2.0]], [0, 1], -1, "inputs must be real"),
         ([[1.0], [2.0]], 1, -1, "labels must be"),
@@ -220,7 +226,8 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
         ([[1.0], [2.0]], [[0, 1], [1, 0]], 2, r"labels must be int64 \[n\]"),
         ([[1.0], [2.0]], [0.0, 0.5], 2, "labels of classes must be integers"),
         ([[1.0], [2.0]], [[0.0, 1.0], [1.0, 0.0]], 2, "labels of classes must be integers"),
-        ([[1.0], [2.0]], [0, 1], 2.5, "n_classes must be a whole number, or None"),
+        ([[1.0], [2.0]], [0, 1], 2.5, "n_classes must be a whole number of at least 1"),
+        ([[1.0], [2.0]], [0, 1], 0, "n_classes must be a whole number of at least 1"),
         ([[1.0], [2.0]], [True, True], -1, "all labels are one class"),
         ([[1.0], [2.0]], [[1, 2], [3]], -1, "labels are not an array of numbers"),
         ([[1.0], [2.0]], [torch.zeros(1), torch.zeros(2)], -1, "labels are not an array"),

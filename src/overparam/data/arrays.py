@@ -12,6 +12,9 @@ from torch import Tensor
 from overparam.errors import DataError
 
 ENCODE = "encode text and missing values as numbers first"
+ENCODE_LABELS = (
+    f"{ENCODE}, all sets alike: classes, numbers = np.unique(labels, return_inverse=True)"
+)
 # What a tensor can be made of without a change of type, by NumPy's name.
 _TENSOR_TYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32")
 
@@ -51,7 +54,9 @@ def _from_array(what: str, values: Any) -> Tensor:
     try:
         array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{what} are not an array of numbers: {error}", remedy=ENCODE) from None
+        raise DataError(
+            f"{what} are not an array of numbers: {error}", remedy=_encode(what)
+        ) from None
     if array.dtype.kind in "OUSMmV":
         array = _numbers_among_objects(what, array, values)
     if array.dtype.kind == "c":
@@ -71,7 +76,7 @@ def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndar
         columns = list(getattr(values, "columns", []))
         place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
         raise DataError(
-            f"{what} are not an array of numbers: {place} {_short(value)}", remedy=ENCODE
+            f"{what} are not an array of numbers: {place} {_short(value)}", remedy=_encode(what)
         )
     whole = all(isinstance(value, int | np.integer | np.bool_) for value in array.flat)
     return array.astype(np.int64 if whole else np.float64)
@@ -87,7 +92,13 @@ def _stacked(what: str, values: list | tuple) -> Tensor:
     try:
         return torch.stack([torch.as_tensor(value) for value in values])
     except (TypeError, RuntimeError) as error:
-        raise DataError(f"{what} are not an array of numbers: {error}", remedy=ENCODE) from None
+        raise DataError(
+            f"{what} are not an array of numbers: {error}", remedy=_encode(what)
+        ) from None
+
+
+def _encode(what: str) -> str:
+    return ENCODE_LABELS if what == "labels" else ENCODE
 
 
 def _short(value: object) -> str:

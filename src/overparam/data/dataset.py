@@ -212,7 +212,9 @@ def make_dataset(
         base = base.to(torch.int64)
     if base.ndim < 2 or base.numel() == 0:
         raise DataError(
-            "inputs must be [n, *shape] with at least one row and one column", got=list(base.shape)
+            "inputs must be [n, *shape] with at least one row and one column",
+            got=list(base.shape),
+            remedy="a single feature is inputs[:, None]" if base.ndim == 1 else "",
         )
     finite = torch.isfinite(base).flatten(1).all(1)
     if not bool(finite.all()):

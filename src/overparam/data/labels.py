@@ -15,6 +15,8 @@ ten rows for each, or most of these classes have none. `n_classes=K` makes class
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -44,8 +46,9 @@ def read_labels(
     column = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if n_classes is None:
         return _targets(labels, dtype), None, ()
-    if isinstance(n_classes, bool) or not isinstance(n_classes, int):
-        raise DataError("n_classes must be a whole number, or None", got=n_classes)
+    if isinstance(n_classes, bool) or not isinstance(n_classes, Integral) or n_classes == 0:
+        raise DataError("n_classes must be a whole number of at least 1, or None", got=n_classes)
+    n_classes = int(n_classes)
     if n_classes != ASK:
         if labels.is_floating_point() and not (column.ndim == 1 and _is_whole(column)):
             raise DataError(
@@ -98,7 +101,7 @@ def _integers(column: Tensor) -> tuple[Tensor, int, tuple[str, ...]]:
             "all labels are one class",
             got=int(different[0]),
             allowed="at least two classes",
-            remedy="give n_classes for a set that is only evaluated",
+            remedy=f"give n_classes for a set that is only evaluated; {REGRESSION}",
         )
     n_classes = int(different[-1]) + 1
     if n_classes <= FEW_CLASSES:
@@ -120,7 +123,8 @@ def _classes(column: Tensor) -> Tensor:
 
 
 def _targets(labels: Tensor, dtype: torch.dtype) -> Tensor:
-    targets = labels.to(dtype, copy=True)
+    # Half precision is for inputs: a target of 2049 would become 2048.
+    targets = labels.to(torch.promote_types(dtype, torch.float32), copy=True)
     return targets[:, None] if targets.ndim == 1 else targets
 
 

@@ -114,9 +114,8 @@ def _checked(features: Tensor, n_draws: int, confidence: float) -> Tensor:
 
 
 def _signs(n: int, n_draws: int, streams: Streams) -> Tensor:
-    return torch.from_numpy(
-        2.0 * check_streams(streams).numpy("signs").integers(2, size=(n, n_draws)) - 1.0
-    )
+    generator = check_streams(streams).numpy("signs")
+    return torch.from_numpy(2.0 * generator.integers(2, size=(n, n_draws)) - 1.0)
 
 
 def _estimate(draws: Tensor, confidence: float) -> MeanEstimate:

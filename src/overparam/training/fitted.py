@@ -22,7 +22,7 @@ from overparam.data.dataset import Dataset
 from overparam.errors import DataError, UsageError, suggest
 from overparam.training.asked import asked
 from overparam.training.recipe import LossFunction, Recipe
-from overparam.training.request import Context, Cost, Request
+from overparam.training.request import Context, Cost, Request, solve
 
 Status = Literal["done", "stopped", "diverged"]
 
@@ -129,11 +129,11 @@ class Fitted:
         Raises:
             DataError: inputs that are no numbers. UsageError: of a shape the model cannot take.
         """
-        request = PredictRequest(self, rows_for(self, inputs))
+        rows = rows_for(self, inputs)
         try:
-            (found,) = PredictRequest.execute([request], Context(torch.device(device)))
+            found = solve(predict(self, rows), Context(torch.device(device)))
         except (RuntimeError, IndexError, ValueError) as error:
-            shape = tuple(request.inputs.shape)
+            shape = tuple(rows.shape)
             if self.task is None or shape[1:] == self.task.input_shape:
                 raise
             expected = ", ".join(map(str, ("n", *self.task.input_shape)))
