@@ -75,9 +75,7 @@ def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndar
             continue
         columns = list(getattr(values, "columns", []))
         place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
-        raise DataError(
-            f"{what} are not an array of numbers: {place} {_short(value)}", remedy=_encode(what)
-        )
+        raise _no_numbers(what, f"{place} {_short(value)}")
     whole = all(isinstance(value, int | np.integer | np.bool_) for value in array.flat)
     return array.astype(np.int64 if whole else np.float64)
 
@@ -97,8 +95,9 @@ def _stacked(what: str, values: list | tuple) -> Tensor:
         ) from None
 
 
-def _encode(what: str) -> str:
-    return ENCODE_LABELS if what == "labels" else ENCODE
+def _no_numbers(what: str, why: object) -> DataError:
+    remedy = ENCODE_LABELS if what == "labels" else ENCODE
+    return DataError(f"{what} are not an array of numbers: {why}", remedy=remedy)
 
 
 def _short(value: object) -> str:
