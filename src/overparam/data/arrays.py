@@ -54,9 +54,7 @@ def _from_array(what: str, values: Any) -> Tensor:
     try:
         array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"{what} are not an array of numbers: {error}", remedy=_encode(what)
-        ) from None
+        raise _no_numbers(what, error) from None
     if array.dtype.kind in "OUSMmV":
         array = _numbers_among_objects(what, array, values)
     if array.dtype.kind == "c":
@@ -90,9 +88,7 @@ def _stacked(what: str, values: list | tuple) -> Tensor:
     try:
         return torch.stack([torch.as_tensor(value) for value in values])
     except (TypeError, RuntimeError) as error:
-        raise DataError(
-            f"{what} are not an array of numbers: {error}", remedy=_encode(what)
-        ) from None
+        raise _no_numbers(what, error) from None
 
 
 def _no_numbers(what: str, why: object) -> DataError:
