@@ -71,6 +71,8 @@ def test_integer_inputs_stay_integers(dtype):
         ([torch.tensor([1.0]), torch.tensor([2.0])], torch.float32, [[1.0], [2.0]]),
         (torch.ones(2, requires_grad=True), torch.float32, [1.0, 1.0]),
         ((1, 2), torch.int64, [1, 2]),
+        ([[1, 2.5]], torch.float32, [[1.0, 2.5]]),
+        (np.array([1, 2], np.uint64), torch.int64, [1, 2]),
     ],
 )
 def test_numbers_of_every_kind_become_tensors(values, dtype, expected):
@@ -215,6 +217,8 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
         (torch.zeros(0, 3), [], -1, r"inputs must be \[n, \*shape\]"),
         ([["a"], ["b"]], [0, 1], -1, "inputs are not an array of numbers"),
         ([[1.0], [2.0]], ["a", "b"], -1, r"labels are not an array of numbers.*np\.unique"),
+        ([[2**70], [1]], [0, 1], -1, r"inputs are not .* some need more than 64 bits"),
+        (np.array([[2**63]], np.uint64), [0], 2, r"inputs are not .* needs more than 64 bits"),
         ([[1.0], [2.0]], [None, 1], -1, "labels are not an array of numbers"),
         ([[1j], [2.0]], [0, 1], -1, "inputs must be real"),
         ([[1.0], [2.0]], 1, -1, "labels must be"),

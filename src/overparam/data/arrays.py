@@ -16,7 +16,11 @@ ENCODE_LABELS = (
     f"{ENCODE}, all sets alike: classes, numbers = np.unique(labels, return_inverse=True)"
 )
 # What a tensor can be made of without a change of type, by NumPy's name.
-_TENSOR_TYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32")
+_TENSOR_TYPES = (
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
+)  # fmt: skip
+
+_LARGEST = 2**63 - 1
 
 
 def as_tensor(what: str, values: object) -> Tensor:
@@ -59,11 +63,14 @@ def _from_array(what: str, values: Any) -> Tensor:
         array = _numbers_among_objects(what, array, values)
     if array.dtype.kind == "c":
         raise DataError(f"{what} must be real", got=array.dtype)
+    if array.dtype.kind == "u" and array.size and int(array.max()) > _LARGEST:
+        raise _no_numbers(what, f"{array.max()} needs more than 64 bits")
     if array.dtype.name not in _TENSOR_TYPES:
         array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
     native = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
     tensor = torch.from_numpy(native if native.flags.writeable else native.copy())
-    return tensor.to(torch.get_default_dtype()) if _is_of_python_floats(values) else tensor
+    as_python = tensor.dtype == torch.float64 and _is_of_python_numbers(values)
+    return tensor.to(torch.get_default_dtype()) if as_python else tensor
 
 
 def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndarray:
@@ -75,13 +82,16 @@ def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndar
         place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
         raise _no_numbers(what, f"{place} {_short(value)}")
     whole = all(isinstance(value, int | np.integer | np.bool_) for value in array.flat)
-    return array.astype(np.int64 if whole else np.float64)
+    try:
+        return array.astype(np.int64 if whole else np.float64)
+    except OverflowError:
+        raise _no_numbers(what, "some need more than 64 bits") from None
 
 
-def _is_of_python_floats(values: object) -> bool:
+def _is_of_python_numbers(values: object) -> bool:
     while isinstance(values, list | tuple) and values:
         values = values[0]
-    return isinstance(values, float) and not isinstance(values, np.generic)
+    return isinstance(values, int | float) and not isinstance(values, np.generic)
 
 
 def _stacked(what: str, values: list | tuple) -> Tensor:
