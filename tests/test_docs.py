@@ -134,6 +134,13 @@ def test_python_examples_run(page, tmp_path):
         assert all(said in run.stdout for said in promised)
 
 
+def test_the_page_of_the_python_api_has_ten_recipes():
+    page = ROOT / "docs" / "python-api.md"
+    text = page.read_text("utf-8")
+    assert len(re.findall(r"^## \d+\. ", text, re.M)) == 10
+    assert len(code_blocks(page, "python")) == 10
+
+
 def test_the_phenomenon_of_the_contributing_guide_is_observed_and_its_control_is_not(
     tmp_path, monkeypatch
 ):

@@ -33,6 +33,8 @@ _HOME = {
     "Recipe": "training.recipe",
     "Schedule": "training.recipe",
     "Fitted": "training.fitted",
+    "fit": "training.fit",
+    "load_fitted": "training.saved",
     "train": "training.train",
     "predict": "training.fitted",
     "solve": "training.request",

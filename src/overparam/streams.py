@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from overparam.checks import check_count
+from overparam.errors import UsageError
 
 if TYPE_CHECKING:  # PyTorch takes a second to import; what only names streams need not wait
     import torch
@@ -69,3 +70,22 @@ class Streams:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.entropy(name))
             yield
+
+
+def check_streams(streams: object) -> Streams:
+    """Return streams, or say how they are made of a seed.
+
+    Raises:
+        UsageError: something else, such as the seed itself.
+
+    >>> check_streams(Streams(3)).seed
+    3
+    """
+    if isinstance(streams, Streams):
+        return streams
+    raise UsageError(
+        "random numbers come from streams",
+        got=streams if isinstance(streams, int) else type(streams).__name__,
+        allowed="Streams(seed)",
+        remedy=f"write op.Streams({streams if isinstance(streams, int) else 0})",
+    )

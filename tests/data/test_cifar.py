@@ -118,10 +118,16 @@ def test_hostile_pickles_are_data_errors_in_little_memory(tmp_path, rows):
     deep = b"\x80\x02})" + b"\x85" * 200_000 + b"K\x01s."  # a tuple 200,000 deep, as a key
     encode = b"\x80\x02](c_codecs\nencode\nq\x01X\x40\x42\x0f\x00" + b"a" * 1_000_000
     encode += b"q\x02X\x06\x00\x00\x00latin1q\x03" + b"h\x01h\x02h\x03\x86R" * 40 + b"e."
+    # Whole multiples of 2^61 - 1 have one hash: n of them take n^2 comparisons as keys.
+    long_keys = pickle.dumps({k * (2**61 - 1): None for k in range(50)}, 2)
     array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n"
     cases = [
         (deep, "tuples and objects"),
         (encode, "more bytes than the file holds"),
+        (long_keys, "instruction LONG1"),
+        (pickle.dumps(dict.fromkeys(range(101)), 2), "more keys than a batch has"),
+        (b"\x80\x02}" + b"K\x01Ns" * 101 + b".", "more keys than a batch has"),
+        (b"\x80\x02u.", "not a CIFAR-10 Python batch"),
         (b"\x80\x02Nr\xff\xff\xff\xff.", "memory cell"),
         (b"\x80\x04\x8e\xff\xff\xff\xff\xff\x00\x00\x00abc.", "expected"),
         (b"\x80\x02" + array + b"J\xff\xff\xff\x7f\x85U\x01btR.", "not a dictionary"),

@@ -9,6 +9,7 @@ import torch
 from overparam.data import (
     corrupt_labels_uniform,
     corrupt_labels_wrong,
+    draw_split,
     draw_subset,
     gaussian_inputs,
     is_corrupted,
@@ -172,16 +173,52 @@ def test_gaussian_inputs_match_mean_and_variance(images):
     assert not gaussian_inputs(other, Streams(2), like=images).inputs.equal(other.inputs)
 
 
+def drawn(corrupt, dataset, like):
+    keywords = {"like": like} if corrupt is gaussian_inputs else {}
+    return corrupt(dataset, Streams(2), **keywords).inputs
+
+
 @pytest.mark.parametrize("corrupt", [random_pixels, gaussian_inputs])
-def test_draws_per_image_are_nested_and_differ_between_sets(images, corrupt):
-    keywords = {"like": images} if corrupt is gaussian_inputs else {}
-    whole = corrupt(images, Streams(2), **keywords).inputs
-    assert corrupt(images.head(20), Streams(2), **keywords).inputs.equal(whole[:20])
-    renamed = make_dataset(images.inputs, images.labels, name="images/test")
-    assert not corrupt(renamed, Streams(2), **keywords).inputs.equal(whole)
+def test_draws_are_a_rows_own_in_every_view(images, corrupt, monkeypatch):
+    for rows_at_once in (1024, 7):  # in one block, and in several
+        monkeypatch.setattr("overparam.data.corruption.ROWS_AT_ONCE", rows_at_once)
+        whole = drawn(corrupt, images, images)
+        assert drawn(corrupt, images.head(20), images).equal(whole[:20])
+        some = torch.tensor([30, 2, 2, 19])
+        assert drawn(corrupt, images.subset(some), images).equal(whole[some])
+        relabelled = random_labels(images, Streams(5))
+        assert drawn(corrupt, relabelled, images).equal(whole)
 
 
-def test_images_in_several_batches_are_those_of_one(images, monkeypatch):
-    whole = random_pixels(images, Streams(2)).inputs
-    monkeypatch.setattr("overparam.data.corruption.ROWS_AT_ONCE", 7)
-    assert random_pixels(images, Streams(2)).inputs.equal(whole)
+@pytest.mark.parametrize("corrupt", [random_pixels, gaussian_inputs])
+def test_no_two_sets_share_draws_whatever_their_names(corrupt):
+    """Of ones and a pattern that is the same in all, so that equal draws give equal images."""
+    pattern = torch.arange(48.0).reshape(1, 3, 4, 4).repeat(40, 1, 1, 1)
+    labels = torch.arange(40) % 4
+
+    def made(name, n=40, last=0.0):
+        inputs = pattern[:n].clone()
+        inputs[-1, 0, 0, 0] = last
+        return make_dataset(inputs, labels[:n], 4, name=name)
+
+    train = made("faces (train)")
+    first, second = draw_split(train, 20, Streams(0))
+    others = [
+        made("faces (test)"),  # only the name
+        made("faces (train)", n=20),  # only the length
+        made("faces (train)", last=1.0),  # only one pixel of one image
+        first.with_inputs(first.inputs, "+copied"),
+        second.with_inputs(second.inputs, "+copied"),
+        train.with_inputs(train.inputs, "+whitened").subset(torch.arange(20, 40)),
+    ]
+    draws = [drawn(corrupt, part, train)[:10] for part in (train, *others)]
+    assert len({d.numpy().tobytes() for d in draws}) == len(draws)
+    assert drawn(corrupt, made("faces (train)"), train).equal(drawn(corrupt, train, train))
+
+
+def test_integer_inputs_are_replaced_by_floating_ones():
+    tokens = make_dataset(torch.arange(400).reshape(100, 4) % 7, torch.arange(100) % 2)
+    normal = gaussian_inputs(tokens, Streams(0)).inputs
+    assert normal.dtype == torch.float32
+    assert abs(float(normal.mean()) - float(tokens.inputs.double().mean())) < 4 * 2 / 400**0.5
+    assert random_pixels(tokens, Streams(0)).inputs.dtype == torch.int64

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 from overparam.data import Dataset, make_dataset
+from overparam.data.arrays import as_tensor
 from overparam.errors import DataError
 
 
@@ -40,12 +42,156 @@ def test_new_inputs_leave_the_old_ones(data):
 
 
 def test_conversion():
-    data = make_dataset(np.array([[1, 2], [3, 4]]), np.array([0, 1], np.uint8))
+    data = make_dataset(np.array([[1, 2], [3, 4]], np.uint8), np.array([0, 1], np.uint8))
     assert (data.base.dtype, data.labels.dtype) == (torch.float32, torch.int64)
+    assert make_dataset([[True], [False]], [0, 1]).base.dtype == torch.float32
     assert make_dataset(torch.zeros(2, 1, dtype=torch.float64), [0, 1]).base.dtype == torch.float64
     assert make_dataset([[0.0], [1.0]], [0, 1], 5).n_classes == 5
     assert make_dataset([[0.0], [1.0]], [0.5, 1.0]).labels.shape == (2, 1)
     assert make_dataset([[0.0], [1.0]], [1, 1], None).labels.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint16", "uint32", ">i4"])
+def test_integer_inputs_stay_integers(dtype):
+    tokens = np.array([[1, 2], [3, 16_777_217]]) % np.iinfo(np.dtype(dtype)).max
+    data = make_dataset(tokens.astype(dtype), [0, 1])
+    assert data.base.dtype == torch.int64
+    np.testing.assert_array_equal(data.inputs, tokens)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "expected"),
+    [
+        (np.arange(6.0)[::-1], torch.float64, [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]),
+        (np.array([1.5, 2.5], ">f8"), torch.float64, [1.5, 2.5]),
+        (np.array([1.5, 2.5], np.longdouble), torch.float64, [1.5, 2.5]),
+        (np.array([1, 2.5, True], object), torch.float64, [1.0, 2.5, 1.0]),
+        (np.array([1, False], object), torch.int64, [1, 0]),
+        ([np.float64(0.1), 2.0], torch.float64, [0.1, 2.0]),
+        ([torch.tensor([1.0]), torch.tensor([2.0])], torch.float32, [[1.0], [2.0]]),
+        (torch.ones(2, requires_grad=True), torch.float32, [1.0, 1.0]),
+        ((1, 2), torch.int64, [1, 2]),
+        ([[1, 2.5]], torch.float32, [[1.0, 2.5]]),
+        (np.array([1, 2], np.uint64), torch.int64, [1, 2]),
+    ],
+)
+def test_numbers_of_every_kind_become_tensors(values, dtype, expected):
+    tensor = as_tensor("inputs", values)
+    torch.testing.assert_close(tensor, torch.tensor(expected, dtype=dtype))
+    assert not tensor.requires_grad
+
+
+class Table:
+    """What of pandas' and polars' tables is asked for here."""
+
+    def __init__(self, columns: dict) -> None:
+        self.columns = list(columns)
+        self._columns = list(columns.values())
+
+    def to_numpy(self) -> np.ndarray:
+        return np.array(self._columns, object).T
+
+
+def test_tables_and_the_column_that_holds_no_numbers():
+    table = Table({"age": [31, 40], "height": [1.8, 1.7], "member": [True, False]})
+    data = make_dataset(table, [0, 1])
+    assert data.inputs.tolist() == [[31.0, 1.8, 1.0], [40.0, 1.7, 0.0]]
+    for value in ("Rome", None, np.datetime64("2020-01-01"), "x" * 100):
+        with pytest.raises(DataError, match=r"inputs are not .* column 'city' holds .*encode"):
+            make_dataset(Table({"age": [31, 40], "city": [1, value]}), [0, 1])
+
+
+# How labels are read
+
+
+@pytest.mark.parametrize("n_classes", [-1, 4])
+@pytest.mark.parametrize(
+    "labels",
+    [[1, 2, 3] * 9, [1.0, 2.0, 3.0] * 9, np.array([[1], [2], [3]] * 9), np.float64([1, 2, 3] * 9)],
+)
+def test_whole_numbers_are_classes_and_an_empty_one_is_noted(labels, n_classes):
+    data = make_dataset(torch.zeros(27, 2), labels, n_classes)
+    assert (data.labels.dtype, data.labels.shape, data.n_classes) == (torch.int64, (27,), 4)
+    assert "class 0 has no rows (of 4 classes" in repr(data)
+    floating = torch.as_tensor(labels).is_floating_point() and n_classes == -1
+    assert ("taken as 4 classes; give n_classes=None" in repr(data)) == floating
+    assert data.head(3).notes == data.notes
+    assert data.with_labels(torch.arange(27) % 4, "+all").notes == ()
+
+
+def test_targets_are_not_rounded_to_the_half_precision_of_the_inputs():
+    data = make_dataset(torch.zeros(2, 1, dtype=torch.float16), [2049, 0.1], None)
+    assert (data.base.dtype, data.labels.dtype) == (torch.float16, torch.float32)
+    assert data.labels[0, 0] == 2049
+
+
+def test_booleans_are_two_classes():
+    data = make_dataset(torch.zeros(4, 1), np.array([True, False, False, True]))
+    assert (data.labels.tolist(), data.n_classes, data.notes) == ([1, 0, 0, 1], 2, ())
+
+
+@pytest.mark.parametrize(
+    ("labels", "note"),
+    [
+        (np.linspace(0, 1, 40), ""),
+        (np.arange(40) % 30 * 1.0, "taken as targets of regression; give n_classes"),
+        (np.arange(40) % 2 * 2.0 - 1, "taken as targets of regression"),
+        (np.arange(40) * 1.0, "taken as targets of regression"),
+        (np.ones((40, 2)), ""),
+    ],
+)
+def test_other_floating_numbers_are_targets(labels, note):
+    data = make_dataset(torch.zeros(40, 2), labels)
+    assert (data.n_classes, data.labels.dtype, data.labels.ndim) == (None, torch.float32, 2)
+    assert note in repr(data)
+    assert bool(data.notes) == bool(note)
+
+
+def test_measured_integers_are_not_taken_for_classes():
+    """The diabetes task: 442 whole targets up to 346, of which 214 differ."""
+    targets = np.random.default_rng(0).normal(150, 77, 442).clip(25, 346).astype(int)
+    inputs = torch.zeros(442, 3)
+    with pytest.raises(DataError, match=r"look like measured .*n_classes=None for regression, or"):
+        make_dataset(inputs, targets)
+    with pytest.raises(DataError, match="look like measured numbers"):
+        make_dataset(torch.zeros(4000, 1), np.arange(4000) % 2 * 100)  # two of 101
+    assert make_dataset(inputs, targets, None).labels.shape == (442, 1)
+    assert make_dataset(inputs, targets, np.int64(347)).n_classes == 347
+    hundred = make_dataset(torch.zeros(2000, 1), np.arange(2000) % 100)
+    assert (hundred.n_classes, len(hundred.notes)) == (100, 1)
+    assert "taken as 100 classes" in hundred.notes[0]
+    many_empty = make_dataset(torch.zeros(2, 1), [0, 1], 30)
+    assert "28 classes (2, 3, 4, 5, 6, ...) have no rows" in many_empty.notes[0]
+
+
+def test_one_class_is_accepted_where_the_classes_are_named():
+    data = make_dataset(torch.zeros(5, 2), [1] * 5, 2)
+    assert (data.n_classes, data.labels.tolist()) == (2, [1] * 5)
+    assert len(make_dataset(torch.zeros(1, 2), [1.0], 2)) == 1
+
+
+# What is changed later
+
+
+def test_labels_are_copies_of_what_was_given():
+    for labels in (torch.arange(6) % 3, np.arange(6) % 3, np.linspace(0, 1, 6, dtype=np.float32)):
+        data = make_dataset(torch.zeros(6, 2), labels)
+        before = data.labels.clone()
+        labels[0] = 99
+        torch.testing.assert_close(data.labels, before)
+
+
+def test_a_set_changed_in_place_is_found_by_its_check_and_its_fingerprint(data):
+    fingerprint = data.fingerprint
+    data.labels[0] = 10**6
+    with pytest.raises(DataError, match=r"outside the classes; got '0\.\.1000000'"):
+        data.check()
+    assert data.fingerprint != fingerprint
+    data.labels[0] = 0
+    data.check()
+    assert data.fingerprint == fingerprint
+    data.base[3, 1] += 1
+    assert data.fingerprint != fingerprint
 
 
 def test_fingerprint_is_of_contents_and_not_of_names(data):
@@ -67,10 +213,12 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
     [
         ([[1.0], [float("nan")]], [0, 1], -1, r"inputs hold NaN or infinity; got '1 rows, first"),
         ([[1.0], [float("inf")]], [0, 1], -1, "inputs hold NaN or infinity"),
-        ([1.0, 2.0], [0, 1], -1, r"inputs must be \[n, \*shape\]"),
+        ([1.0, 2.0], [0, 1], -1, r"inputs must be \[n, \*shape\].*inputs\[:, None\]"),
         (torch.zeros(0, 3), [], -1, r"inputs must be \[n, \*shape\]"),
         ([["a"], ["b"]], [0, 1], -1, "inputs are not an array of numbers"),
-        ([[1.0], [2.0]], ["a", "b"], -1, "labels are not an array of numbers"),
+        ([[1.0], [2.0]], ["a", "b"], -1, r"labels are not an array of numbers.*np\.unique"),
+        ([[2**70], [1]], [0, 1], -1, r"inputs are not .* some need more than 64 bits"),
+        (np.array([[2**63]], np.uint64), [0], 2, r"inputs are not .* needs more than 64 bits"),
         ([[1.0], [2.0]], [None, 1], -1, "labels are not an array of numbers"),
         ([[1j], [2.0]], [0, 1], -1, "inputs must be real"),
         ([[1.0], [2.0]], 1, -1, "labels must be"),
@@ -78,8 +226,18 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
         ([[1.0], [2.0]], [0, 0], -1, "all labels are one class"),
         ([[1.0], [2.0]], [0, 2], 2, r"outside the classes; got '0\.\.2'; allowed: 0\.\.1"),
         ([[1.0], [2.0]], [-1, 1], -1, "outside the classes"),
-        ([[1.0], [2.0]], [[0, 1], [1, 0]], -1, r"labels must be int64 \[n\]"),
-        ([[1.0], [2.0]], [0.0, 1.0], 2, "labels of classes must be integers"),
+        ([[1.0], [2.0]], [[0, 1], [1, 0]], -1, r"labels must be int64 \[n\].*argmax"),
+        ([[1.0], [2.0]], [[0, 1], [1, 0]], 2, r"labels must be int64 \[n\]"),
+        ([[1.0], [2.0]], [0.0, 0.5], 2, "labels of classes must be integers"),
+        ([[1.0], [2.0]], [[0.0, 1.0], [1.0, 0.0]], 2, "labels of classes must be integers"),
+        ([[1.0], [2.0]], [0, 1], 2.5, "n_classes must be a whole number of at least 1"),
+        ([[1.0], [2.0]], [0, 1], 0, "n_classes must be a whole number of at least 1"),
+        ([[1.0], [2.0]], [True, True], -1, "all labels are one class"),
+        ([[1.0], [2.0]], [[1, 2], [3]], -1, "labels are not an array of numbers"),
+        ([[1.0], [2.0]], [torch.zeros(1), torch.zeros(2)], -1, "labels are not an array"),
+        (torch.eye(2).to_sparse(), [0, 1], -1, r"inputs are sparse.*to_dense"),
+        (scipy.sparse.eye(2), [0, 1], -1, r"inputs are sparse.*toarray"),
+        (torch.ones(2, 1, dtype=torch.complex64), [0, 1], -1, "inputs must be real"),
         ([[1.0], [2.0]], [0.0, float("nan")], None, "targets of 'data' hold NaN"),
         ([[1.0], [2.0]], torch.zeros(2, 1, 1), None, r"targets must be floating \[n, k\]"),
     ],

@@ -22,6 +22,7 @@ from overparam.data import (
 )
 from overparam.data.entries import catalogue, entry_of
 from overparam.data.entry import DataFile
+from overparam.data.folders import sets_named
 from overparam.data.idx import idx_header
 from overparam.data.places import cache_folder
 from overparam.errors import DataError, UsageError
@@ -71,6 +72,93 @@ def test_idx_layouts(tmp_path, images, suffix, dotted, below):
         torch.tensor(images["train-images-idx3-ubyte"], dtype=torch.float32)[:, None] / 255,
     )
     assert test.labels.tolist() == list(range(10))
+
+
+def as_kaggle(place: Path, arrays: dict) -> None:
+    """As Kaggle's archive of MNIST unpacks: a folder of each file's name."""
+    for name, array in arrays.items():
+        write_idx_files(place / name, {name: array})
+
+
+def dotted_in_dashed(place: Path, arrays: dict) -> None:
+    for name, array in arrays.items():
+        write_idx_files(place / name, {name: array}, dotted=True)
+
+
+def by_part(place: Path, arrays: dict) -> None:
+    write_idx_files(place / "train", {k: v for k, v in arrays.items() if "train" in k})
+    write_idx_files(place / "test", {k: v for k, v in arrays.items() if "t10k" in k}, ".gz")
+
+
+def in_capitals(place: Path, arrays: dict) -> None:
+    write_idx_files(place / "Raw", {k.upper(): v for k, v in arrays.items()}, ".GZ")
+
+
+def by_links(place: Path, arrays: dict) -> None:
+    write_idx_files(place.parent / "far away", arrays)
+    (place / "sets").mkdir(parents=True)
+    (place / "sets" / "mnist").symlink_to(place.parent / "far away")
+    (place / "sets" / "loop").symlink_to(place)
+    (place / "sets" / "broken").symlink_to(place / "nowhere")
+
+
+@pytest.mark.parametrize("write", [as_kaggle, dotted_in_dashed, by_part, in_capitals, by_links])
+@pytest.mark.parametrize("below", [".", "archive", "input/mnist-dataset/versions/1"])
+def test_folders_that_people_have(tmp_path, images, write, below):
+    place = tmp_path / "place"
+    write(place / below, images)
+    # What lies beside them must not be taken for MNIST: files of the same names, of other sets.
+    others = {name: np.zeros_like(array) for name, array in images.items()}
+    for folder in ("FashionMNIST/raw", "KMNIST/raw", ".hidden", "a/emnist", "fmnist"):
+        write_idx_files(place / folder, others)
+    train, test = load("mnist", place, verify=False)
+    expected = torch.tensor(images["train-images-idx3-ubyte"], dtype=torch.float32) / 255
+    torch.testing.assert_close(train.inputs[:, 0], expected)
+    assert len(test) == N_TEST
+    assert where("mnist", place)[0].found
+
+
+def test_sets_of_the_same_file_names_are_told_apart_by_their_folders(tmp_path, images):
+    fashion = {name: np.roll(array, 1) for name, array in images.items()}
+    write_idx_files(tmp_path / "place/sets/kaggle/MNIST", images)
+    write_idx_files(tmp_path / "place/sets/kaggle/Fashion-MNIST", fashion)
+    for name, arrays in (("mnist", images), ("fashion_mnist", fashion)):
+        labels = load(name, tmp_path / "place", verify=False)[0].labels
+        np.testing.assert_array_equal(labels, arrays["train-labels-idx1-ubyte"])
+    assert sets_named("mnist and fashion") == {"mnist", "fashion_mnist"}
+    assert sets_named("qmnist") == sets_named("kuzushiji") == {"another MNIST"}
+    assert (sets_named("CIFAR100"), sets_named("cifar")) == ({"cifar100"}, {"cifar10"})
+
+
+def test_a_search_is_bounded_and_unreadable_folders_are_passed_by(tmp_path, images, monkeypatch):
+    write_idx_files(tmp_path / "place/a/b/c/d/e/f/g", images)  # one deeper than is searched
+    with pytest.raises(DataError, match="nor up to 6 folders below"):
+        load("mnist", tmp_path / "place", verify=False)
+    write_idx_files(tmp_path / "place/z", images)
+    assert where("mnist", tmp_path / "place")[0].found
+    monkeypatch.setattr("overparam.data.folders.MAX_FOLDERS", 1)
+    assert not where("mnist", tmp_path / "place")[0].found
+    monkeypatch.setattr("overparam.data.folders.MAX_NAMES", 0)
+    assert not where("mnist", tmp_path / "place")[0].found
+    assert not where("mnist", "nul\0byte")[0].found
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("mnist", "sets/mnist-dataset.zip"),
+        ("cifar10", "cifar-10-python.tar.gz"),
+        ("cifar10", "cifar-10-batches-bin.tgz"),
+        ("fashion_mnist", "FashionMNIST.tar"),
+    ],
+)
+def test_an_archive_that_is_not_unpacked_is_named(tmp_path, name, packed):
+    path = tmp_path / "place" / packed
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    (tmp_path / "place" / "holidays.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=f"unpack {path}, run"):
+        load(name, tmp_path / "place")
 
 
 def test_fashion_mnist_in_debians_folder(tmp_path, images):
@@ -138,7 +226,7 @@ def test_checksums_are_of_the_contents(tmp_path, images, monkeypatch):
         ("train-images-idx3-ubyte", np.zeros((N_TRAIN, 27, 28), np.uint8), "does not hold"),
         ("train-labels-idx1-ubyte", np.zeros((N_TRAIN, 1), np.uint8), "does not hold"),
         ("train-labels-idx1-ubyte", np.zeros(N_TRAIN - 1, np.uint8), "differ in number"),
-        ("t10k-labels-idx1-ubyte", np.full(N_TEST, 10, np.uint8), "all labels are one class"),
+        ("t10k-labels-idx1-ubyte", np.full(N_TEST, 10, np.uint8), "outside the classes"),
         ("t10k-labels-idx1-ubyte", np.arange(N_TEST, dtype=np.uint8) + 1, "outside the classes"),
     ],
 )
@@ -183,6 +271,10 @@ def write_pickle(path: Path, seed: int) -> None:
         (write_binary, ".", ".bin"),
         (write_pickle, "cifar-10-batches-py", ""),
         (write_pickle, ".", ""),
+        (write_binary, "CIFAR10", ".bin"),
+        (write_binary, "cifar10/cifar-10-batches-bin", ".bin"),
+        (write_pickle, "input/cifar-10-python/cifar-10-batches-py", ""),
+        (write_pickle, "CIFAR-10", ""),
     ],
 )
 def test_cifar_layouts(tmp_path, write, folder, suffix):
@@ -225,6 +317,21 @@ def test_cifar_checksums(tmp_path, write, names):
     for i, name in enumerate(names):
         write(tmp_path / "data" / name, i)
     with pytest.raises(DataError, match=rf"checksum of .*{names[1]}"):
+        load_cifar10()
+
+
+@pytest.mark.parametrize(("suffix", "first"), [(".bin", "data_batch_1"), ("", "data_batch_3")])
+def test_what_has_a_wrong_checksum_is_not_parsed(tmp_path, monkeypatch, suffix, first):
+    def refuse(*_):
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr("overparam.data.cifar._unpickle", refuse)
+    monkeypatch.setattr("overparam.data.cifar._check_labels", refuse)
+    for name in (first, "test_batch"):
+        path = tmp_path / "data" / (name + suffix)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(3073))
+    with pytest.raises(DataError, match=rf"checksum of .*{first}"):
         load_cifar10()
 
 

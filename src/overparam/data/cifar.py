@@ -33,7 +33,7 @@ MAX_FILE_BYTES = MAX_ROWS * (PIXELS + 1) + (1 << 24)
 # fmt: off
 _ALLOWED_OPCODES = frozenset((
     "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1",
-    "BININT2", "LONG1", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE",
+    "BININT2", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE",
     "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
     "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "APPEND",
     "APPENDS", "SETITEM", "SETITEMS", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET",
@@ -42,10 +42,17 @@ _ALLOWED_OPCODES = frozenset((
 # fmt: on
 # A batch needs some ten. Deeply nested tuples would overflow the stack when they are hashed.
 _MAX_TUPLES_AND_CALLS = 100
+# A batch has four. Keys of equal hash make a dictionary take time that grows with their square.
+_MAX_KEYS = 100
 
 
-def read_cifar_binary(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def read_cifar_binary(
+    path: str | Path, check: Callable[[bytes], None] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Read a binary batch.
+
+    Args:
+        path: the file. check: called with its bytes before they are parsed; may raise.
 
     Returns:
         images uint8 `[n, 3, 32, 32]`, labels uint8 `[n]`.
@@ -54,7 +61,7 @@ def read_cifar_binary(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         DataError: missing, not a whole number of rows, too long, or labels outside 0..9.
         ResourceError: the file is there but cannot be read.
     """
-    content = _content(Path(path))
+    content = _content(Path(path), check)
     if not content or len(content) % (PIXELS + 1):
         raise DataError(
             f"{path} is not a CIFAR-10 binary batch, or is truncated",
@@ -68,8 +75,13 @@ def read_cifar_binary(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     return rows[:, 1:].reshape(-1, *IMAGE_SHAPE), labels
 
 
-def read_cifar_pickle(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def read_cifar_pickle(
+    path: str | Path, check: Callable[[bytes], None] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Read a batch of the Python version, of any pickle protocol from 2 on.
+
+    Args:
+        path: the file. check: called with its bytes before they are parsed; may raise.
 
     Returns:
         images uint8 `[n, 3, 32, 32]`, labels uint8 `[n]`.
@@ -78,7 +90,7 @@ def read_cifar_pickle(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         DataError: missing, not such a pickle, of wrong shapes, or with labels outside 0..9.
         ResourceError: the file is there but cannot be read.
     """
-    content = _content(Path(path))
+    content = _content(Path(path), check)
     try:
         batch = _unpickle(content)
         pixels = batch[b"data"] if b"data" in batch else batch["data"]
@@ -96,7 +108,7 @@ def read_cifar_pickle(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     return images.reshape(-1, *IMAGE_SHAPE), np.array(labels, np.uint8)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, check: Callable[[bytes], None] | None) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise DataError(
@@ -104,11 +116,14 @@ def _content(path: Path) -> bytes:
                 got=f"{path.stat().st_size} bytes",
                 allowed=f"at most {MAX_FILE_BYTES}",
             )
-        return path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except OSError as error:
         raise ResourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    if check is not None:
+        check(content)
+    return content
 
 
 def _check_labels(path: str | Path, low: int, high: int) -> None:
@@ -121,13 +136,26 @@ def _check_labels(path: str | Path, low: int, high: int) -> None:
 
 
 def _unpickle(content: bytes) -> dict[Any, Any]:
-    n_tuples_and_calls = 0
+    n_tuples_and_calls = n_keys = 0
+    sizes = [0]  # of what lies on the stack, above each mark
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name not in _ALLOWED_OPCODES:
             raise pickle.UnpicklingError(f"it holds the instruction {opcode.name}")
         if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise pickle.UnpicklingError("it names a memory cell beyond any it can fill")
         n_tuples_and_calls += opcode.name.startswith(("TUPLE", "REDUCE", "BUILD"))
+        if opcode.name == "MARK":
+            sizes.append(0)
+            continue
+        taken = len(opcode.stack_before)
+        if pickletools.markobject in opcode.stack_before and len(sizes) > 1:
+            n_items = sizes.pop()
+            n_keys += n_items // 2 if opcode.name == "SETITEMS" else 0
+            taken = opcode.stack_before.index(pickletools.markobject)
+        n_keys += opcode.name == "SETITEM"
+        sizes[-1] += len(opcode.stack_after) - taken
+        if n_keys > _MAX_KEYS:
+            raise pickle.UnpicklingError("it holds more keys than a batch has")
     if n_tuples_and_calls > _MAX_TUPLES_AND_CALLS:
         raise pickle.UnpicklingError(f"it builds {n_tuples_and_calls} tuples and objects")
     batch = _Unpickler(content).load()

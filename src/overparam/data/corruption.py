@@ -7,8 +7,10 @@ Two kinds of label noise go by one name in the literature and differ in what a r
 | `corrupt_labels_uniform` | any class, its own included | p (1 - 1/K) | Zhang et al. 2017 |
 | `corrupt_labels_wrong` | one of the other K - 1 classes | p | Nakkiran et al. 2019 |
 
-Label draws belong to the rows of the shared inputs and not to positions in a view: a row keeps
-its draw in every subset, and raising the rate only adds corrupted rows (common random numbers).
+Draws belong to the rows of the shared inputs and not to positions in a view: a row keeps its draw
+in every subset, and raising the rate only adds corrupted rows (common random numbers). Draws of
+inputs also depend on the data as they were first given (`Dataset.origin`), whatever their name: no
+two sets share them, and neither do the two parts of a split.
 
 Sources: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning requires
 rethinking generalization", arXiv:1611.03530, section 2.1; Nakkiran, Kaplun, Bansal, Yang, Barak,
@@ -17,7 +19,7 @@ Sutskever 2019, "Deep double descent", arXiv:1912.02292, section on label noise.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -26,9 +28,9 @@ from torch import Tensor
 from overparam.checks import check_range
 from overparam.data.dataset import Dataset
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
-ROWS_AT_ONCE = 4096  # bounds the memory of per-image draws
+ROWS_AT_ONCE = 1024  # bounds the memory of per-image draws, and what few rows cost
 
 
 def corrupt_labels_uniform(
@@ -132,7 +134,7 @@ def shuffle_pixels(dataset: Dataset, streams: Streams, stream: str = "noise") ->
     Source: Zhang et al. 2017, "shuffled pixels".
     """
     inputs = _as_pixels(dataset)
-    order = streams.numpy(stream).permutation(inputs.shape[2])
+    order = check_streams(streams).numpy(stream).permutation(inputs.shape[2])
     shuffled = inputs[:, :, torch.from_numpy(order)].reshape(-1, *dataset.input_shape)
     return dataset.with_inputs(shuffled, "+shuffled pixels")
 
@@ -140,21 +142,20 @@ def shuffle_pixels(dataset: Dataset, streams: Streams, stream: str = "noise") ->
 def random_pixels(dataset: Dataset, streams: Streams, stream: str = "noise") -> Dataset:
     """Permute the pixels of every image by a permutation of its own.
 
-    The draw depends on seed, stream and the set's own name (what stands before the first ``[``,
-    ``+`` or space), so a training and a test set get different ones. The first n images of a
-    view are treated alike however many follow. Channels move together, as in `shuffle_pixels`.
+    An image's permutation depends on seed, stream, the data as first given and its row there, so
+    a training and a test set get different ones, and an image the same one in every view.
+    Channels move together, as in `shuffle_pixels`.
 
     Source: Zhang et al. 2017, "random pixels".
     """
     inputs = _as_pixels(dataset)
-    generator = _own_stream(dataset, streams, stream)
     n_pixels = inputs.shape[2]
     scattered = torch.empty_like(inputs)
-    for start in range(0, len(inputs), ROWS_AT_ONCE):
-        part = inputs[start : start + ROWS_AT_ONCE]
-        order = np.broadcast_to(np.arange(n_pixels), (len(part), n_pixels))
-        index = torch.from_numpy(generator.permuted(order, axis=1))[:, None, :].expand_as(part)
-        scattered[start : start + len(part)] = part.gather(2, index)
+    for generator, n, mine, places in _draws_of_rows(dataset, streams, stream):
+        order = generator.permuted(np.broadcast_to(np.arange(n_pixels), (n, n_pixels)), axis=1)
+        part = inputs[places]
+        index = torch.from_numpy(order[mine])[:, None, :].expand_as(part)
+        scattered[places] = part.gather(2, index)
     return dataset.with_inputs(scattered.reshape(-1, *dataset.input_shape), "+random pixels")
 
 
@@ -164,16 +165,18 @@ def gaussian_inputs(
     """Replace every input by independent Gaussian entries of matching mean and variance.
 
     Mean and variance are two numbers, over all entries of all inputs of `like` (by default the
-    set itself; give the training set when a test set is to match it). As in `random_pixels` the
-    draw depends on the set's own name, and the first n inputs do not depend on how many follow.
+    set itself; give the training set when a test set is to match it). Draws are a row's own, as in
+    `random_pixels`.
 
     Source: Zhang et al. 2017, "Gaussian".
     """
     reference = (like if like is not None else dataset).inputs.double()
     mean, std = float(reference.mean()), float(reference.std(correction=0))
-    generator = _own_stream(dataset, streams, stream)
-    draws = generator.standard_normal((len(dataset), *dataset.input_shape), np.float32)
-    inputs = torch.from_numpy(draws).to(dataset.base.dtype).mul_(std).add_(mean)
+    dtype = dataset.base.dtype if dataset.base.is_floating_point() else torch.float32
+    inputs = torch.empty((len(dataset), *dataset.input_shape), dtype=dtype)
+    for generator, n, mine, places in _draws_of_rows(dataset, streams, stream):
+        draws = generator.standard_normal((n, *dataset.input_shape), np.float32)
+        inputs[places] = torch.from_numpy(draws[mine]).to(dtype).mul_(std).add_(mean)
     return dataset.with_inputs(inputs, "+gaussian inputs")
 
 
@@ -189,14 +192,29 @@ def _hits(
         )
     # Two streams, so that the hits do not depend on how the replacements are drawn, and both
     # over the whole base, so that a row has its draws in every view.
-    uniform = streams.numpy(stream).random(len(dataset.base))
+    uniform = check_streams(streams).numpy(stream).random(len(dataset.base))
     hit = torch.from_numpy(uniform[dataset.rows.numpy()] < rate)
     return hit, streams.child(stream).numpy("replacement"), dataset.n_classes
 
 
-def _own_stream(dataset: Dataset, streams: Streams, stream: str) -> np.random.Generator:
-    own_name = re.split(r"[\[+ ]", dataset.name, maxsplit=1)[0]
-    return streams.child(stream).numpy(own_name)
+def _draws_of_rows(
+    dataset: Dataset, streams: Streams, stream: str
+) -> Iterator[tuple[np.random.Generator, int, np.ndarray, Tensor]]:
+    """Yield, for blocks of rows of the shared inputs, what is needed to draw for each row.
+
+    A block has a generator of its own, so blocks that no row of the view lies in cost nothing.
+
+    Yields:
+        The block's generator, its number of rows n, which of its rows are wanted (int64 `[m]`,
+        0 to n - 1), and their positions in the view (int64 `[m]`).
+    """
+    own = check_streams(streams).child(stream).child(dataset.origin)
+    rows = dataset.rows.numpy()
+    for block in np.unique(rows // ROWS_AT_ONCE).tolist():
+        first = block * ROWS_AT_ONCE
+        places = np.flatnonzero(rows // ROWS_AT_ONCE == block)
+        n = min(ROWS_AT_ONCE, len(dataset.base) - first)
+        yield own.numpy(f"rows {first}"), n, rows[places] - first, torch.from_numpy(places)
 
 
 def _as_pixels(dataset: Dataset) -> Tensor:

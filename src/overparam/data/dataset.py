@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from overparam.data.arrays import as_tensor
+from overparam.data.labels import read_labels
 from overparam.errors import DataError
 
 
@@ -17,12 +18,15 @@ class Dataset:
     """Examples of one task; views share `base`, so thousands of cells hold one copy of the inputs.
 
     Attributes:
-        base: floating inputs `[N, *shape]`, shared among all views.
+        base: inputs `[N, *shape]`, floating or int64, shared among all views.
         rows: int64 `[n]`, which rows of `base` this view holds, in order.
         labels: int64 `[n]` with values in `[0, n_classes)`, or floating targets `[n, k]`.
         n_classes: number of classes K, or None for floating targets.
         name: what it is, with what was done to it, such as ``"fashion_mnist[:500]+noise"``.
         source: where it comes from. licence: its terms.
+        notes: how labels were read, and which classes have no rows.
+        origin: hash of name, inputs and labels as they were first given. Views, relabelled and
+            preprocessed sets keep it, so that a row's random draws are its own (see `corruption`).
 
     Raises:
         DataError: empty, mismatched, non-finite, or labels outside the classes.
@@ -35,8 +39,20 @@ class Dataset:
     name: str
     source: str = ""
     licence: str = ""
+    notes: tuple[str, ...] = ()
+    origin: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
+        self.check()
+        if not self.origin:
+            object.__setattr__(self, "origin", _digest(self.base, self.labels, self.name))
+
+    def check(self) -> None:
+        """Hold rows and labels against the inputs and classes; they can be changed in place.
+
+        Raises:
+            DataError: what does not fit.
+        """
         if self.rows.ndim != 1 or self.rows.dtype != torch.int64:
             raise DataError(
                 "rows must be int64 [n]", got=f"{self.rows.dtype} {list(self.rows.shape)}"
@@ -105,7 +121,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         kind = f"{self.n_outputs} {'targets' if self.n_classes is None else 'classes'}"
-        return f"Dataset({self.name!r}, {len(self)} x {list(self.input_shape)}, {kind})"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"Dataset({self.name!r}, {len(self)} x {list(self.input_shape)}, {kind}{notes})"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -143,21 +160,23 @@ class Dataset:
     def with_labels(self, labels: Tensor, note: str, n_classes: int | None = -1) -> Dataset:
         """Return the same inputs with other labels (`n_classes=None` for floating targets)."""
         classes = self.n_classes if n_classes == -1 else n_classes
-        return replace(self, labels=labels, n_classes=classes, name=self.name + note)
+        return replace(self, labels=labels, n_classes=classes, name=self.name + note, notes=())
 
     def with_inputs(self, inputs: Tensor, note: str) -> Dataset:
         """Return the same labels with other inputs `[n, *shape]`, a base of their own."""
-        return replace(self, base=inputs, rows=torch.arange(len(inputs)), name=self.name + note)
+        rows = torch.arange(len(inputs))
+        # Rows of a part are numbered anew; parts of one set must not be taken for each other.
+        whole = len(self.rows) == len(self.base) and torch.equal(self.rows, rows)
+        origin = self.origin if whole else _digest(self.rows, self.rows, self.origin)
+        return replace(self, base=inputs, rows=rows, name=self.name + note, origin=origin)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """SHA-256 (16 hex digits) of inputs, labels and number of classes."""
-        digest = hashlib.sha256(
-            repr((self.input_shape, str(self.base.dtype), self.n_classes)).encode()
-        )
-        digest.update(self.inputs.contiguous().cpu().numpy().tobytes())
-        digest.update(self.labels.contiguous().cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """SHA-256 (16 hex digits) of inputs, labels and number of classes as they are now.
+
+        Cost: reads all of them, each time: they can be changed in place.
+        """
+        return _digest(self.inputs, self.labels, repr(self.n_classes))
 
 
 def make_dataset(
@@ -169,25 +188,33 @@ def make_dataset(
     source: str = "",
     licence: str = "",
 ) -> Dataset:
-    """Build a `Dataset` from arrays or tensors, checking everything a user can get wrong.
+    """Build a `Dataset` from arrays, tensors or columns, checking what a user can get wrong.
 
     Args:
-        inputs: `[n, *shape]`, any real dtype; converted to float32 unless already floating.
-        labels: integer classes `[n]`, or floating targets `[n]` or `[n, k]`.
-        n_classes: K; by default the largest label + 1. None for regression.
+        inputs: `[n, *shape]`, any real numbers. Floating inputs keep their type; integers stay
+            integers (int64), since they may be positions in an embedding; booleans and bytes
+            (uint8, as pictures come) become float32.
+        labels: integer classes `[n]`, or floating targets `[n]` or `[n, k]`. They are copied.
+        n_classes: K; None for regression. By default the labels decide, as
+            `overparam.data.labels` has it, and `notes` says where that was a guess.
 
     Raises:
-        DataError: empty, mismatched, NaN or infinite, one class, labels outside the classes.
+        DataError: empty, mismatched, NaN or infinite, labels outside the classes; without
+            `n_classes` also one class, or integers that look like measured numbers.
 
     >>> make_dataset([[0.0], [1.0]], [0, 1], name="two points").n_classes
     2
     """
-    base, target = _as_tensor("inputs", inputs), _as_tensor("labels", labels)
-    if not base.is_floating_point():
+    base, given = as_tensor("inputs", inputs), as_tensor("labels", labels)
+    if base.dtype in (torch.bool, torch.uint8):
         base = base.to(torch.float32)
+    elif not base.is_floating_point():
+        base = base.to(torch.int64)
     if base.ndim < 2 or base.numel() == 0:
         raise DataError(
-            "inputs must be [n, *shape] with at least one row and one column", got=list(base.shape)
+            "inputs must be [n, *shape] with at least one row and one column",
+            got=list(base.shape),
+            remedy="a single feature is inputs[:, None]" if base.ndim == 1 else "",
         )
     finite = torch.isfinite(base).flatten(1).all(1)
     if not bool(finite.all()):
@@ -197,36 +224,16 @@ def make_dataset(
             got=f"{len(bad)} rows, first {bad[:3]}",
             remedy="drop or impute these rows",
         )
-    if target.ndim == 0:
-        raise DataError("labels must be [n] or targets [n, k]", got="a single number")
-    if target.is_floating_point() and n_classes not in (None, -1):
-        raise DataError(
-            "labels of classes must be integers",
-            got=target.dtype,
-            remedy="convert them, or give n_classes=None for regression",
-        )
-    if n_classes is None or target.is_floating_point():
-        target = target.to(base.dtype)
-        target = target[:, None] if target.ndim == 1 else target
-        n_classes = None
-    else:
-        target = target.to(torch.int64)
-        if target.ndim == 1 and len(target) and len(torch.unique(target)) < 2:
-            raise DataError(
-                "all labels are one class", got=int(target[0]), allowed="at least two classes"
-            )
-        n_classes = int(target.max()) + 1 if n_classes == -1 and len(target) else n_classes
-    return Dataset(base, torch.arange(len(base)), target, n_classes, name, source, licence)
+    floating = base.dtype if base.is_floating_point() else torch.get_default_dtype()
+    read, k, notes = read_labels(given, n_classes, floating)
+    return Dataset(base, torch.arange(len(base)), read, k, name, source, licence, notes)
 
 
-def _as_tensor(what: str, values: object) -> Tensor:
-    try:
-        tensor = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"{what} are not an array of numbers: {error}",
-            remedy="encode text and missing values as numbers first",
-        ) from None
-    if tensor.is_complex():
-        raise DataError(f"{what} must be real", got=tensor.dtype)
-    return tensor
+def _digest(inputs: Tensor, labels: Tensor, more: str = "") -> str:
+    """Return 16 hex digits of the SHA-256 of two tensors, their shapes and types."""
+    digest = hashlib.sha256(more.encode())
+    for tensor in (inputs, labels):
+        digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+        whole = tensor.detach().cpu().contiguous()
+        digest.update(whole.view(torch.uint8).numpy().data if whole.numel() else b"")
+    return digest.hexdigest()[:16]

@@ -17,7 +17,7 @@ from torch import Tensor
 from overparam.checks import check_count, check_range
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 # Gaussian linear models -------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ class GaussianLinear:
             UsageError: n < 1.
         """
         check_count("n", n)
-        own = streams.child(stream)
+        own = check_streams(streams).child(stream)
         normal = torch.from_numpy(own.numpy("inputs").standard_normal((n, len(self.eigenvalues))))
         inputs = normal * self.eigenvalues.sqrt()
         noise = torch.from_numpy(own.numpy("noise").standard_normal(n))
@@ -234,7 +234,7 @@ def make_mnist1d(streams: Streams, n_train: int, n_test: int) -> tuple[Dataset, 
     >>> train.inputs.shape, train.labels.bincount().tolist()
     (torch.Size([100, 40]), [10, 10, 10, 10, 10, 10, 10, 10, 10, 10])
     """
-    own = streams.child("mnist1d")
+    own = check_streams(streams).child("mnist1d")
     parts = []
     for part, n in (("train", n_train), ("test", n_test)):
         check_count(f"n_{part}", n, 2)

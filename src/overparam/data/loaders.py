@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from overparam.data.dataset import Dataset, make_dataset
 from overparam.data.embedded_sets import load_embedded
 from overparam.data.entries import entry_of
 from overparam.data.entry import DataFile, Entry
+from overparam.data.folders import DEPTH, archives_of
 from overparam.data.idx import idx_header, read_idx
 from overparam.data.places import Found, find, places_to_search
 from overparam.errors import DataError
@@ -53,9 +54,12 @@ def load(
         if found := find(entry, place):
             return _load_found(entry, found, verify)
     looked = "; ".join(f"{folder} ({origin})" for folder, origin in places)
+    packed = [path for place, _ in places for path in archives_of(name, entry.layouts, place)]
+    unpack = f"unpack {packed[0]}, " if packed else ""
     raise DataError(
-        f"the files of {name!r} are in none of the places searched: {looked}",
-        remedy=f"run `overparam data fetch {name}`, or set OVERPARAM_DATA to their folder",
+        f"the files of {name!r} are in none of the places searched, nor up to {DEPTH} folders "
+        f"below: {looked}",
+        remedy=f"{unpack}run `overparam data fetch {name}`, or set OVERPARAM_DATA to their folder",
     )
 
 
@@ -80,7 +84,7 @@ def load_cifar10(root: str | os.PathLike[str] | None = None) -> tuple[Dataset, D
 
 @lru_cache(maxsize=2)
 def _load_found(entry: Entry, found: Found, verify: bool) -> tuple[Dataset, Dataset]:
-    known = {file.name: file for file in (*found.layout.train, *found.layout.test)}
+    known = {file.name.casefold(): file for file in (*found.layout.train, *found.layout.test)}
     note = "" if found.complete else "(" + ", ".join(path.name for path in found.train) + ")"
     parts = []
     for part, paths in ((f"train{note}", found.train), ("test", found.test)):
@@ -133,15 +137,18 @@ def _read_batches(
     read = read_cifar_binary if found.layout.kind == "cifar-binary" else read_cifar_pickle
     batches = []
     for path in paths:
-        batches.append(read(path))
-        file = known[path.name]
-        if verify and file.sha256:
-            _check(entry, path, hashlib.sha256(path.read_bytes()).hexdigest(), file.sha256)
-        if verify and file.md5:
-            digest = hashlib.md5(path.read_bytes(), usedforsecurity=False)
-            _check(entry, path, digest.hexdigest(), file.md5)
+        file = known[path.name.casefold()]
+        batches.append(read(path, partial(_check_bytes, entry, path, file) if verify else None))
     images, labels = zip(*batches, strict=True)
     return np.concatenate(images), np.concatenate(labels)
+
+
+def _check_bytes(entry: Entry, path: Path, file: DataFile, content: bytes) -> None:
+    if file.sha256:
+        _check(entry, path, hashlib.sha256(content).hexdigest(), file.sha256)
+    if file.md5:
+        digest = hashlib.md5(content, usedforsecurity=False)
+        _check(entry, path, digest.hexdigest(), file.md5)
 
 
 def _check(entry: Entry, path: Path, got: str, allowed: str) -> None:

@@ -1,6 +1,7 @@
 """Where the files of a data set lie. Imports no torch.
 
-Places are searched in this order; the first that holds a training and a test part is taken:
+Places, and the folders below them, are searched in this order; the first that holds a training and
+a test part is taken (`overparam.data.folders` has the names and nestings that count):
 
 1. the folder given as argument,
 2. the folder named by the environment variable ``OVERPARAM_DATA``,
@@ -13,12 +14,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from overparam.cache import cache_home
 from overparam.data.entries import EMBEDDED_FOLDER, entry_of
-from overparam.data.entry import DataFile, Entry, Layout
+from overparam.data.entry import Entry, Layout
+from overparam.data.folders import files_of, folders_below
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 
@@ -111,28 +114,25 @@ def places_to_search(root: str | os.PathLike[str] | None = None) -> list[tuple[P
 
 
 def find(entry: Entry, place: Path) -> Found | None:
-    """Return the files of `entry` below `place`: the first complete layout, else a partial one."""
+    """Return the files of `entry` in `place`: complete ones before some, usual folders before all
+    others below it.
+    """
     partial = None
-    for layout in entry.layouts:
-        for name in layout.folders:
-            folder = place / name
-            train = [
-                path for file in layout.train if (path := _existing(folder, file, layout.kind))
-            ]
-            test = [path for file in layout.test if (path := _existing(folder, file, layout.kind))]
-            if not train or len(test) < len(layout.test):
-                continue
-            found = Found(folder, layout, tuple(train), tuple(test))
-            if found.complete:
-                return found
-            if layout.partial and partial is None:
-                partial = found
+    for folder, layout in _rooms(entry, place):
+        train = files_of(folder, layout.train, layout.kind)
+        test = files_of(folder, layout.test, layout.kind)
+        if not train or len(test) < len(layout.test):
+            continue
+        found = Found(folder, layout, tuple(train), tuple(test))
+        if found.complete:
+            return found
+        if layout.partial and partial is None:
+            partial = found
     return partial
 
 
-def _existing(folder: Path, file: DataFile, kind: str) -> Path | None:
-    names = [file.name]
-    if kind == "idx":  # the archive's own name has a dot where the served name has a dash
-        dotted = file.name.replace("-idx", ".idx")
-        names = [file.name, f"{file.name}.gz", dotted, f"{dotted}.gz"]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def _rooms(entry: Entry, place: Path) -> Iterator[tuple[Path, Layout]]:
+    for layout in entry.layouts:
+        yield from ((place / name, layout) for name in layout.folders)
+    for folder in folders_below(place, entry.name):
+        yield from ((folder, layout) for layout in entry.layouts)

@@ -76,7 +76,7 @@ def whiten_images(dataset: Dataset) -> Dataset:
     >>> whiten_images(images).inputs
     tensor([[-1.,  1.], [ 0.,  0.]])
     """
-    inputs = dataset.inputs
+    inputs = _floating(dataset.inputs)
     axes = tuple(range(1, inputs.ndim))
     mean = inputs.mean(axes, keepdim=True)
     std = inputs.std(axes, correction=0, keepdim=True)
@@ -104,4 +104,9 @@ def crop_centre(dataset: Dataset, side: int) -> Dataset:
 
 
 def _affine(inputs: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    inputs = _floating(inputs)
     return (inputs - mean.to(inputs.dtype)) / scale.to(inputs.dtype)
+
+
+def _floating(inputs: Tensor) -> Tensor:
+    return inputs if inputs.is_floating_point() else inputs.to(torch.float32)

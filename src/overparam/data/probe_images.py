@@ -17,7 +17,7 @@ from overparam.checks import check_count
 from overparam.data.dataset import Dataset
 from overparam.data.embedded_sets import load_embedded
 from overparam.errors import UsageError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 SMALLEST_SIDE = 8  # pixels; below it the patterns cannot be told apart
 BLEND_WEIGHTS = (0.25, 0.5, 0.75)
@@ -107,7 +107,7 @@ def draw_digits(
     if not len(among):
         raise UsageError("no such digit", got=digit, allowed="0 to 9, or None")
     check_count("n", n, high=len(among))
-    order = torch.randperm(len(among), generator=streams.torch("training images"))
+    order = torch.randperm(len(among), generator=check_streams(streams).torch("training images"))
     chosen = train.inputs[among[order[:n]]]
     return resize_images(_as_images(chosen), side).repeat(1, n_channels, 1, 1)
 
@@ -126,7 +126,7 @@ def draw_clothes(n: int, streams: Streams, side: int = 28, *, n_channels: int = 
     """
     train = _embedded("fashion_mnist_small")[0]
     check_count("n", n, high=len(train))
-    order = torch.randperm(len(train), generator=streams.torch("training images"))
+    order = torch.randperm(len(train), generator=check_streams(streams).torch("training images"))
     chosen = resize_images(_as_images(train.inputs[order[:n]]), side)
     return chosen.repeat(1, n_channels, 1, 1)
 
@@ -183,7 +183,7 @@ def _draw(name: str, n: int, streams: Streams) -> tuple[Tensor, list[str]]:
     """Return n test images, evenly over the classes, and their labels."""
     test = _embedded(name)[1]
     check_count("n_digits" if name == "mnist_small" else "n_clothes", n, high=len(test))
-    order = torch.randperm(len(test), generator=streams.torch("probe images"))
+    order = torch.randperm(len(test), generator=check_streams(streams).torch("probe images"))
     # The first of every class in random order, then the second of every class, and so on.
     labels = test.labels[order]
     nth = torch.stack([(labels[: i + 1] == labels[i]).sum() for i in range(len(order))])

@@ -8,7 +8,7 @@ import torch
 from overparam.checks import check_count
 from overparam.data.dataset import Dataset
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 
 def draw_subset(
@@ -55,7 +55,7 @@ def draw_split(
 
 def _order(dataset: Dataset, n: int, streams: Streams, stream: str, balanced: bool) -> np.ndarray:
     check_count("n", n, 1, len(dataset))
-    order = streams.numpy(stream).permutation(len(dataset))
+    order = check_streams(streams).numpy(stream).permutation(len(dataset))
     if not balanced:
         return order
     if dataset.n_classes is None:

@@ -18,6 +18,8 @@ from overparam.lab.unit import Job, make_context, must_stay_here, peak_memory_by
 from overparam.streams import Streams
 from overparam.training.request import Cost, drive_dry
 
+_NOTES_SHOWN, _NOTE_LENGTH = 4, 110  # of a plan in the interactive interpreter
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -47,6 +49,18 @@ class Plan:
     device: str
     flops_per_second: float
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [
+            f"Plan: {self.n_cells:,} cells in {self.n_units:,} units, {self.n_models:,} models",
+            f"  time     {self.wall_seconds:.3g} s with {self.workers} workers on {self.device}",
+            f"  work     {self.core_seconds:.3g} s of all workers, {self.flops:.3g} operations",
+            f"  memory   {self.memory_bytes / 2**20:,.0f} MiB of all workers",
+            *(f"  note     {note[:_NOTE_LENGTH]}" for note in self.notes[:_NOTES_SHOWN]),
+        ]
+        if len(self.notes) > _NOTES_SHOWN:
+            lines.append(f"  ... and {len(self.notes) - _NOTES_SHOWN} more notes")
+        return "\n".join(lines)
 
 
 def plan_study(

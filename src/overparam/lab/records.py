@@ -10,6 +10,8 @@ import numpy as np
 
 from overparam.errors import UsageError, suggest
 
+_CELL = (int, float, str, bool, np.generic, type(None))  # what a cell of a table can hold
+
 Status = Literal["done", "diverged", "failed", "unrun"]
 
 
@@ -105,6 +107,44 @@ class Records(Sequence[Record]):
         """
         known = {(r.condition, r.seed): r for r in self}
         return Records([known.get(cell) or Record(*cell, None, "unrun") for cell in planned])
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return what a table of the records holds, one list per column, one entry per record.
+
+        Columns: the condition's fields, ``seed``, the outcome's fields, ``status`` and ``error``.
+        A name that is taken is called ``outcome_<name>``; what was not measured is NaN. Arrays and
+        other values of many numbers stay in the records.
+        """
+        conditions = [vars(r.condition) for r in self]
+        outcomes = [vars(r.outcome) if r.is_measured else {} for r in self]
+        columns: dict[str, list[Any]] = {}
+        for part, values in (("condition", conditions), ("outcome", outcomes)):
+            for name in dict.fromkeys(name for value in values for name in value):
+                if not all(isinstance(v[name], _CELL) for v in values if name in v):
+                    continue
+                taken = name in columns or name in ("seed", "status", "error")
+                column = [v.get(name, float("nan")) for v in values]
+                columns[f"{part}_{name}" if taken else name] = column
+            if part == "condition":
+                columns["seed"] = [r.seed for r in self]
+        columns["status"] = [r.status for r in self]
+        columns["error"] = [r.error for r in self]
+        return columns
+
+    def frame(self) -> Any:
+        """Return the records as a pandas DataFrame of `columns`.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise UsageError(
+                "a DataFrame needs pandas, which is not installed",
+                remedy="pip install pandas; or take .columns(), or `overparam export`",
+            ) from None
+        return DataFrame(self.columns())
 
     def levels(self, name: str) -> list[Any]:
         """Return the sorted distinct values of a field."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def _checked(features: Tensor, n_draws: int, confidence: float) -> Tensor:
 
 
 def _signs(n: int, n_draws: int, streams: Streams) -> Tensor:
-    return torch.from_numpy(2.0 * streams.numpy("signs").integers(2, size=(n, n_draws)) - 1.0)
+    generator = check_streams(streams).numpy("signs")
+    return torch.from_numpy(2.0 * generator.integers(2, size=(n, n_draws)) - 1.0)
 
 
 def _estimate(draws: Tensor, confidence: float) -> MeanEstimate:

@@ -221,6 +221,8 @@ def census(
         notes.append("n_train is not given, so the interpolation threshold is not known")
     elif n_outputs is None:
         notes.append("n_outputs is not known, so neither is the interpolation threshold")
+    if train_set is not None:
+        notes = [*notes, *train_set.notes]
     return Census(
         type(target).__name__,
         library,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 N_DIRECTIONS = 32  # directions tried; the one that separates the points best is kept
 KNOT_POSITION = (
@@ -179,7 +179,7 @@ def _distinct(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _separating_direction(x: Tensor, streams: Streams) -> Tensor:
-    generator = streams.torch("direction")
+    generator = check_streams(streams).torch("direction")
     best, widest = None, 0.0
     for _ in range(N_DIRECTIONS):
         direction = torch.randn(x.shape[1], dtype=torch.float64, generator=generator)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class RandomFourierFeatures:
 def _gaussian_rows(input_dim: int, n_rows: int, streams: Streams, stream: str) -> np.ndarray:
     # Row-major filling makes the maps nested: more rows only continue the same stream.
     shape = (check_count("n_features", n_rows), check_count("input_dim", input_dim))
-    return streams.numpy(stream).standard_normal(shape)
+    return check_streams(streams).numpy(stream).standard_normal(shape)
 
 
 def _flatten(inputs: Tensor, input_dim: int) -> Tensor:

@@ -1,10 +1,15 @@
-"""`Fitted`: a trained model with its trace; `predict` asks it for outputs."""
+"""`Fitted`: a trained model with its trace, and what can be asked of it.
+
+In a cell, `await predict(fitted, inputs)` asks for its outputs; anywhere else `fitted.outputs`,
+`.predict` and `.predict_proba` answer at once.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from overparam.training.recipe import Recipe
-from overparam.training.request import Context, Cost, Request
+from overparam.data.arrays import as_tensor
+from overparam.data.dataset import Dataset
+from overparam.errors import DataError, UsageError, suggest
+from overparam.training.asked import asked
+from overparam.training.recipe import LossFunction, Recipe
+from overparam.training.request import Context, Cost, Request, solve
 
 Status = Literal["done", "stopped", "diverged"]
+
+# What a Fitted shows of itself: ten lines at most.
+_SETS_SHOWN, _NOTES_SHOWN, _NOTE_LENGTH = 3, 2, 110
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,27 @@ class Trace:
 
 
 @dataclass(frozen=True)
+class Task:
+    """What of its training set a fitted model must know to be asked for predictions.
+
+    Attributes:
+        input_shape: of one row. takes_integers: whether inputs are whole numbers, such as tokens.
+        n_classes: K, or None for floating targets. n_targets: outputs of a row.
+    """
+
+    input_shape: tuple[int, ...]
+    takes_integers: bool
+    n_classes: int | None
+    n_targets: int
+
+    @classmethod
+    def of(cls, train_set: Dataset) -> Task:
+        """Return the task that a training set poses."""
+        whole = not train_set.base.is_floating_point()
+        return cls(train_set.input_shape, whole, train_set.n_classes, train_set.n_outputs)
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained model.
 
@@ -48,7 +81,8 @@ class Fitted:
         state: trained parameters and buffers by name, without padding.
         recipe: how it was trained. trace: what was measured on the way.
         status: ``done``; ``stopped`` (a stop rule was met); ``diverged`` (loss not finite).
-        n_steps: updates done.
+        n_steps: updates done. task: shape and kind of its rows, where known.
+        notes: how labels were read, and what the engine fell back to.
     """
 
     template: nn.Module
@@ -57,6 +91,8 @@ class Fitted:
     trace: Trace
     status: Status
     n_steps: int
+    task: Task | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def train_error(self) -> float:
@@ -70,11 +106,122 @@ class Fitted:
 
     def error(self, of: str) -> float:
         """Fraction wrong on the set evaluated under this name, at the last traced epoch."""
-        return float(self.trace.error[of][-1])
+        return float(self._traced(self.trace.error, of)[-1])
+
+    def loss(self, of: str) -> float:
+        """Mean loss on the set evaluated under this name, at the last traced epoch."""
+        return float(self._traced(self.trace.loss, of)[-1])
 
     def best_error(self, of: str) -> float:
         """Lowest error over the traced epochs: what stopping at the best epoch would give."""
-        return float(np.min(self.trace.error[of]))
+        return float(np.min(self._traced(self.trace.error, of)))
+
+    def outputs(self, inputs: Any, *, device: str = "cpu") -> Any:
+        """Return the outputs `[n, K]`: logits, or predicted targets.
+
+        Args:
+            inputs: `[n, *shape]`, as the training set's: a tensor, an array, a list or a table.
+            device: where to compute.
+
+        Returns:
+            A tensor for a tensor, a NumPy array for anything else.
+
+        Raises:
+            DataError: inputs that are no numbers. UsageError: of a shape the model cannot take.
+        """
+        rows = rows_for(self, inputs)
+        try:
+            found = solve(predict(self, rows), Context(torch.device(device)))
+        except (RuntimeError, IndexError, ValueError) as error:
+            shape = tuple(rows.shape)
+            if self.task is None or shape[1:] == self.task.input_shape:
+                raise
+            expected = ", ".join(map(str, ("n", *self.task.input_shape)))
+            raise UsageError(
+                f"the model cannot take these inputs: {str(error).splitlines()[0][:100]}",
+                got=list(shape),
+                allowed=f"[{expected}]",
+                remedy="give rows as in training; one row is inputs[None]",
+            ) from None
+        return found if isinstance(inputs, Tensor) else found.numpy()
+
+    def predict(self, inputs: Any, *, device: str = "cpu") -> Any:
+        """Return the predicted class of each row, int64 `[n]`, or the predicted targets.
+
+        Targets are `[n, k]`, or `[n]` where there is one. Inputs and errors as in `outputs`.
+        """
+        found = self.outputs(inputs, device=device)
+        if self._has_classes():
+            return found.argmax(1)
+        return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+
+    def predict_proba(self, inputs: Any, *, device: str = "cpu") -> Any:
+        """Return the probability of each class, `[n, K]`: the softmax of the outputs.
+
+        Raises:
+            UsageError: the model was not trained with cross-entropy, so its outputs are no logits.
+                Else as in `outputs`.
+        """
+        if self.recipe.loss != "cross_entropy":
+            raise UsageError(
+                "outputs are logits of probabilities where the loss is cross-entropy",
+                got=_name_of(self.recipe.loss),
+                allowed="cross_entropy",
+                remedy="use .predict(inputs), or .outputs(inputs) for the numbers themselves",
+            )
+        found = self.outputs(inputs, device=device)
+        probabilities = torch.as_tensor(found).double().softmax(1).to(torch.as_tensor(found).dtype)
+        return probabilities if isinstance(found, Tensor) else probabilities.numpy()
+
+    def save(self, path: str | Path) -> Path:
+        """Write weights, recipe and trace to one file; `load_fitted` reads it.
+
+        The file holds numbers and text, no code: the module itself is not in it. See
+        `overparam.training.saved`.
+
+        Raises:
+            ResourceError: it cannot be written; what was there before is kept.
+        """
+        from overparam.training.saved import save_fitted
+
+        return save_fitted(self, path)
+
+    def __repr__(self) -> str:
+        n_params = sum(p.numel() for p in self.template.parameters())
+        recipe, loss = self.recipe, _name_of(self.recipe.loss)
+        batch = "the whole set" if recipe.batch_size is None else recipe.batch_size
+        lines = [
+            f"Fitted: {self.status} after {self.n_steps:,} updates",
+            f"  model   {type(self.template).__name__}, {n_params:,} parameters",
+            f"  recipe  {loss}, {recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
+            f"batch {batch}",
+        ]
+        for name in list(self.trace.loss)[:_SETS_SHOWN]:
+            error = float(self.trace.error[name][-1])
+            said = "" if np.isnan(error) else f", error {100 * error:.3g} %"
+            lines.append(f"  {name:7} loss {float(self.trace.loss[name][-1]):.4g}{said}")
+        if len(self.trace.loss) > _SETS_SHOWN:
+            lines.append(f"  ... and {len(self.trace.loss) - _SETS_SHOWN} more sets")
+        lines += [f"  note    {note[:_NOTE_LENGTH]}" for note in self.notes[:_NOTES_SHOWN]]
+        if len(self.notes) > _NOTES_SHOWN:
+            lines.append(f"  ... and {len(self.notes) - _NOTES_SHOWN} more notes")
+        return "\n".join(lines)
+
+    def _traced(self, values: Mapping[str, np.ndarray], of: str) -> np.ndarray:
+        if of not in values:
+            known = list(values)
+            raise UsageError(
+                "no set of this name was evaluated",
+                got=of,
+                allowed=", ".join(known),
+                remedy=suggest(of, known) or f"train with evaluate={{{of!r}: ...}}",
+            )
+        return values[of]
+
+    def _has_classes(self) -> bool:
+        if self.task is not None and self.task.n_classes is not None:
+            return True
+        return self.recipe.loss == "cross_entropy"
 
     def module(self) -> nn.Module:
         """Return a plain `nn.Module` with the trained weights, in evaluation mode."""
@@ -116,15 +263,63 @@ class PredictRequest(Request):
         state = {k: v.to(device) for k, v in self.fitted.state.items()}
         dtype = next(v.dtype for v in state.values() if v.is_floating_point())
         parts = [
-            functional_call(template, state, part.to(device, dtype)).cpu()
+            functional_call(template, state, _cast(part, dtype).to(device)).cpu()
             for part in self.inputs.split(self.chunk)
         ]
         return torch.cat(parts)
 
 
-async def predict(fitted: Fitted, inputs: Tensor) -> Tensor:
-    """Return the outputs `[n, K]` of a fitted model on `inputs` `[n, *shape]`.
+@asked
+async def predict(fitted: Fitted, inputs: Any) -> Tensor:
+    """Return the outputs `[n, K]` of a fitted model on `inputs` `[n, *shape]`, tensor or array.
+
+    For cells; elsewhere `fitted.outputs(inputs)` answers at once.
 
     Cost: one forward pass in the dtype of the trained weights, in chunks of 4,096 rows.
+
+    Raises:
+        DataError: inputs that are no numbers. UsageError: no fitted model.
     """
-    return await PredictRequest(fitted, inputs)
+    if not isinstance(fitted, Fitted):
+        raise UsageError(
+            "predict asks a fitted model",
+            got=type(fitted).__name__,
+            allowed="what train or fit returned",
+            remedy="write fitted = await train(...) in a cell, or fitted = op.fit(...)",
+        )
+    return await PredictRequest(fitted, rows_for(fitted, inputs))
+
+
+def rows_for(fitted: Fitted, inputs: Any) -> Tensor:
+    """Return inputs as a tensor of the kind that the model was trained on.
+
+    Raises:
+        UsageError: the model has no weights.
+        DataError: no numbers, no rows, or fractions for a model of whole numbers.
+    """
+    if not fitted.state:
+        raise UsageError(
+            "this model has no weights to ask",
+            got=fitted.status,
+            remedy="it diverged: train with a smaller learning_rate",
+        )
+    rows = inputs if isinstance(inputs, Tensor) else as_tensor("inputs", inputs)
+    if rows.ndim == 0 or len(rows) == 0:
+        raise DataError("inputs must be [n, *shape] with at least one row", got=list(rows.shape))
+    if fitted.task is None or fitted.task.takes_integers != rows.is_floating_point():
+        return rows
+    if not fitted.task.takes_integers:
+        return rows.to(torch.float32)
+    if not bool((rows == rows.round()).all()):
+        raise DataError(
+            "the model was trained on whole numbers", got=rows.dtype, remedy="give integers"
+        )
+    return rows.to(torch.int64)
+
+
+def _name_of(loss: str | LossFunction) -> str:
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", "a loss of its own")
+
+
+def _cast(inputs: Tensor, dtype: torch.dtype) -> Tensor:
+    return inputs.to(dtype) if inputs.is_floating_point() else inputs

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from overparam.checks import check_choice
 from overparam.errors import UsageError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
 
 SMALL_STD = 0.01  # standard deviation of the scheme "small normal"
 
@@ -39,7 +39,7 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
     if not any(p.is_meta for p in module.parameters()):
         return copy.deepcopy(module).to("cpu", dtype)
     fresh = copy.deepcopy(module).to_empty(device="cpu")
-    with streams.torch_default("init"), torch.no_grad():
+    with check_streams(streams).torch_default("init"), torch.no_grad():
         for part in fresh.modules():
             # nn.MultiheadAttention and nn.Transformer spell it with an underscore.
             reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from overparam.errors import OverparamError
+from overparam.training.asked import advancing, check_inside_a_cell
 from overparam.training.choices import Choices
 
 
@@ -45,6 +46,7 @@ class Request:
     """Base of what a cell can await; subclasses are frozen dataclasses."""
 
     def __await__(self) -> Generator[Request, Any, Any]:
+        check_inside_a_cell(type(self).__name__)
         return (yield self)
 
     def group_key(self) -> Hashable:
@@ -170,7 +172,8 @@ def _advance(answered: Sequence[tuple], results: list[Any]) -> list[tuple]:
     waiting = []
     for i, cell, answer in answered:
         try:
-            request = cell.throw(answer) if isinstance(answer, Exception) else cell.send(answer)
+            with advancing():
+                request = cell.throw(answer) if isinstance(answer, Exception) else cell.send(answer)
         except StopIteration as end:
             results[i] = end.value
         except Exception as error:

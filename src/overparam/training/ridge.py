@@ -17,6 +17,7 @@ from torch import Tensor
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError, UsageError
+from overparam.training.asked import asked
 from overparam.training.closed_form import WidthSolution, iterate_widths
 from overparam.training.request import Context, Cost, Request
 from overparam.training.ridge_factors import TridiagonalGram
@@ -113,6 +114,7 @@ class RidgeFit:
     leave_one_out_residuals: Tensor | None = None
 
 
+@asked
 async def fit_ridge(
     problem: FeatureProblem,
     *,
@@ -132,6 +134,7 @@ async def fit_ridge(
     return fits[0]
 
 
+@asked
 async def fit_ridge_path(
     problem: FeatureProblem,
     *,

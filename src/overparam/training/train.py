@@ -13,9 +13,10 @@ from torch import nn
 
 from overparam.data.dataset import Dataset
 from overparam.errors import ResourceError, UsageError
-from overparam.streams import Streams
+from overparam.streams import Streams, check_streams
+from overparam.training.asked import asked
 from overparam.training.dense import dense_shape
-from overparam.training.fitted import Fitted, Trace
+from overparam.training.fitted import Fitted, Task, Trace
 from overparam.training.initialise import materialise
 from overparam.training.plan_stacks import (
     make_stepper,
@@ -26,9 +27,11 @@ from overparam.training.plan_stacks import (
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, Cost, Request
 from overparam.training.stacks import signature, step_flops
+from overparam.training.targets import check_targets
 from overparam.training.ways import resolve_precision
 
 
+@asked
 async def train(
     model: nn.Module,
     train_set: Dataset,
@@ -53,7 +56,8 @@ async def train(
         evaluate: sets to measure along with the training set at traced epochs, by name.
 
     Raises:
-        UsageError: the model's inputs or outputs do not fit the data.
+        UsageError: the model's inputs or outputs do not fit the data; cross-entropy of targets that
+            are no classes; a number in place of `Streams`.
 
     Cost: `recipe.n_steps(n)` updates; exact operations in `overparam plan`.
 
@@ -65,6 +69,7 @@ async def train(
     >>> solve(train(net, data, recipe, Streams(0))).train_error
     0.0
     """
+    check_streams(streams)
     evaluated = dict(evaluate or {})
     if "train" in evaluated:
         raise UsageError(
@@ -72,6 +77,7 @@ async def train(
             got="train",
             remedy="call the evaluated set something else",
         )
+    check_targets(recipe.loss, train_set, evaluated)
     _check_sizes(model, train_set, evaluated)
     return await TrainRequest(model, train_set, recipe, streams, evaluated)
 
@@ -163,6 +169,8 @@ def _train_stack(
             m.finished_trace(),
             m.status,
             m.n_steps,
+            Task.of(r.train_set),
+            r.train_set.notes,
         )
         for r, m in zip(requests, members, strict=True)
     ]
@@ -181,9 +189,9 @@ def _stand_in(request: TrainRequest) -> Fitted:
     epochs = np.array(request.recipe.traced_epochs(len(request.train_set)))
     nothing = {k: np.full(len(epochs), np.nan) for k in ("train", *request.evaluate)}
     state = {k: v.detach() for k, v in model.state_dict().items()}
-    return Fitted(
-        request.model, state, request.recipe, Trace(epochs, epochs, nothing, nothing), "done", 0
-    )
+    trace = Trace(epochs, epochs, nothing, nothing)
+    task = Task.of(request.train_set)
+    return Fitted(request.model, state, request.recipe, trace, "done", 0, task)
 
 
 def _check_sizes(model: nn.Module, train_set: Dataset, evaluate: Mapping[str, Dataset]) -> None:

@@ -1,0 +1,158 @@
+"""`as_dataset`: the data a user has in Python, in any of the usual forms, become a `Dataset`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import data as torch_data
+
+from overparam.data.arrays import as_tensor
+from overparam.data.dataset import Dataset, make_dataset
+from overparam.data.labels import ASK
+from overparam.errors import DataError, UsageError
+from overparam.streams import Streams
+
+FORMS = (
+    "(X, y) of arrays, tensors or a DataFrame and its column, (frame, 'column of labels'), a "
+    "TensorDataset or other map-style dataset, a DataLoader, or a Dataset of make_dataset"
+)
+ROWS_AT_ONCE = 256  # of a dataset that is asked row by row
+
+
+def as_dataset(
+    data: Any, n_classes: int | None = ASK, *, name: str = "data", like: Dataset | None = None
+) -> Dataset:
+    """Return data in any of the usual forms as a `Dataset`.
+
+    Args:
+        data: a `Dataset`; ``(X, y)`` of arrays, tensors, lists, or a DataFrame and a Series;
+            ``(frame, "label")`` with the name of the column of labels; a PyTorch dataset of
+            (input, label) rows; or a `DataLoader`, whose dataset's rows are taken once, in order
+            (its batch size and shuffling are not: `notes` says so).
+        n_classes: as in `make_dataset`. name: what to call the set.
+        like: a set of the same task, from which classes and type of the inputs are taken.
+
+    Raises:
+        UsageError: another form. DataError: as `make_dataset`.
+
+    >>> as_dataset(([[0.0], [1.0], [2.0]], [0, 1, 1]))
+    Dataset('data', 3 x [1], 2 classes)
+    """
+    if like is not None:
+        n_classes = like.n_classes
+    if isinstance(data, Dataset):
+        if n_classes not in (ASK, data.n_classes) and like is None:
+            raise UsageError(
+                f"{data.name!r} is a Dataset and has its own n_classes",
+                got=n_classes,
+                allowed=data.n_classes,
+                remedy="give n_classes to make_dataset",
+            )
+        return data
+    inputs, labels, notes = _parts(data)
+    if like is not None and like.base.is_floating_point():
+        inputs = _floating_like(inputs, like)
+    made = make_dataset(inputs, labels, n_classes, name=name)
+    return replace(made, notes=(*notes, *made.notes))
+
+
+def _parts(data: Any) -> tuple[Any, Any, tuple[str, ...]]:
+    """Return inputs, labels, and what was left aside."""
+    if isinstance(data, torch_data.DataLoader):
+        return _of_loader(data)
+    if isinstance(data, torch_data.TensorDataset):
+        return (*_pair(data.tensors, "a TensorDataset"), ())
+    if isinstance(data, torch_data.Dataset):
+        return (*_collected(data, None), ())
+    if isinstance(data, tuple | list):
+        inputs, labels = _pair(data, f"a {type(data).__name__}")
+        if isinstance(labels, str):
+            return (*_columns(inputs, labels), ())
+        return inputs, labels, ()
+    raise UsageError(
+        "this is not a form of data that can be trained on",
+        got=type(data).__name__,
+        allowed=FORMS,
+        remedy="give (X, y)",
+    )
+
+
+def _pair(parts: Any, what: str) -> tuple[Any, Any]:
+    if len(parts) != 2:
+        raise UsageError(
+            f"{what} must hold inputs and labels",
+            got=f"{len(parts)} parts",
+            allowed=FORMS,
+            remedy="a model of several inputs takes one tensor here: join them, and part them in "
+            "its forward"
+            if len(parts) > 2
+            else "give (X, y)",
+        )
+    return parts[0], parts[1]
+
+
+def _columns(frame: Any, label: str) -> tuple[Any, Any]:
+    names = list(getattr(frame, "columns", []))
+    if label not in names:
+        raise UsageError(
+            "the table has no such column of labels",
+            got=label,
+            allowed=", ".join(map(str, names[:20])) or "a DataFrame",
+        )
+    return frame[[name for name in names if name != label]], frame[label]
+
+
+def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    plain = (torch_data.SequentialSampler, torch_data.RandomSampler)
+    dataset: Any = loader.dataset
+    sampler: Any = loader.sampler
+    if isinstance(sampler, torch_data.SubsetRandomSampler):
+        dataset = torch_data.Subset(dataset, sorted(sampler.indices))
+    elif not isinstance(sampler, plain) or getattr(sampler, "replacement", False):
+        raise UsageError(
+            "this DataLoader draws rows in a way of its own, which has no counterpart here",
+            got=type(sampler).__name__,
+            allowed="rows in order, shuffled, or of a SubsetRandomSampler",
+            remedy="give the dataset itself",
+        )
+    note = (
+        "rows of the DataLoader were taken once, in the order of its dataset; its batch size "
+        f"({loader.batch_size}) and shuffling are not used, the recipe's are"
+    )
+    return (*_collected(dataset, loader.collate_fn), (note,))
+
+
+def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
+    if isinstance(dataset, torch_data.IterableDataset) or not hasattr(dataset, "__len__"):
+        raise UsageError(
+            "an iterable dataset has no rows to draw batches from",
+            got=type(dataset).__name__,
+            allowed=FORMS,
+            remedy="collect its rows: (torch.stack(inputs), torch.tensor(labels))",
+        )
+    if len(dataset) == 0:
+        raise DataError("the dataset is empty", allowed="at least one row")
+    loader: torch_data.DataLoader = torch_data.DataLoader(
+        dataset, ROWS_AT_ONCE, collate_fn=collate, generator=torch.Generator()
+    )
+    try:
+        # Random augmentation is drawn once, the same in every process, from a stream of its own.
+        with Streams(0).child("rows of a dataset").torch_default("augmentation"):
+            batches = list(loader)
+        inputs, labels = zip(*(_pair(batch, "a row") for batch in batches), strict=True)
+        return torch.cat(inputs), torch.cat(labels)
+    except (TypeError, RuntimeError, ValueError, KeyError) as error:
+        raise DataError(
+            f"rows of the dataset do not make a tensor: {str(error).splitlines()[0][:120]}",
+            got=type(dataset).__name__,
+            allowed="rows (input, label) of tensors, arrays or numbers, of one shape",
+            remedy="convert pictures with ToTensor(), pad sequences, encode text",
+        ) from None
+
+
+def _floating_like(inputs: Any, like: Dataset) -> Tensor:
+    tensor = as_tensor("inputs", inputs)
+    return tensor if tensor.is_floating_point() else tensor.to(like.base.dtype)

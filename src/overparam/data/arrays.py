@@ -1,0 +1,111 @@
+"""Numbers as people have them (arrays, lists, tensors, columns of a table) become tensors."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overparam.errors import DataError
+
+ENCODE = "encode text and missing values as numbers first"
+ENCODE_LABELS = (
+    f"{ENCODE}, all sets alike: classes, numbers = np.unique(labels, return_inverse=True)"
+)
+# What a tensor can be made of without a change of type, by NumPy's name.
+_TENSOR_TYPES = (
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
+)  # fmt: skip
+
+_LARGEST = 2**63 - 1
+
+
+def as_tensor(what: str, values: object) -> Tensor:
+    """Return numbers as a tensor on the CPU; memory is shared where that is possible.
+
+    Args:
+        what: what they are, for the messages.
+        values: a tensor, an array, a list, or anything with ``to_numpy``, such as the tables and
+            columns of pandas and polars. Lists of Python's own floats become float32.
+
+    Raises:
+        DataError: text, missing values, dates, complex or sparse numbers, ragged lists.
+
+    >>> as_tensor("inputs", [[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
+        values = _stacked(what, values)
+    tensor = values if isinstance(values, Tensor) else _from_array(what, values)
+    if tensor.is_complex():
+        raise DataError(f"{what} must be real", got=tensor.dtype)
+    if tensor.layout != torch.strided:
+        raise DataError(
+            f"{what} are sparse", got=tensor.layout, remedy="make them dense with .to_dense()"
+        )
+    return tensor.detach().cpu()
+
+
+def _from_array(what: str, values: Any) -> Tensor:
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise DataError(
+            f"{what} are sparse", got=type(values).__name__, remedy="make them dense: .toarray()"
+        )
+    try:
+        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _no_numbers(what, error) from None
+    if array.dtype.kind in "OUSMmV":
+        array = _numbers_among_objects(what, array, values)
+    if array.dtype.kind == "c":
+        raise DataError(f"{what} must be real", got=array.dtype)
+    if array.dtype.kind == "u" and array.size and int(array.max()) > _LARGEST:
+        raise _no_numbers(what, f"{array.max()} needs more than 64 bits")
+    if array.dtype.name not in _TENSOR_TYPES:
+        array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+    native = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
+    tensor = torch.from_numpy(native if native.flags.writeable else native.copy())
+    as_python = tensor.dtype == torch.float64 and _is_of_python_numbers(values)
+    return tensor.to(torch.get_default_dtype()) if as_python else tensor
+
+
+def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndarray:
+    """Return an array of objects as numbers, or say which of them is none."""
+    for position, value in np.ndenumerate(array):
+        if isinstance(value, Real | np.bool_):
+            continue
+        columns = list(getattr(values, "columns", []))
+        place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
+        raise _no_numbers(what, f"{place} {_short(value)}")
+    whole = all(isinstance(value, int | np.integer | np.bool_) for value in array.flat)
+    try:
+        return array.astype(np.int64 if whole else np.float64)
+    except OverflowError:
+        raise _no_numbers(what, "some need more than 64 bits") from None
+
+
+def _is_of_python_numbers(values: object) -> bool:
+    while isinstance(values, list | tuple) and values:
+        values = values[0]
+    return isinstance(values, int | float) and not isinstance(values, np.generic)
+
+
+def _stacked(what: str, values: list | tuple) -> Tensor:
+    try:
+        return torch.stack([torch.as_tensor(value) for value in values])
+    except (TypeError, RuntimeError) as error:
+        raise _no_numbers(what, error) from None
+
+
+def _no_numbers(what: str, why: object) -> DataError:
+    remedy = ENCODE_LABELS if what == "labels" else ENCODE
+    return DataError(f"{what} are not an array of numbers: {why}", remedy=remedy)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,211 @@
+"""Fitted models on disk: weights, recipe and trace in one file, which holds no code.
+
+The file is `torch.save` of tensors and one JSON text, and is read with ``weights_only``, so loading
+a file from elsewhere runs nothing of it. Therefore it does not hold the module. Plain sequential
+networks of usual layers, as most of the package's families are, are built again from their sizes;
+any other module is brought by whoever loads. That it is the one that was trained is held against
+names and shapes of the weights, and against outputs on a few rows that were kept with them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from overparam.errors import DataError, OverparamError, ResourceError, UsageError
+from overparam.models.plain_layers import build_layers, describe_layers
+from overparam.streams import Streams
+from overparam.training.fitted import Fitted, Task, Trace
+from overparam.training.recipe import Recipe, Schedule
+from overparam.whole_file import write_whole
+
+FORMAT = 1
+N_PROBES = 4  # rows whose outputs are kept
+PROBE_TOLERANCE = 1e-3  # of the largest output; other processors round otherwise
+
+
+def save_fitted(fitted: Fitted, path: str | Path) -> Path:
+    """Write a fitted model to `path`; see `Fitted.save`."""
+    recipe = dataclasses.asdict(fitted.recipe)
+    if callable(fitted.recipe.loss):
+        recipe["loss"] = {"own": getattr(fitted.recipe.loss, "__name__", "a loss")}
+    header = {
+        "recipe": recipe,
+        "status": fitted.status,
+        "n_steps": fitted.n_steps,
+        "task": None if fitted.task is None else dataclasses.asdict(fitted.task),
+        "notes": list(fitted.notes),
+        "model": type(fitted.template).__name__,
+        "layers": describe_layers(fitted.template),
+        "sets": list(fitted.trace.loss),
+    }
+    trace = {
+        "epoch": torch.from_numpy(np.asarray(fitted.trace.epoch)),
+        "step": torch.from_numpy(np.asarray(fitted.trace.step)),
+        "loss": [torch.from_numpy(np.asarray(v)) for v in fitted.trace.loss.values()],
+        "error": [torch.from_numpy(np.asarray(v)) for v in fitted.trace.error.values()],
+    }
+    content = {
+        "overparam": FORMAT,
+        "header": json.dumps(header),
+        "state": {name: value.detach().cpu().clone() for name, value in fitted.state.items()},
+        "trace": trace,
+        "probe": _probe(fitted),
+    }
+    return write_whole(Path(path), lambda place: torch.save(content, place))
+
+
+def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
+    """Read what `Fitted.save` wrote; nothing of the file is run.
+
+    Args:
+        path: the file.
+        model: the module that was trained, of the same architecture (its weights do not matter).
+            Not needed where it is a plain `nn.Sequential` of usual layers, such as `models.mlp`.
+
+    Raises:
+        DataError: no such file, not one of these files, or damaged.
+        UsageError: the module is missing, or is not the one that was trained.
+        ResourceError: the file cannot be read.
+    """
+    header, content = _read(Path(path))
+    try:
+        fitted = _assemble(header, content, model)
+        _check_module(fitted, content.get("probe"), given=model is not None)
+    except OverparamError:
+        raise
+    except Exception as error:  # a forged file can hold anything
+        _damaged(path, error)
+    return fitted
+
+
+class LossNotKept:
+    """Stands for a loss of the user's own, whose code is not in the file."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Say that the function is not here.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"the loss {self.__name__!r} is code of its own and was not saved",
+            remedy="train with Recipe(loss=your_function, ...)",
+        )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except OSError as error:
+        raise ResourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # bytes of any kind
+        _damaged(path, error)
+    try:
+        if content["overparam"] != FORMAT:
+            raise ValueError(f"format {content['overparam']!r}")
+        return json.loads(content["header"]), content
+    except Exception as error:
+        _damaged(path, error)
+
+
+def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module | None) -> Fitted:
+    if model is None:
+        if header["layers"] is None:
+            raise UsageError(
+                f"the module of this file, {header['model']}, is code that the file does not hold",
+                remedy="load_fitted(path, model) with a module of the same architecture",
+            )
+        model = build_layers(header["layers"])
+    if not isinstance(model, nn.Module):
+        raise UsageError("the model must be a module", got=type(model).__name__)
+    recipe = dict(header["recipe"])
+    recipe["schedule"] = Schedule(**_tuples(recipe["schedule"]))
+    if isinstance(recipe["loss"], dict):
+        recipe["loss"] = LossNotKept(str(recipe["loss"]["own"]))
+    trace, sets = content["trace"], header["sets"]
+    state = content["state"]
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise TypeError("weights that are no tensors")
+    return Fitted(
+        model,
+        state,
+        Recipe(**_tuples(recipe)),
+        Trace(
+            trace["epoch"].numpy(),
+            trace["step"].numpy(),
+            {k: v.numpy() for k, v in zip(sets, trace["loss"], strict=True)},
+            {k: v.numpy() for k, v in zip(sets, trace["error"], strict=True)},
+        ),
+        header["status"],
+        int(header["n_steps"]),
+        None if header["task"] is None else Task(**_tuples(header["task"])),
+        tuple(header["notes"]),
+    )
+
+
+def _check_module(fitted: Fitted, probe: Tensor | None, *, given: bool) -> None:
+    """Hold the module against the weights, and its outputs against those that were kept."""
+    own = dict(fitted.template.named_parameters()) | dict(fitted.template.state_dict())
+    unkept = {name for name, _ in fitted.template.named_buffers()} - set(own)
+    for name in sorted({*own, *fitted.state}):
+        have, need = own.get(name), fitted.state.get(name)
+        if name in unkept:
+            continue
+        if have is None or need is None or have.shape != need.shape:
+            raise UsageError(
+                f"the module is not the one that was trained: {name!r} differs",
+                got="none" if have is None else list(have.shape),
+                allowed="none" if need is None else list(need.shape),
+                remedy="give a module of the same architecture",
+            )
+    again = None if probe is None else _probe(fitted)
+    if probe is None or again is None:
+        return
+    near = PROBE_TOLERANCE * float(probe.abs().max().clamp(min=1e-6))
+    if again.shape != probe.shape or not torch.allclose(again, probe, rtol=0, atol=near):
+        raise UsageError(
+            "the module has the weights of the one that was trained, but gives other outputs",
+            remedy="give a module of the same architecture, with its settings and activations"
+            if given
+            else "give the module: load_fitted(path, model)",
+        )
+
+
+def _probe(fitted: Fitted) -> Tensor | None:
+    """Return outputs on a few rows, float64; None where there are none, or never the same."""
+    if fitted.task is None:
+        return None
+    shape = (N_PROBES, *fitted.task.input_shape)
+    rows = torch.zeros(shape, dtype=torch.int64)
+    if not fitted.task.takes_integers:
+        rows = torch.from_numpy(Streams(0).numpy("probe").standard_normal(shape)).float()
+    try:
+        once, twice = fitted.outputs(rows), fitted.outputs(rows)
+    except Exception:  # a module that takes no such rows is saved all the same
+        return None
+    same = torch.equal(once, twice) and bool(torch.isfinite(once).all())
+    return once.double() if same else None
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+def _damaged(path: str | Path, error: BaseException) -> NoReturn:
+    said = (str(error).splitlines() or [""])[0][:120]
+    raise DataError(
+        f"{path} is not a file that Fitted.save wrote, or is damaged: {type(error).__name__} {said}"
+    ) from None
