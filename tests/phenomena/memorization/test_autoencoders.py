@@ -82,9 +82,10 @@ def kinds(records):
 def test_smoke_never_contradicts_the_claim_and_controls_store_nothing(smoke):
     found = kinds(smoke)
     assert found.pop("treatment") in ("observed", "inconclusive")
-    assert found == {MANY_IMAGES: "absent", LINEAR: "absent"}
-    controls = smoke.where(lambda r: r.condition.arm != "treatment")
-    assert {r.outcome.rate for r in controls} == {0.0}
+    # Four hundred updates may be too few to fit the many images; then nothing is said of them.
+    assert found.pop(MANY_IMAGES) in ("absent", "inconclusive")
+    assert found == {LINEAR: "absent"}
+    assert {r.outcome.rate for r in smoke.where(kind=LINEAR)} == {0.0}
 
 
 def test_smoke_finds_attractors_in_every_kind(smoke):
@@ -143,23 +144,9 @@ def test_a_cell_repeats_itself(smoke):
 # The design
 
 
-def test_controls_have_fewer_parameters_than_images_and_no_wider_would():
-    for scale in ("smoke", "standard"):
-        for c in PHENOMENON.conditions(scale):
-            if c.arm != MANY_IMAGES:
-                continue
-            train_set, _ = phenomenon.images(c, Streams(0))
-            model = phenomenon.autoencoder(c, train_set)
-            n_params = sum(p.numel() for p in model.parameters())
-            assert n_params < c.n_train
-            width = len(next(model.parameters()))
-            wider = phenomenon.network(c, 8, width + 1)
-            assert sum(p.numel() for p in wider.parameters()) >= c.n_train
-
-
-def test_treated_networks_have_many_more_parameters_than_pixels_to_fit():
+def test_networks_have_many_more_parameters_than_pixels_to_fit():
     for c in PHENOMENON.conditions("standard"):
-        if c.arm == "treatment":
+        if c.arm != LINEAR:
             train_set, _ = phenomenon.images(c, Streams(0))
             n_params = sum(p.numel() for p in phenomenon.autoencoder(c, train_set).parameters())
             assert n_params > 2 * c.n_train * 64
@@ -169,7 +156,7 @@ def test_every_kind_and_both_controls_are_in_the_design():
     conditions = PHENOMENON.conditions("standard")
     assert {(c.arm, c.kind) for c in conditions} == {
         *(("treatment", kind) for kind in KINDS),
-        *((MANY_IMAGES, kind) for kind in KINDS),
+        (MANY_IMAGES, DENSE),
         (LINEAR, LINEAR),
     }
     full = PHENOMENON.scales["full"].base
@@ -209,13 +196,13 @@ def test_each_part_of_the_claim_can_be_refuted(rate, recalled):
     assert kinds(made_up(rate, recalled))["treatment"] == "absent"
 
 
-def test_a_kind_that_stores_less_than_a_third_settles_nothing():
+def test_a_kind_that_stores_little_is_told():
     def one_kind_less(c):
         return 0.3 if deepest(c) and c.kind == CONVOLUTIONAL else deep_nets_store(c)
 
     verdict = phenomenon.verdict(phenomenon.summarise(made_up(one_kind_less))["treatment"])
-    assert verdict.kind == "inconclusive"
-    assert "convolutional 0.3" in verdict.reason
+    assert verdict.kind == "observed"  # the claim is about the three kinds taken together
+    assert "convolutional: 0.3" in verdict.reason
 
 
 def test_networks_that_failed_to_train_are_not_judged():
@@ -224,13 +211,35 @@ def test_networks_that_failed_to_train_are_not_judged():
 
     records = made_up(deep_nets_store, trained=failed)
     summary = phenomenon.summarise(records)["treatment"]
-    assert phenomenon.verdict(summary).kind == "inconclusive"
-    assert summary.n_failed == 4
+    verdict = phenomenon.verdict(summary)
+    assert verdict.kind == "inconclusive"
+    assert (summary.n_untrained, summary.n_missing) == (4, 0)
     assert summary.kinds[DENSE].n == 4
     assert summary.kinds[DOWNSAMPLING].n == 0
+    assert "4 failed to train" in verdict.reason
 
 
-def test_a_seed_with_a_failed_cell_is_left_out():
+def test_a_control_that_is_not_fitted_is_undecided():
+    records = made_up(deep_nets_store, trained=lambda c: c.arm != MANY_IMAGES)
+    assert kinds(records) == {
+        "treatment": "observed",
+        MANY_IMAGES: "inconclusive",
+        LINEAR: "absent",
+    }
+
+
+def test_a_control_that_stores_its_many_images_is_observed():
+    """The control can fail: this is what its paragraph says."""
+
+    def all_store(c):
+        return 0.0 if c.arm == LINEAR else 0.9 if deepest(c) or c.arm == MANY_IMAGES else 0.1
+
+    summary = phenomenon.summarise(made_up(all_store))[MANY_IMAGES]
+    states = [c.state for c in phenomenon.verdict(summary).clauses]
+    assert states[0] == states[2] == states[3] == "shown"
+
+
+def test_a_seed_with_a_failed_cell_leaves_it_open():
     records = made_up(deep_nets_store)
     broken = [
         dataclasses.replace(r, outcome=None, status="failed")
@@ -239,8 +248,8 @@ def test_a_seed_with_a_failed_cell_is_left_out():
         for r in records
     ]
     summary = phenomenon.summarise(Records(broken))["treatment"]
-    assert summary.rate.n == 3
-    assert phenomenon.verdict(summary).kind == "observed"
+    assert (summary.rate.n, summary.rate.n_missing) == (3, 1)
+    assert phenomenon.verdict(summary).kind == "inconclusive"
 
 
 # The figures
@@ -255,7 +264,8 @@ def test_figures_have_a_panel_for_each_kind_and_say_their_numbers():
     assert "the shallowest 10%" in rates.title
     assert [p.title for p in rates.panels] == list(KINDS)
     for panel in rates.panels:
-        assert [s.role for s in panel.series] == ["train", "test", "control"]
+        control = ["control"] if panel.title == DENSE else []
+        assert [s.role for s in panel.series] == ["train", "test", *control]
     assert isinstance(radii, Chart)
     assert radii.panels[0].rules[0].at == 1
     assert isinstance(grid, ImageGrid)
