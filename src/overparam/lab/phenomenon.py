@@ -81,6 +81,7 @@ class Phenomenon:
 
     Attributes:
         doc: the module's docstring, with paragraphs starting ``Claim:``, ``Control:``,
+            ``Falsified:`` (what would have made the control fail),
             ``Sources:``, ``Differs:`` (where this setting differs from the source) and
             ``In practice:`` (what it means for the reader's own model).
         condition, outcome: frozen dataclasses of one cell's factors and results.

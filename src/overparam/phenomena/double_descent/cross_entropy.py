@@ -262,9 +262,9 @@ def verdict(summary: Summary) -> Verdict:
     if peak is None:
         around = [unmeasured("peak of the test error", "there is no threshold to look around")]
         reason = (
-            "No peak can be looked for: training error does not fall to "
-            f"{DEFAULT_EPSILON:.0%} between width {summary.widths[0]:,.0f} and "
-            f"{summary.widths[-1]:,.0f} in every seed."
+            f"No peak can be looked for: no width between {summary.widths[0]:,.0f} and "
+            f"{summary.widths[-1]:,.0f} is known at which training error falls to "
+            f"{DEFAULT_EPSILON:.0%} in every seed."
         )
     else:
         around = _around(peak)
@@ -278,8 +278,14 @@ def verdict(summary: Summary) -> Verdict:
         effect=weaker(peak.left, peak.right) if peak else UNKNOWN,
         unit="ratio of test errors, peak over the lowest on either side",
         rule=RULE,
-        reason=reason if shown(at) else f"{reason} The threshold is {BRACKETED}.",
+        reason=reason + _unless(at),
     )
+
+
+def _unless(at: Clause) -> str:
+    """Return what to do where the threshold is measured, and not bracketed."""
+    told_elsewhere = shown(at) or at.value.n_missing
+    return "" if told_elsewhere else f" The threshold is {BRACKETED}."
 
 
 def _around(peak: PeakTest) -> list[Clause]:

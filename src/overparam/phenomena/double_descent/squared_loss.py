@@ -297,7 +297,7 @@ def verdict(summary: Summary) -> Verdict:
             f"{told(peak.peak_level, ',.0f')} parameters: times the lowest in narrower networks "
             f"{peak.left}, times that in wider ones {peak.right}. Training error falls to "
             f"{FITTED:.0%} at {_parameters(summary)}."
-            + ("" if shown(at) else f" This is {BRACKETED}.")
+            + ("" if shown(at) or at.value.n_missing else f" This is {BRACKETED}.")
         ),
     )
 
