@@ -18,31 +18,33 @@ from overparam.phenomena.double_descent import (
 )
 
 
-def counted(value: float, n: int, rng: np.random.Generator) -> float:
-    """A fraction of n examples whose expectation is `value`, on the lattice of fractions."""
-    return float(rng.binomial(n, min(max(value, 0.0), 1.0)) / n)
+def counted(values, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Fractions of n examples whose expectations are `values`, on the lattice of fractions."""
+    return rng.binomial(n, np.clip(values, 0, 1)) / n
 
 
 def over_ratio(curve, control):
     """A world of random features or of their training sizes, from curves over log capacity."""
 
+    @functools.cache
+    def expected(conditions):
+        is_model_wise = isinstance(conditions[0], random_features.Condition)
+        treated = [
+            c.fit == "minimum norm" if is_model_wise else c.arm == "treatment" for c in conditions
+        ]
+        x = np.log([c.n_features / c.n_train for c in conditions]) * (1 if is_model_wise else -1)
+        errors = [(curve if t else control)(v) for t, v in zip(treated, x, strict=True)]
+        return is_model_wise, x, np.array(errors), entry_of(conditions[0].dataset).n_test
+
     def world(conditions, seed, rng):
-        shared, spread = 0.05 * rng.standard_normal(), 0.03
-        outcomes = []
-        for c in conditions:
-            is_model_wise = isinstance(c, random_features.Condition)
-            treated = c.fit == "minimum norm" if is_model_wise else c.arm == "treatment"
-            x = math.log(c.n_features / c.n_train if is_model_wise else c.n_train / c.n_features)
-            error = (curve if treated else control)(x)
-            error *= math.exp(shared + spread * rng.standard_normal())
-            error = counted(error, entry_of(c.dataset).n_test, rng)
-            norm = math.exp(rng.standard_normal() / 10 - abs(x))
-            if is_model_wise:
-                found = random_features.Outcome(error, 0.5 * (x < 0), error, norm, 0.0)
-            else:
-                found = sample_wise.Outcome(error, 0.5 * (x > 0), norm)
-            outcomes.append(found)
-        return outcomes
+        is_model_wise, x, means, n_test = expected(tuple(conditions))
+        noise = 0.05 * rng.standard_normal() + 0.03 * rng.standard_normal(len(x))
+        errors = counted(means * np.exp(noise), n_test, rng)
+        norms = np.exp(rng.standard_normal(len(x)) / 10 - np.abs(x))
+        rows = zip(errors.tolist(), x.tolist(), norms.tolist(), strict=True)
+        if is_model_wise:
+            return [random_features.Outcome(e, 0.5 * (v < 0), e, n, 0.0) for e, v, n in rows]
+        return [sample_wise.Outcome(e, 0.5 * (v > 0), n) for e, v, n in rows]
 
     return world
 
@@ -150,29 +152,34 @@ def over_width(last, best, clean, reach=0.0):
         last, best, clean: of the three arms. reach: log of the size that fits, over the expected.
     """
 
-    def world(conditions, seed, rng):
-        shared = 0.03 * rng.standard_normal()
-        is_squared = isinstance(conditions[0], squared_loss.Condition)
-        return [
-            (of_squared_loss if is_squared else of_cross_entropy)(
-                c, last, best, clean, reach, shared, rng
-            )
+    @functools.cache
+    def expected(conditions):
+        x = np.array([place(c) for c in conditions])
+        is_noisy = [
+            c.label_noise_rate > 0 if isinstance(c, squared_loss.Condition) else c.labels == "noisy"
             for c in conditions
         ]
+        at = list(zip(x, is_noisy, strict=True))
+        ends = [np.array([(f if noisy else clean)(v) for v, noisy in at]) for f in (last, best)]
+        return x, *ends
+
+    def world(conditions, seed, rng):
+        x, ends, bests = expected(tuple(conditions))
+        shared, spread = 0.03 * rng.standard_normal(), rng.standard_normal((2, len(x)))
+        is_squared = isinstance(conditions[0], squared_loss.Condition)
+        ends = ends * np.exp(shared + (0.04 if is_squared else 0.02) * spread[0])
+        bests = bests * np.exp(shared + (0.04 if is_squared else 0.02) * spread[1])
+        rows = of_squared_loss if is_squared else of_cross_entropy
+        return rows(conditions, x - reach, ends, bests, rng)
 
     return world
 
 
-def of_squared_loss(c, last, best, clean, reach, shared, rng):
-    n_params = mlp_n_params(*squared_loss.sizes(c))
-    x = math.log(n_params / (10 * c.n_train))
-    noise = np.exp(shared + 0.04 * rng.standard_normal(2))
-    train = 0.01 * math.exp(-2.5 * (x - reach + 0.1 * rng.standard_normal()))
-    is_noisy = c.label_noise_rate > 0
-    train = counted(0.8 * (1 - math.exp(-train)) if x < reach + 1 else 0.0, c.n_train, rng)
-    loss = 2 * (last if is_noisy else clean)(x) * noise[0]
-    best_loss = 2 * (best if is_noisy else clean)(x) * noise[1]
-    return squared_loss.Outcome(n_params, loss, loss / 3, best_loss, best_loss / 3, train, train)
+def place(c):
+    """Log of a network's size over that which just fits."""
+    if isinstance(c, squared_loss.Condition):
+        return math.log(mlp_n_params(*squared_loss.sizes(c)) / (10 * c.n_train))
+    return 1.5 * math.log(c.width / fitting_width(c.n_train)) - math.log(c.train_share)
 
 
 @functools.cache
@@ -180,15 +187,24 @@ def fitting_width(n_train):
     return cross_entropy.threshold_width(cross_entropy.Condition(n_train=n_train))
 
 
-def of_cross_entropy(c, last, best, clean, reach, shared, rng):
-    x = 1.5 * math.log(c.width / fitting_width(c.n_train))
-    noise = np.exp(shared + 0.02 * rng.standard_normal(2))
-    fit = x - reach - math.log(c.train_share)
-    train = counted(0.7 / (1 + math.exp(2.5 * fit + 1.8)), c.n_train, rng)
-    is_noisy = c.labels == "noisy"
-    test = counted((last if is_noisy else clean)(x) * noise[0], c.n_test, rng)
-    best_test = counted((best if is_noisy else clean)(x) * noise[1], c.n_test, rng)
-    return cross_entropy.Outcome(test, best_test, 20.0, train)
+def of_squared_loss(conditions, x, ends, bests, rng):
+    shifted = np.minimum(0.01 * np.exp(-2.5 * (x + 0.1 * rng.standard_normal(len(x)))), 50)
+    train = np.where(x < 1, 0.8 * (1 - np.exp(-shifted)), 0)
+    train = counted(train, conditions[0].n_train, rng)
+    return [
+        squared_loss.Outcome(1000, 2 * e, e / 2, 2 * b, b / 2, t, t)
+        for e, b, t in zip(ends.tolist(), bests.tolist(), train.tolist(), strict=True)
+    ]
+
+
+def of_cross_entropy(conditions, x, ends, bests, rng):
+    c = conditions[0]
+    train = counted(0.7 / (1 + np.exp(2.5 * x + 1.8)), c.n_train, rng)
+    ends, bests = (counted(errors, c.n_test, rng) for errors in (ends, bests))
+    return [
+        cross_entropy.Outcome(e, b, 20.0, t)
+        for e, b, t in zip(ends.tolist(), bests.tolist(), train.tolist(), strict=True)
+    ]
 
 
 def descends(x):
