@@ -96,10 +96,9 @@ class MapOutcome:
 
 @dataclass(frozen=True)
 class TrainingFactors:
-    """What every condition of the chapter has: the images' size, and how a network is trained."""
+    """What the chapter's conditions share: the images' size, and when training ends."""
 
     side: int = factor(14, unit="pixels", low=8)
-    learning_rate: float = factor(LEARNING_RATE, symbol="eta", low=1e-8, doc="of Adam")
     target_loss: float = factor(1e-5, unit="squared error per pixel", low=0, doc="to fit to")
     max_steps: int = factor(6000, unit="updates", low=1)
     precision: str = factor("float32", choices=("auto", "float32", "bfloat16", "float64"))
@@ -108,6 +107,13 @@ class TrainingFactors:
     def limits(self) -> tuple[str, str]:
         """Names of the factors that end the training: updates at most, loss to fit to."""
         return "max_steps", "target_loss"
+
+
+@dataclass(frozen=True)
+class AdamFactors(TrainingFactors):
+    """The same, of networks that `recipe_of` trains."""
+
+    learning_rate: float = factor(LEARNING_RATE, symbol="eta", low=1e-8, doc="of Adam")
 
 
 def make_identity_task(
@@ -167,7 +173,7 @@ def identity_recipe(
     )
 
 
-def recipe_of(c: TrainingFactors, task: IdentityTask) -> Recipe:
+def recipe_of(c: AdamFactors, task: IdentityTask) -> Recipe:
     """Return how the network of a condition learns its task."""
     return identity_recipe(
         task.train_set,

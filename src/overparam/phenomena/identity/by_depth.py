@@ -52,8 +52,8 @@ from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import CLEAR, MapSummary
 from overparam.phenomena.identity._task import (
+    AdamFactors,
     IdentityTask,
-    TrainingFactors,
     describe_map,
     learn_identity,
     make_identity_task,
@@ -76,7 +76,7 @@ PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)
 
 
 @dataclass(frozen=True)
-class Condition(TrainingFactors):
+class Condition(AdamFactors):
     """A depth, and the number of images it is trained on."""
 
     family: str = factor(CONVOLUTIONAL, choices=(CONVOLUTIONAL, DENSE))

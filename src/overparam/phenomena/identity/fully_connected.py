@@ -73,8 +73,8 @@ from overparam.phenomena.identity._task import (
     MapOutcome,
     TrainingFactors,
     describe_map,
+    identity_recipe,
     make_identity_task,
-    recipe_of,
 )
 from overparam.streams import Streams
 from overparam.theory.identity_map import off_span, principal_directions
@@ -172,7 +172,12 @@ def recipe(c: Condition, task: IdentityTask) -> Recipe:
     energies, _ = principal_directions(task.training.flatten(1).numpy())
     rate = c.convex_rate if c.depth == 1 else c.rate
     return replace(
-        recipe_of(c, task),
+        identity_recipe(
+            task.train_set,
+            max_steps=c.max_steps,
+            target_loss=c.target_loss,
+            precision=c.precision,
+        ),
         optimizer="sgd",
         momentum=MOMENTUM,
         learning_rate=rate * len(task.training) / energies[0],
@@ -329,7 +334,6 @@ PHENOMENON = Phenomenon(
             "relu_width": 160,
             "pixel_noise": 0.3,
             "max_steps": 10_000,
-            "learning_rate": Condition.learning_rate,
         },
         full={"relu_width": 2048},
         n_seeds=(4, 10, 10),

@@ -41,13 +41,13 @@ from overparam.phenomena.identity._figures import galleries
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, tell, unfitted
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import NOT_JUDGED, mean_present, score_interval
-from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.phenomena.identity._task import (
-    TrainingFactors,
+    AdamFactors,
     learn_identity,
     make_identity_task,
     recipe_of,
 )
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
 from overparam.training.initialise import DEFAULT_SCHEME, SCHEMES, draw_weights
 
@@ -64,7 +64,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Condition(TrainingFactors):
+class Condition(AdamFactors):
     """A start of a network: its scheme and which draw of it."""
 
     arm: str = factor(STARTS, choices=(STARTS, BY_SCHEME))

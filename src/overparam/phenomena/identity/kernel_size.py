@@ -38,13 +38,13 @@ from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, s
 from overparam.phenomena.identity._figures import galleries, networks_table, preference_chart
 from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.phenomena.identity._task import (
-    TrainingFactors,
+    AdamFactors,
     learn_identity,
     make_identity_task,
     recipe_of,
 )
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
 
 KERNELS, CHANNELS = ARMS = ("larger kernels", "more channels")
@@ -54,7 +54,7 @@ KERNEL = Axis("Kernel size, or that of as many parameters", "pixels")
 
 
 @dataclass(frozen=True)
-class Condition(TrainingFactors):
+class Condition(AdamFactors):
     """A kernel size, or a number of channels with as many parameters."""
 
     arm: str = factor(KERNELS, choices=ARMS)

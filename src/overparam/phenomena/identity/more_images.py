@@ -55,8 +55,8 @@ from overparam.phenomena.identity._summary import (
     summarise_maps,
 )
 from overparam.phenomena.identity._task import (
+    AdamFactors,
     IdentityTask,
-    TrainingFactors,
     learn_identity,
     make_identity_task,
     recipe_of,
@@ -79,7 +79,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Condition(TrainingFactors):
+class Condition(AdamFactors):
     """A depth, and the images it is trained on."""
 
     depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")

@@ -50,9 +50,9 @@ from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import NEAR, NOT_JUDGED, mean_present, score_interval
 from overparam.phenomena.identity._task import (
+    AdamFactors,
     IdentityTask,
     MapOutcome,
-    TrainingFactors,
     describe_network,
     make_identity_task,
     recipe_of,
@@ -84,7 +84,7 @@ SCORES = ("visible", "constant", "dependence", "read_by_pixel", "read_by_layer")
 
 
 @dataclass(frozen=True)
-class Condition(TrainingFactors):
+class Condition(AdamFactors):
     """A depth, and whether the network is trained."""
 
     depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
@@ -338,6 +338,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    revision=2,
     scales=three_scales(
         Condition,
         smoke={"depths": "12", "n_channels": 16, "n_fit": 60, "max_steps": 6000},

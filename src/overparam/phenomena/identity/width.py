@@ -47,13 +47,13 @@ from overparam.phenomena.identity._figures import galleries, networks_table, pre
 from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import CLEAR, MapSummary
-from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.phenomena.identity._task import (
-    TrainingFactors,
+    AdamFactors,
     learn_identity,
     make_identity_task,
     recipe_of,
 )
+from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
 
 DEEPER, WIDER, SPAN = "deeper", "wider, equal counts", "wider, one depth"
@@ -67,7 +67,7 @@ ROLES: dict[str, Role] = {DEEPER: "test", WIDER: "control", SPAN: "other"}
 
 
 @dataclass(frozen=True)
-class Condition(TrainingFactors):
+class Condition(AdamFactors):
     """One network, deep or wide."""
 
     arm: str = factor(DEEPER, choices=ARMS)
