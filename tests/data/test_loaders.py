@@ -162,7 +162,7 @@ def test_tables_of_mnist_are_held_against_the_same_checksums(tmp_path, images, m
     assert train.labels.tolist() == y_train.tolist()
     write(y_test[::-1])
     loaders._load_found.cache_clear()
-    with pytest.raises(DataError, match="checksum of .* is not that of 'mnist'"):
+    with pytest.raises(DataError, match=r"checksum of .* is not that of 'mnist'"):
         load("mnist", tmp_path / "place")
 
 
