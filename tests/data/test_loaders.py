@@ -20,12 +20,13 @@ from overparam.data import (
     loaders,
     where,
 )
+from overparam.data.digit_tables import read_digit_csv, read_digit_npz
 from overparam.data.entries import catalogue, entry_of
 from overparam.data.entry import DataFile
 from overparam.data.folders import sets_named
 from overparam.data.idx import idx_header
 from overparam.data.places import cache_folder
-from overparam.errors import DataError, UsageError
+from overparam.errors import DataError, ResourceError, UsageError
 
 N_TRAIN, N_TEST = 20, 10
 
@@ -116,6 +117,79 @@ def test_folders_that_people_have(tmp_path, images, write, below):
     torch.testing.assert_close(train.inputs[:, 0], expected)
     assert len(test) == N_TEST
     assert where("mnist", place)[0].found
+
+
+def write_csv(path: Path, images: np.ndarray, labels: np.ndarray, header: bool) -> None:
+    rows = np.c_[labels, images.reshape(len(images), -1)]
+    names = ",".join(["label", *(f"{i}x{j}" for i in range(1, 29) for j in range(1, 29))])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savetxt(path, rows, "%d", ",", header=names if header else "", comments="")
+
+
+def mnist_of(images: dict, tmp_path: Path, monkeypatch) -> None:
+    """Let these few images be what the catalogue takes for MNIST."""
+
+    def known(file: DataFile) -> DataFile:
+        array = images[file.name]
+        content = idx_header(array.shape) + array.tobytes()
+        return DataFile(file.name, hashlib.sha256(content).hexdigest())
+
+    first, *others = entry_of("mnist").layouts
+    idx = replace(first, train=tuple(map(known, first.train)), test=tuple(map(known, first.test)))
+    monkeypatch.setattr(entries, "_ENTRIES", (replace(entry_of("mnist"), layouts=(idx, *others)),))
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv without names", "npz"])
+def test_tables_of_mnist_are_held_against_the_same_checksums(tmp_path, images, monkeypatch, kind):
+    mnist_of(images, tmp_path, monkeypatch)
+    x_train, y_train, x_test, y_test = images.values()
+    folder = tmp_path / "place" / "archive"
+
+    def write(labels):
+        if kind == "npz":
+            folder.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(
+                folder / "mnist.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=labels
+            )
+        else:
+            write_csv(folder / "mnist_train.csv", x_train, y_train, kind == "csv")
+            write_csv(folder / "mnist_test.csv", x_test, labels, kind == "csv")
+
+    write(y_test)
+    train, test = load("mnist", tmp_path / "place")
+    torch.testing.assert_close(train.inputs[:, 0], torch.from_numpy(x_train).float() / 255)
+    assert test.labels.tolist() == y_test.tolist()
+    assert train.labels.tolist() == y_train.tolist()
+    write(y_test[::-1])
+    loaders._load_found.cache_clear()
+    with pytest.raises(DataError, match=r"checksum of .* is not that of 'mnist'"):
+        load("mnist", tmp_path / "place")
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", b"1,2,3\n", b"label\nno numbers", b"1," + b"300," * 783 + b"1"]
+)
+def test_damaged_tables(tmp_path, bad, monkeypatch):
+    path = tmp_path / "table"
+    path.write_bytes(bad)
+    for read in (read_digit_csv, read_digit_npz):
+        with pytest.raises(DataError, match="not such a table of MNIST, or is damaged"):
+            read(path, "train")
+        with pytest.raises(DataError, match="there is no file"):
+            read(tmp_path / "nowhere", "train")
+        with pytest.raises(ResourceError, match="cannot be read"):
+            read(tmp_path, "train")
+    for arrays in ({}, {"x_train": np.zeros((2, 3)), "y_train": np.zeros(2)}):
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+        with pytest.raises(DataError, match="not such a table"):
+            read_digit_npz(path, "train")
+    monkeypatch.setattr("overparam.data.digit_tables.MAX_ARRAY_BYTES", 10)
+    with pytest.raises(DataError, match=r"x_train\.npy of \d+ bytes"):
+        read_digit_npz(path, "train")
+    monkeypatch.setattr("overparam.data.digit_tables.MAX_CSV_BYTES", 10)
+    with pytest.raises(DataError, match=r"got '\d+ bytes'"):
+        read_digit_csv(path, "train")
 
 
 def test_sets_of_the_same_file_names_are_told_apart_by_their_folders(tmp_path, images):

@@ -67,6 +67,13 @@ _MNIST_SOURCE = (
 )
 _MNIST_LICENCE = "CC BY-SA 3.0"
 
+# Rows, order and so the contents are those of the IDX files, whose checksums they are held against.
+_MNIST_CSV = Layout(
+    "csv", ("MNIST", "mnist", "."), (DataFile("mnist_train.csv"),), (DataFile("mnist_test.csv"),)
+)
+_MNIST_NPZ = Layout(
+    "npz", ("MNIST", "mnist", "."), (DataFile("mnist.npz"),), (DataFile("mnist.npz"),)
+)
 _CIFAR10_BINARY = Layout(
     kind="cifar-binary",
     folders=("cifar-10-batches-bin", "CIFAR10/cifar-10-batches-bin", "."),
@@ -172,6 +179,8 @@ _ENTRIES: tuple[Entry, ...] = (
                     "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
                 ),
             ),
+            _MNIST_NPZ,
+            _MNIST_CSV,
         ),
         downloads=_idx_downloads(
             (

@@ -25,7 +25,7 @@ class Layout:
     """One way in which people keep a data set: a kind of file and the folders it lies in.
 
     Attributes:
-        kind: ``"idx"``, ``"cifar-binary"`` or ``"cifar-pickle"``.
+        kind: ``"idx"``, ``"csv"``, ``"npz"``, ``"cifar-binary"`` or ``"cifar-pickle"``.
         folders: folders below a place that are searched, in order.
         train: files of the training part. test: files of the test part.
         partial: whether some of the training files suffice.

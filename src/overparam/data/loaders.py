@@ -16,6 +16,7 @@ import torch
 
 from overparam.data.cifar import read_cifar_binary, read_cifar_pickle
 from overparam.data.dataset import Dataset, make_dataset
+from overparam.data.digit_tables import read_digit_csv, read_digit_npz
 from overparam.data.embedded_sets import load_embedded
 from overparam.data.entries import entry_of
 from overparam.data.entry import DataFile, Entry
@@ -88,8 +89,8 @@ def _load_found(entry: Entry, found: Found, verify: bool) -> tuple[Dataset, Data
     note = "" if found.complete else "(" + ", ".join(path.name for path in found.train) + ")"
     parts = []
     for part, paths in ((f"train{note}", found.train), ("test", found.test)):
-        if found.layout.kind == "idx":
-            images, labels = _read_idx_pair(entry, found, paths, verify)
+        if not found.layout.kind.startswith("cifar"):
+            images, labels = _read_digits(entry, found, paths, verify)
         else:
             images, labels = _read_batches(entry, found, paths, known, verify)
         inputs = torch.from_numpy(images.astype(np.float32)).div_(255)
@@ -106,12 +107,17 @@ def _load_found(entry: Entry, found: Found, verify: bool) -> tuple[Dataset, Data
     return parts[0], parts[1]
 
 
-def _read_idx_pair(
+def _read_digits(
     entry: Entry, found: Found, paths: tuple[Path, ...], verify: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    files = found.layout.train if paths == found.train else found.layout.test
-    images, labels = (read_idx(path) for path in paths)
-    for path, array, shape in ((paths[0], images, IDX_IMAGE_SHAPE), (paths[1], labels, ())):
+    """Read images and labels of one part, from two IDX files or from one table."""
+    is_train = paths is found.train
+    if found.layout.kind == "idx":
+        images, labels = (read_idx(path) for path in paths)
+    else:
+        read = read_digit_csv if found.layout.kind == "csv" else read_digit_npz
+        images, labels = read(paths[0], "train" if is_train else "test")
+    for path, array, shape in ((paths[0], images, IDX_IMAGE_SHAPE), (paths[-1], labels, ())):
         if array.dtype != np.uint8 or array.shape[1:] != shape:
             raise DataError(
                 f"{path} does not hold what {entry.name!r} has there",
@@ -124,9 +130,11 @@ def _read_idx_pair(
             got=f"{len(images)} images, {len(labels)} labels",
         )
     if verify:
-        for path, file, array in zip(paths, files, (images, labels), strict=True):
+        idx = next(layout for layout in entry.layouts if layout.kind == "idx")
+        files = idx.train if is_train else idx.test
+        for path, file, array in zip((paths[0], paths[-1]), files, (images, labels), strict=True):
             digest = hashlib.sha256(idx_header(array.shape))
-            digest.update(array.data)
+            digest.update(np.ascontiguousarray(array).data)
             _check(entry, path, digest.hexdigest(), file.sha256)
     return images[:, None], labels
 
