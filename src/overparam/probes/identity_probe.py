@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.verdict import Verdict, decide
+from overparam.models import targets
 from overparam.models.targets import parse_value
 from overparam.phenomena.identity._figures import (
     network_gallery,
@@ -130,6 +132,11 @@ def image_shape(c: Condition) -> tuple[int, int, int]:
 def arguments(c: Condition) -> dict[str, Any]:
     """Return what the factory is called with beside what its name says."""
     return {c.sweep: parse_value(c.level)} if c.sweep else {}
+
+
+def modules_of(c: Condition) -> dict[str, list[Path]]:
+    """Return the files of the user's that the architecture is made by, under its name."""
+    return {c.target: targets.sources_of(c.target)}
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -232,5 +239,6 @@ PHENOMENON = Phenomenon(
     verdict=verdict,
     figures=figures,
     scales={"standard": Scale(Condition(), n_seeds=3)},
+    loads=modules_of,
     subcommand=("probe", "identity"),
 )
