@@ -117,7 +117,7 @@ def test_arrays_that_would_come_back_as_others_are_refused(kind):
         "matrix": numbers.view(np.matrix),
         "record": np.rec.array([(1, 2.0)], dtype="i4,f4"),
     }
-    with pytest.raises(UsageError, match="cannot be kept in the store; got 'numpy"):
+    with pytest.raises(UsageError, match=r"cannot be kept in the store; got .numpy"):
         encode(special[kind], lambda array: "address")
 
 
@@ -125,7 +125,7 @@ def test_what_holds_itself_or_is_nested_too_deeply_is_refused():
     endless: list = []
     endless.append(endless)
     deep: tuple = ()
-    for _ in range(101):
+    for _ in range(100):
         deep = (deep,)
     for value in (endless, deep, {"a": endless}):
         with pytest.raises(UsageError, match="nested too deeply"):

@@ -57,12 +57,14 @@ def open_to_write(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
         connection = _connect(path, "mode=rwc")
     try:
         with sqlite_errors(path):
+            new = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            new &= _pragma(connection, "application_id") in (0, _APPLICATION_ID)
+            if not new:
+                check_kind(connection, path)  # before anything of it is changed
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA wal_autocheckpoint=1")
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and (
-                _pragma(connection, "application_id") in (0, _APPLICATION_ID)
-            ):
+            if new:
                 _create(connection, meta)
             check_database(connection, path)
     except BaseException:
@@ -142,6 +144,8 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's and the file system's errors into the package's, with what to do next."""
     try:
         yield
+    except UnicodeDecodeError as error:  # what should be text is none
+        raise StoreError(f"{path} is damaged", got=str(error)[:100], remedy=_FRESH) from error
     except sqlite3.Error as error:
         code = _code(error)
         if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA):

@@ -117,7 +117,7 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$float": lambda text: float(_text(text)),
     "$tuple": lambda items: tuple(_list(items)),
     "$int": lambda text: int(_text(text), 16),
-    "$complex": lambda parts: complex(*parts),
+    "$complex": lambda parts: _complex(*_list(parts)),
     "$dict": lambda pairs: dict(_list(pairs)),
 }
 
@@ -126,6 +126,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("a text is expected")
     return value
+
+
+def _complex(real: float, imaginary: float) -> complex:
+    return complex(real, imaginary)
 
 
 def _list(value: Any) -> list:
@@ -159,7 +163,14 @@ def _plain(value: Any, put_array: PutArray | None, level: int) -> Any:
         return {"$dict": pairs}
     if kind is complex:
         return {"$complex": [_plain(value.real, None, level), _plain(value.imag, None, level)]}
+    if kind is ArrayAt:  # one that is kept already
+        return _array_told(value)
     return _plain_numpy(value, put_array)
+
+
+def _array_told(at: ArrayAt) -> dict[str, Any]:
+    shape = list(at.shape)
+    return {"$array": at.address, "shape": shape, "dtype": at.dtype, "bytes": at.n_bytes}
 
 
 def _plain_numpy(value: Any, put_array: PutArray | None) -> Any:
@@ -167,12 +178,8 @@ def _plain_numpy(value: Any, put_array: PutArray | None) -> Any:
 
     # A masked array, a matrix or a record array would come back as something else.
     if type(value) in (np.ndarray, np.memmap) and put_array and not value.dtype.hasobject:
-        return {
-            "$array": put_array(value),
-            "shape": list(value.shape),
-            "dtype": str(value.dtype),
-            "bytes": value.nbytes,
-        }
+        address = put_array(value)
+        return _array_told(ArrayAt(address, value.shape, str(value.dtype), value.nbytes))
     if isinstance(value, np.generic) and value.dtype.kind in "biufcU":
         item = value.item()
         if not isinstance(item, np.generic):  # long doubles have no exact Python number

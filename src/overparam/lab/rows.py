@@ -93,7 +93,8 @@ def record_of(
     values, text, facts = decode(outcome), decode(error), decode(provenance)
     made = rebuilt(phenomenon.condition, decode(condition))
     whole = (
-        status in ("done", "diverged", "failed")
+        made is not None
+        and status in ("done", "diverged", "failed")
         and isinstance(text, str)
         and isinstance(facts, dict)
         and record_key(phenomenon.name, phenomenon.revision, made, seed) == key
