@@ -12,9 +12,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from overparam.errors import ResourceError, StoreError, UsageError
+from overparam.errors import CodeError, ResourceError, StoreError, UsageError
+from overparam.lab import unit
 from overparam.lab.design import plan_units
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study

@@ -125,7 +125,7 @@ def run_study(
             if not done.issuperset(unit.keys)
         }
         n_processes = 0 if must_stay_here(phenomenon) else min(workers, max(1, len(jobs)))
-        with _clock(store) as wall_seconds, Pool(n_processes, threads=1) as pool:
+        with _clock(store), Pool(n_processes, threads=1) as pool:
             tasks = [Task(name, "overparam.lab.unit:run_unit", job) for name, job in jobs.items()]
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:
@@ -142,7 +142,8 @@ def run_study(
         if kept and not jobs:  # nothing was run: what is known of how it was run stays
             provenance = kept
         else:
-            provenance = _provenance(records, device, workers, wall_seconds(), notes)
+            wall_seconds = store.get("wall_seconds", 0.0)
+            provenance = _provenance(records, device, workers, wall_seconds, notes)
             store.set("provenance", provenance)
         planned = [(c, unit.seed) for unit in units for c in unit.conditions]
         verdicts, figures, _ = conclude(phenomenon, records, planned)
@@ -215,19 +216,15 @@ def load_study(folder: Path, phenomenon: Phenomenon) -> StudyResult:
 
 
 @contextmanager
-def _clock(store: Store) -> Iterator[Callable[[], float]]:
-    """Yield a function that tells how long the study was run so far, earlier runs included."""
-    before = store.get("wall_seconds", 0.0)
+def _clock(store: Store) -> Iterator[None]:
+    """Add how long the block takes to how long the study was run before."""
     started = time.perf_counter()
-
-    def total() -> float:
-        return before + time.perf_counter() - started
-
     try:
-        yield total
+        yield
     finally:  # also where it is interrupted
         with suppress(OverparamError):
-            store.set("wall_seconds", total())
+            before = store.get("wall_seconds", 0.0)
+            store.set("wall_seconds", before + time.perf_counter() - started)
 
 
 def _results(
