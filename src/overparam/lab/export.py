@@ -108,8 +108,10 @@ def _shape(value: Any) -> str | None:
 
 
 def _address(value: Any) -> str | None:
-    if value is None or isinstance(value, ArrayAt):
-        return value and value.address
+    if value is None:
+        return None
+    if isinstance(value, ArrayAt):
+        return value.address
     return array_address(npy_bytes(np.asarray(value)))
 
 

@@ -30,7 +30,7 @@ def outcome_of(kind: type, values: dict[str, Any], read: Callable[[ArrayAt], Any
     if not waiting:
         return made_by_class(kind, values)
     lazy = _lazy(kind)
-    made = object.__new__(lazy)
+    made: Any = object.__new__(lazy)
     made.__dict__.update({k: v for k, v in values.items() if k not in waiting})
     made.__dict__[_PENDING] = (waiting, read)
     return made
@@ -110,7 +110,7 @@ def _lazy(kind: type) -> type:
 
 
 def _restored(kind: type, values: dict[str, Any]) -> Any:
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made

@@ -197,10 +197,8 @@ def blaming_code(
     """
     try:
         yield
-    except (*passing, CodeError, MemoryError):
-        raise
     except BaseException as error:
-        if is_stop(error):
+        if isinstance(error, (*passing, CodeError, MemoryError)) or is_stop(error):
             raise
         frames = traceback.extract_tb(error.__traceback__)
         # Where the function itself was, and not what it called in the package.

@@ -139,7 +139,7 @@ def _keepable(kind: type, result: Any) -> Any:
             remedy="return the outcome that the phenomenon declares",
         )
     outcome = _plain(result)
-    for name, value in field_values(outcome).items():
+    for name, value in (field_values(outcome) or {}).items():
         try:
             n_letters = len(encode(value, lambda array: ""))
         except UsageError as error:
