@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overparam.errors import StoreError, UsageError
@@ -48,6 +48,7 @@ def same(a, b):
     return a == b
 
 
+@settings(deadline=None)
 @given(values)
 def test_round_trip_is_exact(value):
     text = encode(value)
@@ -171,6 +172,7 @@ def test_what_this_package_does_not_write_is_a_store_error(text):
             decode(text, get)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.data())
 def test_whatever_is_written_over_a_text_is_read_or_refused(noise, data):
     text = encode({"a": (1.5, float("inf")), "b": [7**90, {"$x": 1j}], "c": None})

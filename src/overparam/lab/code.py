@@ -10,16 +10,16 @@ too: whoever knows that an edit changes no record says so (`accept_edits`).
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from overparam.lab.phenomenon import Phenomenon
+from overparam.models.own_modules import source_files
 
 _PACKAGE = __name__.partition(".")[0]
 PHENOMENON = "phenomenon"  # what the phenomenon's own files are kept under
@@ -74,51 +74,14 @@ def _digests_of(phenomenon: Phenomenon) -> dict[str, str]:
         if file is None:  # of a notebook
             digests |= _digest_of_text(part)
             continue
-        path = Path(file).resolve()
-        depth = 0 if module is None else module.__name__.count(".") + (path.name == "__init__.py")
-        root = path.parents[depth]
-        digests |= digests_with_imports(path, root)
+        digests |= digests_with_imports(Path(file))
     return dict(sorted(digests.items()))
 
 
-def digests_with_imports(path: Path, root: Path) -> dict[str, str]:
-    """Return a file and all that it imports from folder `root`, directly or not, with digests."""
-    found: dict[Path, None] = {}
-    waiting = [path]
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found[path] = None
-            waiting += [p for p in _imported(path, root) if p not in found]
-    return {_name(p, root): _digest(p) for p in found}
-
-
-def _imported(path: Path, root: Path) -> Iterator[Path]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return  # it says so when it is imported
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _modules(root, alias.name.split("."))
-        elif isinstance(node, ast.ImportFrom):
-            start = path.parents[node.level - 1] if node.level else root
-            parts = node.module.split(".") if node.module else []
-            yield from _modules(start, parts)
-            for alias in node.names:
-                yield from _modules(start, [*parts, alias.name])
-
-
-def _modules(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
-    """Yield the files of a module and of the packages that it lies in, as far as they are here."""
-    if not parts or parts[0] == _PACKAGE or parts[0] in sys.stdlib_module_names:
-        return
-    for part in parts:
-        for path in (folder / f"{part}.py", folder / part / "__init__.py"):
-            if path.is_file():
-                yield path.resolve()
-        folder /= part
+def digests_with_imports(path: Path) -> dict[str, str]:
+    """Return a file and all that it imports from its own folder, with digests."""
+    path = path.resolve()
+    return {_name(p, path.parent): _digest(p) for p in source_files(path)}
 
 
 def _digest_of_text(part: Any) -> dict[str, str]:

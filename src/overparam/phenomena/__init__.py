@@ -144,7 +144,7 @@ def _from_file(path: Path) -> Phenomenon:
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    code = digests_with_imports(path, path.parent)
+    code = digests_with_imports(path)
     if path in _loaded and _loaded[path] != code:
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)

@@ -35,8 +35,7 @@ from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.verdict import Verdict, decide
-from overparam.models import targets
-from overparam.models.targets import parse_value
+from overparam.models.targets import parse_value, sources_of
 from overparam.phenomena.identity._figures import (
     network_gallery,
     preference_chart,
@@ -143,7 +142,7 @@ def arguments(c: Condition) -> dict[str, Any]:
 
 def modules_of(c: Condition) -> dict[str, list[Path]]:
     """Return the files of the user's that the architecture is made by, under its name."""
-    return {c.target: targets.sources_of(c.target)}
+    return {c.target: sources_of(c.target)}
 
 
 def summarise(records: Records) -> dict[str, Summary]:
