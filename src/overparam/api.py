@@ -11,6 +11,7 @@ from overparam.checks import check_choice, check_count
 from overparam.lab.machine import choices_file
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.plan import Plan, plan_study
+from overparam.lab.recorded import load_records
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, MAX_SEED, Advance, load_study, run_study
 from overparam.lab.store import Store
 from overparam.report.study import Study
@@ -41,6 +42,7 @@ def run(
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     out: str | Path | None = None,
     fresh: bool = False,
+    accept_edits: bool = False,
     on_progress: Callable[[Advance], None] = lambda advance: None,
 ) -> Study:
     """Run a phenomenon and return its study, which shows itself in a notebook.
@@ -55,6 +57,8 @@ def run(
         device: ``auto``, ``cpu`` or ``cuda``. memory_bytes: bound for the stacks of all workers.
         out: folder to keep the study in, from which a later call resumes; None keeps nothing.
         fresh: start anew instead of resuming.
+        accept_edits: go on with a study although files of your own that it was begun with were
+            edited, because the edits change no record.
 
     Raises:
         UsageError, DataError, StoreError, ResourceError: see `overparam.errors`.
@@ -63,8 +67,8 @@ def run(
     result = run_study(
         found, scale, seeds=_seeds(found, scale, n_seeds, first_seed), settings=settings,
         workers=workers, device=device, memory_bytes=memory_bytes,
-        folder=None if out is None else Path(out), fresh=fresh, choices_path=choices_file(),
-        on_progress=on_progress,
+        folder=None if out is None else Path(out), fresh=fresh, accept_edits=accept_edits,
+        choices_path=choices_file(), on_progress=on_progress,
     )  # fmt: skip
     return Study(result)
 
@@ -89,17 +93,32 @@ def plan(
 
 
 def load(folder: str | Path, phenomenon: str | Phenomenon | None = None) -> Study:
-    """Return the study kept in a folder, complete or not, without running anything.
+    """Return the study kept in a folder, complete or not, without running a cell.
+
+    A study may come from anybody: no code is run but the package's and what `phenomenon` names.
 
     Args:
-        phenomenon: needed only where it is not one of the package's own.
+        phenomenon: for verdicts and figures of a phenomenon that is not one of the package's own:
+            itself, or its file. Without it such a study has its records and a table of them.
+
+    Raises:
+        StoreError: there is no study, it is damaged, or another phenomenon's.
     """
+    folder = Path(folder)
     if phenomenon is None:
-        with Store.read_only(folder) as store:
-            phenomenon = store.get("phenomenon")
-    found = find(phenomenon) if isinstance(phenomenon, str) else phenomenon
-    assert found is not None
-    return Study(load_study(Path(folder), found))
+        phenomenon = phenomenon_of(folder)
+    if phenomenon is None:
+        return Study(load_records(folder))
+    return Study(
+        load_study(folder, find(phenomenon) if isinstance(phenomenon, str) else phenomenon)
+    )
+
+
+def phenomenon_of(folder: Path) -> Phenomenon | None:
+    """Return the phenomenon of the study in a folder if it is one of the package's own."""
+    with Store.read_only(folder) as store:
+        name = store.phenomenon
+    return find(name) if name in (*phenomena.names(), *probes.NAMES) else None
 
 
 def _seeds(phenomenon: Phenomenon, scale: str, n_seeds: int | None, first_seed: int) -> range:

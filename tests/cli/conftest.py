@@ -71,7 +71,7 @@ def summarise(records):
 
 
 def verdict(found):
-    sizes = mean_interval([r.outcome.size for r in found])
+    sizes = mean_interval([r.outcome.size for r in found.measured])
     return decide(sizes, at_least=0.5, unit="m", rule="mean > 0.5 m")
 
 

@@ -103,22 +103,13 @@ def test_refusals(here, copy, tmp_path, words, code, message):
     assert message in err
 
 
-def test_a_phenomenon_whose_file_has_moved(here, copy, study_file, tmp_path):
-    with sqlite3.connect(copy / DATABASE) as database:
-        database.execute("UPDATE meta SET value = '\"/moved/away.py\"' WHERE name = 'source'")
-    code, _, err = here("report", copy)
-    assert code == 2
-    assert "not where it was when the study was run; got '/moved/away.py'" in err
-    assert "name it with --phenomenon FILE.py" in err
-    assert here("report", copy, "--phenomenon", study_file)[0] == 0
-
-
 def test_a_study_that_never_began(here, copy):
     with sqlite3.connect(copy / DATABASE) as database:
         database.execute("DELETE FROM meta WHERE name = 'design'")
-    code, _, err = here("report", copy)
-    assert code == 4
-    assert "this study ended before its first cell" in err
+    for words in (("report", copy), ("export", copy, "--to", "x.csv")):
+        code, _, err = here(*words)
+        assert code == 4
+        assert "this study ended before its first cell" in err
 
 
 def test_export(here, study, tmp_path):

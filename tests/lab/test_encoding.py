@@ -1,15 +1,16 @@
 """Values as JSON text: everything that is accepted comes back as it was."""
 
+import contextlib
 import json
 import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.errors import UsageError
-from overparam.lab.encoding import decode, encode
+from overparam.errors import StoreError, UsageError
+from overparam.lab.encoding import ArrayAt, decode, encode
 
 scalars = (
     st.none()
@@ -47,6 +48,7 @@ def same(a, b):
     return a == b
 
 
+@settings(deadline=None)
 @given(values)
 def test_round_trip_is_exact(value):
     text = encode(value)
@@ -102,9 +104,82 @@ def test_object_arrays_are_refused():
 def test_arrays_go_to_their_own_store():
     kept = []
     text = encode({"trace": np.ones((2, 3), np.float32)}, lambda a: kept.append(a) or "ab")
-    assert json.loads(text) == {"trace": {"$array": "ab", "shape": [2, 3], "dtype": "float32"}}
-    assert decode(text) == {"trace": "ab"}
-    assert decode(text, lambda address: kept[0])["trace"] is kept[0]
+    told = {"$array": "ab", "shape": [2, 3], "dtype": "float32", "bytes": 24}
+    assert json.loads(text) == {"trace": told}
+    assert decode(text) == {"trace": ArrayAt("ab", (2, 3), "float32", 24)}
+    assert decode(text, lambda at: kept[0])["trace"] is kept[0]
+
+
+@pytest.mark.parametrize("kind", ["masked", "matrix", "record"])
+def test_arrays_that_would_come_back_as_others_are_refused(kind):
+    numbers = np.ones((2, 2))
+    special = {
+        "masked": np.ma.masked_array(numbers, numbers > 0),
+        "matrix": numbers.view(np.matrix),
+        "record": np.rec.array([(1, 2.0)], dtype="i4,f4"),
+    }
+    with pytest.raises(UsageError, match=r"cannot be kept in the store; got .numpy"):
+        encode(special[kind], lambda array: "address")
+
+
+def test_what_holds_itself_or_is_nested_too_deeply_is_refused():
+    endless: list = []
+    endless.append(endless)
+    deep: tuple = ()
+    for _ in range(100):
+        deep = (deep,)
+    for value in (endless, deep, {"a": endless}):
+        with pytest.raises(UsageError, match="nested too deeply"):
+            encode(value)
+    assert decode(encode(deep[0])) == deep[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+        '{"$tuple":[' * 50_000 + "]}" * 50_000,
+        "1" * 10_000,
+        "{",
+        "",
+        '{"$float": []}',
+        '{"$float": "one"}',
+        '{"$float": 1}',
+        '{"$tuple": 5}',
+        '{"$tuple": "text"}',
+        '{"$int": 12}',
+        '{"$int": "0xz"}',
+        '{"$complex": [1]}',
+        '{"$complex": {"a": 1}}',
+        '{"$dict": [[[], 1]]}',
+        '{"$dict": 7}',
+        '{"$array": 5, "shape": [1], "dtype": "f8", "bytes": 8}',
+        '{"$array": "ab", "shape": [-1], "dtype": "f8", "bytes": 8}',
+        '{"$array": "ab", "shape": [1.5], "dtype": "f8", "bytes": 8}',
+        '{"$array": "ab", "shape": 3, "dtype": "f8", "bytes": 8}',
+        '{"$array": "ab", "shape": [1], "dtype": "f8", "bytes": true}',
+        '{"$array": "ab"}',
+        '{"$array": "ab", "shape": [], "dtype": "f8", "bytes": 8, "more": 1}',
+        '{"$float": "nan", "more": 1}',
+        '{"$object": "os.system"}',
+    ],
+    ids=range(26),
+)
+def test_what_this_package_does_not_write_is_a_store_error(text):
+    for get in (None, lambda at: at):
+        with pytest.raises(StoreError, match="a stored value cannot be read"):
+            decode(text, get)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.data())
+def test_whatever_is_written_over_a_text_is_read_or_refused(noise, data):
+    text = encode({"a": (1.5, float("inf")), "b": [7**90, {"$x": 1j}], "c": None})
+    at = data.draw(st.integers(0, len(text)))
+    changed = text[:at] + noise.decode("latin1") + text[at + len(noise) :]
+    with contextlib.suppress(StoreError):
+        decode(changed)
 
 
 def test_sorted_keys_make_equal_dicts_equal_texts():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from overparam.errors import ResourceError, StoreError, UsageError
+from overparam.errors import CodeError, ResourceError, StoreError, UsageError
+from overparam.lab import unit
 from overparam.lab.design import plan_units
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study
 from overparam.lab.store import Store
 from overparam.phenomena import find
+from overparam.stopping import stop
 
 FILE = Path(__file__).with_name("tiny_phenomenon.py")
 KILLS = 6
@@ -196,15 +202,189 @@ def test_a_plan_counts_without_training(tiny):
     assert 0 < plan.wall_seconds <= plan.core_seconds
 
 
-def test_a_summary_that_cannot_be_made_leaves_the_report_its_reason(tiny, tmp_path):
-    import dataclasses
+RAISERS = {
+    "exit": "sys.exit()",
+    "exit with a text": "sys.exit('bye')",
+    "Ctrl-C of its own": "raise KeyboardInterrupt",
+    "generator": "raise GeneratorExit",
+    "cancelled": "raise asyncio.CancelledError",
+    "skipped": "pytest.skip('no')",
+    "of its own": "raise type('Own', (BaseException,), {})('mine')",
+    "without a text": "raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})()",
+    "awaiting what is no request": "await asyncio.sleep(0)",
+}
 
-    def broken(records):
-        return {"treatment": np.zeros(3)[7]}
 
-    result = run_study(dataclasses.replace(tiny, summarise=broken), seeds=[0], workers=1)
-    assert result.verdicts["treatment"].kind == "inconclusive"
-    assert "IndexError" in result.provenance["notes"][-1]
+def raiser(statement):
+    """A coroutine function that runs one statement."""
+    text = f"import asyncio, sys, pytest\nasync def run(c, streams):\n    {statement}"
+    names: dict = {}
+    exec(text, names)
+    return names["run"]
+
+
+@pytest.mark.parametrize("statement", RAISERS.values(), ids=RAISERS)
+def test_whatever_a_cell_raises_fails_the_cell_and_no_more(tiny, statement):
+    broken = raiser(statement)
+
+    async def run(c, streams):
+        return await (broken if c.width == 1 else tiny.run)(c, streams)
+
+    # As where a command handles Ctrl-C: what a cell raises is not the user's.
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    failed = [r for r in result.records if r.status == "failed"]
+    assert [r.condition.width for r in failed] == [1]
+    assert failed[0].error
+    assert len(result.records) == 4
+
+
+def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
+    async def run(c, streams):
+        if c.width == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        return await tiny.run(c, streams)
+
+    for handler in (stop, signal.default_int_handler):
+        before = signal.signal(signal.SIGINT, handler)
+        folder = tmp_path / handler.__name__
+        phenomenon = dataclasses.replace(tiny, run=run)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run_study(phenomenon, seeds=[0], workers=1, folder=folder)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert len(load_study(folder, phenomenon).records) == 2
+
+
+@pytest.mark.parametrize("function", ["cells", "summarise", "verdict", "figures"])
+@pytest.mark.parametrize("statement", ["1 / 0", "sys.exit()", "raise KeyboardInterrupt", "c.x"])
+def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, function, statement):
+    names: dict = {}
+    text = f"import sys\ndef {function}(c, *more):\n    {statement}"
+    exec(compile(text, "own.py", "exec"), names)
+    broken = dataclasses.replace(tiny, run=local(tiny), **{function: names[function]})
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with pytest.raises(CodeError, match=rf"^{function} of .* got 'own.py:3 in {function}'"):
+            run_study(broken, seeds=[0], workers=1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("function", "returned", "match"),
+    [
+        ("summarise", None, "summarise of tiny_phenomenon raised TypeError"),
+        ("verdict", "observed", "verdict of .* it returned str, not a Verdict"),
+        ("figures", [7], "figures of .* it returned int, not a figure"),
+        ("figures", None, "figures of .* raised TypeError"),
+        ("cells", None, "cells of .* raised TypeError"),
+        ("cells", [1], "cells of .* raised"),
+    ],
+)
+def test_what_is_returned_must_be_of_its_kind(tiny, function, returned, match):
+    broken = dataclasses.replace(tiny, run=local(tiny), **{function: lambda *_: returned})
+    with pytest.raises(CodeError, match=match):
+        run_study(broken, seeds=[0], workers=1)
+
+
+def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny):
+    def misuse(records):
+        return records.where(widht=3)
+
+    def damaged(records):
+        raise StoreError("an array is damaged")
+
+    with pytest.raises(CodeError, match=r"UsageError: no such field.*test_runner.py:"):
+        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=misuse), seeds=[0])
+    with pytest.raises(StoreError, match="an array is damaged"):
+        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=damaged), seeds=[0])
+
+
+def local(tiny):
+    """The phenomenon's cells, so that they stay in this process; no training."""
+
+    async def run(c, streams):
+        return tiny.outcome(0.25, np.zeros(3))
+
+    return run
+
+
+class Unstorable:
+    """What no store keeps."""
+
+
+ENDLESS: list = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        (Unstorable(), "weights of the outcome cannot be kept.*Unstorable"),
+        (np.array([Unstorable()]), "weights of the outcome cannot be kept.*of object"),
+        (ENDLESS, "weights of the outcome cannot be kept.*nested too deeply"),
+        ((i for i in ()), "weights of the outcome cannot be kept.*generator"),
+        ({"f": print}, "weights of the outcome cannot be kept"),
+        (np.ma.masked_array([1.0], [True]), "weights of the outcome cannot be kept"),
+        (torch.zeros(2, dtype=torch.bfloat16), "BFloat16"),
+        (torch.eye(2).to_sparse(), "TypeError|RuntimeError"),
+        ((torch.zeros(1),), "weights of the outcome cannot be kept.*torch.Tensor"),
+        ("x" * 2**17, "weights of the outcome is too long"),
+    ],
+    ids=range(10),
+)
+def test_an_outcome_that_cannot_be_kept_fails_its_cell(tiny, tmp_path, monkeypatch, weights, text):
+    monkeypatch.setattr(unit, "_MOST_LETTERS", 2**16)
+
+    async def run(c, streams):
+        return tiny.outcome(0.25, weights if c.width == 12 else np.zeros(3))
+
+    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1, folder=tmp_path)
+    assert [r.status for r in result.records] == ["done", "failed", "done", "done"]
+    assert re.search(text, result.records[1].error)
+    with Store.read_only(tmp_path) as store:
+        assert store.check() == []
+
+
+def test_an_outcome_of_a_derived_class_fails_its_cell(tiny):
+    @dataclasses.dataclass(frozen=True)
+    class More(tiny.outcome):
+        more: int = 0
+
+    async def run(c, streams):
+        return More(0.25, np.zeros(3))
+
+    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1)
+    assert {r.error.partition(";")[0] for r in result.records} == {"run returned More, not Outcome"}
+
+
+def test_a_seed_named_twice_counts_once(tiny):
+    phenomenon = dataclasses.replace(tiny, run=local(tiny))
+    result = run_study(phenomenon, seeds=[1, 0, 1, 0], workers=1)
+    assert (result.seeds, result.n_planned, len(result.records)) == ((1, 0), 8, 8)
+    assert plan_study(tiny, seeds=[0, 0, 1], workers=1).n_cells == 8
+
+
+def test_a_rerun_of_a_finished_study_keeps_how_it_was_run(tiny, tmp_path):
+    phenomenon = dataclasses.replace(tiny, run=local(tiny))
+    first = run_study(phenomenon, seeds=[0], workers=1, folder=tmp_path).provenance
+    again = run_study(phenomenon, seeds=[0], workers=2, folder=tmp_path).provenance
+    assert again == first
+    more = run_study(phenomenon, seeds=[0, 1], workers=1, folder=tmp_path).provenance
+    assert more["wall_seconds"] > first["wall_seconds"]
+
+
+def test_a_plan_says_where_a_rule_may_end_training_sooner(tiny):
+    from overparam.training.request import Cost
+
+    assert plan_study(tiny, "smoke", workers=1).may_end_sooner is False
+    assert (Cost() + Cost(may_end_sooner=True)).may_end_sooner
 
 
 def test_functions_of_a_script_run_in_its_own_process(tmp_path):

@@ -218,7 +218,8 @@ def test_peek_says_what_a_listing_shows(tmp_path):
         "n_records": 2,
     }
     (tmp_path / "study.sqlite").write_bytes(b"no database" * 100)
-    assert peek(tmp_path) is None
+    with pytest.raises(StoreError, match="is damaged"):
+        peek(tmp_path)
 
 
 def test_peek_imports_nothing_heavy(tmp_path):
@@ -290,9 +291,10 @@ def test_another_version_of_the_tables_is_refused(tmp_path):
     write(tmp_path, record())
     with contextlib.closing(sqlite3.connect(tmp_path / "study.sqlite")) as connection:
         connection.execute("PRAGMA user_version=99")
-    with pytest.raises(StoreError, match="another version of overparam; got 99; allowed: 1"):
+    with pytest.raises(StoreError, match="another version of overparam; got 99; allowed: 2"):
         Store.open(tmp_path, DEMO)
-    assert peek(tmp_path) is None
+    with pytest.raises(StoreError, match="another version"):
+        peek(tmp_path)
 
 
 def test_a_database_of_somebody_else_is_refused(tmp_path):
@@ -449,15 +451,17 @@ def test_damaged_and_missing_arrays_are_named(tmp_path):
     with Store.read_only(tmp_path) as store:
         (problem,) = store.check()
         assert f"array {first.stem[:12]} is damaged" in problem
+        records = store.read(DEMO)  # an array is read when it is looked at
+        assert {r.outcome.test_error for r in records} == {0.5}
         with pytest.raises(StoreError, match=r"is damaged; got .*another checksum"):
-            store.read(DEMO)
+            [r.outcome.trace for r in records]
         first.unlink()
         second.write_bytes(b"")
         assert [f"{first.stem[:12]} is missing" in p for p in sorted(store.check())].count(
             True
         ) == 1
         with pytest.raises(StoreError, match=r"is missing|is damaged"):
-            store.read(DEMO)
+            [r.outcome.trace for r in store.read(DEMO)]
 
 
 def test_a_damaged_array_is_mended_when_it_is_written_again(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 from pathlib import Path
 
@@ -14,21 +13,11 @@ from overparam import phenomena
 from overparam.errors import UsageError
 from overparam.lab.figure import Chart, HeatMap, ImageGrid, NetworkGallery, Table
 from overparam.lab.phenomenon import SCALES, TREATMENT, paragraph
-from overparam.lab.runner import run_study
+from tests.phenomena.smoke_studies import smoke
 
 NAMES = phenomena.names()
 DOCS = Path(__file__).parents[2] / "docs" / "phenomena"
 PARAGRAPHS = ("Claim", "Control", "Falsified", "Sources", "Differs", "In practice")
-
-
-@functools.cache
-def smoke(name: str):
-    """The study at smoke scale, with seeds that nobody chose; kept for all tests of this file."""
-    return run_study(phenomena.find(name), "smoke", seeds=range(40, 40 + seeds_of(name)))
-
-
-def seeds_of(name: str) -> int:
-    return phenomena.find(name).scales["smoke"].n_seeds
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.cli.parse import parse_phenomenon
-from overparam.errors import StoreError, UsageError
+from overparam.errors import ResourceError, StoreError
 from overparam.lab.store import Store, peek
 
 if TYPE_CHECKING:
@@ -28,29 +28,20 @@ def default_folder(name: str, scale: str, settings: Mapping[str, str]) -> Path:
     return STUDIES.joinpath(*chapter, re.sub(r"[^\w.=+-]+", "_", "-".join(words)))
 
 
-def phenomenon_of(folder: Path, given: str | None = None) -> Phenomenon:
-    """Return the phenomenon whose study is in `folder`.
+def phenomenon_of(folder: Path, given: str | None = None) -> Phenomenon | None:
+    """Return the phenomenon whose study is in `folder`: the package's own, or the one that this
+    user has named; None where the study names code from elsewhere, which is not run.
 
     Args:
-        given: its name or file, where the one that was run has moved.
+        given: its name or file.
 
     Raises:
-        StoreError: there is no study, or it ended before its design was written.
-        UsageError: its file is not there any more.
+        StoreError: there is no study.
     """
-    with Store.read_only(folder) as store:
-        name, source, design = (store.get(n) for n in ("phenomenon", "source", "design"))
-    if design is None:
-        raise StoreError(
-            "this study ended before its first cell", got=str(folder), remedy="run it again"
-        )
-    if source and not given and not Path(source).is_file():
-        raise UsageError(
-            "the phenomenon's file is not where it was when the study was run",
-            got=source,
-            remedy="name it with --phenomenon FILE.py",
-        )
-    return parse_phenomenon(given or source or name)
+    from overparam import api
+
+    found = api.phenomenon_of(folder)
+    return parse_phenomenon(given) if given else found
 
 
 def keep_source(folder: Path, phenomenon: Phenomenon, path: Path, fresh: bool) -> None:
@@ -60,21 +51,36 @@ def keep_source(folder: Path, phenomenon: Phenomenon, path: Path, fresh: bool) -
 
 
 def describe_folder(folder: Path) -> dict[str, Any] | None:
-    """Return what a listing shows of the study in `folder`, or None where there is none."""
-    found = peek(folder)
-    if found is None or "phenomenon" not in found:
-        return None
-    design = found.get("design") or {}
-    provenance = found.get("provenance") or {}
-    n_planned = design.get("cells", 0)
-    return {
-        "folder": str(folder),
-        "phenomenon": found["phenomenon"],
-        "scale": design.get("scale", ""),
-        "settings": design.get("settings", {}),
-        "n_cells": n_planned,
-        "n_records": found["n_records"],
-        "complete": bool(n_planned) and found["n_records"] >= n_planned,
-        "verdicts": found.get("verdicts") or {},
-        "created": provenance.get("created", ""),
-    }
+    """Return what a listing shows of the study in `folder`, or None where there is none.
+
+    One that cannot be read has a ``problem``, and is otherwise empty.
+    """
+    try:
+        found = peek(folder)
+        if found is None:
+            return None
+        design, provenance, verdicts = (
+            _dict(found.get(name)) for name in ("design", "provenance", "verdicts")
+        )
+        n_planned = design.get("cells")
+        n_planned = n_planned if type(n_planned) is int else 0
+        return {
+            "folder": str(folder),
+            "phenomenon": str(found.get("phenomenon", "")),
+            "scale": str(design.get("scale", "")),
+            "settings": _dict(design.get("settings")),
+            "n_cells": n_planned,
+            "n_records": found["n_records"],
+            "complete": bool(n_planned) and found["n_records"] >= n_planned,
+            "verdicts": {str(arm): str(kind) for arm, kind in verdicts.items()},
+            "created": str(provenance.get("created", "")),
+            "problem": "",
+        }
+    except (StoreError, ResourceError) as error:
+        nothing = {"phenomenon": "", "scale": "", "settings": {}, "n_cells": 0, "n_records": 0}
+        more = {"complete": False, "verdicts": {}, "created": "", "problem": str(error)}
+        return {"folder": str(folder), **nothing, **more}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

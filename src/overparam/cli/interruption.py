@@ -7,10 +7,7 @@ import signal
 from collections.abc import Sequence
 
 from overparam.errors import EXIT_INTERRUPTED
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: the process is to end in good order."""
+from overparam.stopping import Terminated
 
 
 def exit_code_of(stop: KeyboardInterrupt) -> int:

@@ -12,9 +12,11 @@ from overparam.cli.output import Output
 from overparam.cli.parse import parse_path
 from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK
+from overparam.texts import printable
 
 _MOST_COLUMNS = 100
 _STANDARD = "standard"  # the scale whose verdicts the short listings show
+_MOST_LETTERS = 400  # of what a study says of itself
 
 
 def add_parsers(group: Any, shared: Parser) -> None:
@@ -80,7 +82,8 @@ def list_phenomena(arguments: argparse.Namespace, out: Output) -> int:
     if others:
         out.say(f"other studies in {place}")
         for study in others:
-            out.say(f"    {Path(study['folder']).name}  {_verdict(study)}")
+            folder = printable(Path(study["folder"]).name, one_line=True)
+            out.say(f"    {folder}  {_verdict(study)}")
     told = [{"name": c, "introduction": text} for c, text in introductions.items()]
     out.emit({"chapters": told, "phenomena": rows, "other_studies": others, "scales": SCALES})
     return EXIT_OK
@@ -116,7 +119,7 @@ def _show_chapter(out: Output, introduction: str, rows: list[Any]) -> None:
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         study = row["studies"][_STANDARD]
-        verdict = f"  [{study['verdicts'].get('treatment', '–')}]" if study else ""
+        verdict = f"  [{_kind(study)}]" if study else ""
         out.say(f"{row['name']:<{width}}  {row['title']}{verdict}")
 
 
@@ -130,6 +133,11 @@ def _show_long(out: Output, rows: list[Any]) -> None:
         out.say()
 
 
+def _kind(study: dict[str, Any]) -> str:
+    found = "cannot be read" if study["problem"] else study["verdicts"].get("treatment", "–")
+    return printable(found, _MOST_LETTERS, one_line=True)
+
+
 def _first_line(text: str) -> str:
     return text.partition("\n")[0].rstrip(".")
 
@@ -137,6 +145,8 @@ def _first_line(text: str) -> str:
 def _verdict(study: dict[str, Any] | None) -> str:
     if study is None:
         return "–"
+    if study["problem"]:
+        return f"cannot be read: {printable(study['problem'], 200, one_line=True)}"
     kinds = "; ".join(f"{arm} {kind}" for arm, kind in study["verdicts"].items())
     text = f"{kinds or 'no verdict yet'}"
     if study["created"]:
@@ -145,4 +155,4 @@ def _verdict(study: dict[str, Any] | None) -> str:
         text += ", not begun"
     elif not study["complete"]:
         text += f", unfinished: {study['n_records']:,} of {study['n_cells']:,} cells"
-    return text
+    return printable(text, _MOST_LETTERS, one_line=True)

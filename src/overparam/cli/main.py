@@ -24,12 +24,13 @@ from overparam.cli import (
     run_command,
     study_commands,
 )
-from overparam.cli.interruption import Terminated, exit_code_of
+from overparam.cli.interruption import exit_code_of
 from overparam.cli.output import Output, Unwritable
 from overparam.cli.parser import Parser, examples
-from overparam.errors import EXIT_OK, EXIT_RESOURCE, EXIT_USAGE, OverparamError
+from overparam.errors import EXIT_CODE, EXIT_OK, EXIT_RESOURCE, EXIT_USAGE, OverparamError
+from overparam.lab.phenomenon import text_of
+from overparam.stopping import is_stop, stop
 
-EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
 _RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO)
 _ROOM = "free some space, or choose a place that you may write to"
@@ -39,9 +40,9 @@ exit codes:
   1   run: a verdict is another one
   2   a name, option or value that does not exist
   3   data that cannot be used
-  4   a study folder that is in use, damaged or of another revision
+  4   a study folder that is in use, damaged, of another revision or of code edited since
   5   disk, memory, permissions or network
-  70  an unexpected error: a bug in overparam or in a phenomenon's file
+  70  a bug: in a phenomenon's own code (the message names the place), or in overparam
   130, 143  interrupted; the finished cells are kept
 """
 
@@ -109,19 +110,18 @@ def _guarded(words: list[str], out: Output) -> int:
     show_trace = "--traceback" in words
     try:
         parser = build_parser()
-        arguments = parser.parse(words)
+        try:
+            arguments = parser.parse(words)
+        except SystemExit as end:  # of --help and --version
+            return int(end.code or EXIT_OK)
         command: Callable[[Any, Output], int] | None = arguments.command
         if command is None:
             parser.print_help(sys.stderr)
             return EXIT_USAGE
         arguments.words = words
         return command(arguments, out)
-    except SystemExit as end:  # of --help and --version
-        return int(end.code or EXIT_OK)
     except (BrokenPipeError, Unwritable):
         raise
-    except KeyboardInterrupt as stop:
-        return _refuse(out, "interrupted", exit_code_of(stop))
     except OverparamError as error:
         _trace(show_trace)
         parts = {n: getattr(error, n) for n in ("what", "got", "allowed", "remedy")}
@@ -130,7 +130,9 @@ def _guarded(words: list[str], out: Output) -> int:
         _trace(show_trace)
         text = "memory ran out; try a smaller --memory, or fewer --workers"
         return _refuse(out, text, EXIT_RESOURCE)
-    except Exception as error:
+    except BaseException as error:  # whatever code of the user's raises, sys.exit included
+        if isinstance(error, KeyboardInterrupt) and is_stop(error):
+            return _refuse(out, "interrupted", exit_code_of(error))
         _trace(show_trace)
         if isinstance(error, OSError) and error.errno in _RESOURCE_ERRNOS:
             text = f"{error.filename or 'a file'} cannot be used; got {error.strerror!r}"
@@ -138,8 +140,9 @@ def _guarded(words: list[str], out: Output) -> int:
         again = (
             "" if show_trace else f"; to see where: {shlex.join(['overparam', *words])} --traceback"
         )
-        text = f"unexpected {type(error).__name__}: {error}\nPlease report this as a bug{again}"
-        return _refuse(out, text, EXIT_BUG, kind=type(error).__name__)
+        text = f"unexpected {type(error).__name__}: {text_of(error)}"
+        text += f"\nPlease report this as a bug{again}"
+        return _refuse(out, text, EXIT_CODE, kind=type(error).__name__)
 
 
 def _refuse(out: Output, text: str, code: int, **parts: Any) -> int:
@@ -161,19 +164,16 @@ def _silence_stdout() -> None:
 
 @contextlib.contextmanager
 def _terminating() -> Iterator[None]:
-    """Let SIGTERM end the command in good order inside the block, as Ctrl-C does."""
+    """Let Ctrl-C and SIGTERM end the command in good order inside the block, as `Stopped`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def stop(number: int, frame: object) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from overparam.texts import printable
+
+_MOST_LETTERS = 1_000_000  # said at once: a table is long, and no text of a study's may be longer
+
 
 class Unwritable(OSError):
     """Stdout cannot be written, such as where it goes to a full disk."""
@@ -62,11 +66,11 @@ class Output:
         """Write a line of the result for people."""
         if not self.as_json:
             with _writing():
-                print(text)
+                print(printable(text, _MOST_LETTERS))
 
     def note(self, text: str) -> None:
         """Write a line about the work to stderr; where it cannot be written, the work goes on."""
-        tell(text)
+        tell(printable(text))
 
     def emit(self, result: Mapping[str, Any]) -> None:
         """Write the result as strict JSON; values that are not finite are null."""

@@ -47,7 +47,8 @@ def plan(arguments: argparse.Namespace, out: Output) -> int:
     refuse_what_differs(arguments)
     found = [_plan_one(name, design, out) for name in collection.names_in(arguments.name)]
     seconds = sum(one["wall_seconds"] for one in found)
-    out.say(f"all {len(found)} one after the other: about {format_seconds(seconds)}")
+    about = "at most" if any(one["may_end_sooner"] for one in found) else "about"
+    out.say(f"all {len(found)} one after the other: {about} {format_seconds(seconds)}")
     out.emit({"chapter": arguments.name, "wall_seconds": seconds, "plans": found})
     return EXIT_OK
 
@@ -58,19 +59,22 @@ def _plan_one(name: str, design: dict[str, Any], out: Output) -> dict[str, Any]:
     from overparam.report.formatting import format_bytes, format_number, format_seconds
 
     found = api.plan(phenomenon, **design)
+    most, about = ("at most ", "at most ") if found.may_end_sooner else ("", "about ")
     each = f"{found.workers} worker{'s' if found.workers > 1 else ''} on {found.device}"
     facts = [
         ("cells", f"{found.n_cells:,} in {found.n_units:,} units of work"),
         ("models", f"{found.n_models:,}"),
-        ("operations", f"{format_number(found.flops)} FLOP"),
+        ("operations", f"{most}{format_number(found.flops)} FLOP"),
         ("rate", f"{format_number(found.flops_per_second / 1e9)} GFLOP/s per worker"),
         ("memory", f"{format_bytes(found.memory_bytes)}, all workers"),
-        ("time", f"about {format_seconds(found.wall_seconds)} with {each}"),
-        ("computing", f"{format_seconds(found.core_seconds)}, all workers"),
+        ("time", f"{about}{format_seconds(found.wall_seconds)} with {each}"),
+        ("computing", f"{most}{format_seconds(found.core_seconds)}, all workers"),
     ]
     out.say(f"{phenomenon.name} ({design['scale']})")
     for what, text in facts:
         out.say(f"  {what:<11} {text}")
+    if found.may_end_sooner:
+        out.say("  note: networks stop when they have met their rule, most of them sooner")
     for note in found.notes:
         out.say(f"  note: {note}")
     return {"name": phenomenon.name, "scale": design["scale"], **dataclasses.asdict(found)}

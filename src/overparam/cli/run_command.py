@@ -117,6 +117,11 @@ def add_folder_options(parser: Parser, default: str) -> None:
         "--resume", action="store_true", help="go on with the study in DIR; there must be one"
     )
     start.add_argument("--fresh", action="store_true", help="forget the study in DIR first")
+    parser.add_argument(
+        "--accept-edits",
+        action="store_true",
+        help="keep the records in DIR although code of your own was edited since",
+    )
     parser.add_argument("--no-report", action="store_true", help="write no report")
     parser.add_argument("--open", action="store_true", help="show the report in the browser")
     parser.add_argument("--quiet", action="store_true", help="show no progress")

@@ -8,7 +8,7 @@ from typing import Any
 from overparam.cli.output import Output
 from overparam.cli.parse import parse_list, parse_path
 from overparam.cli.parser import Parser, examples
-from overparam.cli.writing import open_page, write_reports
+from overparam.cli.writing import open_page, refuse_linked_reports, write_reports
 from overparam.errors import EXIT_OK, EXIT_STORE, UsageError
 from overparam.whole_file import write_whole
 
@@ -24,7 +24,9 @@ def add_parsers(group: Any, shared: Parser) -> None:
         report,
         "rebuild the report of a study",
         "Rebuild report.html and report.json from what a study folder holds, also while it is\n"
-        "running or after it was interrupted. Nothing is trained.",
+        "running or after it was interrupted. Nothing is trained. Of a phenomenon of your own the\n"
+        "records are shown; name its file with --phenomenon for verdicts and figures, for which\n"
+        "its code is run.",
         "overparam report studies/double_descent/random_features-standard --open",
         "overparam report studies/double_descent/random_features-standard --figures svg,pdf",
     )
@@ -77,8 +79,9 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
         raise UsageError(
             "a report is HTML or JSON", got=target.name, allowed="FILE.html, FILE.json or a folder"
         )
-    phenomenon = phenomenon_of(arguments.folder, arguments.phenomenon)
-    study = api.load(arguments.folder, phenomenon)
+    if target == arguments.folder:
+        refuse_linked_reports(target)
+    study = api.load(arguments.folder, phenomenon_of(arguments.folder, arguments.phenomenon))
     place = target
     if target.suffix == ".json":
         place, files = target.parent, [write_whole(target, study.to_json() + "\n")]
@@ -89,6 +92,8 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
     if arguments.figures:
         files += study.save_figures(place / "figures", arguments.figures)
     out.say(str(study))
+    for note in study.result.provenance["notes"]:
+        out.say(f"note: {note}")
     for path in files:
         out.say(f"wrote {path}")
     if pages := [f for f in files if f.suffix == ".html"]:
@@ -100,6 +105,7 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
             "verdicts": {arm: v.kind for arm, v in study.verdicts.items()},
             "n_records": study.content.n_recorded,
             "n_cells": study.content.n_planned,
+            "notes": study.result.provenance["notes"],
             "files": [str(f) for f in files],
         }
     )
@@ -112,10 +118,12 @@ def export(arguments: argparse.Namespace, out: Output) -> int:
     """Write the records."""
     from overparam.cli.folders import phenomenon_of
     from overparam.lab.export import export_records
+    from overparam.lab.recorded import recorded_phenomenon
     from overparam.lab.store import Store
 
     phenomenon = phenomenon_of(arguments.folder, arguments.phenomenon)
     with Store.read_only(arguments.folder) as store:
+        phenomenon = phenomenon or recorded_phenomenon(store)
         records = store.read(phenomenon)
     files = export_records(records, phenomenon, arguments.to)
     out.say(f"wrote {len(records):,} records to {' and '.join(map(str, files))}")
@@ -165,6 +173,6 @@ def _add(
         parser.add_argument(
             "--phenomenon",
             metavar="FILE.py",
-            help="the phenomenon's file, where it is not where it was when the study was run",
+            help="a phenomenon's file, whose code is then run; nothing else of a study's is",
         )
     parser.set_defaults(command=command)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from overparam.cli.interruption import exit_code_of, resuming
 from overparam.cli.output import Output
 from overparam.cli.progress import show_progress
-from overparam.cli.writing import open_page, write_reports
+from overparam.cli.writing import open_page, refuse_linked_reports, write_reports
 from overparam.errors import EXIT_NOT_OBSERVED, EXIT_OK
+from overparam.stopping import is_stop
 
 if TYPE_CHECKING:
     from overparam.report.study import Study
@@ -40,11 +41,14 @@ def run_study_command(
     telling: Telling,
 ) -> int:
     """Run a study into its folder, write its report, tell it, and return the exit code."""
+    refuse_linked_reports(folder)
     try:
         study = _run(arguments, out, phenomenon, folder, design)
         files = [] if arguments.no_report else write_reports(study, folder)
         return _conclude(arguments, out, study, folder, files, telling)
     except KeyboardInterrupt as stop:
+        if not is_stop(stop):
+            raise
         return _interrupted(arguments, out, folder, exit_code_of(stop))
 
 
@@ -68,7 +72,14 @@ def _run(
     if not arguments.quiet:
         out.note(f"{phenomenon.name} ({arguments.scale}), kept in {folder}")
     with show_progress(arguments.quiet) as on_progress:
-        return api.run(phenomenon, out=folder, fresh=fresh, on_progress=on_progress, **design)
+        return api.run(
+            phenomenon,
+            out=folder,
+            fresh=fresh,
+            accept_edits=arguments.accept_edits,
+            on_progress=on_progress,
+            **design,
+        )
 
 
 def _conclude(

@@ -3,6 +3,10 @@
 ``arrays/ab/<sha256>.npy`` can be checked with ``sha256sum`` and read with ``numpy.load`` without
 this package. A file appears under its name only when it is whole and on the disk, so a process
 killed at any moment leaves either the array or a temporary file that the next writer sweeps away.
+
+A folder may have come from elsewhere. So nothing is read before its size is that which its record
+declares (not a file without end, nor a device), no link is followed, and no name that is a link is
+written through or deleted.
 """
 
 from __future__ import annotations
@@ -12,15 +16,20 @@ import hashlib
 import io
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from overparam.errors import StoreError
+from overparam.lab.encoding import ArrayAt
 
 FOLDER = "arrays"
+_MOST_HEADER_BYTES = 1 << 20  # of a ``.npy`` file, before its values
+_RESTORE = "restore the file from a copy, or run again with --fresh"
 _TEMPORARY = ".writing-"
+_ADDRESS = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9a-f]{64}\.npy")
 
 
@@ -36,19 +45,36 @@ def array_address(npy: bytes) -> str:
     return hashlib.sha256(npy).hexdigest()
 
 
-def array_from_npy(npy: bytes, address: str, where: object) -> np.ndarray:
-    """Return the array whose bytes were found at `where`, after checking them against `address`.
+def array_from_npy(npy: bytes, at: ArrayAt, where: object) -> np.ndarray:
+    """Return the array whose bytes were found at `where`, after checking them against `at`.
 
     Raises:
-        StoreError: the bytes are not those that were written.
+        StoreError: the bytes are not those that were written, or not those of such an array.
     """
-    if array_address(npy) != address:
-        raise StoreError(
-            f"array {address[:12]} is damaged",
-            got=f"{where} with another checksum",
-            remedy="restore the file from a copy, or run again with --fresh",
-        )
-    return np.load(io.BytesIO(npy), allow_pickle=False)
+    check_size(len(npy), at, where)
+    if array_address(npy) != at.address:
+        raise _damaged(at, f"{where} with another checksum")
+    try:
+        array = np.load(io.BytesIO(npy), allow_pickle=False)
+    except Exception as error:  # whatever a forged header makes of NumPy's reader
+        raise _damaged(at, f"{where}: {type(error).__name__}: {str(error)[:100]}") from error
+    if (array.shape, str(array.dtype), array.nbytes) == (at.shape, at.dtype, at.n_bytes):
+        return array
+    raise _damaged(at, f"{where} holds another array than its record says")
+
+
+def check_size(n_bytes: int, at: ArrayAt, where: object) -> None:
+    """Refuse a file that cannot be the array, before it is read.
+
+    Raises:
+        StoreError: it is shorter than the array's values, or longer than them and a header.
+    """
+    if not at.n_bytes < n_bytes <= at.n_bytes + _MOST_HEADER_BYTES:
+        raise _damaged(at, f"{where} with {n_bytes:,} bytes for {at.n_bytes:,} of values")
+
+
+def _damaged(at: ArrayAt, got: str) -> StoreError:
+    return StoreError(f"array {at.address[:12]} is damaged", got=got, remedy=_RESTORE)
 
 
 class ArrayFolder:
@@ -73,8 +99,9 @@ class ArrayFolder:
         """
         address = array_address(npy)
         target = self.path(address)
+        self._refuse_links(target)
         with contextlib.suppress(OSError):
-            if array_address(target.read_bytes()) == address:
+            if target.stat().st_size == len(npy) and target.read_bytes() == npy:
                 return address
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f"{_TEMPORARY}{os.getpid()}"
@@ -99,32 +126,57 @@ class ArrayFolder:
             finally:
                 os.close(folder)
 
-    def get(self, address: str) -> np.ndarray:
-        """Return the array of `address`, its checksum verified.
+    def get(self, at: ArrayAt) -> np.ndarray:
+        """Return the array that a record refers to, its checksum verified.
 
         Raises:
-            StoreError: the file is missing, unreadable or damaged.
+            StoreError: the file is missing, unreadable, damaged or no plain file.
         """
-        path = self.path(address)
+        if not _ADDRESS.fullmatch(at.address):
+            raise StoreError(
+                "a record's array has an address that is none",
+                got=at.address[:80],
+                allowed="64 hexadecimal digits",
+                remedy=_RESTORE,
+            )
+        path = self.path(at.address)
         try:
-            npy = path.read_bytes()
+            # Not through a link, and without waiting for the other end of a pipe.
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(file, "rb") as opened:
+                found = os.fstat(file)
+                if not stat.S_ISREG(found.st_mode):
+                    raise _damaged(at, f"{path}, which is no plain file")
+                check_size(found.st_size, at, path)
+                npy = opened.read(found.st_size)
         except OSError as error:
             raise StoreError(
-                f"array {address[:12]} is missing",
+                f"array {at.address[:12]} is missing",
                 got=f"{path}: {error.strerror}",
-                remedy="restore the file from a copy, or run again with --fresh",
+                remedy=_RESTORE,
             ) from error
-        return array_from_npy(npy, address, path)
+        return array_from_npy(npy, at, path)
 
     def sweep(self) -> None:
-        """Delete temporary files that killed writers left behind."""
+        """Delete temporary files that killed writers left behind.
+
+        Raises:
+            StoreError: the folder is a link, so that what lies in it is not this study's.
+        """
+        self._refuse_links()
         for path in self.folder.glob(f"{_TEMPORARY}*"):
             path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Delete all arrays, and the folders that this leaves empty; nothing else."""
+        """Delete all arrays, and the folders that this leaves empty; nothing else.
+
+        Raises:
+            StoreError: the folder, or one in it, is a link; nothing was deleted.
+        """
+        files = list(self._files())
+        self._refuse_links(*files)
         self.sweep()
-        for path in self._files():
+        for path in files:
             path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # somebody keeps files of their own there
                 path.parent.rmdir()
@@ -135,3 +187,13 @@ class ArrayFolder:
         for path in list(self.folder.glob("??/*.npy")):
             if _NAME.fullmatch(path.name) and path.parent.name == path.name[:2]:
                 yield path
+
+    def _refuse_links(self, *files: Path) -> None:
+        for path in dict.fromkeys((self.folder, *(file.parent for file in files))):
+            if path.is_symlink():
+                raise StoreError(
+                    "a folder of a study's arrays is a link",
+                    got=f"{path} -> {os.readlink(path)}",
+                    allowed="a folder of its own",
+                    remedy="delete the link, or choose another --out",
+                )

@@ -7,12 +7,16 @@ adding seeds adds units without touching any, so records do not depend on how a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from overparam.errors import StoreError
 from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.store import record_key
+from overparam.lab.rows import FRESH, record_key
+
+if TYPE_CHECKING:
+    from overparam.lab.store import Store
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,46 @@ class Unit:
     seed: int
     conditions: tuple[Any, ...]
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a study was asked for: scale, fields held, seeds, number of cells."""
+
+    scale: str
+    settings: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    n_cells: int
+
+
+def design_of(store: Store) -> Design:
+    """Return the design of a study.
+
+    Raises:
+        StoreError: the study ended before its design was written, or what it tells is none.
+    """
+    told = store.get("design")
+    if told is None:
+        raise StoreError(
+            "this study ended before its first cell",
+            got=str(store.folder),
+            remedy="run it again",
+        )
+    try:
+        found = Design(told["scale"], told["settings"], tuple(told["seeds"]), told["cells"])
+        whole = isinstance(found.scale, str) and isinstance(found.settings, dict)
+        whole &= all(isinstance(key, str) for key in found.settings)
+        whole &= all(type(n) is int and n >= 0 for n in (*found.seeds, found.n_cells))
+    except (KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise StoreError(
+            "the design of this study cannot be read",
+            got=str(told)[:80],
+            allowed="scale, settings, seeds and cells",
+            remedy=FRESH,
+        )
+    return found
 
 
 def plan_units(

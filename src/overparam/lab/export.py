@@ -13,7 +13,8 @@ import numpy as np
 
 from overparam.errors import UsageError
 from overparam.lab.arrays import array_address, npy_bytes
-from overparam.lab.encoding import encode
+from overparam.lab.encoding import ArrayAt, encode
+from overparam.lab.lazy import stored_value
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record, Records
 from overparam.whole_file import write_whole
@@ -27,9 +28,10 @@ def export_records(records: Records, phenomenon: Phenomenon, path: str | Path) -
 
     Columns: the condition's fields, ``seed``, the outcome's fields, ``status``, ``error`` and
     ``seconds``. An array is given by its shape and its address in the store, as
-    ``<field>_shape`` and ``<field>_sha256``; a field whose name is taken is called
-    ``condition_<field>`` or ``outcome_<field>``. Cells that failed have empty outcomes. Numbers
-    are exact: floats are their shortest decimal in CSV, doubles in Parquet.
+    ``<field>_shape`` and ``<field>_sha256``; several arrays in one field, and other containers, as
+    the text that the store keeps (see `lab.encoding`). No array is read for it. A field whose name
+    is taken is called ``condition_<field>`` or ``outcome_<field>``. Cells that failed have empty
+    outcomes. Numbers are exact: floats are their shortest decimal in CSV, doubles in Parquet.
 
     Args:
         path: ends in ``.csv`` (the units go beside it, into ``<name>.units.json``) or
@@ -68,7 +70,7 @@ def _columns(
     for field in dataclasses.fields(phenomenon.outcome):
         values = [_of(r.outcome, field) for r in records]
         unit = field.metadata.get("unit", "")
-        if any(isinstance(v, np.ndarray) for v in values):
+        if any(isinstance(v, np.ndarray | ArrayAt) for v in values):
             add("outcome", f"{field.name}_shape", "", [_shape(v) for v in values])
             add("outcome", f"{field.name}_sha256", "", [_address(v) for v in values])
         else:
@@ -84,12 +86,14 @@ def _columns(
 
 
 def _of(instance: Any, field: dataclasses.Field) -> Any:
-    value = getattr(instance, field.name, None)
+    value = None if instance is None else stored_value(instance, field.name)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
         return _text(value)
-    return encode(value) if isinstance(value, tuple | list | dict | complex) else value
+    if isinstance(value, tuple | list | dict | complex):
+        return encode(value, lambda array: array_address(npy_bytes(array)))
+    return value
 
 
 def _text(value: str) -> str:
@@ -98,11 +102,17 @@ def _text(value: str) -> str:
 
 
 def _shape(value: Any) -> str | None:
-    return None if value is None else json.dumps(np.shape(value))
+    if value is None:
+        return None
+    return json.dumps(value.shape if isinstance(value, ArrayAt) else np.shape(value))
 
 
 def _address(value: Any) -> str | None:
-    return None if value is None else array_address(npy_bytes(np.asarray(value)))
+    if value is None:
+        return None
+    if isinstance(value, ArrayAt):
+        return value.address
+    return array_address(npy_bytes(np.asarray(value)))
 
 
 def _write_csv(path: Path, columns: dict[str, list[Any]], units: dict[str, str]) -> list[Path]:

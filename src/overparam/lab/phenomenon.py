@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import math
 import os
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from overparam.checks import check_choice, check_count, check_range
-from overparam.errors import UsageError, suggest
+from overparam.errors import (
+    CodeError,
+    OverparamError,
+    ResourceError,
+    StoreError,
+    UsageError,
+    suggest,
+)
+from overparam.stopping import is_stop
 
 if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
     from overparam.lab.figure import Figure
@@ -23,6 +34,8 @@ if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
 ScaleName = Literal["smoke", "standard", "full"]
 SCALES: tuple[ScaleName, ...] = ("smoke", "standard", "full")
 TREATMENT = "treatment"
+_MOST_LETTERS = 2000  # of another's error
+_PACKAGE_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
 _HOME = "overparam.phenomena."  # where phenomena have a chapter in their name
 
 
@@ -96,6 +109,9 @@ class Phenomenon:
         stack_by: names of condition fields that must agree within a stack of cells; leave empty
             unless cells of different values should not share a unit of work.
         stack_size: largest number of cells in one unit of work (the unit of loss).
+        loads: `loads(condition)` names the code of the user's own that a cell loads, as name to
+            files, such as the module of a network that is probed; part of a study's identity.
+        file: what is named for its code, where that was not loaded.
         subcommand: words after ``overparam`` that run it, followed by the setting ``target``,
             where that is not ``run NAME``. Its headline is the treatment's own reason.
     """
@@ -112,7 +128,9 @@ class Phenomenon:
     revision: int = 1
     stack_by: tuple[str, ...] = ()
     stack_size: int = 32
+    loads: Callable[[Any], Mapping[str, Sequence[Path]]] = lambda condition: {}
     subcommand: tuple[str, ...] = ()
+    file: str = ""
     name: str = field(default="")
 
     def __post_init__(self) -> None:
@@ -128,8 +146,8 @@ class Phenomenon:
     @property
     def target(self) -> str:
         """What `overparam run` is given: the name, or the file of a phenomenon of one's own."""
-        if self.run.__module__.startswith("overparam."):
-            return self.name
+        if self.file or self.run.__module__.startswith("overparam."):
+            return self.file or self.name
         return os.path.relpath(inspect.getsourcefile(self.run) or self.name)
 
     def conditions(
@@ -147,19 +165,60 @@ class Phenomenon:
         check_choice("scale", scale, list(self.scales))
         base = self.scales[scale].base  # type: ignore[index]
         settings = check_settings(self.condition, settings or {})
-        try:
-            spanned = self.cells(dataclasses.replace(base, **settings))
-        except (OverflowError, MemoryError, TypeError) as error:
-            if not settings:
-                raise
-            raise UsageError(
-                "the design cannot be made with these values",
-                got=", ".join(f"{name}={value}" for name, value in settings.items())
-                + f" ({type(error).__name__}: {error})",
-                remedy="choose values nearer to the documented ones",
-            ) from error
-        held = [dataclasses.replace(c, **settings) for c in spanned]
-        return list(dict.fromkeys(held))
+        with blaming_code(self.name, "cells", passing=(OverparamError,)):
+            try:
+                spanned = list(self.cells(dataclasses.replace(base, **settings)))
+            except (OverflowError, MemoryError, TypeError) as error:
+                if not settings:
+                    raise
+                raise UsageError(
+                    "the design cannot be made with these values",
+                    got=", ".join(f"{name}={value}" for name, value in settings.items())
+                    + f" ({type(error).__name__}: {error})",
+                    remedy="choose values nearer to the documented ones",
+                ) from error
+            held = [dataclasses.replace(c, **settings) for c in spanned]
+            return list(dict.fromkeys(held))
+
+
+@contextlib.contextmanager
+def blaming_code(
+    name: str,
+    function: str,
+    passing: tuple[type[Exception], ...] = (StoreError, ResourceError),
+    remedy: str = "mend the code",
+) -> Iterator[None]:
+    """Turn what a phenomenon's function raises into an error that names the place.
+
+    Args:
+        name: of the phenomenon. passing: errors that say themselves what is to be done.
+
+    Raises:
+        CodeError: anything else was raised, `sys.exit` included, but for the user's Ctrl-C.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, (*passing, CodeError, MemoryError)) or is_stop(error):
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        # Where the function itself was, and not what it called in the package.
+        own = [f for f in frames if not f.filename.startswith(_PACKAGE_FOLDER)] or frames
+        place = f"{own[-1].filename}:{own[-1].lineno} in {own[-1].name}"
+        raise CodeError(
+            f"{function} of {name} raised {type(error).__name__}: {text_of(error)}",
+            got=place,
+            remedy=remedy,
+        ) from error
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an exception says, bounded, also where its own `__str__` raises."""
+    try:
+        text = str(error)
+    except Exception as second:
+        text = f"(its text raises {type(second).__name__})"
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…"
 
 
 def _name_in(module: str) -> str:

@@ -14,7 +14,7 @@ from overparam.lab.machine import available_cores, find_device
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Pool, Progress, Task
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
-from overparam.lab.unit import Job, make_context, must_stay_here, peak_memory_bytes
+from overparam.lab.unit import Job, make_context, must_stay_here, peak_memory_bytes, run_cell
 from overparam.streams import Streams
 from overparam.training.request import Cost, drive_dry
 
@@ -34,6 +34,8 @@ class Plan:
         memory_bytes: expected peak of all workers together.
         largest_stack_bytes: what the largest stack holds.
         flops_per_second: flops / core_seconds.
+        may_end_sooner: whether some network has a rule that stops it early, so that operations and
+            times are upper bounds, often several times what a run takes.
         notes: what was assumed.
     """
 
@@ -48,6 +50,7 @@ class Plan:
     workers: int
     device: str
     flops_per_second: float
+    may_end_sooner: bool = False
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -77,12 +80,13 @@ def plan_study(
     """Return what `run_study` with the same arguments would cost.
 
     The units of the first seed are stepped with stand-ins for fitted models: data are built and
-    a few updates of each stack are timed, nothing is trained. Other seeds cost the same.
+    a few updates of each stack are timed, nothing is trained. Other seeds cost the same. Where a
+    stop rule may end training, all the updates that it allows are counted.
 
     Cost: seconds; at full scale as long as building the data takes.
     """
     conditions = phenomenon.conditions(scale, settings)
-    n_seeds = phenomenon.scales[scale].n_seeds if seeds is None else len(seeds)  # type: ignore[index]
+    n_seeds = phenomenon.scales[scale].n_seeds if seeds is None else len(set(seeds))  # type: ignore[index]
     first = 0 if seeds is None else seeds[0]
     device = find_device(device)
     workers = workers or (available_cores() if device == "cpu" else 1)
@@ -126,6 +130,7 @@ def plan_study(
         workers=workers,
         device=device,
         flops_per_second=total.flops / total.seconds if total.seconds else 0.0,
+        may_end_sooner=total.may_end_sooner,
         notes=tuple(dict.fromkeys(n for _, _, notes in costs.values() for n in notes)),
     )
 
@@ -133,7 +138,7 @@ def plan_study(
 def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
     """Return a unit's cost, the resident memory of a worker that runs it, and notes."""
     context = make_context(job, report)
-    cells = [job.run(c, Streams(job.unit.seed)) for c in job.unit.conditions]
+    cells = [run_cell(job, c, Streams(job.unit.seed)) for c in job.unit.conditions]
     cost = drive_dry(cells, context)
     if job.device.startswith("cuda"):
         return cost, int(torch.cuda.max_memory_allocated()), context.notes

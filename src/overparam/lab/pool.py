@@ -29,6 +29,7 @@ from overparam.lab.worker_process import (
     how_it_died,
     start_worker,
 )
+from overparam.stopping import is_stop
 
 _POLL_SECONDS = 0.5  # how soon a death is seen whose socket a grandchild still holds open
 
@@ -159,7 +160,9 @@ class Pool:
                     self.threads,
                 )
                 end = Done(task.id, result)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if is_stop(error):
+                    raise
                 end = Failed(task.id, error)
             if on_progress is None:
                 yield from waiting

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError, UsageError
-from overparam.lab.encoding import decode, encode
+from overparam.lab.encoding import ArrayAt, decode, encode
+from overparam.lab.lazy import made_by_class, outcome_of
 
 if TYPE_CHECKING:  # NumPy comes with the first record
     import numpy as np
@@ -74,12 +75,13 @@ def row_of(
 
 
 def record_of(
-    row: tuple, phenomenon: Phenomenon, get: Callable[[str], np.ndarray], path: Path
+    row: tuple, phenomenon: Phenomenon, get: Callable[[ArrayAt], np.ndarray], path: Path
 ) -> Record:
     """Return the record of a row, condition and outcome rebuilt as the phenomenon's dataclasses.
 
     Args:
-        get: returns the array of an address. path: of the database, for messages.
+        get: returns an array, when the outcome's field that holds it is first looked at.
+        path: of the database, for messages.
 
     Raises:
         StoreError: damaged, or the fields are not those of the dataclasses.
@@ -87,25 +89,38 @@ def record_of(
     from overparam.lab.records import Record
 
     check_row(row, path)
-    _, _, condition, seed, status, error, outcome, provenance, _ = row
+    key, _, condition, seed, status, error, outcome, provenance, _ = row
+    values, text, facts = decode(outcome), decode(error), decode(provenance)
+    made = rebuilt(phenomenon.condition, decode(condition))
+    whole = (
+        made is not None
+        and status in ("done", "diverged", "failed")
+        and isinstance(text, str)
+        and isinstance(facts, dict)
+        and record_key(phenomenon.name, phenomenon.revision, made, seed) == key
+    )
+    if not whole:
+        raise _damaged(key, f"{path} with values that this package does not write")
     return Record(
-        condition=rebuilt(phenomenon.condition, decode(condition)),
+        condition=made,
         seed=seed,
-        outcome=rebuilt(phenomenon.outcome, decode(outcome, get)),
+        outcome=rebuilt(phenomenon.outcome, values, get),
         status=status,
-        error=decode(error),
-        provenance=decode(provenance),
+        error=text,
+        provenance=facts,
     )
 
 
 def check_row(row: tuple, path: Path) -> None:
     """Refuse a row whose columns are not those that were written."""
     if checksum(row[:-1]) != row[-1]:
-        raise StoreError(
-            f"record {row[0][:12]} is damaged",
-            got=f"{path} with another checksum",
-            remedy=FRESH,
-        )
+        raise _damaged(row[0], f"{path} with another checksum")
+    if [type(column) for column in row] != [str, str, str, int, *[str] * 5]:
+        raise _damaged(row[0], f"{path} with columns of other types")
+
+
+def _damaged(key: object, got: str) -> StoreError:
+    return StoreError(f"record {str(key)[:12]} is damaged", got=got, remedy=FRESH)
 
 
 def field_values(instance: Any) -> dict[str, Any] | None:
@@ -115,28 +130,40 @@ def field_values(instance: Any) -> dict[str, Any] | None:
     return {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance)}
 
 
-def rebuilt(kind: type, values: dict[str, Any] | None) -> Any:
+def rebuilt(kind: type, values: Any, get: Callable[[ArrayAt], Any] | None = None) -> Any:
     """Return the dataclass `kind` with these field values; None for None.
 
+    Args:
+        get: returns an array; without it no field may hold one.
+
     Raises:
-        StoreError: the fields are not those of the dataclass.
+        StoreError: the fields are not those of the dataclass, or it refuses their values.
     """
     if values is None:
         return None
     known = {f.name for f in dataclasses.fields(kind)}
-    if set(values) != known:
+    if not isinstance(values, dict) or set(values) != known:
+        found = set(values) if isinstance(values, dict) else set()
         raise StoreError(
             f"the stored fields are not those of {kind.__qualname__}",
-            got=", ".join(sorted(set(values) ^ known)),
+            got=", ".join(sorted(found ^ known)),
             allowed=", ".join(sorted(known)),
             remedy=f"raise the phenomenon's revision, and {FRESH}",
         )
-    return kind(**values)
+    try:
+        return outcome_of(kind, values, get) if get else made_by_class(kind, values)
+    except Exception as error:
+        raise StoreError(
+            f"{kind.__qualname__} refuses the stored values",
+            got=f"{type(error).__name__}: {str(error)[:200]}",
+            remedy=f"raise the phenomenon's revision where the class has changed, and {FRESH}",
+        ) from error
 
 
 def checksum(row: Sequence[Any]) -> str:
     """Return 16 hex digits of the SHA-256 of a row's columns."""
-    return hashlib.sha256("\x1f".join(map(str, row)).encode()).hexdigest()[:16]
+    text = "\x1f".join(map(str, row))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _canonical(value: Any, declared: object) -> Any:

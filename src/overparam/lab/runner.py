@@ -11,18 +11,22 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from overparam.checks import check_choice, check_count
-from overparam.errors import ResourceError
-from overparam.lab.design import plan_units
+from overparam.errors import OverparamError, ResourceError, StoreError, UsageError
+from overparam.lab.code import edited_files, own_code, what_a_hash_misses
+from overparam.lab.design import design_of, plan_units
+from overparam.lab.lazy import read_all
 from overparam.lab.machine import available_cores, describe_machine, describe_versions, find_device
-from overparam.lab.phenomenon import Phenomenon
+from overparam.lab.phenomenon import Phenomenon, blaming_code
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
+from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records
+from overparam.lab.rows import FRESH
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
 from overparam.lab.unit import Job, UnitResult, must_stay_here
@@ -56,6 +60,7 @@ def run_study(
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     folder: Path | None = None,
     fresh: bool = False,
+    accept_edits: bool = False,
     choices_path: Path | None = None,
     on_progress: Callable[[Advance], None] = lambda advance: None,
 ) -> StudyResult:
@@ -69,16 +74,21 @@ def run_study(
         memory_bytes: bound on what the stacks of all workers hold at one time.
         folder: where the study is kept; None keeps it in memory only.
         fresh: forget what the folder holds of this study first.
+        accept_edits: keep the folder's records although files of the user's own that they were
+            made with were edited; the edits change no record, or so the caller says.
         choices_path: the machine's file of measured choices (see `training.choices`).
 
     Raises:
-        UsageError: a name or value that does not exist. StoreError: a folder in use, damaged or
-        of another revision. ResourceError: disk full, folder not writable.
+        UsageError: a name or value that does not exist. StoreError: a folder in use, damaged, of
+        another revision or of code that was edited since. ResourceError: disk full, folder not
+        writable. CodeError: the phenomenon's summarise, verdict or figures raises; the records
+        are kept.
     """
     conditions = phenomenon.conditions(scale, settings)
     if seeds is None:
         seeds = range(phenomenon.scales[scale].n_seeds)  # type: ignore[index]
-    seeds = [check_count("seed", s, 0, MAX_SEED) for s in seeds]
+    # A seed that is named twice is one replicate.
+    seeds = list(dict.fromkeys(check_count("seed", s, 0, MAX_SEED) for s in seeds))
     check_count("number of seeds", len(seeds))
     device = find_device(check_choice("device", device, ("auto", "cpu", "cuda")))
     if workers is None:
@@ -86,18 +96,19 @@ def run_study(
     check_count("workers", workers)
     units = plan_units(phenomenon, conditions, seeds)
     keys = [k for unit in units for k in unit.keys]
+    code = own_code(phenomenon, conditions)
+    design = {
+        "scale": scale,
+        "settings": dict(settings or {}),
+        "seeds": list(seeds),
+        "cells": len(keys),
+    }
     with _folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
+        store.check_code(code, accept=accept_edits)
         store.forget_failed()
-        store.set(
-            "design",
-            {
-                "scale": scale,
-                "settings": dict(settings or {}),
-                "seeds": list(seeds),
-                "cells": len(keys),
-            },
-        )
-        started, notes = time.perf_counter(), []
+        store.set("design", design)
+        store.set("told", told_of(phenomenon))
+        notes = what_a_hash_misses(code)
         done = store.keys() & set(keys)
         jobs = {
             unit.name: Job(
@@ -114,24 +125,32 @@ def run_study(
             if not done.issuperset(unit.keys)
         }
         n_processes = 0 if must_stay_here(phenomenon) else min(workers, max(1, len(jobs)))
-        with Pool(n_processes, threads=1) as pool:
+        with _clock(store), Pool(n_processes, threads=1) as pool:
             tasks = [Task(name, "overparam.lab.unit:run_unit", job) for name, job in jobs.items()]
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:
                     if isinstance(result, Failed):
-                        result = _lost(jobs[name], result)
+                        result = _lost(phenomenon, jobs[name], result)
                     store.write(result.records, name)
                     for key, choice in result.choices.items():
                         store.add_choice(key, choice)
                     notes += [n for n in result.notes if n not in notes]
+        for file in edited_files(code, own_code(phenomenon, conditions)):
+            notes.append(f"{file} was edited while the study ran: records may be of either text")
         records = store.read(phenomenon, keys)
-        provenance = _provenance(records, device, workers, time.perf_counter() - started, notes)
-        store.set("provenance", provenance)
+        kept = store.get("provenance")
+        if kept and not jobs:  # nothing was run: what is known of how it was run stays
+            provenance = kept
+        else:
+            wall_seconds = store.get("wall_seconds", 0.0)
+            provenance = _provenance(records, device, workers, wall_seconds, notes)
+            store.set("provenance", provenance)
         planned = [(c, unit.seed) for unit in units for c in unit.conditions]
-        verdicts, figures, notes = conclude(phenomenon, records, planned)
-        provenance["notes"] += notes
+        verdicts, figures, _ = conclude(phenomenon, records, planned)
         store.set("verdicts", {arm: v.kind for arm, v in verdicts.items()})
-        store.set("provenance", provenance)
+        if folder is None:
+            for record in records:  # whose arrays lie in a folder that goes
+                read_all(record.outcome)
         return StudyResult(
             phenomenon,
             scale,
@@ -147,22 +166,46 @@ def run_study(
 
 
 def load_study(folder: Path, phenomenon: Phenomenon) -> StudyResult:
-    """Return the study kept in `folder`, complete or not, without running anything."""
+    """Return the study kept in `folder`, complete or not, without running a cell.
+
+    Raises:
+        StoreError: there is no study, it is another phenomenon's, or damaged. CodeError: the
+        phenomenon's summarise, verdict or figures raises.
+    """
     with Store.read_only(folder) as store:
-        design = store.get("design", {})
-        scale, settings, seeds = design["scale"], design["settings"], design["seeds"]
-        units = plan_units(phenomenon, phenomenon.conditions(scale, settings), seeds)
+        design = design_of(store)
+        store.check_phenomenon(phenomenon)
+        try:
+            conditions = phenomenon.conditions(design.scale, design.settings)
+        except UsageError as error:
+            raise StoreError(
+                "the study's design is none of its phenomenon's",
+                got=str(error),
+                remedy=f"raise the phenomenon's revision if its fields have changed, and {FRESH}",
+            ) from error
+        units = plan_units(phenomenon, conditions, design.seeds)
         keys = [k for unit in units for k in unit.keys]
         records = store.read(phenomenon, keys)
         planned = [(c, unit.seed) for unit in units for c in unit.conditions]
-        verdicts, figures, notes = conclude(phenomenon, records, planned)
-        provenance = store.get("provenance") or _provenance(records, "cpu", 0, 0.0, [])
-        provenance["notes"] = list(dict.fromkeys([*provenance.get("notes", []), *notes]))
+        verdicts, figures, _ = conclude(phenomenon, records, planned)
+        provenance = store.get("provenance")
+        if not isinstance(provenance, dict):
+            provenance = _provenance(records, "cpu", 0, 0.0, [])
+        notes = provenance.get("notes")
+        edited = edited_files(store.get("code"), own_code(phenomenon, conditions))
+        provenance["notes"] = [
+            *(notes if isinstance(notes, list) else []),
+            *(
+                f"{file} was edited since the records were made: verdicts and figures are of the "
+                "edited code, records of the code before"
+                for file in edited
+            ),
+        ]
         return StudyResult(
             phenomenon,
-            scale,
-            settings,
-            tuple(seeds),
+            design.scale,
+            design.settings,
+            design.seeds,
             records,
             len(keys),
             verdicts,
@@ -170,6 +213,18 @@ def load_study(folder: Path, phenomenon: Phenomenon) -> StudyResult:
             provenance,
             folder,
         )
+
+
+@contextmanager
+def _clock(store: Store) -> Iterator[None]:
+    """Add how long the block takes to how long the study was run before."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:  # also where it is interrupted
+        with suppress(OverparamError):
+            before = store.get("wall_seconds", 0.0)
+            store.set("wall_seconds", before + time.perf_counter() - started)
 
 
 def _results(
@@ -190,10 +245,12 @@ def _results(
         yield event.id, event.result if isinstance(event, Done) else event
 
 
-def _lost(job: Job, failure: Failed) -> UnitResult:
-    """Return failed records for a unit whose worker died every time, or whose code is broken."""
+def _lost(phenomenon: Phenomenon, job: Job, failure: Failed) -> UnitResult:
+    """Return failed records for a unit whose worker died every time; raise what else went wrong."""
     if not failure.lost:
-        raise failure.error
+        # Not of a cell, which would have failed alone: such as a file that cannot be imported.
+        with blaming_code(phenomenon.name, "a unit of work", passing=(Exception,)):
+            raise failure.error
     text = str(failure.error)
     missing = [
         c for c, k in zip(job.unit.conditions, job.unit.keys, strict=True) if k not in job.skip

@@ -4,31 +4,34 @@ A unit of work (a stack of cells) is written in one transaction, so that whateve
 each unit is there whole or not at all. Nothing is ever overwritten: a record's key is the hash of
 everything that decides its outcome. Small arrays live in the database itself (a file and an fsync
 for each trace of an epoch-wise curve would cost more than training it), large ones in ``arrays/``;
-either way their checksum is verified whenever they are read.
+either way they are read when a record's field is looked at, and their checksum is verified then.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError, UsageError
+from overparam.lab.code import edited_files
 from overparam.lab.database import (
     DATABASE,
     delete_database,
+    named_row,
+    named_values,
     open_to_read,
     open_to_write,
     peek,
     sqlite_errors,
     status_counts,
 )
-from overparam.lab.encoding import decode, encode
-from overparam.lab.rows import COLUMNS, FRESH, check_row, record_key, record_of, row_of
-from overparam.lab.writer import KeptFile, WriterLock
+from overparam.lab.encoding import ArrayAt, encode
+from overparam.lab.rows import COLUMNS, FRESH, record_key, record_of, row_of
+from overparam.lab.writer import KeptFile, WriterLock, records_told
 
 if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
     import numpy as np
@@ -39,11 +42,15 @@ if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not 
 __all__ = ["Store", "peek", "record_key"]
 
 SMALL_ARRAY_BYTES = 16 * 1024  # up to here a row in SQLite is faster than a file of its own
-_RESERVED = ("phenomenon", "revision")  # written once, when the store is made
+_RESERVED = ("phenomenon", "revision", "code")  # the store's own
 
 
 class Store:
-    """The records of one study. Made by `Store.open` or `Store.read_only`; a context manager."""
+    """The records of one study. Made by `Store.open` or `Store.read_only`; a context manager.
+
+    Attributes:
+        folder: of the study. phenomenon, revision: whose records they are.
+    """
 
     def __init__(
         self, folder: Path, connection: sqlite3.Connection, lock: WriterLock | None
@@ -54,9 +61,10 @@ class Store:
         self._path = folder / DATABASE
         self._connection = connection
         self._lock = lock
-        self._kept = KeptFile(self._path)
+        self._open = True
         self._arrays = ArrayFolder(folder)
-        self._identity: tuple[str, int] = (self.get("phenomenon"), self.get("revision"))
+        self.phenomenon, self.revision = self._identity()
+        self._kept = KeptFile(self._path)
 
     @classmethod
     def open(
@@ -75,7 +83,8 @@ class Store:
 
         Raises:
             StoreError: no study and not `create`; another process writes it; the file is no
-                study, damaged, or of another phenomenon, revision or version of the tables.
+                study, damaged, or of another phenomenon, revision or version of the tables; a
+                link stands where the study's own files belong.
             ResourceError: the folder cannot be written.
         """
         folder = Path(folder)
@@ -97,9 +106,10 @@ class Store:
             lock.release()
             raise
         try:
-            store._check_phenomenon(phenomenon)
+            store.check_phenomenon(phenomenon)
             with sqlite_errors(folder):
                 store._arrays.sweep()
+                lock.tell(store._count())
         except BaseException:
             store.close()
             raise
@@ -112,7 +122,13 @@ class Store:
         Raises:
             StoreError: there is no study, or it cannot be used (see `open`).
         """
-        return cls(Path(folder), open_to_read(Path(folder) / DATABASE), None)
+        folder = Path(folder)
+        connection = open_to_read(folder / DATABASE)
+        try:
+            return cls(folder, connection, None)
+        except BaseException:
+            connection.close()
+            raise
 
     def __enter__(self) -> Store:
         return self
@@ -121,7 +137,11 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the file and give the writer's lock back; may be called again."""
+        """Close the file and give the writer's lock back; may be called again.
+
+        Arrays that have not been looked at can still be.
+        """
+        self._open = False
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
@@ -138,7 +158,9 @@ class Store:
         small: dict[str, bytes] = {}
         put = partial(self._put, small)
         with self._writing():
-            rows = [row_of(record, unit, self._identity, put) for record in records]
+            rows = [
+                row_of(record, unit, (self.phenomenon, self.revision), put) for record in records
+            ]
             self._arrays.sync()  # before the transaction that refers to them
         with self._transaction():
             self._connection.executemany(
@@ -156,6 +178,7 @@ class Store:
                         allowed="each cell once",
                         remedy="leave out the cells in Store.keys()",
                     ) from None
+        self._tell()
 
     def keys(self) -> set[str]:
         """Return the keys (see `record_key`) of all records."""
@@ -164,8 +187,35 @@ class Store:
 
     def forget_failed(self) -> int:
         """Delete the records of failed cells, so that they are tried again; return how many."""
+        assert self._lock is not None
         with self._transaction():
-            return self._connection.execute("DELETE FROM records WHERE status = 'failed'").rowcount
+            deleted = self._connection.execute("DELETE FROM records WHERE status = 'failed'")
+            self._lock.tell(self._count())  # before they are gone, or a reader would miss them
+            return deleted.rowcount
+
+    def check_code(self, code: Mapping[str, Mapping[str, str]], *, accept: bool = False) -> None:
+        """Refuse to go on with records of other code than `code`; keep it as the study's.
+
+        Args:
+            code: what a record's code is named by (see `lab.code`) to its files, and file to
+                digest. What the study does not know yet is added to what it knows.
+            accept: take the code as the study's although files differ.
+
+        Raises:
+            StoreError: a file is not as it was when the study's records were made.
+        """
+        known = self.get("code", {})
+        edited = edited_files(known, code)
+        if edited and not accept and self._count():
+            raise StoreError(
+                f"the code of the study in {self.folder} was edited since its records were made",
+                got=", ".join(edited),
+                allowed="the files as they were",
+                remedy="run again with --fresh or choose another --out; --accept-edits keeps the "
+                "records, if no edit changes what they hold",
+            )
+        if known != {**known, **code}:
+            self._put_value("code", {**known, **code})
 
     def counts(self) -> dict[str, int]:
         """Return status (done, diverged, failed) to number of records."""
@@ -175,70 +225,91 @@ class Store:
     def read(self, phenomenon: Phenomenon, keys: Iterable[str] | None = None) -> Records:
         """Return the records, conditions and outcomes rebuilt as the phenomenon's dataclasses.
 
+        Arrays stay on the disk until the field that holds them is looked at, also after `close`;
+        a damaged or missing one is a StoreError then.
+
         Args:
             keys: which, in this order, those that are missing left out; by default all records
                 in the order in which they were written.
 
         Raises:
-            StoreError: the store is another phenomenon's or revision's, a record or array is
-                damaged or missing, or the fields are not those of the dataclasses.
+            StoreError: the store is another phenomenon's or revision's, a record is damaged or
+                missing, or the fields are not those of the dataclasses.
         """
         from overparam.lab.records import Records
 
-        self._check_phenomenon(phenomenon)
-        rows = {row[0]: row for row in self._rows()}
+        self.check_phenomenon(phenomenon)
+        rows = {row[0]: row for row in self.rows()}
         wanted = rows if keys is None else (k for k in keys if k in rows)
-        return Records([record_of(rows[k], phenomenon, self._array, self._path) for k in wanted])
+        return Records([record_of(rows[k], phenomenon, self.array, self._path) for k in wanted])
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value that `set` kept under `name`, or `default`."""
-        query = "SELECT value FROM meta WHERE name = ?"
         with sqlite_errors(self._path):
-            row = self._connection.execute(query, (name,)).fetchone()
-        return decode(row[0]) if row else default
+            found = dict(named_values(self._connection, "meta", self._path, name))
+        return found.get(name, default)
 
     def set(self, name: str, value: Any) -> None:
         """Keep `value` (anything that `encoding.encode` takes, no arrays) under `name`."""
         if name in _RESERVED:
             raise UsageError("this name is the store's own", got=name, remedy="choose another")
-        text = encode(value)
-        with self._transaction():
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text))
+        self._put_value(name, value)
 
     def choices(self) -> dict[str, Any]:
         """Return what the engine chose for each stack."""
         with sqlite_errors(self._path):
-            rows = self._connection.execute("SELECT key, value FROM choices ORDER BY key")
-            return {key: decode(value) for key, value in rows}
+            return dict(named_values(self._connection, "choices", self._path))
 
     def add_choice(self, key: str, value: Any) -> Any:
         """Keep a choice unless there is one under `key` already; return the one that holds."""
-        text = encode(value)
+        row = named_row(key, encode(value))
         with self._transaction():
-            self._connection.execute("INSERT OR IGNORE INTO choices VALUES (?, ?)", (key, text))
-            row = self._connection.execute("SELECT value FROM choices WHERE key = ?", (key,))
-            return decode(row.fetchone()[0])
+            self._connection.execute("INSERT OR IGNORE INTO choices VALUES (?, ?, ?)", row)
+            return dict(named_values(self._connection, "choices", self._path, key))[key]
 
     def check(self) -> list[str]:
         """Return what is damaged or missing, one sentence each; an empty list where all is well.
 
-        SQLite's own integrity check, the checksum of every record, and of every array that a
-        record refers to. Cost: reads everything once.
+        Cost: reads everything once.
         """
-        try:
-            with sqlite_errors(self._path):
-                found = [row[0] for row in self._connection.execute("PRAGMA integrity_check")]
-            problems = [f"{self._path.name}: {text}" for text in found if text != "ok"]
-            rows = list(self._rows())
-        except StoreError as error:
-            return [str(error)]
-        for row in rows:
-            try:
-                check_row(row, self._path)
-                decode(row[6], self._array)
-            except StoreError as error:
-                problems.append(str(error))
-        return problems
+        from overparam.lab.damage import damage_of
+
+        return damage_of(self._connection, self._path, self.rows, self.array)
+
+    def array(self, at: ArrayAt) -> np.ndarray:
+        """Return the array of a record, its checksum verified; also after `close`.
+
+        Raises:
+            StoreError: it is damaged or missing.
+        """
+        from overparam.lab.arrays import array_from_npy
+
+        if self._open:
+            npy = self._small_array(self._connection, at.address)
+        else:
+            with closing(open_to_read(self._path, check=False)) as connection:
+                npy = self._small_array(connection, at.address)
+        return self._arrays.get(at) if npy is None else array_from_npy(npy, at, self._path)
+
+    def rows(self) -> list[tuple]:
+        """Return the rows of all records, as `lab.rows` makes them.
+
+        Raises:
+            StoreError: there are fewer than the last writer has written.
+        """
+        n_told = records_told(self.folder)
+        with sqlite_errors(self._path):
+            rows = self._connection.execute(f"SELECT {COLUMNS} FROM records ORDER BY id").fetchall()
+        # Once more, because the writer may have tried failed cells again in the meantime.
+        if len(rows) < min(n_told, records_told(self.folder)):
+            raise StoreError(
+                f"records of {self._path} are missing",
+                got=f"{len(rows):,}",
+                allowed=f"at least {n_told:,}, as its writer says in study.lock",
+                remedy="its write-ahead log may have been deleted: restore it from a copy, or run "
+                "the study again, which computes what is missing",
+            )
+        return rows
 
     def _put(self, small: dict[str, bytes], array: np.ndarray) -> str:
         """Keep an array, as a file or among the small ones, and return its address."""
@@ -251,22 +322,41 @@ class Store:
         small[address] = npy
         return address
 
-    def _rows(self) -> Iterator[tuple]:
+    def _put_value(self, name: str, value: Any) -> None:
+        row = named_row(name, encode(value))
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", row)
+
+    def _count(self) -> int:
+        return self._connection.execute("SELECT count(*) FROM records").fetchone()[0]
+
+    def _tell(self) -> None:
+        if self._lock is not None:
+            with suppress(OSError):  # a full disk: what is said remains true, of fewer records
+                self._lock.tell(self._count())
+
+    def _small_array(self, connection: sqlite3.Connection, address: str) -> bytes | None:
+        query = "SELECT npy FROM arrays WHERE address = ?"
         with sqlite_errors(self._path):
-            yield from self._connection.execute(f"SELECT {COLUMNS} FROM records ORDER BY id")
+            row = connection.execute(query, (address,)).fetchone()
+        if row is not None and not isinstance(row[0], bytes):
+            raise StoreError(
+                f"array {address[:12]} is damaged", got=f"{self._path}: no bytes", remedy=FRESH
+            )
+        return row[0] if row else None
 
-    def _array(self, address: str) -> np.ndarray:
-        from overparam.lab.arrays import array_from_npy
+    def _identity(self) -> tuple[str, int]:
+        name, revision = self.get("phenomenon"), self.get("revision")
+        if not isinstance(name, str) or type(revision) is not int:
+            raise StoreError(f"{self._path} does not say whose study it is", remedy=FRESH)
+        return name, revision
 
-        with sqlite_errors(self._path):
-            row = self._connection.execute(
-                "SELECT npy FROM arrays WHERE address = ?", (address,)
-            ).fetchone()
-        return array_from_npy(row[0], address, self._path) if row else self._arrays.get(address)
-
-    def _check_phenomenon(self, phenomenon: Phenomenon) -> None:
-        wanted_identity = (phenomenon.name, phenomenon.revision)
-        for what, found, wanted in zip(_RESERVED, self._identity, wanted_identity, strict=True):
+    def check_phenomenon(self, phenomenon: Phenomenon) -> None:
+        """Refuse a phenomenon, or a revision of it, that is not the study's."""
+        for what, found, wanted in (
+            ("phenomenon", self.phenomenon, phenomenon.name),
+            ("revision", self.revision, phenomenon.revision),
+        ):
             if found != wanted:
                 raise StoreError(
                     f"the study in {self.folder} is of another {what}",
@@ -283,8 +373,8 @@ class Store:
                 got=str(self.folder),
                 remedy="use Store.open(folder, phenomenon)",
             )
-        self._kept.check()
         with sqlite_errors(self._path):
+            self._kept.check(lambda: self._connection.execute("PRAGMA wal_checkpoint(FULL)"))
             yield
 
     @contextmanager

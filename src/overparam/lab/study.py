@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from overparam.errors import CodeError, OverparamError
 from overparam.lab.figure import Figure
-from overparam.lab.phenomenon import TREATMENT, Phenomenon
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, blaming_code
 from overparam.lab.records import Records
 from overparam.lab.verdict import UNKNOWN, Verdict, judge, unmeasured
+
+_MEND = (
+    "the records are kept: mend the code, then `overparam report DIR` "
+    "(with --phenomenon FILE.py where it is one of your own) reads them again"
+)
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,24 @@ def conclude(
     if not len(measured):
         return {TREATMENT: _no_verdict("no cell has been measured")}, [], []
     whole = records.completed(_design_of(phenomenon, records) if planned is None else planned)
-    with _blaming(phenomenon, "summarise"):
-        summaries = phenomenon.summarise(whole)
-    with _blaming(phenomenon, "verdict"):
-        verdicts = {arm: phenomenon.verdict(summary) for arm, summary in summaries.items()}
-    with _blaming(phenomenon, "figures"):
-        figures = list(phenomenon.figures(summaries, measured))
+    with blaming_code(phenomenon.name, "summarise", remedy=_MEND):
+        summaries = dict(phenomenon.summarise(whole))
+    verdicts = {}
+    with blaming_code(phenomenon.name, "verdict", remedy=_MEND):
+        for arm, summary in summaries.items():
+            verdicts[str(arm)] = _expect(Verdict, phenomenon.verdict(summary))
+    with blaming_code(phenomenon.name, "figures", remedy=_MEND):
+        figures = [_expect(Figure, f) for f in phenomenon.figures(summaries, measured)]
     verdicts = verdicts or {TREATMENT: _no_verdict("summarise found no arm")}
     ordered = dict(sorted(verdicts.items(), key=lambda item: item[0] != TREATMENT))
     return ordered, figures, []
+
+
+def _expect(kind: Any, found: Any) -> Any:
+    if not isinstance(found, kind):
+        name = getattr(kind, "__name__", "figure of lab.figure")
+        raise TypeError(f"it returned {type(found).__name__}, not a {name}")
+    return found
 
 
 def _design_of(phenomenon: Phenomenon, records: Records) -> list[tuple[Any, int]]:
@@ -102,22 +113,6 @@ def _design_of(phenomenon: Phenomenon, records: Records) -> list[tuple[Any, int]
             found = design
             break
     return [(c, seed) for seed in records.seeds for c in found]
-
-
-@contextlib.contextmanager
-def _blaming(phenomenon: Phenomenon, function: str) -> Iterator[None]:
-    """Turn what a phenomenon's function raises into an error that names the place."""
-    try:
-        yield
-    except OverparamError:
-        raise
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise CodeError(
-            f"{function} of {phenomenon.name} raised {type(error).__name__}: {error}",
-            got=f"{frame.filename}:{frame.lineno} in {frame.name}",
-            remedy="the records are kept; mend the code, then run the same command again",
-        ) from error
 
 
 def _no_verdict(reason: str) -> Verdict:

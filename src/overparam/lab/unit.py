@@ -13,14 +13,18 @@ from typing import Any
 
 import torch
 
-from overparam.errors import OverparamError
+from overparam.errors import OverparamError, UsageError
 from overparam.lab.design import Unit
-from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.records import Record
+from overparam.lab.encoding import encode
+from overparam.lab.phenomenon import Phenomenon, text_of
+from overparam.lab.records import Record, Status
+from overparam.lab.rows import field_values
+from overparam.stopping import is_stop
 from overparam.streams import Streams
 from overparam.training.choices import Choices
 from overparam.training.request import Context, drive
 
+_MOST_LETTERS = 1 << 26  # of one field in the store, arrays apart
 _REPORT_SECONDS = 0.2  # how often progress is reported; a message per update would cost more
 
 
@@ -61,12 +65,15 @@ class UnitResult:
 
 
 def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
-    """Run the cells of a unit side by side; a cell that fails ends as a record that says so."""
+    """Run the cells of a unit side by side; a cell that fails ends as a record that says so.
+
+    Whatever a cell raises is its own failure, and so is an outcome that cannot be kept.
+    """
     started = time.perf_counter()
     todo = [c for c, k in zip(job.unit.conditions, job.unit.keys, strict=True) if k not in job.skip]
     context = make_context(job, report)
     streams = Streams(job.unit.seed)
-    results = drive([job.run(c, streams) for c in todo], context)
+    results = drive([run_cell(job, c, streams) for c in todo], context)
     seconds = (time.perf_counter() - started) / len(todo)
     provenance = {**_provenance(job.device), "unit": job.unit.name, "seconds": seconds}
     records = [
@@ -74,6 +81,11 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
         for i, (condition, result) in enumerate(zip(todo, results, strict=True))
     ]
     return UnitResult(records, context.choices.made, context.notes)
+
+
+async def run_cell(job: Job, condition: Any, streams: Streams) -> Any:
+    """Run one cell; here what is no coroutine fails in the cell, too."""
+    return await job.run(condition, streams)
 
 
 def make_context(job: Job, report: Callable[[float], None]) -> Context:
@@ -102,18 +114,49 @@ def _record(
     job: Job, condition: Any, result: Any, diverged: bool, provenance: dict[str, Any]
 ) -> Record:
     seed = job.unit.seed
-    if isinstance(result, Exception):
-        text = str(result) if isinstance(result, OverparamError) else _describe(result)
-        return Record(condition, seed, None, "failed", text, provenance)
-    if not isinstance(result, job.outcome):
-        text = (
-            f"run returned {type(result).__name__}, not {job.outcome.__name__}; "
-            "return the outcome that the phenomenon declares"
+    if not isinstance(result, BaseException):
+        try:
+            outcome = _keepable(job.outcome, result)
+            status: Status = "diverged" if diverged else "done"
+            return Record(condition, seed, outcome, status, "", provenance)
+        except BaseException as error:
+            if is_stop(error):
+                raise
+            result = error
+    text = text_of(result) if isinstance(result, OverparamError) else _describe(result)
+    return Record(condition, seed, None, "failed", text, provenance)
+
+
+def _keepable(kind: type, result: Any) -> Any:
+    """Return an outcome as the store takes it.
+
+    Raises:
+        UsageError: another type, or a field that could not be kept as it is.
+    """
+    if type(result) is not kind:
+        raise UsageError(
+            f"run returned {type(result).__name__}, not {kind.__name__}",
+            remedy="return the outcome that the phenomenon declares",
         )
-        return Record(condition, seed, None, "failed", text, provenance)
-    return Record(
-        condition, seed, _plain(result), "diverged" if diverged else "done", "", provenance
-    )
+    outcome = _plain(result)
+    for name, value in (field_values(outcome) or {}).items():
+        try:
+            n_letters = len(encode(value, lambda array: ""))
+        except UsageError as error:
+            raise UsageError(
+                f"{name} of the outcome cannot be kept: {error.what}",
+                got=error.got,
+                allowed=error.allowed,
+                remedy=error.remedy,
+            ) from None
+        if n_letters > _MOST_LETTERS:
+            raise UsageError(
+                f"{name} of the outcome is too long to be kept",
+                got=f"{n_letters:,} letters",
+                allowed=f"{_MOST_LETTERS:,}; arrays may be larger",
+                remedy="keep numbers as an array",
+            )
+    return outcome
 
 
 def _plain(outcome: Any) -> Any:
@@ -126,14 +169,14 @@ def _plain(outcome: Any) -> Any:
     return dataclasses.replace(outcome, **changed) if changed else outcome
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """Return kind, text and place of an error in the author's code, on one line."""
     place, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         place = f" at {Path(code.co_filename).name}:{trace.tb_lineno} in {code.co_name}"
         trace = trace.tb_next
-    return f"{type(error).__name__}: {error}{place}"
+    return f"{type(error).__name__}: {text_of(error)}{place}"
 
 
 def peak_memory_bytes() -> int:

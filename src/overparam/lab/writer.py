@@ -1,13 +1,20 @@
-"""The only writer of a study: its lock, and that the file it writes is still the one it opened.
+"""The only writer of a study: its lock, and that the files it writes are still those it opened.
+
+The lock's file also says how many records were written. That stands outside the database, so a
+reader can tell when some are missing from it, as where a write-ahead log was deleted.
 
 Importing this module imports no NumPy, so that `overparam list` answers at once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import socket
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from overparam.errors import StoreError
@@ -19,21 +26,32 @@ except ImportError:  # not POSIX: no lock; the unique keys still keep two writer
     fcntl = None  # type: ignore[assignment]
 
 LOCK = "study.lock"
+_MOST_BYTES = 1000  # of the lock's file
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link, and no waiting for a pipe
 
 
 class WriterLock:
     """The right to write one study; the operating system takes it back when the process ends.
 
     Raises:
-        StoreError: another process (or this one) holds it; the message names the holder.
+        StoreError: another process (or this one) holds it; the message names the holder. The
+            lock's file is a link or no plain file, so that writing to it would change another.
         ResourceError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK
         with sqlite_errors(path):
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                self._file = os.open(path, os.O_RDWR | os.O_CREAT | _PLAIN, 0o644)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.EMLINK):
+                    raise _no_plain_file(path) from None
+                raise
         try:
+            found = os.fstat(self._file)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                raise _no_plain_file(path)
             self._take(path)
         except BaseException:
             self.release()
@@ -47,13 +65,17 @@ class WriterLock:
             except BlockingIOError:
                 raise StoreError(
                     f"the study in {path.parent} is being written",
-                    got=_holder(os.pread(self._file, 1000, 0)),
+                    got=_holder(os.pread(self._file, _MOST_BYTES, 0)),
                     allowed="one writer at a time",
                     remedy="wait for it to end, or choose another --out",
                 ) from None
-            os.ftruncate(self._file, 0)
-            holder = {"pid": os.getpid(), "host": socket.gethostname()}
-            os.pwrite(self._file, json.dumps(holder).encode(), 0)
+            self.tell(0)
+
+    def tell(self, n_records: int) -> None:
+        """Write who holds the lock, and that the database has at least `n_records` records."""
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "records": n_records}
+        text = json.dumps(said).encode()
+        os.pwrite(self._file, text.ljust(os.fstat(self._file).st_size), 0)
 
     def release(self) -> None:
         """Give the right back; the file stays, or two writers could each lock one of two files."""
@@ -62,22 +84,40 @@ class WriterLock:
             self._file = -1
 
 
-class KeptFile:
-    """A database that must stay what it was when it was opened.
+def records_told(folder: Path) -> int:
+    """Return how many records the last writer said it had written; 0 where nothing is said."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY | _PLAIN)
+    except OSError:
+        return 0
+    with open(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return 0
+        told = _said(opened.read(_MOST_BYTES)).get("records")
+    return told if type(told) is int else 0
 
-    SQLite writes to the file it holds open, also when that has been deleted: without this check a
-    study whose folder is removed would run to its end, and all that it computed would be gone.
+
+class KeptFile:
+    """A database that must stay what it was when it was opened, with its write-ahead log.
+
+    SQLite writes to the files it holds open, also when those have been deleted: without this check
+    a study whose folder is removed would run to its end, and all that it computed would be gone.
 
     Args:
         path: of the open database.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._log = path, path.with_name(f"{path.name}-wal")
         self._is, self._size = _identity(path)
+        self._log_is, _ = _identity(self._log)
 
-    def check(self) -> None:
-        """Raise a `StoreError` if the file was deleted, moved, replaced or cut off."""
+    def check(self, rescue: Callable[[], object]) -> None:
+        """Raise a `StoreError` if the database was deleted, moved, replaced or cut off, or its log.
+
+        Args:
+            rescue: brings what is in the log into the database; called where only the log is gone.
+        """
         found, size = _identity(self._path)
         if found != self._is:
             raise StoreError(
@@ -93,6 +133,15 @@ class KeptFile:
                 remedy="restore it from a copy, or run again with --fresh",
             )
         self._size = size
+        log, _ = _identity(self._log)
+        if self._log_is is not None and log != self._log_is:
+            rescue()
+            raise StoreError(
+                f"{self._log} was deleted or replaced while the study was being written",
+                got="no such file" if log is None else "another file",
+                remedy="run the same command again; what was written before is kept",
+            )
+        self._log_is = log
 
 
 def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
@@ -104,11 +153,27 @@ def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
     return (found.st_dev, found.st_ino), found.st_size
 
 
+def _no_plain_file(path: Path) -> StoreError:
+    return StoreError(
+        f"{LOCK} of this study is a link or no plain file",
+        got=f"{path} -> {os.readlink(path)}" if path.is_symlink() else str(path),
+        allowed="a file of the study's own",
+        remedy="delete it, or choose another --out",
+    )
+
+
 def _holder(text: bytes) -> str:
-    try:
-        holder = json.loads(text)
-        if holder == {"pid": os.getpid(), "host": socket.gethostname()}:
-            return f"this process ({holder['pid']})"
-        return f"process {holder['pid']} on {holder['host']}"
-    except (ValueError, KeyError, TypeError):
+    said = _said(text)
+    if "pid" not in said or "host" not in said:
         return "another process"
+    if (said["pid"], said["host"]) == (os.getpid(), socket.gethostname()):
+        return f"this process ({said['pid']})"
+    return f"process {said['pid']} on {said['host']}"
+
+
+def _said(text: bytes) -> dict:
+    with contextlib.suppress(ValueError, RecursionError):
+        said = json.loads(text)
+        if isinstance(said, dict):
+            return said
+    return {}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import pkgutil
 import sys
 from pathlib import Path
 
 from overparam.errors import UsageError, suggest
-from overparam.lab.phenomenon import Phenomenon, paragraph
+from overparam.lab.code import digests_with_imports
+from overparam.lab.phenomenon import Phenomenon, blaming_code, paragraph
 
 # What phenomena were called before there were chapters.
 FORMER_NAMES = {
@@ -133,19 +135,34 @@ def _docstring(path: Path) -> str:
 
 
 def _from_file(path: Path) -> Phenomenon:
+    """Import a file, anew where it or what it imports from beside it was edited since."""
     if not path.is_file():
         raise UsageError("there is no such file", got=str(path), allowed="a phenomenon's .py file")
     # Workers import it by its name, so its folder joins the path that they are given: at the end,
     # so that no file beside it stands in for a module of Python's.
-    folder = str(path.resolve().parent)
+    path = path.resolve()
+    folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    module = importlib.import_module(path.stem)
+    code = digests_with_imports(path)
+    if path in _loaded and _loaded[path] != code:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and os.path.relpath(os.path.realpath(file), folder) in _loaded[path]:
+                del sys.modules[name]
+        importlib.invalidate_caches()
+    with blaming_code(path.stem, "the import", passing=(Exception,)):
+        module = importlib.import_module(path.stem)
     found = getattr(module, "PHENOMENON", None)
-    if Path(module.__file__ or "").resolve() != path.resolve():
+    if Path(module.__file__ or "").resolve() != path:
         raise UsageError("another module has this name", got=path.stem, remedy="rename the file")
     if not isinstance(found, Phenomenon):
         raise UsageError(
             "the file defines no PHENOMENON", got=str(path), allowed="PHENOMENON = Phenomenon(...)"
         )
+    _loaded[path] = code
     return found
+
+
+# Files of phenomena of one's own that this process has imported, and the text of their code.
+_loaded: dict[Path, dict[str, str]] = {}

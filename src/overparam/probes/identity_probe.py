@@ -24,15 +24,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.verdict import Verdict, decide
-from overparam.models.targets import parse_value
+from overparam.models.targets import parse_value, sources_of
 from overparam.phenomena.identity._figures import (
     network_gallery,
     preference_chart,
@@ -103,10 +106,9 @@ def cells(base: Condition) -> list[Condition]:
 async def run(c: Condition, streams: Streams) -> MapOutcome:
     """Train the architecture on one image and see what it makes of others."""
     task = task_of(c, streams)
-    model = load_image_map(c.target, arguments(c), image_shape(c), streams)
+    model = load_image_map(c.target, arguments(c), image_shape(c), streams, n_train=c.n_train)
     if c.arm == UNTRAINED:
-        error = ((model(task.training) - task.training.flatten(1)) ** 2).mean().item()
-        return describe_network(model.eval(), task, n_steps=0, train_loss=error, learned=False)
+        return _describe_untrained(model.eval(), task)
     recipe = identity_recipe(
         task.train_set,
         max_steps=c.max_steps,
@@ -115,6 +117,12 @@ async def run(c: Condition, streams: Streams) -> MapOutcome:
         precision=c.precision,
     )
     return await learn_identity(model, task, recipe, streams)
+
+
+@torch.no_grad()
+def _describe_untrained(model: nn.Module, task: IdentityTask) -> MapOutcome:
+    error = ((model(task.training) - task.training.flatten(1)) ** 2).mean().item()
+    return describe_network(model, task, n_steps=0, train_loss=error, learned=False)
 
 
 def task_of(c: Condition, streams: Streams) -> IdentityTask:
@@ -130,6 +138,11 @@ def image_shape(c: Condition) -> tuple[int, int, int]:
 def arguments(c: Condition) -> dict[str, Any]:
     """Return what the factory is called with beside what its name says."""
     return {c.sweep: parse_value(c.level)} if c.sweep else {}
+
+
+def modules_of(c: Condition) -> dict[str, list[Path]]:
+    """Return the files of the user's that the architecture is made by, under its name."""
+    return {c.target: sources_of(c.target)}
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -232,5 +245,6 @@ PHENOMENON = Phenomenon(
     verdict=verdict,
     figures=figures,
     scales={"standard": Scale(Condition(), n_seeds=3)},
+    loads=modules_of,
     subcommand=("probe", "identity"),
 )

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from overparam.errors import OverparamError
+from overparam.errors import OverparamError, UsageError
+from overparam.stopping import is_stop
 from overparam.training.asked import advancing, check_inside_a_cell
 from overparam.training.choices import Choices
 
@@ -73,6 +74,7 @@ class Cost:
         seconds: on this machine, one thread, from a short measurement.
         memory_bytes: the largest allocation at one time.
         pending_bytes: what of it the estimate has not allocated itself.
+        may_end_sooner: whether a stop rule may end it before all that is counted was done.
     """
 
     n_models: int = 0
@@ -80,6 +82,7 @@ class Cost:
     seconds: float = 0.0
     memory_bytes: int = 0
     pending_bytes: int = 0
+    may_end_sooner: bool = False
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -88,6 +91,7 @@ class Cost:
             self.seconds + other.seconds,
             max(self.memory_bytes, other.memory_bytes),
             max(self.pending_bytes, other.pending_bytes),
+            self.may_end_sooner or other.may_end_sooner,
         )
 
 
@@ -105,8 +109,10 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
             requests = [request for _, _, request in group]
             try:
                 answers = type(requests[0]).execute(requests, context)
-            except Exception as error:
-                # An engine error belongs to the cells of this group; others go on.
+            except BaseException as error:
+                # An error belongs to the cells of this group; others go on.
+                if is_stop(error):
+                    raise
                 answers = [error] * len(group)
             for (i, cell, _), answer in zip(group, answers, strict=True):
                 answered.append((i, cell, answer))
@@ -155,7 +161,7 @@ def solve_all(cells: Sequence[Coroutine[Any, Any, Any]], context: Context | None
     """
     results = drive(cells, context or Context())
     for result in results:
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             raise result
     return results
 
@@ -173,10 +179,21 @@ def _advance(answered: Sequence[tuple], results: list[Any]) -> list[tuple]:
     for i, cell, answer in answered:
         try:
             with advancing():
-                request = cell.throw(answer) if isinstance(answer, Exception) else cell.send(answer)
+                failed = isinstance(answer, BaseException)
+                request = cell.throw(answer) if failed else cell.send(answer)
+            if not isinstance(request, Request):
+                cell.close()
+                raise UsageError(
+                    "a cell awaits what the engine does not know",
+                    got=type(request).__name__,
+                    allowed="train, predict, fit_ridge and other requests",
+                    remedy="call other functions without await",
+                )
         except StopIteration as end:
             results[i] = end.value
-        except Exception as error:
+        except BaseException as error:  # also of code that calls sys.exit() or is cancelled
+            if is_stop(error):
+                raise
             results[i] = error
         else:
             waiting.append((i, cell, request))

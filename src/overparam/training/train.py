@@ -125,7 +125,9 @@ class TrainRequest(Request):
             flops = sum(step_flops(r.model, batch, r.train_set.input_shape) for r in some)
             size = stack_bytes(some, stack.way, precision)
             seconds = measure_seconds(some, precision, context, stack.way)
-            total += Cost(len(some), flops * steps, seconds, size)
+            rules = (some[0].recipe.stop_at_error, some[0].recipe.stop_at_loss)
+            stops = any(rule is not None for rule in rules)
+            total += Cost(len(some), flops * steps, seconds, size, may_end_sooner=stops)
             # What is trained is kept while later stacks are, so it is here as well: see `plan`.
             for i in stack.positions:
                 stand_ins[i] = _stand_in(requests[i])

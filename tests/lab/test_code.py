@@ -1,0 +1,216 @@
+"""Whose code a study's records come from: edits are seen, and nothing else is."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from overparam.errors import CodeError, StoreError, UsageError
+from overparam.lab import runner
+from overparam.lab.code import edited_files, own_code, what_a_hash_misses
+from overparam.lab.recorded import load_records
+from overparam.lab.runner import load_study, run_study
+from overparam.lab.store import Store
+from overparam.phenomena import find
+
+OWN = """
+from __future__ import annotations
+import json
+from dataclasses import dataclass
+from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
+from overparam.lab.statistics import mean_interval
+from overparam.lab.verdict import decide
+from helper_of_own import FACTOR
+import package_of_own.inner
+
+@dataclass(frozen=True)
+class Condition:
+    level: float = factor(1, unit="m", doc="how high")
+
+@dataclass(frozen=True)
+class Outcome:
+    size: float = quantity("m", "how large")
+
+async def run(c, streams):
+    from late_helper import ADDED
+    return Outcome(FACTOR * c.level + ADDED)
+
+def summarise(records):
+    return {"treatment": records.measured}
+
+def verdict(found):
+    sizes = mean_interval([r.outcome.size + 0.001 * r.seed for r in found])
+    return decide(sizes, at_least=0.5, unit="m", rule="mean > 0.5 m")
+
+PHENOMENON = Phenomenon(
+    doc="Claim: it is large.", condition=Condition, outcome=Outcome, run=run,
+    cells=lambda base: [base], summarise=summarise, verdict=verdict, figures=lambda s, r: [],
+    scales={name: Scale(Condition(), 2) for name in ("smoke", "standard", "full")},
+)
+"""
+FILES = {
+    "helper_of_own.py": "FACTOR = 2.0",
+    "late_helper.py": "ADDED = 1.0",
+    "package_of_own/__init__.py": "",
+    "package_of_own/inner.py": "from . import beside",
+    "package_of_own/beside.py": "",
+    "unrelated.py": "",
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a phenomenon's file and what it imports, forgotten when the test ends."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(runner, "must_stay_here", lambda phenomenon: True)  # to start no worker
+    place = tmp_path / "own"
+    for name, text in FILES.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    (place / "own_claim.py").write_text(OWN)
+    yield place
+    for file in ("own_claim.py", *FILES):
+        sys.modules.pop(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."), None)
+
+
+def own(place):
+    return find(str(place / "own_claim.py"))
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def test_the_file_and_all_that_it_imports_from_beside_it_are_known(place):
+    phenomenon = own(place)
+    code = own_code(phenomenon, phenomenon.conditions())
+    assert set(code["phenomenon"]) == {*FILES, "own_claim.py"} - {"unrelated.py"}
+    assert "own_claim.py" in what_a_hash_misses(code)[0]
+    assert "data that this code reads" in what_a_hash_misses(code)[0]
+
+
+def test_the_packages_own_phenomena_have_no_other_code():
+    phenomenon = find("double_descent/random_features")
+    assert own_code(phenomenon, phenomenon.conditions("smoke")) == {}
+    assert what_a_hash_misses({}) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["own_claim.py", "helper_of_own.py", "late_helper.py", "package_of_own/beside.py"]
+)
+def test_an_edited_file_is_refused_with_the_remedy(place, tmp_path, name):
+    folder = tmp_path / "study"
+    first = run_study(own(place), workers=1, folder=folder)
+    assert any("own_claim.py" in note for note in first.provenance["notes"])
+    edit(place / name)
+    with pytest.raises(StoreError, match=rf"was edited since .*got '{name}'.*--fresh .*--out"):
+        run_study(own(place), workers=1, folder=folder)
+    # Its records can still be read, and the figures are said to be of other code.
+    (note,) = [n for n in load_study(folder, own(place)).provenance["notes"] if "edited" in n]
+    assert note.startswith(f"{name} was edited since the records were made")
+    assert run_study(own(place), workers=1, folder=folder, accept_edits=True).complete
+    assert run_study(own(place), workers=1, folder=folder).complete
+    assert run_study(own(place), workers=1, folder=folder, fresh=True).complete
+
+
+def test_a_file_that_it_does_not_import_may_change(place, tmp_path):
+    run_study(own(place), workers=1, folder=tmp_path / "study")
+    edit(place / "unrelated.py")
+    assert run_study(own(place), workers=1, folder=tmp_path / "study").complete
+
+
+def test_an_edited_file_is_imported_anew_in_the_same_process(place):
+    assert [r.outcome.size for r in run_study(own(place), workers=1).records] == [3.0, 3.0]
+    (place / "helper_of_own.py").write_text("FACTOR = 5.0")
+    assert [r.outcome.size for r in run_study(own(place), workers=1).records] == [6.0, 6.0]
+    assert own(place) is own(place)
+
+
+def test_what_a_cell_loads_by_name_is_part_of_the_identity(tmp_path):
+    net = tmp_path / "net.py"
+    net.write_text("WIDTH = 1")
+    probe = dataclasses.replace(
+        find("double_descent/random_features"), loads=lambda c: {"net.py:Net": [net]}
+    )
+    code = own_code(probe, probe.conditions("smoke"))
+    assert list(code) == ["net.py:Net"]
+    with Store.open(tmp_path / "study", probe) as store:
+        store.check_code(code)
+        store.check_code({"other.py:Net": {"other.py": "ab"}})  # another target in the same folder
+        assert set(store.get("code")) == {"net.py:Net", "other.py:Net"}
+        net.write_text("WIDTH = 2")
+        assert edited_files(store.get("code"), own_code(probe, probe.conditions("smoke"))) == [
+            "net.py"
+        ]
+        store.check_code(own_code(probe, probe.conditions("smoke")))  # there is no record yet
+        with pytest.raises(UsageError, match="the store's own"):
+            store.set("code", {})
+
+
+def test_a_notebook_is_known_by_the_text_of_its_functions(tmp_path):
+    from tests.lab import tiny_phenomenon
+
+    def made_in_a_notebook(text):
+        module = type(sys)("a_notebook")
+        path = tmp_path / f"{len(text)}.py"
+        path.write_text(text)
+        exec(compile(text, str(path), "exec"), module.__dict__)
+        module.run.__module__ = "a_notebook"
+        return dataclasses.replace(tiny_phenomenon.PHENOMENON, run=module.run)
+
+    texts = ["async def run(c, s):\n    return 1\n", "async def run(c, s):\n    return 22\n"]
+    first, second = (own_code(made_in_a_notebook(t), [])["phenomenon"] for t in texts)
+    assert first["run of a_notebook"] != second["run of a_notebook"]
+
+
+def test_a_study_tells_its_records_without_its_code(place, tmp_path):
+    folder = tmp_path / "study"
+    written = run_study(own(place), workers=1, folder=folder)
+    (place / "own_claim.py").unlink()
+    found = load_records(folder)
+    assert found.complete
+    assert [r.outcome.size for r in found.records] == [r.outcome.size for r in written.records]
+    assert found.phenomenon.claim == "it is large."
+    assert dataclasses.fields(found.phenomenon.condition)[0].metadata["unit"] == "m"
+    assert found.verdicts == {}
+    assert found.figures[0].columns["size"] == [3.0, 3.0]
+    assert found.command().startswith("overparam run own_claim.py --scale standard")
+    assert "name it: --phenomenon own_claim.py" in found.provenance["notes"][-1]
+    with pytest.raises(UsageError, match="its code was not loaded"):
+        found.phenomenon.summarise(found.records)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        7,
+        {"doc": "", "condition": [], "outcome": 5},
+        {"doc": 1, "condition": [], "outcome": []},
+        {"doc": "", "condition": [{"name": "class"}], "outcome": []},
+        *(
+            {"doc": "", "outcome": [], "condition": [field]}
+            for name in ("class", "a b", "__init__", 5)
+            for field in [{"name": name, "symbol": "", "unit": "", "doc": "", "type": ""}]
+        ),
+    ],
+    ids=range(9),
+)
+def test_what_a_study_tells_of_its_phenomenon_is_not_believed(place, tmp_path, told):
+    phenomenon = own(place)
+    run_study(phenomenon, workers=1, folder=tmp_path)
+    with Store.open(tmp_path, phenomenon) as store:
+        store.set("told", told)
+    with pytest.raises(StoreError, match="tells of its phenomenon cannot be read"):
+        load_records(tmp_path)
+
+
+def test_a_file_that_ends_the_process_when_it_is_imported_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "it_exits.py").write_text(textwrap.dedent("import sys\nsys.exit()"))
+    with pytest.raises(CodeError, match=r"import of it_exits raised SystemExit.*it_exits\.py:2"):
+        find(str(tmp_path / "it_exits.py"))
