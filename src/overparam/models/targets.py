@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from overparam.errors import OverparamError, UsageError, suggest
+from overparam.models.own_modules import find_first, import_file, module_file, source_files
 
 if TYPE_CHECKING:
     from inspect import Signature
@@ -49,17 +49,8 @@ def find_target(text: str) -> Callable[..., Any]:
 
     Apart, because importing a module may draw random numbers, and does so only the first time.
     """
-    parts = text.split(":")
-    if len(parts) > 1 and parts[-1] and "=" not in parts[-1]:
-        parts.append("")
-    *where, written = parts if len(parts) > 1 else [text, ""]
-    if len(where) > 2:
-        raise UsageError(
-            "this names no model",
-            got=text,
-            allowed="module:object, file.py:object or family:argument=value",
-        )
-    found = _family(where[0]) if len(where) == 1 else _attribute(_module(where[0]), where[1])
+    module, name, written = _parts(text)
+    found = _attribute(_module(module), name) if module else _family(name)
 
     def make(**arguments: Any) -> Any:
         given = {**_arguments(written), **arguments}
@@ -74,6 +65,17 @@ def find_target(text: str) -> Callable[..., Any]:
         return found
 
     return make
+
+
+def sources_of(text: str) -> list[Path]:
+    """Return the files of the user's of which a target is made, sorted; none for a family.
+
+    The target's own file and those of its folder that it imports, directly or through others;
+    read from their text, so that nothing is imported. Installed packages are not among them.
+    """
+    module, _, _ = _parts(text)
+    path = Path(module) if module.endswith(".py") else module_file(module) if module else None
+    return source_files(path) if path is not None and path.is_file() else []
 
 
 def family_names() -> list[str]:
@@ -113,17 +115,26 @@ def blaming(name: str) -> Iterator[None]:
     """Turn an error in the user's own code into one that names its place."""
     try:
         yield
-    except (OverparamError, KeyboardInterrupt):
+    except (OverparamError, KeyboardInterrupt, GeneratorExit):
         raise
     except ModuleNotFoundError as error:
         raise UsageError(
             f"{name} cannot be imported", got=str(error), remedy="is it installed, or misspelt?"
         ) from error
-    except (Exception, SystemExit) as error:
-        raise UsageError(
-            f"{name} failed",
-            got=f"{type(error).__name__}: {shorten(str(error), _MOST_LETTERS)}{_place(error)}",
-        ) from error
+    except BaseException as error:  # SystemExit, pytest.skip and others are no Exception
+        raise UsageError(f"{name} failed", got=f"{error_text(error)}{_place(error)}") from error
+
+
+def error_text(error: BaseException) -> str:
+    """Return kind and words of an error in code of the user's, on one line, whatever they hold."""
+    try:
+        words = str(error)
+    except Exception:  # of a class that the user wrote
+        words = "(its text cannot be made)"
+    printable = "".join(
+        c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in words
+    )
+    return f"{type(error).__name__}: {shorten(printable, _MOST_LETTERS)}".removesuffix(": ")
 
 
 def _family(name: str) -> Callable[..., Any]:
@@ -140,34 +151,47 @@ def _family(name: str) -> Callable[..., Any]:
     return getattr(models, name)
 
 
+def _parts(text: str) -> tuple[str, str, str]:
+    """Return the module or file ("" for a family), the name, and the arguments as written."""
+    module, rest = _file_and_rest(text)
+    if not module:
+        head, _, rest = text.partition(":")
+        if "=" in rest.partition(":")[0] or not rest:
+            return "", head, rest
+        module = head
+    name, _, written = rest.partition(":")
+    if not name or (written and "=" not in written.partition(":")[0]):
+        raise UsageError(
+            "this names no model",
+            got=text,
+            allowed="module:object, file.py:object or family:argument=value",
+            remedy="name an object of it, such as its class or function" if not name else "",
+        )
+    return module, name, written
+
+
+def _file_and_rest(text: str) -> tuple[str, str]:
+    """Return the path of a file and what follows its colon; paths may hold colons of their own."""
+    splits = [(text[: m.start() + 3], text[m.end() :]) for m in re.finditer(r"\.py(:|$)", text)]
+    for path, rest in splits:
+        if Path(path).is_file():
+            return path, rest
+    is_argument = re.match(r"[^\W\d][\w.]*:([\w.]+:)?\w+=", text) and len(splits) == 1
+    return splits[0] if splits and not is_argument else ("", text)
+
+
 def _module(name: str) -> ModuleType:
-    import importlib.util  # here and below: not for `--help`, which is to answer at once
+    import importlib  # here and below: not for `--help`, which is to answer at once
 
     path = Path(name)
     if name.endswith(".py") and not path.is_file():
         raise UsageError("there is no such file", got=name, allowed="a Python file")
-    # As with `python FILE`: what lies beside it, or in this folder, can be imported.
-    folder = str(path.resolve().parent if name.endswith(".py") else Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     with blaming(name):
-        if not name.endswith(".py"):
-            return importlib.import_module(name)
-        known = sys.modules.get(path.stem)
-        if known is not None and _is_from(known, path):
-            return known  # one module, one set of classes, however many models it makes
-        spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-        assert spec is not None  # it ends in .py
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module  # dataclasses and pickles look their module up by name
-        spec.loader.exec_module(module)
-        return module
-
-
-def _is_from(module: ModuleType, path: Path) -> bool:
-    source = getattr(module, "__file__", None)
-    return source is not None and Path(source).resolve() == path.resolve()
+        if name.endswith(".py"):
+            return import_file(path)
+        find_first(Path.cwd())
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
 
 
 def _attribute(module: ModuleType, dotted: str) -> Any:
