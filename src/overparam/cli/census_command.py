@@ -30,7 +30,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
             "a model, in a module or a file. Nothing is trained."
         ),
         epilog=examples(
-            "overparam census preact_resnet18:width=64 --n-train 50000",
+            "overparam census preact_resnet18:width=64 --n-train 50000 --input-shape 3,32,32",
             "overparam census mlp:input_dim=784,hidden=512x256,n_outputs=10 --n-train 60000",
             "overparam census my_models.py:make_model --n-train 4000 --input-shape 1,28,28",
             "overparam census sklearn.linear_model:LogisticRegression --n-train 500 "
@@ -79,7 +79,7 @@ def count(arguments: argparse.Namespace, out: Output) -> int:
         from overparam.models.picture import network_picture
 
         picture = write_whole(arguments.picture, network_picture(model) + "\n")
-    rows = [[str(x) if isinstance(x, str) else f"{x:,}" for x in row] for row in found.table()]
+    rows = [[_cell(x) for x in row] for row in found.table()]
     out.say(f"{found.name} ({found.library})")
     out.say(text_table(TABLE_HEADER, rows, "llrrrr"))
     out.say()
@@ -97,6 +97,10 @@ def count(arguments: argparse.Namespace, out: Output) -> int:
         out.say(f"wrote {picture}")
     out.emit({**found.to_dict(), "picture": None if picture is None else str(picture)})
     return EXIT_OK
+
+
+def _cell(value: str | int | None) -> str:
+    return "unknown" if value is None else value if isinstance(value, str) else f"{value:,}"
 
 
 def _facts(found: Census) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from dataclasses import dataclass
 from math import prod
+from textwrap import shorten
 from typing import Any
 
 from torch import nn
@@ -13,13 +14,19 @@ from torch import nn
 from overparam.checks import check_count
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
-from overparam.models.census_estimators import count_estimator, n_outputs_of
-from overparam.models.census_layers import LayerCount, count_module, last_linear_width
+from overparam.models.census_estimators import count_estimator
+from overparam.models.census_layers import LayerCount, count_module
+from overparam.models.census_outputs import estimator_outputs, module_outputs
+from overparam.models.estimator_attributes import is_estimator, settings_of
+from overparam.models.targets import blaming, error_text
+from overparam.models.trial import walk
 
 TABLE_HEADER = ("layer", "kind", "weights", "biases", "trainable", "buffers")
+_TABLE_FIELDS = ("n_weights", "n_biases", "n_trainable", "n_buffers")
+_THRESHOLD_FIELDS = ("interpolation_threshold", "threshold_ratio", "regime")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Census:
     """The size of one model, told without running it.
 
@@ -29,7 +36,8 @@ class Census:
         hyperparameters: (name, value) pairs, as text.
         n_train: training examples n, or None where unknown.
         n_outputs: outputs K of the model, or None where unknown.
-        is_complete: False where the size is known only after fitting or a first forward pass.
+        is_complete: False where the size is known only after fitting or a first forward pass, or
+            where something in the model cannot be counted.
         notes: what cannot be known, and how things were counted.
 
     The parameter counts are None where `is_complete` is False.
@@ -145,15 +153,27 @@ class Census:
             "notes": list(self.notes),
         }
 
-    def table(self) -> list[tuple[str, str, int, int, int, int]]:
+    def table(self) -> list[tuple[str, str, int | None, int | None, int | None, int | None]]:
         """Return a row for each layer and, last, the total; columns as in `TABLE_HEADER`."""
-        total = LayerCount("total", self.name)
-        for layer in self.layers:
-            total = total.plus(layer)
-        return [
-            (row.name, row.kind, row.n_weights, row.n_biases, row.n_trainable, row.n_buffers)
-            for row in (*self.layers, total)
-        ]
+        rows = [(x.name, x.kind, *(getattr(x, f) for f in _TABLE_FIELDS)) for x in self.layers]
+        return [*rows, ("total", self.name, *(getattr(self, f) for f in _TABLE_FIELDS))]
+
+    def __repr__(self) -> str:
+        layers, kept = f"{len(self.layers)} layer(s)", "" if self.is_complete else ", not complete"
+        lines = [f"Census of {self.name} ({self.library}): {layers}{kept}"]
+        for field in ("n_params", "n_trainable", "n_train", "n_outputs", *_THRESHOLD_FIELDS):
+            value = getattr(self, field)
+            shown = (
+                f"{value:.3g}"
+                if isinstance(value, float)
+                else f"{value:,}"
+                if isinstance(value, int)
+                else value
+            )
+            lines.append(f"  {field:<23} {shown}")
+        if self.notes:
+            lines.append(f"  notes: {len(self.notes)}, the first: {shorten(self.notes[0], 70)}")
+        return "\n".join(lines)
 
     def _total(self, field: str) -> int | None:
         return sum(getattr(layer, field) for layer in self.layers) if self.is_complete else None
@@ -170,17 +190,20 @@ def census(
     """Count the parameters of a model and place it against its interpolation threshold.
 
     Args:
-        target: an `nn.Module`, or a scikit-learn estimator or pipeline, fitted or not.
-        train_set: the training set; gives n_train, n_outputs and input_shape at once.
+        target: an `nn.Module`, or an estimator with scikit-learn's interface, fitted or not.
+        train_set: the training set; gives n_train, input_shape and the classes at once.
         n_train: number of training examples, where there is no `train_set`.
-        n_outputs: outputs K; where not given, read from the model as far as it tells.
-        input_shape: shape of one input; fills in lazy layers, and unfitted linear models and
-            networks of scikit-learn.
+        n_outputs: outputs K, where they cannot be read from the model or are to be others. One
+            number that tells two classes apart is one output, also where 2 is given here.
+        input_shape: shape of one input; with it the outputs are read from a forward pass of a
+            copy, lazy layers are filled in, and unfitted linear models are counted.
 
-    Cost: walks the model once; nothing is trained, and the model is left as it was.
+    Cost: walks the model once, and runs a copy on two inputs; nothing is trained, and the model is
+    left as it was.
 
     Raises:
-        UsageError: a target of another kind, a class in place of an instance, or a count < 1.
+        UsageError: a target of another kind, a class in place of an instance, a count < 1, or a
+            model whose own code fails when it is looked into.
 
     >>> from overparam.models.dense import mlp
     >>> size = census(mlp(784, 50, 10), n_train=4_000)
@@ -190,33 +213,39 @@ def census(
     for name, value in (("n_train", n_train), ("n_outputs", n_outputs)):
         if value is not None:
             check_count(name, value)
-    n_targets = n_outputs
-    if train_set is not None:
-        n_train = len(train_set) if n_train is None else n_train
-        n_targets = train_set.n_outputs if n_targets is None else n_targets
-        input_shape = train_set.input_shape if input_shape is None else input_shape
-    if isinstance(target, nn.Module):
-        found = n_targets if n_targets is not None else last_linear_width(target)
-        layers, notes, is_complete = count_module(target, input_shape)
-        library, hyperparameters = "torch", _module_settings(target)
-    elif hasattr(target, "get_params") and hasattr(target, "fit") and not isinstance(target, type):
-        found = n_outputs_of(target, n_targets)
-        n_features = None if input_shape is None else prod(input_shape)
-        layers, notes, is_complete = count_estimator(target, n_features, found, n_train)
-        library, hyperparameters = "sklearn", target.get_params(deep=True)
-    else:
+    for value in input_shape or ():
+        check_count("input_shape", value)
+    if not (isinstance(target, nn.Module) or is_estimator(target)):
         raise UsageError(
             "cannot take the census of this object",
-            got=repr(target)[:80],
+            got=_text(target)[:80],
             allowed="an nn.Module or a scikit-learn estimator",
             remedy="pass an instance, such as LogisticRegression()"
             if isinstance(target, type)
             else "wrap it in an nn.Module",
         )
-    if n_outputs is None:
-        n_outputs = found
-        if found is not None and found != n_targets:
-            notes.append(f"n_outputs = {found} is read from the model")
+    name = type(target).__name__
+    if train_set is not None:
+        n_train = len(train_set) if n_train is None else n_train
+        input_shape = train_set.input_shape if input_shape is None else input_shape
+    with blaming(f"the census of {name}"):
+        if isinstance(target, nn.Module):
+            library, settings = "torch", _module_settings(target)
+            dtype = None if train_set is None else train_set.base.dtype
+            is_whole = dtype is not None and not dtype.is_floating_point
+            read, why, filled = module_outputs(target, input_shape, dtype if is_whole else None)
+            layers, notes, is_complete = count_module(target)
+            if not is_complete and filled is not None:
+                layers, notes, is_complete = count_module(filled)
+        else:
+            library, settings = "sklearn", _settings(target)
+            n_targets = train_set.n_outputs if train_set is not None else None
+            n_targets = n_outputs if n_outputs is not None else n_targets
+            read, why = estimator_outputs(target, n_targets, input_shape)
+            n_features = None if input_shape is None else prod(input_shape)
+            layers, notes, is_complete = count_estimator(target, n_features, read, n_train)
+    n_outputs, words = _agree(read, why, n_outputs, train_set)
+    notes += words
     if n_train is None:
         notes.append("n_train is not given, so the interpolation threshold is not known")
     elif n_outputs is None:
@@ -224,10 +253,10 @@ def census(
     if train_set is not None:
         notes = [*notes, *train_set.notes]
     return Census(
-        type(target).__name__,
+        name,
         library,
         tuple(layers),
-        tuple((key, str(value)) for key, value in sorted(hyperparameters.items())),
+        tuple(sorted(settings.items())),
         n_train,
         n_outputs,
         is_complete,
@@ -235,10 +264,53 @@ def census(
     )
 
 
-def _module_settings(module: nn.Module) -> dict[str, Any]:
+def _agree(
+    read: int | None, why: list[str], given: int | None, train_set: Dataset | None
+) -> tuple[int | None, list[str]]:
+    """Return the outputs and notes, from what was read, what was given, and the training set."""
+    if given is not None:
+        if read == 1 and given == 2:
+            return 1, ["one number tells two classes apart: n_outputs = 1"]
+        if read is None or read == given:
+            return given, []
+        return given, [*why, f"n_outputs = {given} is given; the model returns {read:,} numbers"]
+    if read is not None:
+        notes = [*why, f"n_outputs = {read} is read from the model"]
+        if train_set is not None and read != train_set.n_outputs:
+            of = "targets" if train_set.n_classes is None else "classes"
+            notes.append(f"the training set has {train_set.n_outputs:,} {of}")
+        return read, [] if train_set is not None and len(notes) == 1 else notes
+    if train_set is None:
+        return None, why
+    if train_set.n_classes == 2:
+        return None, [*why, "two classes can be told apart by one number or two: give n_outputs"]
+    return train_set.n_outputs, [*why, "n_outputs is that of the training set"]
+
+
+def _module_settings(module: nn.Module) -> dict[str, str]:
     """Return the settings of each layer that has no parts of its own, such as sizes and strides."""
     settings = {}
-    for name, part in module.named_modules():
-        if next(part.children(), None) is None and part.extra_repr():
-            settings[name or "(root)"] = f"{type(part).__name__}({part.extra_repr()})"
+    for name, part in walk(module):
+        if not part._modules:
+            try:
+                words = part.extra_repr()
+            except Exception as error:  # the user's own
+                words = f"its extra_repr failed: {error_text(error)}"
+            if words:
+                settings[name or "(root)"] = f"{type(part).__name__}({words})"
     return settings
+
+
+def _settings(estimator: Any) -> dict[str, str]:
+    try:
+        found = estimator.get_params(deep=True)
+    except Exception:  # a constructor or property of the user's
+        found = settings_of(estimator)
+    return {str(name): _text(value) for name, value in found.items()}
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # the user's own
+        return f"({type(value).__name__}, whose text cannot be made: {error_text(error)})"

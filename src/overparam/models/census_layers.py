@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from overparam.models.trial import SHAPELESS, walk
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 COUNTS = (
@@ -20,7 +22,12 @@ COUNTS = (
     "n_nodes",
     "n_leaves",
 )
-SHAPELESS = (UninitializedParameter, UninitializedBuffer)  # what lazy layers hold before use
+Counted = tuple[list["LayerCount"], list[str], bool]  # layers, notes, whether that is all of it
+
+_BIAS = re.compile(r"(^|_)bias(es)?(_|\d|$)")
+# `torch.nn.utils.parametrize` keeps the parameter `bias` as `parametrizations.bias.original`, and
+# lists of parameters number theirs: the name that says what it is stands before these.
+_UNTELLING = re.compile(r"original\d*|\d+")
 
 
 @dataclass(frozen=True)
@@ -67,99 +74,212 @@ class LayerCount:
         return replace(self, **sums)
 
 
-def count_module(
-    module: nn.Module, input_shape: tuple[int, ...] | None = None
-) -> tuple[list[LayerCount], list[str], bool]:
+def count_module(module: nn.Module) -> Counted:
     """Count every layer of `module` that holds parameters or buffers of its own.
 
-    A shared parameter counts once, where it is met first. A parameter is a bias if the last part of
-    its name contains "bias"; the scales of normalization layers are weights. A complex number
-    counts as two.
-
-    Args:
-        input_shape: shape of one input; with it, lazy layers are filled in on a copy.
+    A parameter is a bias if its name says so ("bias" between underscores or digits); the scales of
+    normalization layers are weights. A complex number counts as two. Numbers count once, in the
+    layer that is met first, whether layers share a parameter or only its memory.
 
     Returns:
-        layers, notes on what is not known, and whether the count is complete.
+        layers, notes on what is not known, and whether the count is complete. It is not where a
+        lazy layer has no shape yet, where numbers are packed away as in quantized layers, and where
+        layers or parameters lie in plain lists, which PyTorch does not register.
     """
-    notes: list[str] = []
-    if _lazy_names(module) and input_shape is not None:
-        module, problem = _materialized(module, input_shape)
-        notes += problem
-    lazy = _lazy_names(module)
-    if lazy:
-        notes.append(
-            f"{len(lazy)} lazy parameter(s) have no shape before the first forward pass "
-            f"({', '.join(lazy[:3])}); give input_shape, or call the model once"
+    parts = list(walk(module))
+    counting = _Counting()
+    layers = []
+    for path, part in parts:
+        layer = counting.of(path, part)
+        if layer.n_params or layer.n_buffers or layer.n_shared:
+            layers.append(layer)
+    unknown = [*_lazy(parts), *_packed(parts), *_unregistered(parts)]
+    return layers, [*unknown, *counting.notes(layers)], not unknown
+
+
+class _Counting:
+    """Which numbers were counted already: parameters by identity, memory by its bytes."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Any, list[tuple[int, int]]] = {}
+        self._tensors: dict[int, Tensor] = {}  # kept, so that no other gets its identity
+        self._has_complex = self._has_shared_memory = False
+
+    def of(self, path: str, part: nn.Module) -> LayerCount:
+        """Count what a part holds of its own, and was not counted."""
+        n_weights = n_biases = n_frozen = n_shared = n_buffers = 0
+        for leaf, parameter in part._parameters.items():
+            if parameter is None or isinstance(parameter, SHAPELESS):
+                continue
+            size = self._new_numbers(parameter)
+            n_shared += _size(parameter) - size
+            is_bias = _is_bias(path, leaf)
+            n_biases += size if is_bias else 0
+            n_weights += 0 if is_bias else size
+            n_frozen += 0 if parameter.requires_grad else size
+        for buffer in part._buffers.values():
+            if buffer is not None and not isinstance(buffer, SHAPELESS):
+                n_buffers += self._new_numbers(buffer)
+        return LayerCount(
+            path or "(root)",
+            type(part).__name__,
+            n_weights,
+            n_biases,
+            n_frozen,
+            n_buffers,
+            n_shared,
+            isinstance(part, EMBEDDINGS),
         )
-    seen: set[int] = set()
-    layers = [
-        layer
-        for name, part in module.named_modules()
-        if (layer := _count_layer(name or "(root)", part, seen)).n_params
-        or layer.n_buffers
-        or layer.n_shared
-    ]
-    if any(layer.n_shared for layer in layers):
-        notes.append("shared parameters are counted once, in the layer that comes first")
-    return layers, notes, not lazy
+
+    def notes(self, layers: list[LayerCount]) -> list[str]:
+        """Say how things were counted that can be counted in another way."""
+        notes = []
+        if any(layer.n_shared for layer in layers):
+            notes.append("shared parameters are counted once, in the layer that comes first")
+        if self._has_shared_memory:
+            notes.append(
+                "some parameters lie in the same memory: its numbers are counted once, although an "
+                "optimizer would move them once for each parameter"
+            )
+        if self._has_complex:
+            notes.append("a complex number is counted as two")
+        return notes
+
+    def _new_numbers(self, tensor: Tensor) -> int:
+        if id(tensor) in self._tensors:
+            return 0
+        self._tensors[id(tensor)] = tensor
+        self._has_complex |= tensor.is_complex()
+        size = _size(tensor)
+        try:
+            storage = tensor.untyped_storage()._cdata
+        except Exception:  # sparse tensors, and tensors of a kind of their own
+            return size
+        spans = _spans(tensor)
+        if spans is None:  # scattered over its memory: known only if it is met again
+            key = (storage, tensor.storage_offset(), tensor.shape, tensor.stride())
+            new = 0 if key in self._taken else 1
+            self._taken[key] = []
+            self._has_shared_memory |= not new
+            return new * _size(tensor, repeated=False)
+        taken = self._taken.setdefault(storage, [])
+        new_spans = _without(spans, taken)
+        taken += new_spans
+        n_bytes = sum(stop - start for start, stop in new_spans)
+        n_new = n_bytes // tensor.element_size() * (2 if tensor.is_complex() else 1)
+        self._has_shared_memory |= n_new < size
+        return n_new
 
 
-def last_linear_width(module: nn.Module) -> int | None:
-    """Return the outputs of the last `nn.Linear` of a module, or None where there is none."""
-    widths = [part.out_features for part in module.modules() if isinstance(part, nn.Linear)]
-    return widths[-1] if widths else None
+def _size(tensor: Tensor, repeated: bool = True) -> int:
+    """Return the numbers in a tensor; those of an expanded one only once unless `repeated`."""
+    n = tensor.numel()
+    if not repeated:
+        for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+            n = n // size if stride == 0 and size else n
+    return n * (2 if tensor.is_complex() else 1)
 
 
-def _count_layer(name: str, part: nn.Module, seen: set[int]) -> LayerCount:
-    n_weights = n_biases = n_frozen = n_shared = 0
-    for leaf, parameter in part.named_parameters(recurse=False, remove_duplicate=False):
-        if isinstance(parameter, SHAPELESS):
-            continue
-        size = _size(parameter)
-        if id(parameter) in seen:
-            n_shared += size
-            continue
-        seen.add(id(parameter))
-        n_biases += size if "bias" in leaf else 0
-        n_weights += 0 if "bias" in leaf else size
-        n_frozen += 0 if parameter.requires_grad else size
-    n_buffers = 0
-    for _, buffer in part.named_buffers(recurse=False):
-        if not isinstance(buffer, SHAPELESS) and id(buffer) not in seen:
-            seen.add(id(buffer))
-            n_buffers += _size(buffer)
-    return LayerCount(
-        name,
-        type(part).__name__,
-        n_weights,
-        n_biases,
-        n_frozen,
-        n_buffers,
-        n_shared,
-        isinstance(part, EMBEDDINGS),
+def _spans(tensor: Tensor) -> list[tuple[int, int]] | None:
+    """Return the bytes of its memory that a tensor fills, or None where it has gaps or repeats."""
+    expected = 1
+    axes = sorted(
+        (stride, size) for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
     )
+    for stride, size in axes:
+        if size > 1 and stride != expected:
+            return None
+        expected *= size
+    width = tensor.element_size()
+    start = int(tensor.storage_offset()) * width
+    return [(start, start + tensor.numel() * width)]
 
 
-def _size(tensor: Tensor) -> int:
-    return tensor.numel() * (2 if tensor.is_complex() else 1)
+def _without(spans: list[tuple[int, int]], taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    for low, high in taken:
+        left = [(a, min(b, low)) for a, b in spans if a < low]
+        spans = left + [(max(a, high), b) for a, b in spans if b > high]
+    return [(a, b) for a, b in spans if a < b]
 
 
-def _lazy_names(module: nn.Module) -> list[str]:
-    return [name for name, value in _tensors(module) if isinstance(value, SHAPELESS)]
+def _is_bias(path: str, leaf: str) -> bool:
+    names = [*path.split("."), leaf]
+    telling = [name for name in names if not _UNTELLING.fullmatch(name)]
+    return bool(telling) and _BIAS.search(telling[-1]) is not None
 
 
-def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from module.named_parameters()
-    yield from module.named_buffers()
+def _lazy(parts: list[tuple[str, nn.Module]]) -> list[str]:
+    lazy = [
+        f"{path}.{name}" if path else name
+        for path, part in parts
+        for name, value in (*part._parameters.items(), *part._buffers.items())
+        if isinstance(value, SHAPELESS)
+    ]
+    if not lazy:
+        return []
+    return [
+        f"{len(lazy)} lazy parameter(s) have no shape before the first forward pass "
+        f"({', '.join(lazy[:3])}); give input_shape, or call the model once"
+    ]
 
 
-def _materialized(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[nn.Module, list[str]]:
-    filled = copy.deepcopy(module).eval()
-    try:
-        # Lazy layers draw their weights here; the caller's random numbers must not move.
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            filled(torch.zeros(1, *input_shape))
-    except Exception as error:  # a user's forward pass may raise anything
-        return module, [f"a trial forward pass on shape {list(input_shape)} failed: {error}"]
-    return filled, []
+def _packed(parts: list[tuple[str, nn.Module]]) -> list[str]:
+    """Say which layers hold their weights as something else than parameters."""
+    packed = [
+        path or "(root)"
+        for path, part in parts
+        if any(
+            isinstance(value, torch.ScriptObject)
+            for name, value in list(vars(part).items())
+            if name not in ("_c", *_OF_TORCH)  # a scripted module keeps itself under `_c`
+        )
+        or any("weight" in name and _is_integer(b) for name, b in part._buffers.items())
+    ]
+    if not packed:
+        return []
+    return [
+        f"{len(packed)} layer(s) are quantized and hold packed numbers that are no parameters "
+        f"({', '.join(packed[:3])}); take the census of the network before it was quantized"
+    ]
+
+
+def _unregistered(parts: list[tuple[str, nn.Module]]) -> list[str]:
+    """Say where trainable numbers lie that PyTorch does not see: in plain lists and attributes."""
+    registered = {id(part) for _, part in parts}
+    registered |= {id(p) for _, part in parts for p in part._parameters.values()}
+    hidden = [
+        f"{path}.{name}" if path else name
+        for path, part in parts
+        for name, value in list(vars(part).items())
+        if name not in _OF_TORCH
+        for found in _inside(value)
+        if id(found) not in registered
+    ]
+    if not hidden:
+        return []
+    names = list(dict.fromkeys(hidden))
+    return [
+        f"{', '.join(names[:3])} hold(s) layers or parameters that are not registered, so that no "
+        "optimizer sees them; use nn.ModuleList, nn.ParameterList or nn.Parameter"
+    ]
+
+
+_OF_TORCH = set(vars(nn.Module()))
+
+
+def _is_integer(tensor: Tensor | None) -> bool:
+    kinds = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)
+    return tensor is not None and tensor.dtype in kinds
+
+
+def _inside(value: Any, depth: int = 3) -> Iterator[Any]:
+    """Yield layers with parameters and trainable tensors in a value and its containers."""
+    if isinstance(value, nn.Module):
+        if any(part._parameters for _, part in walk(value)):
+            yield value
+    elif isinstance(value, Tensor):
+        if isinstance(value, nn.Parameter) or (value.requires_grad and value.is_leaf):
+            yield value
+    elif depth and isinstance(value, list | tuple | set | dict):
+        for entry in list(value.values() if isinstance(value, dict) else value):
+            yield from _inside(entry, depth - 1)
