@@ -113,7 +113,7 @@ def _check_architecture(phenomenon: Any, settings: dict[str, str]) -> None:
 
     for c in phenomenon.conditions("standard", settings):
         if c.arm == "trained":
-            load_image_map(c.target, arguments(c), image_shape(c), Streams(0))
+            load_image_map(c.target, arguments(c), image_shape(c), Streams(0), n_train=c.n_train)
 
 
 def _show(study: Study, out: Output) -> None:

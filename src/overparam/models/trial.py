@@ -121,7 +121,7 @@ def copy_on(module: nn.Module, device: str) -> nn.Module:
     memo: dict[int, Any] = {}
     parts = [part for _, part in walk(module)]
     for part in parts:
-        memo[id(part)] = copy.deepcopy(part) if _is_script(part) else type(part).__new__(type(part))
+        memo[id(part)] = copy.deepcopy(part) if _is_script(part) else object.__new__(type(part))
         for value in (*part._parameters.values(), *part._buffers.values(), *vars(part).values()):
             if isinstance(value, Tensor) and id(value) not in memo:
                 memo[id(value)] = _stand_in(value, device)
@@ -174,7 +174,7 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         copied = {key: _copied(entry, memo) for key, entry in value.items()}
         return copied if type(value) is dict else type(value)(copied)
     try:
-        if isinstance(value, types.FunctionType) and (value.__closure__ or value.__defaults__):
+        if isinstance(value, types.FunctionType):
             return _copied_function(value, memo)
         return copy.deepcopy(value, memo)
     except Exception:  # a lock, a file, an object of the user's
@@ -182,14 +182,18 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def _copied_function(function: types.FunctionType, memo: dict[int, Any]) -> types.FunctionType:
-    """Return the function over copies of what it closes over, such as a list that a hook fills."""
-    cells = [types.CellType(_copied(c.cell_contents, memo)) for c in function.__closure__ or ()]
+    """Return the function over copies of what it may change, such as a list that a hook fills."""
+    written = {
+        name: _copied(value, memo)
+        for name in function.__code__.co_names
+        if isinstance(value := function.__globals__.get(name), list | dict | set)
+    }
     made = types.FunctionType(
         function.__code__,
-        function.__globals__,
+        {**function.__globals__, **written},
         function.__name__,
         _copied(function.__defaults__, memo),
-        tuple(cells),
+        tuple(types.CellType(_copied(c.cell_contents, memo)) for c in function.__closure__ or ()),
     )
     made.__kwdefaults__ = function.__kwdefaults__
     return made

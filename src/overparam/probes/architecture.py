@@ -9,16 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from overparam.errors import OverparamError, UsageError
-from overparam.models.targets import find_target
+from overparam.models.targets import blaming, error_text, find_target
+from overparam.models.trial import SHAPELESS, copy_on, trial_pass, walk
 from overparam.streams import Streams
 from overparam.training.initialise import materialise
 
 _MOST_DECODER_WEIGHTS = 50_000_000
+_MOST_WEIGHTS = 500_000_000
 _TRIAL_IMAGES = 2  # one alone could hide that an output has no axis of examples
 
 
 def load_image_map(
-    target: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], streams: Streams
+    target: str,
+    arguments: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    streams: Streams,
+    *,
+    n_train: int = 1,
 ) -> nn.Sequential:
     """Return the network that `target` names as a map `[n, c, h, w]` -> `[n, c h w]`.
 
@@ -26,14 +33,19 @@ def load_image_map(
     A network that returns images of the same size (or as many numbers) is taken as it is; to a
     feature extractor, one that returns any other numbers, a linear decoder without bias is added.
 
+    It is tried on copies: what is returned has not seen an image, in whatever mode (but for lazy
+    layers, which draw their weights at the first one).
+
     Args:
         target: see `overparam.models.targets.load_target`. arguments: for its factory.
         shape: of one image (c, h, w). streams: of one seed.
+        n_train: images in a training step, on which it must run in training mode.
 
     Raises:
-        UsageError: nothing of this name; it is no `nn.Module`; it cannot take such images; what
-            it returns is no tensor of floating-point numbers with one row an image, holds
-            infinite numbers, or is images of another size.
+        UsageError: nothing of this name; it is no `nn.Module`, too large, or fails; it cannot take
+            such images, or cannot be trained on `n_train` of them; what it returns is no tensor of
+            floating-point numbers with one row an image, holds infinite numbers, or is images of
+            another size.
     """
     # The same whatever the seed: a module is imported once, and may make its weights then.
     with Streams(0).torch_default("import"):
@@ -46,12 +58,24 @@ def load_image_map(
             got=type(model).__name__,
             allowed="an nn.Module, or a class or function that makes one",
         )
+    with blaming(target):
+        return _as_map(target, model, shape, streams, n_train)
+
+
+def has_decoder(model: nn.Sequential) -> bool:
+    """Whether `load_image_map` added a linear decoder."""
+    return isinstance(model[-1], nn.Linear)
+
+
+def _as_map(
+    target: str, model: nn.Module, shape: tuple[int, int, int], streams: Streams, n_train: int
+) -> nn.Sequential:
+    _check_size(target, model)
     model = materialise(model, streams, torch.float32)
-    with streams.torch_default("lazy layers"):  # they draw their weights at the first images
-        outputs = _trial(target, model, shape)
-    n_pixels = shape[0] * shape[1] * shape[2]
+    outputs = _trial(target, model, shape, streams)
+    _check_training(target, model, shape, n_train)
     layers: list[nn.Module] = [model, nn.Flatten()]
-    if outputs[0].numel() != n_pixels:
+    if outputs[0].numel() != shape[0] * shape[1] * shape[2]:
         layers.append(_decoder(target, outputs, shape, streams))
     found = nn.Sequential(*layers)
     if not any(p.requires_grad for p in found.parameters()):
@@ -61,28 +85,43 @@ def load_image_map(
     return found
 
 
-def has_decoder(model: nn.Sequential) -> bool:
-    """Whether `load_image_map` added a linear decoder."""
-    return isinstance(model[-1], nn.Linear)
+def _check_size(target: str, model: nn.Module) -> None:
+    parameters = {id(p): p for _, part in walk(model) for p in part._parameters.values()}
+    known = [p for p in parameters.values() if p is not None and not isinstance(p, SHAPELESS)]
+    n_weights = sum(p.numel() for p in known)
+    if n_weights > _MOST_WEIGHTS:
+        raise UsageError(
+            f"{target} is too large to be probed",
+            got=f"{n_weights:,} parameters",
+            allowed=f"at most {_MOST_WEIGHTS:,}",
+            remedy="make it narrower or less deep",
+        )
 
 
 @torch.no_grad()
-def _trial(target: str, model: nn.Module, shape: tuple[int, int, int]) -> Tensor:
+def _trial(target: str, model: nn.Module, shape: tuple[int, int, int], streams: Streams) -> Tensor:
     """Return what the network makes of two images, checked."""
     images = torch.linspace(0, 1, _TRIAL_IMAGES * shape[0] * shape[1] * shape[2])
     size = "x".join(map(str, shape))
+    is_lazy = any(isinstance(p, SHAPELESS) for _, part in walk(model) for p in _tensors(part))
+    modes = {part: part.training for _, part in walk(model)}
+    tried = model if is_lazy else copy_on(model, "cpu")
     try:
-        outputs = model.eval()(images.reshape(_TRIAL_IMAGES, *shape))
-    except OverparamError:
+        for _, part in walk(tried):
+            part.training = False
+        with streams.torch_default("lazy layers"):  # they draw their weights at the first images
+            outputs = tried(images.reshape(_TRIAL_IMAGES, *shape))
+    except (OverparamError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # the user's forward pass may raise anything
         raise UsageError(
             f"{target} cannot take images of {size} (channels x height x width)",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            got=error_text(error),
             remedy="choose their size with --side and --channels",
         ) from error
     finally:
-        model.train()
+        for part, mode in modes.items():
+            part.training = mode
     if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
         got = str(outputs.dtype) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UsageError(
@@ -104,6 +143,27 @@ def _trial(target: str, model: nn.Module, shape: tuple[int, int, int]) -> Tensor
             remedy="check how its weights start",
         )
     return outputs
+
+
+def _check_training(
+    target: str, model: nn.Module, shape: tuple[int, int, int], n_train: int
+) -> None:
+    """Refuse a network that runs in evaluation mode, but not in training mode on so few images."""
+    for device in ("meta", "cpu"):
+        if trial_pass(model, shape, n_inputs=n_train, devices=(device,)).error is None:
+            training = trial_pass(model, shape, n_inputs=n_train, devices=(device,), training=True)
+            if training.error is None:
+                return
+            raise UsageError(
+                f"{target} cannot be trained on {n_train} image(s)",
+                got=error_text(training.error),
+                remedy="batch normalization over features needs two examples or more: give it "
+                "--images 2, or another normalization",
+            )
+
+
+def _tensors(part: nn.Module) -> list[Tensor | None]:
+    return [*part._parameters.values(), *part._buffers.values()]
 
 
 def _decoder(

@@ -27,6 +27,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
@@ -103,10 +105,9 @@ def cells(base: Condition) -> list[Condition]:
 async def run(c: Condition, streams: Streams) -> MapOutcome:
     """Train the architecture on one image and see what it makes of others."""
     task = task_of(c, streams)
-    model = load_image_map(c.target, arguments(c), image_shape(c), streams)
+    model = load_image_map(c.target, arguments(c), image_shape(c), streams, n_train=c.n_train)
     if c.arm == UNTRAINED:
-        error = ((model(task.training) - task.training.flatten(1)) ** 2).mean().item()
-        return describe_network(model.eval(), task, n_steps=0, train_loss=error, learned=False)
+        return _describe_untrained(model.eval(), task)
     recipe = identity_recipe(
         task.train_set,
         max_steps=c.max_steps,
@@ -115,6 +116,12 @@ async def run(c: Condition, streams: Streams) -> MapOutcome:
         precision=c.precision,
     )
     return await learn_identity(model, task, recipe, streams)
+
+
+@torch.no_grad()
+def _describe_untrained(model: nn.Module, task: IdentityTask) -> MapOutcome:
+    error = ((model(task.training) - task.training.flatten(1)) ** 2).mean().item()
+    return describe_network(model, task, n_steps=0, train_loss=error, learned=False)
 
 
 def task_of(c: Condition, streams: Streams) -> IdentityTask:
