@@ -4,6 +4,7 @@ import functools
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -145,6 +146,32 @@ def test_census_with_a_picture(here, tmp_path):
     drawing = (tmp_path / "new" / "network.svg").read_text()
     assert drawing.startswith("<svg")
     assert drawing.count("<circle") == 3 + 5 + 2
+
+
+def test_census_says_unknown_where_it_does_not_know(here):
+    code, out, _ = here("census", "torch.nn:LazyLinear:out_features=3", "--n-train", "5")
+    assert code == 0
+    assert re.search(r"^total +LazyLinear +unknown +unknown", out, re.M)
+    assert "regime" not in out
+    assert "give input_shape" in out
+
+
+def test_census_of_a_file_whose_path_holds_colons(here, tmp_path):
+    folder = tmp_path / "2026-11-25 12:30:00"
+    folder.mkdir()
+    (folder / "models.py").write_text("from torch import nn\nnet = nn.Linear(3, 2)\n")
+    code, out, err = here("census", f"{folder}/models.py:net", "--n-train", "5")
+    assert code == 0, err
+    assert "outputs                  2" in out
+
+
+def test_census_of_a_module_whose_own_code_fails_is_code_2(here, tmp_path):
+    text = "from torch import nn\nclass Half(nn.Module):\n    def __init__(self): pass\n"
+    (tmp_path / "half_models.py").write_text(text)
+    code, _, err = here("census", "half_models.py:Half")
+    assert code == 2
+    assert "the census of Half failed; got" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,14 @@ def convnet(depth=1):
 
 def dense(width=32): return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU())
 def unpadded(): return nn.Conv2d(1, 1, 3)
+def rows(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.BatchNorm1d(20))
+class Seen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1)
+    def forward(self, x):
+        if self.training and not x.is_meta: print("trained", file=open("log", "a"))
+        return self.norm(self.conv(x))
 """
 QUICK = ("--side", "8", "--seeds", "2", "--set", "learning_rate=1e-2", "--set", "target_loss=1e-4")
 
@@ -68,6 +76,7 @@ def test_features_get_a_decoder_and_one_level_a_table(here, models):
         (("cli_probed_models.py:convnet", "--side", "9", "--set", "side=8"), "side is set twice"),
         (("cli_probed_models.py:convnet", "--set", "sides=8"), "no such field"),
         (("cli_probed_models.py:nothing",), "has no such object"),
+        (("cli_probed_models.py:rows", "--side", "8"), "cannot be trained on 1 image"),
         (("absent.py:net",), "there is no such file"),
     ],
 )  # fmt: skip
@@ -89,3 +98,14 @@ def test_an_unknown_task_is_told_the_near_one(here):
     code, _, err = here("probe", "identiy", "x")
     assert code == 2
     assert "did you mean 'identity'" in err
+
+
+def test_the_untrained_arm_sees_no_image_in_training_mode(models, tmp_path, monkeypatch):
+    from overparam.probes.identity_probe import PHENOMENON, Condition
+    from overparam.streams import Streams
+    from overparam.training.request import solve
+
+    monkeypatch.chdir(tmp_path)
+    condition = Condition("cli_probed_models.py:Seen", side=8, arm="untrained", max_steps=1)
+    assert solve(PHENOMENON.run(condition, Streams(0))).n_steps == 0
+    assert not (tmp_path / "log").exists()

@@ -9,6 +9,7 @@ from overparam.probes.architecture import has_decoder, load_image_map
 from overparam.streams import Streams
 
 MODELS = """
+import threading
 import torch
 from torch import nn
 
@@ -38,7 +39,39 @@ class Odd(nn.Module):
     def forward(self, x):
         return {"tuple": (x, x), "whole": x.argmax(1), "mean": x.mean(), "nan": x / 0 * self.weight,
                 "one row": x.mean(0, keepdim=True)}[self.what]
+class Counting(nn.Module):
+    passes = []
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1)
+        self.norm.eval()
+    def forward(self, x):
+        if not x.is_meta:
+            self.passes.append(self.training)
+        return self.norm(self.conv(x))
+
+class Failing(nn.Module):
+    def __init__(self, what="lock"):
+        super().__init__()
+        self.body, self.what = nn.Conv2d(1, 1, 3, padding=1), what
+        if what == "lock": self.kept = threading.Lock()
+        if what == "cycle": self.body.parent = self
+        if what == "hook": self.body.register_forward_hook(lambda *_: 1 / 0)
+    def parameters(self, *a, **k):
+        if self.what == "parameters": raise RuntimeError("hidden")
+        return super().parameters(*a, **k)
+    def extra_repr(self):
+        if self.what == "text": raise RuntimeError("no text")
+        return ""
+    def forward(self, x):
+        if self.what == "exit": raise SystemExit(0)
+        return self.body(x)
+
+def terabyte():
+    with torch.device("meta"): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10**10))
+def rows(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.BatchNorm1d(20))
 instance = Residual(1)
+asleep = Residual(1).eval()
 number = 3
 """
 
@@ -121,6 +154,13 @@ def test_the_global_random_numbers_are_left_alone():
         ("Odd", {"what": "mean"}, "one row for each image"),
         ("Odd", {"what": "one row"}, "one row for each image; got 'shape"),
         ("Odd", {"what": "nan"}, "not finite before any training"),
+        ("Failing", {"what": "lock"}, "Failing failed; got .TypeError: cannot pickle"),
+        ("Failing", {"what": "cycle"}, "Failing failed; got 'RecursionError"),
+        ("Failing", {"what": "parameters"}, "Failing failed; got 'RuntimeError: hidden"),
+        ("Failing", {"what": "hook"}, "cannot take images.*got 'ZeroDivisionError"),
+        ("Failing", {"what": "exit"}, "cannot take images.*got 'SystemExit: 0"),
+        ("terabyte", {}, "too large to be probed; got '650,000,000,000 parameters'"),
+        ("rows", {}, r"cannot be trained on 1 image\(s\); got 'ValueError.*--images 2"),
         ("instance", {"depth": 3}, "is a model already and takes no arguments; got 'depth'"),
         ("Residual", {"dept": 3}, "did you mean 'depth'"),
     ],
@@ -133,3 +173,23 @@ def test_refusals(name, arguments, message):
 def test_it_is_ready_to_train():
     assert load("batchnorm").training
     assert isinstance(load("features")[-1], nn.Linear)
+
+
+def test_it_sees_no_image_in_training_mode_and_keeps_its_state():
+    module = load("Counting")
+    net, kind = module[0], sys.modules["probed_models"].Counting
+    assert kind.passes
+    assert not any(kind.passes)
+    assert net.norm.num_batches_tracked == 0
+    assert torch.equal(net.norm.running_mean, torch.zeros(1))
+    assert (net.training, net.norm.training) == (True, False)  # as its constructor left them
+    assert not load("asleep")[0].training
+
+
+def test_more_images_may_be_trained_where_one_may_not():
+    found = load_image_map("probed_models.py:rows", {}, (1, 8, 8), Streams(0), n_train=2)
+    assert found(torch.rand(3, 1, 8, 8)).shape == (3, 64)
+
+
+def test_a_text_that_raises_does_not_matter():
+    assert load("Failing", what="text")(torch.rand(2, 1, 8, 8)).shape == (2, 64)

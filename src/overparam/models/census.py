@@ -19,7 +19,7 @@ from overparam.models.census_layers import LayerCount, count_module
 from overparam.models.census_outputs import estimator_outputs, module_outputs
 from overparam.models.estimator_attributes import is_estimator, settings_of
 from overparam.models.targets import blaming, error_text
-from overparam.models.trial import walk
+from overparam.models.trial import is_lazy, walk
 
 TABLE_HEADER = ("layer", "kind", "weights", "biases", "trainable", "buffers")
 _TABLE_FIELDS = ("n_weights", "n_biases", "n_trainable", "n_buffers")
@@ -234,9 +234,8 @@ def census(
             dtype = None if train_set is None else train_set.base.dtype
             is_whole = dtype is not None and not dtype.is_floating_point
             read, why, filled = module_outputs(target, input_shape, dtype if is_whole else None)
-            layers, notes, is_complete = count_module(target)
-            if not is_complete and filled is not None:
-                layers, notes, is_complete = count_module(filled)
+            counted = filled if filled is not None and is_lazy(target) else target
+            layers, notes, is_complete = count_module(counted)
         else:
             library, settings = "sklearn", _settings(target)
             n_targets = train_set.n_outputs if train_set is not None else None

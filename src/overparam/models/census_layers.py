@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from overparam.models.trial import SHAPELESS, walk
+from overparam.models.trial import SHAPELESS, is_script, walk
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 COUNTS = (
@@ -228,11 +228,8 @@ def _packed(parts: list[tuple[str, nn.Module]]) -> list[str]:
     packed = [
         path or "(root)"
         for path, part in parts
-        if any(
-            isinstance(value, torch.ScriptObject)
-            for name, value in list(vars(part).items())
-            if name not in ("_c", *_OF_TORCH)  # a scripted module keeps itself under `_c`
-        )
+        if any(isinstance(value, torch.ScriptObject) for _, value in _own_attributes(part))
+        or (is_script(part) and isinstance(getattr(part, "_packed_params", 0), torch.ScriptObject))
         or any("weight" in name and _is_integer(b) for name, b in part._buffers.items())
     ]
     if not packed:
@@ -250,8 +247,7 @@ def _unregistered(parts: list[tuple[str, nn.Module]]) -> list[str]:
     hidden = [
         f"{path}.{name}" if path else name
         for path, part in parts
-        for name, value in list(vars(part).items())
-        if name not in _OF_TORCH
+        for name, value in _own_attributes(part)
         for found in _inside(value)
         if id(found) not in registered
     ]
@@ -265,6 +261,12 @@ def _unregistered(parts: list[tuple[str, nn.Module]]) -> list[str]:
 
 
 _OF_TORCH = set(vars(nn.Module()))
+
+
+def _own_attributes(part: nn.Module) -> list[tuple[str, Any]]:
+    if is_script(part):  # it keeps itself a second time
+        return []
+    return [(name, value) for name, value in list(vars(part).items()) if name not in _OF_TORCH]
 
 
 def _is_integer(tensor: Tensor | None) -> bool:

@@ -82,10 +82,15 @@ def likely_input_shapes(module: nn.Module) -> list[tuple[int, ...]]:
     A chain is a layer, or an `nn.Sequential` of chains and other modules. Empty for anything else:
     the order in which a module registers its parts says nothing about its input.
     """
-    first = module
-    while type(first).forward is nn.Sequential.forward:
-        parts = [part for part in first._modules.values() if part is not None]
-        first = next((part for part in parts if _has_weights(part)), nn.Identity())
+    first: nn.Module = nn.Identity()
+    waiting = [module]
+    while waiting:
+        part = waiting.pop()
+        if getattr(type(part), "forward", None) is nn.Sequential.forward:
+            waiting += reversed([p for p in part._modules.values() if p is not None])
+        elif _has_weights(part):
+            first = part
+            break
     n_features, n_channels = (getattr(first, n, None) for n in ("in_features", "in_channels"))
     if isinstance(n_features, int) and n_features > 0:
         return [(n_features,)]
@@ -93,6 +98,20 @@ def likely_input_shapes(module: nn.Module) -> list[tuple[int, ...]]:
     if isinstance(n_channels, int) and n_channels > 0 and dimensions:
         return [(n_channels, *(side,) * dimensions) for side in _IMAGE_SIDES]
     return []
+
+
+def is_lazy(module: nn.Module) -> bool:
+    """Whether some parameters or buffers have no shape before the first forward pass."""
+    return any(
+        isinstance(tensor, SHAPELESS)
+        for _, part in walk(module)
+        for tensor in (*part._parameters.values(), *part._buffers.values())
+    )
+
+
+def is_script(part: nn.Module) -> bool:
+    """Whether it is compiled to TorchScript, so that its attributes lie outside of Python."""
+    return isinstance(part, torch.jit.ScriptModule)
 
 
 def walk(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -121,12 +140,12 @@ def copy_on(module: nn.Module, device: str) -> nn.Module:
     memo: dict[int, Any] = {}
     parts = [part for _, part in walk(module)]
     for part in parts:
-        memo[id(part)] = copy.deepcopy(part) if _is_script(part) else object.__new__(type(part))
+        memo[id(part)] = copy.deepcopy(part) if is_script(part) else object.__new__(type(part))
         for value in (*part._parameters.values(), *part._buffers.values(), *vars(part).values()):
             if isinstance(value, Tensor) and id(value) not in memo:
                 memo[id(value)] = _stand_in(value, device)
     for part in parts:
-        if not _is_script(part):
+        if not is_script(part):
             attributes = {name: _copied(value, memo) for name, value in vars(part).items()}
             memo[id(part)].__dict__.update(attributes)
     return memo[id(module)]
@@ -216,17 +235,13 @@ def _stand_in(tensor: Tensor, device: str) -> Any:
             values = values.to(device, copy=True)
         if isinstance(tensor, nn.Parameter):
             return nn.Parameter(values, tensor.requires_grad)
-        return values
+        return values.requires_grad_(tensor.requires_grad and tensor.is_leaf)
     except Exception:  # a tensor of a kind of its own
         return tensor
 
 
 def _has_weights(module: nn.Module) -> bool:
     return any(part._parameters or hasattr(part, "in_features") for _, part in walk(module))
-
-
-def _is_script(part: nn.Module) -> bool:
-    return isinstance(part, torch.jit.ScriptModule)
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:

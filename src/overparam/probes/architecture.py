@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from overparam.errors import OverparamError, UsageError
 from overparam.models.targets import blaming, error_text, find_target
-from overparam.models.trial import SHAPELESS, copy_on, trial_pass, walk
+from overparam.models.trial import SHAPELESS, copy_on, is_lazy, trial_pass, walk
 from overparam.streams import Streams
 from overparam.training.initialise import materialise
 
@@ -103,9 +103,8 @@ def _trial(target: str, model: nn.Module, shape: tuple[int, int, int], streams: 
     """Return what the network makes of two images, checked."""
     images = torch.linspace(0, 1, _TRIAL_IMAGES * shape[0] * shape[1] * shape[2])
     size = "x".join(map(str, shape))
-    is_lazy = any(isinstance(p, SHAPELESS) for _, part in walk(model) for p in _tensors(part))
     modes = {part: part.training for _, part in walk(model)}
-    tried = model if is_lazy else copy_on(model, "cpu")
+    tried = model if is_lazy(model) else copy_on(model, "cpu")
     try:
         for _, part in walk(tried):
             part.training = False
@@ -160,10 +159,6 @@ def _check_training(
                 remedy="batch normalization over features needs two examples or more: give it "
                 "--images 2, or another normalization",
             )
-
-
-def _tensors(part: nn.Module) -> list[Tensor | None]:
-    return [*part._parameters.values(), *part._buffers.values()]
 
 
 def _decoder(
