@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "overparam"
 
 # Floors from the ground up; members of one row stand on the same floor.
 FLOORS = (
-    ("errors", "checks", "streams", "whole_file", "cache"),
+    ("errors", "checks", "streams", "threads", "whole_file", "cache", "machine"),
     ("data",),
     ("models",),
     ("training",),

@@ -19,13 +19,14 @@ from typing import Any
 from overparam.checks import check_choice, check_count
 from overparam.errors import ResourceError
 from overparam.lab.design import plan_units
-from overparam.lab.machine import available_cores, describe_machine, describe_versions, find_device
+from overparam.lab.machine import describe_machine, describe_versions, find_device
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.records import Record, Records
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
 from overparam.lab.unit import Job, UnitResult, must_stay_here
+from overparam.machine import available_cores
 
 DEFAULT_MEMORY_BYTES = 2 << 30
 MAX_SEED = 2**63 - 1  # of SQLite's integers

@@ -19,6 +19,7 @@ from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record
 from overparam.streams import Streams
 from overparam.training.choices import Choices
+from overparam.training.native.build import troubles
 from overparam.training.request import Context, drive
 
 _REPORT_SECONDS = 0.2  # how often progress is reported; a message per update would cost more
@@ -73,7 +74,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
         _record(job, condition, result, i in context.diverged, provenance)
         for i, (condition, result) in enumerate(zip(todo, results, strict=True))
     ]
-    return UnitResult(records, context.choices.made, context.notes)
+    return UnitResult(records, context.choices.made, [*context.notes, *troubles()])
 
 
 def make_context(job: Job, report: Callable[[float], None]) -> Context:
