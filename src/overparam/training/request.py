@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from overparam.errors import OverparamError
+from overparam.streams import own_generator
 from overparam.threads import one_thread
 from overparam.training.asked import advancing, check_inside_a_cell
 from overparam.training.choices import Choices, machine_choices
@@ -105,7 +106,8 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
         for group in _groups(waiting):
             requests = [request for _, _, request in group]
             try:
-                answers = type(requests[0]).execute(requests, context)
+                with own_generator():  # a user's module may draw from it wherever it is called
+                    answers = type(requests[0]).execute(requests, context)
             except Exception as error:
                 # An engine error belongs to the cells of this group; others go on.
                 answers = [error] * len(group)
@@ -131,7 +133,8 @@ def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Co
         answered = []
         for group in _groups(waiting):
             requests = [request for _, _, request in group]
-            answers, cost = type(requests[0]).estimate(requests, context)
+            with own_generator():
+                answers, cost = type(requests[0]).estimate(requests, context)
             total += cost
             answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
         waiting = _advance(answered, results)
