@@ -6,14 +6,13 @@ them under a leading underscore. A phenomenon's name is ``chapter/name``.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import pkgutil
 import sys
 from pathlib import Path
 
 from overparam.errors import UsageError, suggest
-from overparam.lab.phenomenon import Phenomenon, paragraph
+from overparam.lab.phenomenon import Phenomenon, docstring, paragraph
 
 # What phenomena were called before there were chapters.
 FORMER_NAMES = {
@@ -52,7 +51,7 @@ def introduction(chapter: str) -> str:
             allowed=", ".join(chapters()),
             remedy=suggest(chapter, chapters()),
         )
-    return _docstring(Path(__path__[0]) / chapter / "__init__.py")
+    return docstring(Path(__path__[0]) / chapter / "__init__.py")
 
 
 def names(chapter: str | None = None) -> list[str]:
@@ -66,7 +65,7 @@ def names(chapter: str | None = None) -> list[str]:
 
 def claim_of(name: str) -> str:
     """Return the claim of a phenomenon (``chapter/name``) from its docstring, not importing it."""
-    return paragraph(_docstring(Path(__path__[0]) / f"{name}.py"), "Claim")
+    return paragraph(docstring(Path(__path__[0]) / f"{name}.py"), "Claim")
 
 
 def title_of(name: str) -> str:
@@ -126,10 +125,6 @@ def _in_reading_order(chapter: str) -> list[str]:
     # Those that the introduction does not name come last.
     told = {name: text.find(f"`{name}`") for name in found}
     return sorted(found, key=lambda name: (told[name] < 0, told[name], name))
-
-
-def _docstring(path: Path) -> str:
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
 def _from_file(path: Path) -> Phenomenon:
