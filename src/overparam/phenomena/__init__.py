@@ -70,7 +70,7 @@ def claim_of(name: str) -> str:
 
 def title_of(name: str) -> str:
     """Return the title of a phenomenon (``chapter/name``): the first line of its docstring."""
-    return _docstring(Path(__path__[0]) / f"{name}.py").partition("\n")[0].rstrip(".")
+    return docstring(Path(__path__[0]) / f"{name}.py").partition("\n")[0].rstrip(".")
 
 
 def resolve(name: str) -> str:
