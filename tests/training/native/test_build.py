@@ -203,6 +203,23 @@ def test_a_cache_that_cannot_be_written_is_no_crash(compiler, tmp_path, monkeypa
         load_library(DENSE, "float32")
 
 
+def test_without_a_home_there_is_none_and_a_note(compiler, homeless):
+    build._load.cache_clear()
+    with pytest.raises(NativeBroken, match="this user has no home folder"):
+        load_library(DENSE, "float64")
+    assert len(troubles()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_code_from_a_folder_that_others_may_write_is_not_loaded(quick, own_cache):
+    load_library(DENSE, "float64")
+    own_cache.chmod(0o770)
+    build._load.cache_clear()
+    with pytest.raises(NativeBroken, match="others may write it"):
+        load_library(DENSE, "float64")
+    assert quick.read_text() == "\n"
+
+
 def test_it_is_compiled_once(quick, own_cache):
     load_library(DENSE, "float64")
     (made,) = own_cache.iterdir()
