@@ -17,8 +17,8 @@ SECONDS = 6.0  # after which a run on an idle machine has ended, about
 
 
 def test_killed_at_any_moment_a_study_goes_on_where_it_was(studies, rounds, dice):
-    for _ in rounds:
-        name = f"killed-{_}"
+    for number in rounds:
+        name = f"killed-{number}"
         for how in (signal.SIGKILL, signal.SIGTERM):
             run = studies.start(name)
             time.sleep(dice.uniform(0.0, SECONDS))
@@ -30,8 +30,8 @@ def test_killed_at_any_moment_a_study_goes_on_where_it_was(studies, rounds, dice
 
 
 def test_side_by_side_on_one_folder_one_runs_and_the_others_say_so(studies, rounds, dice):
-    for _ in rounds:
-        name = f"shared-{_}"
+    for number in rounds:
+        name = f"shared-{number}"
         runs = [studies.start(name) for _ in range(4)]
         while any(run.poll() is None for run in runs):
             code, said = studies.say(dice.choice(["check", "report", "list"]), name)
