@@ -1,4 +1,4 @@
-"""What is given away is whole: the source distribution, the package's files, Python without docs."""
+"""What is given away is whole: source distribution, package, and Python without docstrings."""
 
 from __future__ import annotations
 

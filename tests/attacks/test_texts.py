@@ -10,7 +10,8 @@ from tests.report.conftest import PHENOMENON, make_result
 from tests.report.test_html import Page
 
 PIECES = (
-    "</script>", "<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "<svg/onload=alert(3)>",
+    "</script>", "<script>alert(1)</script>", "<img src=x onerror=alert(2)>",
+    "<svg/onload=alert(3)>",
     "javascript:alert(4)", "{{ 7*7 }}", "{% raw %}", "<!--", "-->", "]]>", "&lt;", "&#0;", '"', "'",
     "`", "${x}", "\\", "\u2028", "\u202e", "\u0301" * 20, "𝕏", "ﷺ", "<a href=//evil.example>", "%s",
     "</title>", "</style>", "<base href=//evil.example>", "<iframe srcdoc='<script>'>", "\t", "\n",

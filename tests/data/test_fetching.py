@@ -218,7 +218,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, entry):
 def test_without_a_home_there_is_no_cache_to_fetch_into(homeless):
     assert cache_folder() is None
     assert "the cache" not in [origin for _, origin in places_to_search()]
-    with pytest.raises(ResourceError, match="no folder to fetch into.*set OVERPARAM_CACHE"):
+    with pytest.raises(ResourceError, match=r"no folder to fetch into.*set OVERPARAM_CACHE"):
         fetch("mnist", ["http://127.0.0.1:1/"])
 
 
