@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from overparam.data.dataset import Dataset
-from overparam.lab.machine import available_cores, choices_file
 from overparam.lab.pool import Done, Pool, Task
+from overparam.machine import available_cores
 from overparam.streams import Streams
-from overparam.training.choices import Choices
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, solve_all
 from overparam.training.train import train
@@ -32,7 +31,7 @@ class Cell:
 
 def train_cells(cells: Sequence[Cell], report: Callable[[float], None]) -> list[tuple]:
     """Return (training error, test error) of each cell; runs in a worker."""
-    context = Context(torch.device("cpu"), choices=Choices(path=choices_file()))
+    context = Context(torch.device("cpu"))
     fitted = solve_all(
         [
             train(c.model, c.train_set, c.recipe, c.streams, evaluate={"test": c.test_set})

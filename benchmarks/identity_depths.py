@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from cells import Cell, Workers
 from measuring import alternate, best_of, peak_flops, show, with_threads
-from overparam.lab.machine import available_cores
+from overparam.machine import available_cores
 from overparam.models import same_convnet
 from overparam.phenomena.identity._task import LEARNING_RATE, make_identity_task
 from overparam.streams import Streams

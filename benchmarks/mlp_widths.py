@@ -19,7 +19,7 @@ import torch
 from cells import Cell, Workers
 from measuring import Timed, alternate, best_of, peak_flops, show, with_threads
 from overparam.data import corrupt_labels_wrong, make_mnist1d
-from overparam.lab.machine import available_cores
+from overparam.machine import available_cores
 from overparam.models.dense import mlp
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe

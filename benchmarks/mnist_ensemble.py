@@ -19,7 +19,7 @@ from cells import Cell, Workers
 from measuring import alternate, best_of, peak_flops, show, with_threads
 from overparam.data import Dataset, load
 from overparam.errors import DataError
-from overparam.lab.machine import available_cores
+from overparam.machine import available_cores
 from overparam.models.dense import mlp
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe

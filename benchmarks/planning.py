@@ -14,10 +14,10 @@ from pathlib import Path
 
 import designs
 from measuring import show
-from overparam.lab.machine import choices_file
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import run_study
+from overparam.training.choices import choices_file
 
 DESIGNS = ("perceptrons", "wide_perceptrons", "convolutions")
 

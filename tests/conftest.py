@@ -1,6 +1,7 @@
 """A disk that is really full, for the tests of everything that writes."""
 
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,3 +50,24 @@ def full_disk(tmp_path):
         yield FullDisk(folder)
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """This process is a user's without an account and without HOME."""
+
+    def nobody(user):
+        raise KeyError(f"no such user: {user}")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("pwd.getpwnam", nobody)
+    for name in ("HOME", "OVERPARAM_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def ended_process():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid

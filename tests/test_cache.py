@@ -1,23 +1,55 @@
-"""The cache folder, and whose files in it are trusted."""
+"""The cache folder, and what in it is taken for this user's own."""
 
 import os
+import re
+import stat
 from pathlib import Path
 
 import pytest
 
-from overparam.cache import cache_home, is_trusted, kept_text
+from overparam.cache import (
+    CacheUnusable,
+    cache_home,
+    kept_file,
+    kept_text,
+    open_private,
+    private_folder,
+)
+from overparam.errors import ResourceError
 from overparam.report import html
 
+posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX's")
 
-def owned_by(monkeypatch, user):
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def seem_to_be(monkeypatch, user):
     """Let every file seem to be the user's."""
-    real = Path.stat
+    real = Path.lstat
 
-    def stat(path, **options):
-        found = list(real(path, **options))
+    def lstat(path):
+        found = list(real(path))
         return os.stat_result([*found[:4], user, *found[5:]])
 
-    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(Path, "lstat", lstat)
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path / "cache"))
+    html._vega_bundle.cache_clear()
+    yield tmp_path / "cache"
+    html._vega_bundle.cache_clear()
+
+
+@pytest.fixture
+def open_to_all(own_cache):
+    """A cache in which a text is kept, and in which everybody may write."""
+    kept_text("name", lambda: "planted")
+    own_cache.chmod(0o777)
+    return own_cache
 
 
 def test_the_folder_is_named_or_below_home(monkeypatch, tmp_path):
@@ -28,41 +60,157 @@ def test_the_folder_is_named_or_below_home(monkeypatch, tmp_path):
     assert cache_home() == tmp_path / ".cache" / "overparam"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
-@pytest.mark.parametrize(("user", "trusted"), [(0, True), (os.getuid(), True), (12345, False)])
-def test_own_files_and_roots_are_trusted(monkeypatch, tmp_path, user, trusted):
-    (tmp_path / "file").write_text("")
-    owned_by(monkeypatch, user)
-    assert is_trusted(tmp_path / "file") is trusted
-
-
-@pytest.fixture
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path))
-    html._vega_bundle.cache_clear()
-    yield tmp_path
-    html._vega_bundle.cache_clear()
+@pytest.mark.parametrize("named", [None, "~/cache", "~nobody-has-this-name/cache"])
+def test_a_user_without_account_and_home_has_none(monkeypatch, homeless, named):
+    if named is not None:
+        monkeypatch.setenv("OVERPARAM_CACHE", named)
+    assert cache_home() is None
+    with pytest.raises(CacheUnusable, match="no home folder; OVERPARAM_CACHE may name another"):
+        private_folder()
+    assert kept_text("name", lambda: "made") == "made"
 
 
 def test_a_text_is_made_once(own_cache):
-    assert kept_text("name", lambda: "first \u00e9\r\n") == "first \u00e9\r\n"
-    assert kept_text("name", lambda: "second") == "first \u00e9\r\n"
-    assert kept_text("other", lambda: "second") == "second"
+    assert kept_text("name.js", lambda: "first \u00e9\r\n") == "first \u00e9\r\n"
+    assert kept_text("name.js", lambda: "second") == "first \u00e9\r\n"
+    assert kept_text("other.js", lambda: "second") == "second"
+
+
+@posix
+def test_what_is_made_is_closed_to_others_whatever_the_users_files_are(own_cache):
+    before = os.umask(0)
+    try:
+        path = kept_file("file.so", lambda p: p.write_text("code"), "native")
+    finally:
+        os.umask(before)
+    assert [mode(p) for p in (own_cache, own_cache / "native", path)] == [0o700, 0o700, 0o600]
+    assert kept_file("file.so", None, "native") == path
+    assert re.fullmatch(r"file\.[0-9a-f]{24}\.so", path.name)
 
 
 @pytest.mark.parametrize("damaged", [b"", b"first", b"\xff\xfe\n\xff"])
-def test_a_damaged_text_is_made_anew(own_cache, damaged):
-    kept_text("name", lambda: "first")
-    (own_cache / "name").write_bytes(damaged)
+def test_a_damaged_file_is_removed_and_made_anew(own_cache, damaged):
+    kept_text("name", lambda: "the first")
+    (made,) = own_cache.iterdir()
+    made.write_bytes(damaged)
     assert kept_text("name", lambda: "second") == "second"
     assert kept_text("name", lambda: "third") == "second"
+    assert not made.exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
-def test_another_users_text_is_not_taken(own_cache, monkeypatch):
-    kept_text("name", lambda: "another's")
-    owned_by(monkeypatch, 12345)
+@posix
+@pytest.mark.parametrize("others", [0o660, 0o606, 0o666])
+def test_a_file_that_others_may_write_is_made_anew(own_cache, others):
+    kept_text("name", lambda: "planted")
+    (made,) = own_cache.iterdir()
+    made.chmod(others)
     assert kept_text("name", lambda: "own") == "own"
+    assert [mode(p) for p in own_cache.iterdir()] == [0o600]
+
+
+def test_a_link_is_not_followed(own_cache, tmp_path):
+    kept_text("name", lambda: "planted")
+    (made,) = own_cache.iterdir()
+    made.rename(tmp_path / "elsewhere")
+    made.symlink_to(tmp_path / "elsewhere")
+    assert kept_text("name", lambda: "own") == "own"
+    assert (tmp_path / "elsewhere").read_text() == "planted"
+
+
+@posix
+def test_nothing_is_taken_from_a_folder_that_others_may_write(open_to_all):
+    assert kept_text("name", lambda: "own") == "own"
+    with pytest.raises(CacheUnusable, match=r"others may write it .*`chmod go-w` it, or name ano"):
+        private_folder()
+    with pytest.raises(CacheUnusable, match="others may write it"):
+        open_private(open_to_all / "choices.json")
+    assert mode(open_to_all) == 0o777  # it may be meant so, for data
+    open_to_all.chmod(0o700)
+    assert kept_text("name", lambda: "own") == "planted"
+
+
+@posix
+def test_nothing_is_taken_from_below_such_a_folder(own_cache):
+    kept_file("file.so", lambda p: p.write_text("code"), "native")
+    own_cache.chmod(0o770)
+    with pytest.raises(CacheUnusable, match=f"{own_cache} is another user's, or others may write"):
+        kept_file("file.so", None, "native")
+    own_cache.chmod(0o700)
+    (own_cache / "native").chmod(0o1777)
+    with pytest.raises(CacheUnusable, match="native is another user's, or others may write"):
+        kept_file("file.so", None, "native")
+
+
+@posix
+def test_an_empty_folder_of_this_users_is_closed(own_cache):
+    own_cache.mkdir()
+    own_cache.chmod(0o777)
+    assert private_folder() == own_cache
+    assert mode(own_cache) == 0o700
+
+
+def test_a_folder_below_is_no_link(own_cache, tmp_path):
+    own_cache.mkdir(0o700)
+    (tmp_path / "elsewhere").mkdir(0o700)
+    (own_cache / "native").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CacheUnusable, match="or it is a link"):
+        private_folder("native")
+
+
+def test_the_folder_itself_may_be_a_link(monkeypatch, tmp_path):
+    (tmp_path / "real").mkdir(0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path / "link"))
+    assert private_folder() == tmp_path / "real"
+
+
+@posix
+def test_another_users_files_are_not_taken_but_roots_are(own_cache, monkeypatch):
+    kept_text("name", lambda: "kept")
+    with monkeypatch.context() as patched:
+        seem_to_be(patched, 12345)
+        assert kept_text("name", lambda: "own") == "own"
+        with pytest.raises(CacheUnusable, match="is another user's"):
+            private_folder()
+        seem_to_be(patched, 0)
+        assert kept_text("name", lambda: "own") == "kept"
+
+
+@posix
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda path: path.touch(0o600) or path.chmod(0o666),
+        lambda path: os.mkfifo(path),
+        lambda path: path.symlink_to("elsewhere"),
+    ],
+    ids=["others may write it", "a pipe", "a link"],
+)
+def test_a_file_is_opened_that_only_this_user_can_have_written(own_cache, planted):
+    path = private_folder() / "choices.json"
+    planted(path)
+    handle, writable = open_private(path)
+    assert writable
+    assert os.fstat(handle).st_ino == path.lstat().st_ino
+    assert stat.S_ISREG(path.lstat().st_mode)
+    assert mode(path) == 0o600
+    os.close(handle)
+
+
+def test_a_file_that_cannot_be_made_is_told(own_cache):
+    def fail(path):
+        raise OSError("no space")
+
+    with pytest.raises(ResourceError, match=r"name cannot be written; got 'no space'"):
+        kept_file("name", fail)
+    assert list(own_cache.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept(own_cache, ended_process):
+    private_folder()
+    (own_cache / f".name.{ended_process}").write_text("half")
+    kept_text("name", lambda: "whole")
+    assert [p.name.startswith("name.") for p in own_cache.iterdir()] == [True]
 
 
 def test_the_reports_script_is_bundled_once(own_cache):
@@ -77,6 +225,7 @@ def test_the_reports_script_is_bundled_once(own_cache):
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(monkeypatch, own_cache):
-    (own_cache / "file").write_text("")
-    monkeypatch.setenv("OVERPARAM_CACHE", str(own_cache / "file"))
-    assert "vegaEmbed" in html._vega_bundle()
+    own_cache.write_text("a file where a folder should be")
+    assert kept_text("name", lambda: "made") == "made"
+    with pytest.raises(CacheUnusable, match=r"cannot be used: (File exists|Not a directory)"):
+        private_folder()

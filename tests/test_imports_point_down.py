@@ -12,7 +12,17 @@ SOURCE = Path(__file__).parents[1] / "src" / "overparam"
 
 # Floors from the ground up; members of one row stand on the same floor.
 FLOORS = (
-    ("errors", "checks", "stopping", "streams", "texts", "whole_file", "cache"),
+    (
+        "errors",
+        "checks",
+        "stopping",
+        "streams",
+        "texts",
+        "threads",
+        "whole_file",
+        "cache",
+        "machine",
+    ),
     ("data",),
     ("models",),
     ("training",),

@@ -1,11 +1,16 @@
 """Files that are there whole or not at all, also on a disk that is really full."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
+from overparam import whole_file
 from overparam.errors import ResourceError
-from overparam.whole_file import write_whole
+from overparam.whole_file import half_file, sweep, write_whole
 
 
 @pytest.mark.parametrize(
@@ -47,3 +52,64 @@ def test_a_full_disk_leaves_the_old_file(full_disk):
     assert sorted(os.listdir(full_disk.folder)) == ["ballast", "page"]
     full_disk.make_room()
     assert write_whole(path, "new" * 10_000).read_text() == "new" * 10_000
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from overparam.whole_file import write_whole
+write_whole(Path({path!r}), lambda half: (half.write_text("ha"), os.kill(os.getpid(), {signal})))
+"""
+
+
+def test_what_a_killed_process_left_is_swept_by_the_next(tmp_path):
+    text = KILLED.format(path=str(tmp_path / "page"), signal=int(signal.SIGKILL))
+    assert subprocess.run([sys.executable, "-c", text]).returncode == -signal.SIGKILL
+    (half,) = os.listdir(tmp_path)
+    assert half.startswith(".page.")
+    write_whole(tmp_path / "another", "whole")
+    assert os.listdir(tmp_path) == ["another"]
+
+
+def test_what_is_being_written_stays_and_so_does_what_others_may_write(tmp_path, ended_process):
+    with half_file(tmp_path / "page") as own:
+        own.touch()
+        elsewhere = tmp_path / f".page.0123abcd-{ended_process}"  # another machine's numbers
+        users = tmp_path / f".notes.{ended_process}"  # who knows what that is
+        for path in (elsewhere, users):
+            path.touch()
+        write_whole(tmp_path / "another", "whole")
+        assert sorted(tmp_path.iterdir()) == sorted([own, elsewhere, users, tmp_path / "another"])
+        long_ago = time.time() - 2 * 24 * 3600
+        for path in (own, elsewhere, users):
+            os.utime(path, (long_ago, long_ago))
+        sweep(tmp_path)
+        assert not own.exists()
+        assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_halves_of_the_same_file_are_known_by_their_former_name(tmp_path, ended_process, alive):
+    half = tmp_path / f".page.{os.getpid() if alive else ended_process}"
+    half.touch()
+    write_whole(tmp_path / "page", "whole")
+    assert half.exists() is alive
+
+
+def test_a_number_of_another_users_process_or_beyond_all_is_no_obstacle(tmp_path, monkeypatch):
+    def refused(process, signal):
+        raise PermissionError if process == 1 else OverflowError
+
+    monkeypatch.setattr(os, "kill", refused)
+    for number in (1, 10**20):
+        (tmp_path / f".page.{number}").touch()
+    write_whole(tmp_path / "page", "whole")
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_without_names_for_process_tables_there_is_one_per_machine(monkeypatch):
+    def missing(path):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "readlink", missing)
+    assert len(whole_file._process_table.__wrapped__()) == 8

@@ -8,13 +8,13 @@ from typing import Any
 
 from overparam import phenomena, probes
 from overparam.checks import check_choice, check_count
-from overparam.lab.machine import choices_file
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.plan import Plan, plan_study
 from overparam.lab.recorded import load_records
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, MAX_SEED, Advance, load_study, run_study
 from overparam.lab.store import Store
 from overparam.report.study import Study
+from overparam.training.choices import choices_file
 
 MAX_SEEDS = 100_000  # of one study; more are no experiment but a slip of the keyboard
 

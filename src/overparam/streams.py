@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from overparam.errors import UsageError
 
 if TYPE_CHECKING:  # PyTorch takes a second to import; what only names streams need not wait
     import torch
+
+_generator = threading.RLock()  # whoever holds it may change PyTorch's global generator
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,12 @@ class Streams:
     def torch_default(self, name: str) -> Iterator[None]:
         """Let PyTorch's global CPU generator be stream `name` inside the block, then restore it.
 
-        For code that takes no generator of its own, such as `nn.Module.reset_parameters`.
+        For code that takes no generator of its own, such as `nn.Module.reset_parameters`. See
+        `own_generator` for what other threads may do meanwhile.
         """
         import torch
 
-        with torch.random.fork_rng(devices=[]):
+        with own_generator():
             torch.default_generator.manual_seed(self.entropy(name))
             yield
 
@@ -89,3 +93,17 @@ def check_streams(streams: object) -> Streams:
         allowed="Streams(seed)",
         remedy=f"write op.Streams({streams if isinstance(streams, int) else 0})",
     )
+
+
+@contextlib.contextmanager
+def own_generator() -> Iterator[None]:
+    """Restore PyTorch's global CPU generator after the block, and have it alone inside.
+
+    The process has one such generator, so a thread that needs it waits until the one that has it
+    is done. Code that draws from it without asking here (another thread of the user's own, say)
+    cannot be kept out.
+    """
+    import torch
+
+    with _generator, torch.random.fork_rng(devices=[]):
+        yield

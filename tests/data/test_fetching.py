@@ -19,6 +19,7 @@ import pytest
 from overparam.data.entries import entry_of
 from overparam.data.entry import DataFile, Download, Layout
 from overparam.data.fetching import extract_files, fetch, fetch_entry
+from overparam.data.places import cache_folder, places_to_search
 from overparam.errors import DataError, ResourceError, UsageError
 
 CONTENT = bytes(range(256)) * 3000  # more than one piece
@@ -212,6 +213,25 @@ def test_a_folder_that_cannot_be_written(tmp_path, entry):
     server = Server({"file.gz": CONTENT})
     with serving(server), pytest.raises(ResourceError, match="not writable"):
         fetch_entry(entry, [server.address], tmp_path)
+
+
+def test_without_a_home_there_is_no_cache_to_fetch_into(homeless):
+    assert cache_folder() is None
+    assert "the cache" not in [origin for _, origin in places_to_search()]
+    with pytest.raises(ResourceError, match=r"no folder to fetch into.*set OVERPARAM_CACHE"):
+        fetch("mnist", ["http://127.0.0.1:1/"])
+
+
+def test_the_cache_is_closed_to_others_and_what_lies_open_may_stay_so(tmp_path, monkeypatch):
+    closed, shared = tmp_path / "closed", tmp_path / "shared"
+    shared.mkdir()
+    (shared / "notes").touch()
+    shared.chmod(0o777)
+    for folder, mode in ((closed, 0o700), (shared, 0o777)):
+        monkeypatch.setenv("OVERPARAM_CACHE", str(folder))
+        with pytest.raises(ResourceError, match="could not be fetched"):
+            fetch("mnist", ["http://127.0.0.1:1/"])
+        assert folder.stat().st_mode & 0o777 == mode
 
 
 def test_names_and_mirrors_are_checked(tmp_path):

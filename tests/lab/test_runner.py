@@ -57,6 +57,17 @@ def test_records_do_not_depend_on_the_other_seeds(tiny, reference):
     assert some == [r for r in reference if r[1] == 3] + [r for r in reference if r[1] == 1]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_without_a_choices_file_runs_agree_and_measure_nothing(tiny, monkeypatch, workers):
+    monkeypatch.setenv("OVERPARAM_CC", "'")
+    result = run_study(tiny, seeds=[0], workers=workers, choices_path=None)
+    monkeypatch.delenv("OVERPARAM_CC")
+    again = run_study(tiny, seeds=[0], workers=1, choices_path=None)
+    assert contents(result) == contents(again)
+    (note,) = [n for n in result.provenance["notes"] if "compiled" in n]
+    assert note.startswith('compiled code is not used: OVERPARAM_CC is not a command: "\'"')
+
+
 def test_verdicts(tiny):
     result = run_study(tiny, workers=2)
     assert {arm: v.kind for arm, v in result.verdicts.items()} == {

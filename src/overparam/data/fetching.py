@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from overparam.cache import CacheUnusable, private_folder
 from overparam.data.download import (
     PIECE_BYTES,
     DownloadFailed,
@@ -71,7 +72,21 @@ def fetch(
         raise UsageError(
             f"{name!r} comes with the package and needs no fetching", remedy=f'load("{name}")'
         )
-    return fetch_entry(entry, mirrors, Path(to) if to is not None else cache_folder(), progress)
+    return fetch_entry(entry, mirrors, _in_cache() if to is None else Path(to), progress)
+
+
+def _in_cache() -> Path:
+    """Return the cache's place for data; what else is kept in the cache needs it closed."""
+    folder = cache_folder()
+    if folder is None:
+        raise ResourceError(
+            "there is no folder to fetch into",
+            got="a user without a home folder",
+            remedy="name one with `to`, or set OVERPARAM_CACHE",
+        )
+    with contextlib.suppress(CacheUnusable):  # data may lie where others write: they are checked
+        private_folder()
+    return folder
 
 
 def fetch_entry(

@@ -97,9 +97,13 @@ def where(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Place,
     return tuple(places)
 
 
-def cache_folder() -> Path:
-    """Return the folder that `fetch` fills: ``OVERPARAM_CACHE``, else one below ``~/.cache``."""
-    return cache_home() if os.environ.get("OVERPARAM_CACHE") else cache_home() / "data"
+def cache_folder() -> Path | None:
+    """Return the folder that `fetch` fills: ``OVERPARAM_CACHE``, else one below ``~/.cache``.
+
+    None for a user without a home.
+    """
+    home = cache_home()
+    return home if home is None or os.environ.get("OVERPARAM_CACHE") else home / "data"
 
 
 def places_to_search(root: str | os.PathLike[str] | None = None) -> list[tuple[Path, str]]:
@@ -107,7 +111,8 @@ def places_to_search(root: str | os.PathLike[str] | None = None) -> list[tuple[P
     places = [(Path(root).expanduser(), "the folder given")] if root is not None else []
     if named := os.environ.get("OVERPARAM_DATA"):
         places.append((Path(named).expanduser(), "OVERPARAM_DATA"))
-    places.append((cache_folder(), "the cache"))
+    if cache := cache_folder():
+        places.append((cache, "the cache"))
     places.append((Path("data").absolute(), "torchvision's ./data"))
     places.append((DEBIAN_FOLDER, "Debian's data sets"))
     return places

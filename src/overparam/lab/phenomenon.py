@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 import inspect
@@ -134,6 +135,8 @@ class Phenomenon:
     name: str = field(default="")
 
     def __post_init__(self) -> None:
+        if self.doc is None:  # python -OO leaves docstrings out, and `__doc__` is empty
+            object.__setattr__(self, "doc", docstring(inspect.getsourcefile(self.run)))
         if not self.name:
             module = inspect.getmodule(self.run)
             object.__setattr__(self, "name", _name_in(module.__name__ if module else ""))
@@ -227,6 +230,13 @@ def _name_in(module: str) -> str:
     if module.startswith(_HOME) and name:
         return f"{chapter}/{name}"
     return module.rsplit(".", 1)[-1]
+
+
+def docstring(path: str | Path | None) -> str:
+    """Return the docstring of a module's file, read from its text; "" where there is none."""
+    if path is None:
+        return ""
+    return ast.get_docstring(ast.parse(Path(path).read_text(encoding="utf-8"))) or ""
 
 
 def paragraph(doc: str, heading: str) -> str:

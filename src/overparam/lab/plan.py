@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from overparam.lab.design import plan_units
-from overparam.lab.machine import available_cores, find_device
+from overparam.lab.machine import find_device
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Pool, Progress, Task
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
 from overparam.lab.unit import Job, make_context, must_stay_here, peak_memory_bytes, run_cell
+from overparam.machine import available_cores
 from overparam.streams import Streams
 from overparam.training.request import Cost, drive_dry
 

@@ -21,7 +21,7 @@ from overparam.errors import OverparamError, ResourceError, StoreError, UsageErr
 from overparam.lab.code import edited_files, own_code, what_a_hash_misses
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
-from overparam.lab.machine import available_cores, describe_machine, describe_versions, find_device
+from overparam.lab.machine import describe_machine, describe_versions, find_device
 from overparam.lab.phenomenon import Phenomenon, blaming_code
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.recorded import told_of
@@ -30,6 +30,7 @@ from overparam.lab.rows import FRESH
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
 from overparam.lab.unit import Job, UnitResult, must_stay_here
+from overparam.machine import available_cores
 
 DEFAULT_MEMORY_BYTES = 2 << 30
 MAX_SEED = 2**63 - 1  # of SQLite's integers

@@ -22,6 +22,7 @@ from overparam.lab.rows import field_values
 from overparam.stopping import is_stop
 from overparam.streams import Streams
 from overparam.training.choices import Choices
+from overparam.training.native.build import troubles
 from overparam.training.request import Context, drive
 
 _MOST_LETTERS = 1 << 26  # of one field in the store, arrays apart
@@ -80,7 +81,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
         _record(job, condition, result, i in context.diverged, provenance)
         for i, (condition, result) in enumerate(zip(todo, results, strict=True))
     ]
-    return UnitResult(records, context.choices.made, context.notes)
+    return UnitResult(records, context.choices.made, [*context.notes, *troubles()])
 
 
 async def run_cell(job: Job, condition: Any, streams: Streams) -> Any:

@@ -21,11 +21,12 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
 from overparam.errors import OverparamError, UsageError
+from overparam.threads import torch_threads
 
 Report = Callable[[float], None]
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -73,21 +74,6 @@ def find_function(name: str) -> Callable[[Any, Report], Any]:
     if not callable(found):
         raise UsageError("a task's function does not exist", got=name, allowed="'module:qualname'")
     return found
-
-
-@contextlib.contextmanager
-def torch_threads(threads: int) -> Iterator[None]:
-    """Let PyTorch, where it has been imported, use `threads` threads inside the block."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def portable(error: BaseException) -> BaseException:

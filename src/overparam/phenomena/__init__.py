@@ -6,7 +6,6 @@ them under a leading underscore. A phenomenon's name is ``chapter/name``.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import os
 import pkgutil
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from overparam.errors import UsageError, suggest
 from overparam.lab.code import digests_with_imports
-from overparam.lab.phenomenon import Phenomenon, blaming_code, paragraph
+from overparam.lab.phenomenon import Phenomenon, blaming_code, docstring, paragraph
 
 # What phenomena were called before there were chapters.
 FORMER_NAMES = {
@@ -54,7 +53,7 @@ def introduction(chapter: str) -> str:
             allowed=", ".join(chapters()),
             remedy=suggest(chapter, chapters()),
         )
-    return _docstring(Path(__path__[0]) / chapter / "__init__.py")
+    return docstring(Path(__path__[0]) / chapter / "__init__.py")
 
 
 def names(chapter: str | None = None) -> list[str]:
@@ -68,12 +67,12 @@ def names(chapter: str | None = None) -> list[str]:
 
 def claim_of(name: str) -> str:
     """Return the claim of a phenomenon (``chapter/name``) from its docstring, not importing it."""
-    return paragraph(_docstring(Path(__path__[0]) / f"{name}.py"), "Claim")
+    return paragraph(docstring(Path(__path__[0]) / f"{name}.py"), "Claim")
 
 
 def title_of(name: str) -> str:
     """Return the title of a phenomenon (``chapter/name``): the first line of its docstring."""
-    return _docstring(Path(__path__[0]) / f"{name}.py").partition("\n")[0].rstrip(".")
+    return docstring(Path(__path__[0]) / f"{name}.py").partition("\n")[0].rstrip(".")
 
 
 def resolve(name: str) -> str:
@@ -128,10 +127,6 @@ def _in_reading_order(chapter: str) -> list[str]:
     # Those that the introduction does not name come last.
     told = {name: text.find(f"`{name}`") for name in found}
     return sorted(found, key=lambda name: (told[name] < 0, told[name], name))
-
-
-def _docstring(path: Path) -> str:
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
 def _from_file(path: Path) -> Phenomenon:

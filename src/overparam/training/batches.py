@@ -17,8 +17,6 @@ from torch import Tensor
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
 
-_converted: dict[tuple, tuple[Tensor, Tensor]] = {}  # the last few bases, by identity and dtype
-_KEPT = 4
 _GATHERED = 1 << 18  # numbers gathered at once, about half a megabyte in bfloat16
 
 
@@ -44,16 +42,27 @@ class Batch:
         return Batch(inputs, labels, self.shared, self.labels_shared)
 
 
-def on_device(base: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return inputs converted and moved; the last few are kept, since cells share them."""
-    if base.dtype == dtype and base.device == device:
-        return base
-    key = (id(base), dtype, device)
-    if key not in _converted:
-        while len(_converted) >= _KEPT:
-            _converted.pop(next(iter(_converted)))
-        _converted[key] = (base, base.to(device, dtype))  # holds the base, so its id stays its own
-    return _converted[key][1]
+def on_device(
+    sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return of each set the inputs, converted and moved, and its rows of them.
+
+    Sets of one base share what is made of it; where it must be converted, only the rows that they
+    hold are. It is made for each stack anew: a base may have been changed in place since, unseen
+    where NumPy shares its memory, and beside one pass over the rows it costs little.
+    """
+    bases, rows = [s.base for s in sets], [s.rows for s in sets]
+    for base in {id(s.base): s.base for s in sets}.values():
+        if base.dtype == dtype and base.device == device:
+            continue
+        held = {id(s.rows): s.rows for s in sets if s.base is base}
+        used, places = torch.unique(torch.cat(list(held.values())), return_inverse=True)
+        made = (base if len(used) == len(base) else base[used]).to(device, dtype)
+        place_of = dict(zip(held, places.split([len(r) for r in held.values()]), strict=True))
+        for i, s in enumerate(sets):
+            if s.base is base:
+                bases[i], rows[i] = made, place_of[id(s.rows)]
+    return bases, rows
 
 
 class Rows:
@@ -67,10 +76,9 @@ class Rows:
         first = sets[0]
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
-        self._bases = [on_device(s.base, dtype, device) for s in sets]
+        self._bases, rows = on_device(sets, dtype, device)
         self._one_base = all(b is self._bases[0] for b in self._bases)
-        rows = [first.rows] if self.shared else [s.rows for s in sets]
-        self._rows = torch.stack(rows).to(device)  # [1 or M, n]
+        self._rows = torch.stack(rows[:1] if self.shared else rows).to(device)  # [1 or M, n]
         self._same_labels = self.shared and all(
             s.labels is first.labels or torch.equal(s.labels, first.labels) for s in sets
         )

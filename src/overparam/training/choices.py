@@ -1,22 +1,29 @@
 """`Choices`: what was measured to be fastest, kept so that no record depends on a noisy clock.
 
 A choice is looked up in the study first (a resumed run repeats itself), then in a file of this
-machine (two workers, and two studies, agree); only then it is measured, under a lock on that
-file, so that of two workers that ask at once one measures and the other reads.
+machine (two workers, two studies and two scripts agree); only then it is measured, under a lock
+on that file, so that of two that ask at once one measures and the other reads. Where there is no
+such file to write in, nothing is measured: the first way is taken, by every run alike.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import IO
 
+from overparam.cache import CacheUnusable, cache_home, open_private
+from overparam.machine import available_cores, processor_name
+
 try:
     import fcntl
-except ImportError:  # not POSIX: two workers may measure at once; the study keeps the first
+except ImportError:  # not POSIX: without a lock two might choose differently, so nothing is kept
     fcntl = None  # type: ignore[assignment]
 
 
@@ -24,45 +31,57 @@ class Choices:
     """Choices by key.
 
     Args:
-        known: those of the study. path: the machine's file, or None to remember in memory only.
+        known: those of the study. path: the machine's file; None where there is none.
 
-    >>> choices = Choices()
-    >>> choices.decide("kind", lambda: "mapped"), choices.decide("kind", lambda: "alone")
-    ('mapped', 'mapped')
+    >>> Choices().decide("kind", ("alone", "mapped"), measure=lambda: "mapped")
+    'alone'
     """
 
     def __init__(self, known: Mapping[str, str] | None = None, path: Path | None = None) -> None:
         self.made: dict[str, str] = dict(known or {})
         self.path = path
 
-    def decide(self, key: str, measure: Callable[[], str]) -> str:
-        """Return the choice under `key`, calling `measure` if there is none yet."""
-        if key not in self.made:
-            with self._file() as file:
-                kept = _read(file)
-                self.made[key] = kept[key] if key in kept else measure()
-                if key not in kept and file is not None:
-                    _keep(file, kept | {key: self.made[key]})
+    def decide(self, key: str | None, ways: Sequence[str], measure: Callable[[], str]) -> str:
+        """Return the choice under `key`; if there is none yet, what `measure` says.
+
+        Args:
+            key: None for what has no stable name, which nobody could find again.
+            ways: what there is to choose from. The first is taken wherever a measurement could
+                not be kept: it would be forgotten, and the next run might decide otherwise.
+        """
+        if key is None:
+            return ways[0]
+        if self.made.get(key) not in ways:
+            self.made[key] = self._on_this_machine(key, ways, measure)
         return self.made[key]
 
+    def _on_this_machine(self, key: str, ways: Sequence[str], measure: Callable[[], str]) -> str:
+        with self._file() as (file, writable):
+            kept = _read(file)
+            if kept.get(key) in ways:
+                return kept[key]
+            if file is None or not writable:
+                return ways[0]
+            choice = measure()
+            return choice if _keep(file, kept | {key: choice}) else ways[0]
+
     @contextlib.contextmanager
-    def _file(self) -> Iterator[IO[str] | None]:
-        try:
-            if self.path is None:
-                raise OSError("remember in memory only")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
-        except OSError:  # no cache folder to write in: the choice lives as long as this process
-            yield None
+    def _file(self) -> Iterator[tuple[IO[str] | None, bool]]:
+        """Open the file under a lock; also return whether it can be written."""
+        if self.path is None or fcntl is None:
+            yield None, False
             return
-        with file:
-            if fcntl is not None:
+        with contextlib.ExitStack() as stack:
+            file, writable = None, False
+            with contextlib.suppress(CacheUnusable, OSError):
+                handle, writable = open_private(self.path)
+                file = stack.enter_context(os.fdopen(handle, "r+" if writable else "r"))
                 fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
+            yield file, writable
 
 
-def _keep(file: IO[str], choices: Mapping[str, str]) -> None:
-    """Write the choices; on a full disk the file stays as it was, and the study keeps them."""
+def _keep(file: IO[str], choices: Mapping[str, str]) -> bool:
+    """Write the choices and say whether that went well; else the file stays as it was."""
     handle = file.fileno()  # not through the file's buffer, which would try again when it closes
     size = os.lseek(handle, 0, os.SEEK_END)
     os.lseek(handle, 0, os.SEEK_SET)
@@ -72,7 +91,8 @@ def _keep(file: IO[str], choices: Mapping[str, str]) -> None:
         with contextlib.suppress(OSError):
             if os.write(handle, text) == len(text):
                 os.ftruncate(handle, len(text))
-                return
+                return text != before
+    return False
 
 
 def _read(file: IO[str] | None) -> dict[str, str]:
@@ -83,3 +103,23 @@ def _read(file: IO[str] | None) -> dict[str, str]:
     except ValueError:  # empty, or cut off by a crash: measured anew
         return {}
     return {k: v for k, v in kept.items() if isinstance(v, str)} if isinstance(kept, dict) else {}
+
+
+def machine_choices() -> Choices:
+    """Return choices as this machine made them, and none of a study: those of a script."""
+    return Choices(path=choices_file())
+
+
+def choices_file() -> Path | None:
+    """Return this machine's file of measured choices; None where there is no cache folder.
+
+    There is one per processor, number of cores and version of PyTorch.
+    """
+    home = cache_home()
+    return None if home is None else home / f"choices-{_kind_of_machine()}.json"
+
+
+@cache
+def _kind_of_machine() -> str:
+    kind = f"{processor_name()} {available_cores()} {metadata.version('torch')}"
+    return hashlib.sha256(kind.encode()).hexdigest()[:12]

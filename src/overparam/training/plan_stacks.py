@@ -114,7 +114,7 @@ def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) ->
         load_library(DENSE, precision)
     except NativeUnavailable as error:
         # The study is to repeat this, also when there is a compiler one day; the machine is not.
-        if context.choices.made.setdefault(key, "batched") == "native":
+        if key is not None and context.choices.made.setdefault(key, "batched") == "native":
             context.notes.append(
                 "compiled code, which other records of this study used, is not to be had: "
                 f"{error}; records agree with it to rounding"

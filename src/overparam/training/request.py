@@ -17,8 +17,10 @@ import torch
 
 from overparam.errors import OverparamError, UsageError
 from overparam.stopping import is_stop
+from overparam.streams import own_generator
+from overparam.threads import one_thread
 from overparam.training.asked import advancing, check_inside_a_cell
-from overparam.training.choices import Choices
+from overparam.training.choices import Choices, machine_choices
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Context:
         device: where tensors live while a request is executed.
         memory_bytes: bound on what one stack may allocate.
         choices: how each kind of stack is run; filled by measurement, and kept in the study so
-            that a resumed run repeats it.
+            that a resumed run repeats it. By default those of this machine.
         progress: called with the number of floating-point operations that were just done.
         notes: texts about fallbacks, shown in the report.
         diverged: positions of the cells a model of which diverged; filled by `drive`.
@@ -37,7 +39,7 @@ class Context:
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     memory_bytes: int = 2 << 30
-    choices: Choices = field(default_factory=Choices)
+    choices: Choices = field(default_factory=machine_choices)
     progress: Callable[[float], None] = lambda amount: None
     notes: list[str] = field(default_factory=list)
     diverged: set[int] = field(default_factory=set)
@@ -108,7 +110,8 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
         for group in _groups(waiting):
             requests = [request for _, _, request in group]
             try:
-                answers = type(requests[0]).execute(requests, context)
+                with own_generator():  # a user's module may draw from it wherever it is called
+                    answers = type(requests[0]).execute(requests, context)
             except BaseException as error:
                 # An error belongs to the cells of this group; others go on.
                 if is_stop(error):
@@ -136,7 +139,8 @@ def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Co
         answered = []
         for group in _groups(waiting):
             requests = [request for _, _, request in group]
-            answers, cost = type(requests[0]).estimate(requests, context)
+            with own_generator():
+                answers, cost = type(requests[0]).estimate(requests, context)
             total += cost
             answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
         waiting = _advance(answered, results)
@@ -154,12 +158,16 @@ def solve(cell: Coroutine[Any, Any, Any], context: Context | None = None) -> Any
 def solve_all(cells: Sequence[Coroutine[Any, Any, Any]], context: Context | None = None) -> list:
     """Run cells side by side as one stack where they agree; raise the first error.
 
+    What is computed is computed by one thread, as in the workers of a study, so that numbers do
+    not depend on how many there are; models that are trained each by itself share the others.
+
     >>> async def cell(x):
     ...     return x + 1
     >>> solve_all([cell(1), cell(2)])
     [2, 3]
     """
-    results = drive(cells, context or Context())
+    with one_thread():
+        results = drive(cells, context or Context())
     for result in results:
         if isinstance(result, BaseException):
             raise result

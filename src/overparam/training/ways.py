@@ -8,25 +8,35 @@ kept (see `choices.py`).
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping
 
 import torch
 
+from overparam.streams import own_generator
+from overparam.threads import torch_threads
 from overparam.training.request import Context
 
 _WORTH = 1.5  # bfloat16 must multiply this much faster than float32 before it is the default
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
-def key_of(*parts: object) -> str:
-    """Return a short stable name for a kind of stack."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+def key_of(*parts: object) -> str | None:
+    """Return a short name for a kind of stack, the same in every process; None if there is none.
+
+    The parts are told apart by their `repr`. One that holds an address is another in every
+    process, so what was chosen under it could never be found again.
+    """
+    text = repr(parts)
+    return None if _ADDRESS.search(text) else hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def choose(context: Context, key: str, ways: Mapping[str, Callable[[], object]]) -> str:
-    """Return the name of the fastest way, measured once; later calls repeat it.
+def choose(context: Context, key: str | None, ways: Mapping[str, Callable[[], object]]) -> str:
+    """Return the name of the fastest way, measured once on a machine; later calls repeat it.
 
     Args:
+        key: from `key_of`; None, of what has no stable name, takes the first way.
         ways: name to a function that does the same amount of work that way. A way that raises
             is out; the first way must not raise.
     """
@@ -42,17 +52,18 @@ def choose(context: Context, key: str, ways: Mapping[str, Callable[[], object]])
                 context.notes.append(f"{name} is not possible here: {_first_line(error)}")
         return min(seconds, key=lambda name: seconds[name])
 
-    return context.choices.decide(key, fastest)
+    return context.choices.decide(key, tuple(ways), fastest)
 
 
 def measure(work: Callable[[], object], device: torch.device, repeats: int = 2) -> float:
     """Return the shortest of a few timed calls in seconds, after one call to warm up.
 
     On the CPU it is the time this thread computed, which a busy machine lengthens less than the
-    time on the wall. PyTorch's own random numbers, which dropout draws, are left as they were.
+    time on the wall; so all of it is computed by this thread. PyTorch's own random numbers, which
+    dropout draws, are left as they were.
     """
     shortest = float("inf")
-    with torch.random.fork_rng(devices=[]):
+    with own_generator(), torch_threads(1):
         work()
         for _ in range(repeats):
             start = now(device)

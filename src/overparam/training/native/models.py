@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from overparam.threads import spread
 from overparam.training.batches import Rows
 from overparam.training.dense import DenseShape
 from overparam.training.native.build import POINTER, WHOLE, Kernels, load_library
@@ -85,7 +86,7 @@ def native_bytes(
     weights = sum(sum(_sizes(s)) for s in shapes) * copies * (8 if precision == "float64" else 4)
     largest = max(batch, MOST_ROWS)
     scratch = max(library.scratch(ctypes.byref(_network(s)), largest) for s in shapes)
-    return weights + scratch * min(torch.get_num_threads(), len(shapes))
+    return weights + scratch * min(spread(), len(shapes))
 
 
 class NativeModels:
@@ -133,7 +134,7 @@ class NativeModels:
         self._idle: list[Tensor] = []  # scratch memory that no call is using
 
     def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
-        """Make the updates of one model after the other, on as many threads as PyTorch has."""
+        """Make the updates of one model after the other, on as many threads as there are."""
         recipe, rows = self._recipes[0], self._rows["train"]
         total, first = recipe.n_steps(rows.n), self._n_updates
         factors = torch.tensor(
@@ -213,7 +214,7 @@ class NativeModels:
 
 
 def _in_threads(work: Callable[[int], T], count: int) -> Iterable[T]:
-    threads = min(torch.get_num_threads(), count)
+    threads = min(spread(), count)
     if threads == 1:
         yield from map(work, range(count))
         return
