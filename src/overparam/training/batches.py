@@ -1,13 +1,14 @@
 """Batches of a stack: each model's own order, or one batch for all where they agree.
 
-The inputs lie on the device once, as one tensor in the dtype of the products; models hold
-indices. Models of one seed draw the same rows in the same order (common random numbers), and
-then a batch is gathered once for all of them.
+The inputs lie on the device once, as one tensor, floats in the dtype of the products and whole
+numbers as they are; models hold indices. Models of one seed draw the same rows in the same order
+(common random numbers), and then a batch is gathered once for all of them.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,13 @@ from torch import Tensor
 
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
+from overparam.training.copies import precision_of
 
 _converted: dict[tuple, tuple[Tensor, Tensor]] = {}  # the last few bases, by identity and dtype
-_KEPT = 4
+_KEPT, _COMPARED = 4, 1 << 20  # bases; numbers compared at a time
+_lock = threading.Lock()
+_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
+_LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
 _GATHERED = 1 << 18  # numbers gathered at once, about half a megabyte in bfloat16
 
 
@@ -45,15 +50,35 @@ class Batch:
 
 
 def on_device(base: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return inputs converted and moved; the last few are kept, since cells share them."""
-    if base.dtype == dtype and base.device == device:
+    """Return inputs moved and, where they are floats, converted.
+
+    The last few are kept, since cells share them, and compared before they are used again: the
+    numbers may have been changed in place.
+    """
+    wanted = precision_of(base.dtype, dtype)
+    if base.dtype == wanted and base.device == device:
         return base
-    key = (id(base), dtype, device)
-    if key not in _converted:
+    key = (id(base), wanted, device)
+    with _lock:
+        kept = _converted.get(key)
+        if kept is not None and _is_still(base, kept[1]):
+            return kept[1]
+        converted = base.to(device, wanted)
         while len(_converted) >= _KEPT:
             _converted.pop(next(iter(_converted)))
-        _converted[key] = (base, base.to(device, dtype))  # holds the base, so its id stays its own
-    return _converted[key][1]
+        _converted[key] = (base, converted)  # holds the base, so its id stays its own
+        return converted
+
+
+def _is_still(base: Tensor, converted: Tensor) -> bool:
+    if base.shape != converted.shape:
+        return False
+    per_row = max(1, math.prod(base.shape[1:]))
+    rows = max(1, _COMPARED // per_row)
+    return all(
+        torch.equal(ours.to(theirs.device, theirs.dtype), theirs)
+        for ours, theirs in zip(base.split(rows), converted.split(rows), strict=True)
+    )
 
 
 class Rows:
@@ -61,9 +86,15 @@ class Rows:
 
     Args:
         sets: one per model, all of one length n.
+
+    Raises:
+        DataError: rows or labels were changed since the set was made, and are not what they were
+            checked to be. Compiled code relies on them.
     """
 
     def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
+        for data in {id(s): s for s in sets}.values():
+            data.check()  # once more: it can be changed in place
         first = sets[0]
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
@@ -168,8 +199,13 @@ class Orders:
         return torch.stack([drawn[k] for k in self._keys]).to(self._device)
 
 
-def in_order(n: int, chunk: int, device: torch.device) -> Iterator[Tensor]:
-    """Yield the positions 0..n-1 in chunks, for measuring."""
+def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield the positions 0..n-1 in chunks, for measuring.
+
+    Args:
+        per_row: numbers that a forward pass makes for one row.
+    """
+    chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // per_row)
     for start in range(0, n, chunk):
         yield torch.arange(start, min(n, start + chunk), device=device)
 
