@@ -8,7 +8,6 @@ numbers as they are; models hold indices. Models of one seed draw the same rows 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,9 +18,6 @@ from overparam.data.dataset import Dataset
 from overparam.streams import Streams
 from overparam.training.copies import precision_of
 
-_converted: dict[tuple, tuple[Tensor, Tensor]] = {}  # the last few bases, by identity and dtype
-_KEPT, _COMPARED = 4, 1 << 20  # bases; numbers compared at a time
-_lock = threading.Lock()
 _EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
 _LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
 _GATHERED = 1 << 18  # numbers gathered at once, about half a megabyte in bfloat16
@@ -49,36 +45,28 @@ class Batch:
         return Batch(inputs, labels, self.shared, self.labels_shared)
 
 
-def on_device(base: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return inputs moved and, where they are floats, converted.
+def on_device(
+    sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return of each set the inputs, moved and where they are floats converted, and its rows.
 
-    The last few are kept, since cells share them, and compared before they are used again: the
-    numbers may have been changed in place.
+    Sets of one base share what is made of it; where it must be converted, only the rows that they
+    hold are. It is made for each stack anew: a base may have been changed in place since, unseen
+    where NumPy shares its memory, and beside one pass over the rows it costs little.
     """
-    wanted = precision_of(base.dtype, dtype)
-    if base.dtype == wanted and base.device == device:
-        return base
-    key = (id(base), wanted, device)
-    with _lock:
-        kept = _converted.get(key)
-        if kept is not None and _is_still(base, kept[1]):
-            return kept[1]
-        converted = base.to(device, wanted)
-        while len(_converted) >= _KEPT:
-            _converted.pop(next(iter(_converted)))
-        _converted[key] = (base, converted)  # holds the base, so its id stays its own
-        return converted
-
-
-def _is_still(base: Tensor, converted: Tensor) -> bool:
-    if base.shape != converted.shape:
-        return False
-    per_row = max(1, math.prod(base.shape[1:]))
-    rows = max(1, _COMPARED // per_row)
-    return all(
-        torch.equal(ours.to(theirs.device, theirs.dtype), theirs)
-        for ours, theirs in zip(base.split(rows), converted.split(rows), strict=True)
-    )
+    bases, rows = [s.base for s in sets], [s.rows for s in sets]
+    for base in {id(s.base): s.base for s in sets}.values():
+        wanted = precision_of(base.dtype, dtype)
+        if base.dtype == wanted and base.device == device:
+            continue
+        held = {id(s.rows): s.rows for s in sets if s.base is base}
+        used, places = torch.unique(torch.cat(list(held.values())), return_inverse=True)
+        made = (base if len(used) == len(base) else base[used]).to(device, wanted)
+        place_of = dict(zip(held, places.split([len(r) for r in held.values()]), strict=True))
+        for i, s in enumerate(sets):
+            if s.base is base:
+                bases[i], rows[i] = made, place_of[id(s.rows)]
+    return bases, rows
 
 
 class Rows:
@@ -98,10 +86,9 @@ class Rows:
         first = sets[0]
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
-        self._bases = [on_device(s.base, dtype, device) for s in sets]
+        self._bases, rows = on_device(sets, dtype, device)
         self._one_base = all(b is self._bases[0] for b in self._bases)
-        rows = [first.rows] if self.shared else [s.rows for s in sets]
-        self._rows = torch.stack(rows).to(device)  # [1 or M, n]
+        self._rows = torch.stack(rows[:1] if self.shared else rows).to(device)  # [1 or M, n]
         self._same_labels = self.shared and all(
             s.labels is first.labels or torch.equal(s.labels, first.labels) for s in sets
         )
