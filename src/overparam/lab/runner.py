@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from overparam.checks import check_choice, check_count
-from overparam.errors import ResourceError
+from overparam.errors import ResourceError, UsageError
 from overparam.lab.design import plan_units
 from overparam.lab.machine import available_cores, describe_machine, describe_versions, find_device
 from overparam.lab.phenomenon import Phenomenon
@@ -80,6 +80,12 @@ def run_study(
         seeds = range(phenomenon.scales[scale].n_seeds)  # type: ignore[index]
     seeds = [check_count("seed", s, 0, MAX_SEED) for s in seeds]
     check_count("number of seeds", len(seeds))
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(
+            "a seed is given twice, and would count twice",
+            got=list(seeds),
+            allowed="seeds that differ",
+        )
     device = find_device(check_choice("device", device, ("auto", "cpu", "cuda")))
     if workers is None:
         workers = available_cores() if device == "cpu" else 1
