@@ -14,7 +14,11 @@ from overparam.training.recipe import Recipe
 
 def train_plainly(model: nn.Module, data: Dataset, recipe: Recipe, streams: Streams) -> nn.Module:
     """Train in float64 as anybody would write it, with the package's weights and orders."""
-    module = materialise(model, streams, torch.float64).train()
+    return train_in_place(materialise(model, streams, torch.float64).train(), data, recipe, streams)
+
+
+def train_in_place(module: nn.Module, data: Dataset, recipe: Recipe, streams: Streams) -> nn.Module:
+    """Train a module that has its weights, in the mode that it and its parts are in."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     kinds = {
         "sgd": lambda p: torch.optim.SGD(p, rate, momentum=recipe.momentum, weight_decay=decay),
@@ -23,19 +27,21 @@ def train_plainly(model: nn.Module, data: Dataset, recipe: Recipe, streams: Stre
     }
     optimizer = kinds[recipe.optimizer](module.parameters())
     order, step, total = streams.torch("order"), 0, recipe.n_steps(len(data))
-    inputs = data.inputs.double()
-    for _ in range(recipe.n_epochs(len(data))):
-        for rows in torch.randperm(len(data), generator=order).split(
-            recipe.batch_size or len(data)
-        ):
-            if step == total:
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = rate * recipe.schedule.at(step, total)
-            optimizer.zero_grad()
-            loss_of(recipe, module(inputs[rows]), data.labels[rows], data.n_outputs).backward()
-            optimizer.step()
-            step += 1
+    inputs = data.inputs.double() if data.base.is_floating_point() else data.inputs
+    with streams.torch_default("layers"):
+        for _ in range(recipe.n_epochs(len(data))):
+            for rows in torch.randperm(len(data), generator=order).split(
+                recipe.batch_size or len(data)
+            ):
+                if step == total:
+                    break
+                for group in optimizer.param_groups:
+                    group["lr"] = rate * recipe.schedule.at(step, total)
+                optimizer.zero_grad()
+                outputs = module(inputs[rows]).flatten(1)
+                loss_of(recipe, outputs, data.labels[rows], data.n_outputs).backward()
+                optimizer.step()
+                step += 1
     return module
 
 

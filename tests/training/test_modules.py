@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from overparam.data.dataset import make_dataset
 from overparam.models.convolutional import convnet5, preact_resnet18
 from overparam.streams import Streams
 from overparam.training.initialise import materialise
-from overparam.training.modules import lean
+from overparam.training.lean import lean
 from overparam.training.recipe import Recipe
 from overparam.training.request import solve
 from overparam.training.train import train
@@ -19,7 +21,7 @@ from overparam.training.train import train
 
 def test_a_lean_network_has_the_same_outputs_and_gradients():
     plain = materialise(convnet5(3, image_size=16), Streams(0), torch.float64)
-    fast = lean(plain)
+    fast = lean(copy.deepcopy(plain))
     assert [type(layer) for layer in fast[4:8]] == [
         nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.ReLU,
     ]  # fmt: skip

@@ -74,3 +74,33 @@ def test_recipes_of_one_stack_may_differ_in_rates_only():
     one = Recipe(epochs=1, learning_rate=0.1, weight_decay=0.1)
     assert one.stack_key() == Recipe(epochs=1, learning_rate=0.3, momentum=0.5).stack_key()
     assert one.stack_key() != Recipe(epochs=2).stack_key()
+
+
+def test_a_stop_rule_needs_epochs_at_which_it_is_asked():
+    for rule in ({"stop_at_error": 0.0}, {"stop_at_loss": 0.1}):
+        with pytest.raises(UsageError, match=r"asked at traced epochs.*add trace='every'"):
+            Recipe(epochs=3, **rule)
+        assert Recipe(epochs=3, trace="every", **rule).trace == "every"
+
+
+def test_betas_may_be_any_pair():
+    listed = Recipe(epochs=1, optimizer="adam", betas=[0.8, 0.9])
+    assert listed == Recipe(epochs=1, optimizer="adam", betas=(0.8, 0.9))
+    assert hash(listed.stack_key()) == hash(
+        Recipe(epochs=1, optimizer="adam", betas=(0.8, 0.9)).stack_key()
+    )
+    for wrong in (0.9, (0.9,), (0.9, 0.9, 0.9)):
+        with pytest.raises(UsageError, match="betas are two numbers"):
+            Recipe(epochs=1, betas=wrong)
+
+
+def test_losses_of_the_users_own_are_one_where_they_compute_the_same():
+    def scaled(by):
+        return lambda outputs, labels: by * outputs.square().sum(1)
+
+    keys = [Recipe(epochs=1, loss=scaled(by)).stack_key() for by in (1, 1, 2)]
+    assert keys[0] == keys[1] != keys[2]
+    assert "0x" not in repr(keys[0])
+    generators = [(lambda g: lambda f, y: f.sum(1) * next(g))(iter([1.0])) for _ in range(2)]
+    unknown = [Recipe(epochs=1, loss=loss).stack_key() for loss in generators]
+    assert unknown[0] != unknown[1]

@@ -17,9 +17,6 @@ from overparam.training.weights import StackedWeights
 
 Network = DenseStack | ModuleStack
 
-_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
-_LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
-
 
 class BatchedModels:
     """Models whose batch, gradient and update are a few calls of PyTorch for all of them.
@@ -58,10 +55,10 @@ class BatchedModels:
         """Return mean loss and error of every model."""
         rows = self.rows[name]
         n = rows.n if n is None else min(n, rows.n)
-        chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // (rows.n_models * self.network.n_units))
+        per_row = rows.n_models * self.network.n_units
         losses = torch.zeros(rows.n_models, dtype=torch.float64, device=self.device)
         wrong = torch.zeros_like(losses)
-        for positions in in_order(n, chunk, self.device):
+        for positions in in_order(n, per_row, self.device):
             batch = rows.batch(positions)
             outputs = self.network.outputs(batch.inputs, batch.shared)
             labels = batch.labels
@@ -81,6 +78,9 @@ class BatchedModels:
         if isinstance(self.network, ModuleStack):
             state |= self.network.own_buffers(model)
         return state
+
+    def template_of(self, model: int) -> None:
+        """Nothing but tensors changes here."""
 
     def keep(self, models: Tensor) -> None:
         """Drop all models but the given ones."""

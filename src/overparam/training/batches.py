@@ -1,8 +1,8 @@
 """Batches of a stack: each model's own order, or one batch for all where they agree.
 
-The inputs lie on the device once, as one tensor in the dtype of the products; models hold
-indices. Models of one seed draw the same rows in the same order (common random numbers), and
-then a batch is gathered once for all of them.
+The inputs lie on the device once, as one tensor, floats in the dtype of the products and whole
+numbers as they are; models hold indices. Models of one seed draw the same rows in the same order
+(common random numbers), and then a batch is gathered once for all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from torch import Tensor
 
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
+from overparam.training.copies import precision_of
 
+_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
+_LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
 _GATHERED = 1 << 18  # numbers gathered at once, about half a megabyte in bfloat16
 
 
@@ -45,7 +48,7 @@ class Batch:
 def on_device(
     sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Return of each set the inputs, converted and moved, and its rows of them.
+    """Return of each set the inputs, moved and where they are floats converted, and its rows.
 
     Sets of one base share what is made of it; where it must be converted, only the rows that they
     hold are. It is made for each stack anew: a base may have been changed in place since, unseen
@@ -53,11 +56,12 @@ def on_device(
     """
     bases, rows = [s.base for s in sets], [s.rows for s in sets]
     for base in {id(s.base): s.base for s in sets}.values():
-        if base.dtype == dtype and base.device == device:
+        wanted = precision_of(base.dtype, dtype)
+        if base.dtype == wanted and base.device == device:
             continue
         held = {id(s.rows): s.rows for s in sets if s.base is base}
         used, places = torch.unique(torch.cat(list(held.values())), return_inverse=True)
-        made = (base if len(used) == len(base) else base[used]).to(device, dtype)
+        made = (base if len(used) == len(base) else base[used]).to(device, wanted)
         place_of = dict(zip(held, places.split([len(r) for r in held.values()]), strict=True))
         for i, s in enumerate(sets):
             if s.base is base:
@@ -70,9 +74,15 @@ class Rows:
 
     Args:
         sets: one per model, all of one length n.
+
+    Raises:
+        DataError: rows or labels were changed since the set was made, and are not what they were
+            checked to be. Compiled code relies on them.
     """
 
     def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
+        for data in {id(s): s for s in sets}.values():
+            data.check()  # once more: it can be changed in place
         first = sets[0]
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
@@ -176,8 +186,13 @@ class Orders:
         return torch.stack([drawn[k] for k in self._keys]).to(self._device)
 
 
-def in_order(n: int, chunk: int, device: torch.device) -> Iterator[Tensor]:
-    """Yield the positions 0..n-1 in chunks, for measuring."""
+def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield the positions 0..n-1 in chunks, for measuring.
+
+    Args:
+        per_row: numbers that a forward pass makes for one row.
+    """
+    chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // per_row)
     for start in range(0, n, chunk):
         yield torch.arange(start, min(n, start + chunk), device=device)
 

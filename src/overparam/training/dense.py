@@ -15,10 +15,14 @@ from torch import Tensor, nn
 
 from overparam.training.batches import Batch
 from overparam.training.losses import output_gradient
+from overparam.training.plain import why_not_plain
 from overparam.training.recipe import LossFunction
 from overparam.training.weights import StackedWeights
 
-ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Identity: "identity"}
+ACTIVATIONS: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu", nn.Tanh: "tanh", nn.Identity: "identity",
+}  # fmt: skip
+_LAYERS = (nn.Flatten, nn.Linear, *ACTIVATIONS)
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,18 @@ def dense_shape(module: nn.Module) -> DenseShape | None:
     """Return the layer sizes if the module is a plain fully connected network, else None.
 
     Plain is an `nn.Sequential` of an optional leading `nn.Flatten`, then `nn.Linear` layers with
-    one elementwise activation (ReLU, tanh or none) between them.
+    one elementwise activation (ReLU, tanh or none) between them, and nothing besides (see
+    `plain.py`).
     """
-    if type(module) is not nn.Sequential:
+    if type(module) is not nn.Sequential or any(type(p) not in _LAYERS for p in module):
         return None
-    named = list(module.named_children())
-    if named and type(named[0][1]) is nn.Flatten:
+    if why_not_plain(module) is not None:
+        return None
+    named = list(module._modules.items())
+    flatten = named[0][1] if named else None
+    if isinstance(flatten, nn.Flatten):
+        if (flatten.start_dim, flatten.end_dim) != (1, -1):
+            return None
         named = named[1:]
     dims: list[int] = []
     activations: list[str] = []
@@ -67,6 +77,9 @@ def dense_shape(module: nn.Module) -> DenseShape | None:
     pending = "identity"
     for name, layer in named:
         if type(layer) is nn.Linear:
+            sizes = (layer.out_features, layer.in_features)
+            if tuple(layer.weight.shape) != sizes or 0 in sizes:
+                return None
             if dims and dims[-1] != layer.in_features:
                 return None
             activations += [pending] if dims else []
@@ -75,11 +88,13 @@ def dense_shape(module: nn.Module) -> DenseShape | None:
             weights.append(f"{name}.weight")
             biases.append(f"{name}.bias" if layer.bias is not None else "")
             pending = "identity"
-        elif type(layer) in ACTIVATIONS and dims and pending == "identity":
+        elif layer is not None and type(layer) in ACTIVATIONS and dims and pending == "identity":
             pending = ACTIVATIONS[type(layer)]
         else:
             return None
-    if len(dims) < 2 or pending != "identity":
+    known = {*weights, *biases} - {""}
+    held = [*module.named_parameters(), *module.named_buffers()]
+    if len(dims) < 2 or pending != "identity" or {name for name, _ in held} != known:
         return None
     return DenseShape(tuple(dims), tuple(activations), tuple(weights), tuple(biases))
 

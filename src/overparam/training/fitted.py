@@ -6,7 +6,6 @@ In a cell, `await predict(fitted, inputs)` asks for its outputs; anywhere else `
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from overparam.data.arrays import as_tensor
 from overparam.data.dataset import Dataset
 from overparam.errors import DataError, UsageError, suggest
 from overparam.training.asked import asked
+from overparam.training.copies import copy_module, named_tensors, precision_of, put_state
 from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
 
@@ -77,8 +76,9 @@ class Fitted:
     """A trained model.
 
     Attributes:
-        template: the module as it was given (possibly on the meta device).
-        state: trained parameters and buffers by name, without padding.
+        template: the module as it was given (possibly on the meta device), or as training left it
+            where that changed more than tensors (a count in a plain attribute).
+        state: trained parameters and buffers, without padding, each under all of its names.
         recipe: how it was trained. trace: what was measured on the way.
         status: ``done``; ``stopped`` (a stop rule was met); ``diverged`` (loss not finite).
         n_steps: updates done. task: shape and kind of its rows, where known.
@@ -225,13 +225,10 @@ class Fitted:
 
     def module(self) -> nn.Module:
         """Return a plain `nn.Module` with the trained weights, in evaluation mode."""
-        module = copy.deepcopy(self.template)
-        if any(p.is_meta for p in module.parameters()):
+        module = copy_module(self.template)
+        if any(t.is_meta for _, t in named_tensors(module)):
             module = module.to_empty(device="cpu")
-        first = next(iter(self.state.values()))
-        module = module.to(first.dtype) if first.is_floating_point() else module
-        module.load_state_dict(dict(self.state), strict=False)
-        return module.eval()
+        return put_state(module, self.state).eval()
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,11 +256,11 @@ class PredictRequest(Request):
 
     @torch.no_grad()
     def _outputs(self, device: torch.device) -> Tensor:
-        template = copy.deepcopy(self.fitted.template).to("meta").eval()
-        state = {k: v.to(device) for k, v in self.fitted.state.items()}
-        dtype = next(v.dtype for v in state.values() if v.is_floating_point())
+        module = self.fitted.module().to(device)
+        numbers = [p.dtype for p in module.parameters() if p.is_floating_point()]
+        wanted = precision_of(self.inputs.dtype, numbers[0] if numbers else torch.float32)
         parts = [
-            functional_call(template, state, _cast(part, dtype).to(device)).cpu()
+            module(part.to(device, wanted, copy=True)).cpu()
             for part in self.inputs.split(self.chunk)
         ]
         return torch.cat(parts)
@@ -319,7 +316,3 @@ def rows_for(fitted: Fitted, inputs: Any) -> Tensor:
 
 def _name_of(loss: str | LossFunction) -> str:
     return loss if isinstance(loss, str) else getattr(loss, "__name__", "a loss of its own")
-
-
-def _cast(inputs: Tensor, dtype: torch.dtype) -> Tensor:
-    return inputs.to(dtype) if inputs.is_floating_point() else inputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from overparam.checks import check_choice
 from overparam.errors import UsageError
 from overparam.streams import Streams, check_streams
+from overparam.training.copies import cast, copy_module, named_tensors
 
 SMALL_STD = 0.01  # standard deviation of the scheme "small normal"
 
@@ -34,25 +34,50 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
     keeps the weights it has. The module given is not changed.
 
     Raises:
-        UsageError: a layer holds parameters on the meta device and cannot initialise itself.
+        UsageError: a layer on the meta device does not initialise all of its parameters and
+            buffers itself, or the module cannot be copied.
     """
-    if not any(p.is_meta for p in module.parameters()):
-        return copy.deepcopy(module).to("cpu", dtype)
-    fresh = copy.deepcopy(module).to_empty(device="cpu")
-    with check_streams(streams).torch_default("init"), torch.no_grad():
+    return give_weights(copy_module(module), check_streams(streams), dtype)
+
+
+def give_weights(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.Module:
+    """Do what `materialise` does to the module itself, and return it."""
+    if not any(t.is_meta for _, t in named_tensors(module)):
+        return cast(module, dtype, "cpu")
+    fresh = module.to_empty(device="cpu")
+    versions = {id(t): _spoil(t) for _, t in named_tensors(fresh)}
+    with streams.torch_default("init"), torch.no_grad():
         for part in fresh.modules():
             # nn.MultiheadAttention and nn.Transformer spell it with an underscore.
             reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))
             if callable(reset):
                 reset()
-            elif [*part.parameters(recurse=False), *part.buffers(recurse=False)]:
-                raise UsageError(
-                    "a layer on the meta device has no reset_parameters to initialise it",
-                    got=type(part).__name__,
-                    remedy="define reset_parameters, or pass the module with its weights "
-                    "instead of on the meta device",
-                )
-    return fresh.to(dtype)
+    for path, tensor in named_tensors(fresh):
+        if _is_spoilt(tensor, versions.get(id(tensor))):
+            name, _, leaf = path.rpartition(".")
+            raise UsageError(
+                f"a layer on the meta device has no reset_parameters that initialises its {leaf}",
+                got=f"{type(fresh.get_submodule(name)).__name__} ({name or 'the model'})",
+                remedy="define reset_parameters, or pass the module with its weights "
+                "instead of on the meta device",
+            )
+    return cast(fresh, dtype)
+
+
+@torch.no_grad()
+def _spoil(tensor: Tensor) -> int:
+    """Fill what no initialisation has written yet, so that it is told; return its version."""
+    if tensor.dtype.is_floating_point or tensor.is_complex():
+        tensor.fill_(torch.nan)
+    else:
+        tensor.fill_(True if tensor.dtype == torch.bool else torch.iinfo(tensor.dtype).min)
+    return tensor._version
+
+
+def _is_spoilt(tensor: Tensor, version: int | None) -> bool:
+    if tensor.dtype.is_floating_point or tensor.is_complex():
+        return bool(torch.isnan(tensor).any())
+    return version is not None and tensor._version == version
 
 
 @torch.no_grad()
@@ -90,7 +115,7 @@ def draw_weights(module: nn.Module, scheme: str, streams: Streams) -> nn.Module:
     (1.0, 0.0)
     """
     check_choice("scheme", scheme, [DEFAULT_SCHEME, *SCHEMES])
-    fresh = materialise(copy.deepcopy(module).to("meta"), streams, torch.float32)
+    fresh = materialise(copy_module(module).to("meta"), streams, torch.float32)
     if scheme == DEFAULT_SCHEME:
         return fresh
     generator = streams.torch("init")

@@ -1,18 +1,17 @@
-"""Stacks of arbitrary modules: mapped over models by `torch.func`, or one model at a time.
+"""Stacks of arbitrary modules, mapped over models by `torch.func`.
+
+All models of a stack are executed by one of them, the template, with each one's own parameters and
+buffers. That is right where nothing else tells them apart and nothing else changes in training:
+`can_map` asks for the first, and `plan_stacks.py` holds every mapped stack against its models one
+by one (`alone.py`) before it is used.
 
 `torch.func` turns convolutions of many models into one grouped convolution, which a CPU computes
 more slowly than one model after the other; fully connected parts gain. So both ways exist, and
-`ways.py` measures which one to take. What `torch.func` cannot map (dropout's own random numbers,
-data-dependent control flow) runs one at a time.
-
-One at a time, images are laid out with channels last, as the convolutions of processors and GPUs
-want them, and the network is run in the order that costs least (see `lean` and
-`native/normalise.py`). Decision 0001 has the measurements.
+`ways.py` measures which one to take.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 
@@ -21,13 +20,30 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from overparam.training.batches import Batch
+from overparam.training.copies import copy_module
 from overparam.training.losses import loss_values
-from overparam.training.native.normalise import fuse
+from overparam.training.modes import Modes
+from overparam.training.plain import why_not_plain
 from overparam.training.recipe import LossFunction
 from overparam.training.weights import StackedWeights
 
 # Layers whose parameters stay in the precision of their running statistics.
 _STATISTICAL = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def can_map(module: nn.Module) -> bool:
+    """Whether models like this may be executed by one of them."""
+    return why_not_plain(module) is None
+
+
+def exact_names(module: nn.Module) -> set[str]:
+    """Return the names of parameters that are not rounded to bfloat16."""
+    return {
+        f"{path}.{name}" if path else name
+        for path, part in module.named_modules(remove_duplicate=False)
+        if isinstance(part, _STATISTICAL)
+        for name, _ in part.named_parameters()
+    }
 
 
 class ModuleStack:
@@ -52,15 +68,11 @@ class ModuleStack:
         dtype: torch.dtype,
         n_units: int,
     ) -> None:
-        self._plain = lean(template).to("meta").train()
+        self.template = copy_module(template).to("meta")
+        self._modes = Modes(self.template)
         self.weights, self.buffers, self.loss, self.dtype = weights, buffers, loss, dtype
         self.n_units = n_units
-        self._exact = {
-            f"{path}.{name}"
-            for path, part in self._plain.named_modules()
-            if isinstance(part, _STATISTICAL)
-            for name, _ in part.named_parameters()
-        }
+        self._exact = exact_names(self.template)
         self.own_buffer_shapes = own_buffer_shapes
         self.kept()
 
@@ -79,7 +91,6 @@ class ModuleStack:
 
     def kept(self) -> None:
         """Take the weights as leaves of the backward pass; gradients land in place."""
-        self.template = fuse(self._plain) if self.weights.n_models == 1 else self._plain
         gradient = self.weights.views(self.weights.gradient)
         self._leaves = {}
         for name, value in self.weights.views(self.weights.master).items():
@@ -90,7 +101,7 @@ class ModuleStack:
     def loss_gradient(self, batch: Batch) -> None:
         """Fill the gradient of each model's mean loss over its batch (training mode)."""
         self.weights.gradient.zero_()
-        self.template.train()
+        self._modes.set(True)
         with torch.enable_grad():
             outputs = self._call(self._leaves, batch.inputs, batch.shared)
             values = loss_values(
@@ -101,7 +112,7 @@ class ModuleStack:
     @torch.no_grad()
     def outputs(self, inputs: Tensor, shared: bool) -> Tensor:
         """Return the outputs `[M, B, K]` in evaluation mode; buffers stay as they are."""
-        self.template.eval()
+        self._modes.set(False)
         found = self._call(self._leaves, inputs, shared)
         return found.to(self.weights.master.dtype)
 
@@ -113,13 +124,6 @@ class ModuleStack:
 
     def _call(self, leaves: dict[str, Tensor], inputs: Tensor, shared: bool) -> Tensor:
         parameters = {k: v if k in self._exact else v.to(self.dtype) for k, v in leaves.items()}
-        if self.weights.n_models == 1:
-            alone = {k: v[0] for k, v in parameters.items()}
-            held = {k: v[0] for k, v in self.buffers.items()}
-            own = inputs if shared else inputs[0]
-            if own.ndim == 4:
-                own = own.contiguous(memory_format=torch.channels_last)
-            return functional_call(self.template, (alone, held), own).flatten(1).unsqueeze(0)
         mapped = torch.func.vmap(
             lambda p, b, x: functional_call(self.template, (p, b), x).flatten(1),
             in_dims=(0, 0, None if shared else 0),
@@ -128,32 +132,9 @@ class ModuleStack:
         return mapped(parameters, self.buffers, inputs)
 
 
-def lean(module: nn.Module) -> nn.Module:
-    """Return a copy that computes the same, values and gradients, with less work.
-
-    In every `nn.Sequential`, a max-pooling of windows of one entry is left out, and a ReLU before
-    a max-pooling moves behind it, where fewer entries are left: max(relu(x)) = relu(max(x)), and
-    the gradient goes to the same entry, or to none where the largest is not positive. Layers
-    with parameters stay where they are, so that names do not change.
-
-    >>> lean(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)))[0]
-    MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
-    """
-    copied = copy.deepcopy(module)
-    for part in copied.modules():
-        if type(part) is not nn.Sequential:
-            continue
-        for i, layer in enumerate(part):
-            if type(layer) is not nn.MaxPool2d:
-                continue
-            if (layer.kernel_size, layer.stride, layer.padding) == (1, 1, 0):
-                part[i] = nn.Identity()
-            elif i > 0 and type(part[i - 1]) is nn.ReLU and not layer.return_indices:
-                part[i - 1], part[i] = layer, part[i - 1]
-    return copied
-
-
-def count_units(module: nn.Module, input_shape: Sequence[int]) -> int:
+def count_units(
+    module: nn.Module, input_shape: Sequence[int], dtype: torch.dtype = torch.float32
+) -> int:
     """Return how many numbers a forward pass makes per row: inputs and the outputs of all layers.
 
     Counted on the meta device; where the module cannot run there, as many as it has parameters.
@@ -161,7 +142,7 @@ def count_units(module: nn.Module, input_shape: Sequence[int]) -> int:
     >>> count_units(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2)), (1, 8, 8))
     384
     """
-    copied = copy.deepcopy(module).to("meta").eval()
+    copied = copy_module(module, isolated=True).to("meta").eval()
     counts = [math.prod(input_shape)]
 
     def count(layer: nn.Module, arguments: object, output: object) -> None:
@@ -173,8 +154,8 @@ def count_units(module: nn.Module, input_shape: Sequence[int]) -> int:
             part.register_forward_hook(count)
     try:
         with torch.no_grad():
-            copied(torch.empty(1, *input_shape, device="meta"))
-    except (RuntimeError, NotImplementedError):
+            copied(torch.empty(1, *input_shape, dtype=dtype, device="meta"))
+    except Exception:  # a module of somebody's: whatever it does, it is counted roughly
         return max(counts[0], sum(p.numel() for p in module.parameters()))
     return sum(counts)
 

@@ -1,4 +1,5 @@
-"""Optimizers on the flat weights of a stack, with each model's own rate, momentum and decay.
+"""Optimizers: on the flat weights of a stack, with each model's own rate, momentum and decay,
+and on the parameters of a single module.
 
 The updates are those of `torch.optim` (the tests hold them against it). They are written on one
 flat tensor because the optimizer's memory traffic, not its arithmetic, is what costs: SGD with
@@ -7,6 +8,8 @@ overhead of one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -95,3 +98,84 @@ def _descend(weights: Tensor, direction: Tensor, rate: Rate) -> None:
 
 def _any(rate: Rate) -> bool:
     return isinstance(rate, Tensor) or rate != 0
+
+
+class ParameterOptimizer:
+    """The same updates of one module's parameters, each with the gradient that it received.
+
+    As in `torch.optim`, a parameter that received none is left as it is, decay and moments too,
+    and a complex one is a pair of real ones. (Importing PyTorch's own optimizers takes longer
+    than many a run of this package.)
+
+    Args:
+        parameters: leaves of the module, without repeats. masters: what is summed in, one for
+            each: the parameter's data, or where that has a lower precision, a copy.
+    """
+
+    def __init__(
+        self, recipe: Recipe, parameters: Sequence[Tensor], masters: Sequence[Tensor]
+    ) -> None:
+        self.recipe, self._parameters = recipe, list(parameters)
+        self._masters = [_real(m) for m in masters]
+        self._first: list[Tensor | None] = [None] * len(masters)
+        self._second: list[Tensor | None] = [None] * len(masters)
+        self._n_steps = [0] * len(masters)
+
+    @torch.no_grad()
+    def step(self, factor: float) -> None:
+        """Update with the learning rate times `factor`, and forget the gradients."""
+        alike: dict[int, list[int]] = {}  # parameters by the number of their updates so far
+        for i, parameter in enumerate(self._parameters):
+            if parameter.grad is not None:
+                alike.setdefault(self._n_steps[i], []).append(i)
+        for n, some in alike.items():
+            self._step(some, n + 1, self.recipe.learning_rate * factor)
+        for i in (i for some in alike.values() for i in some):
+            self._parameters[i].grad = None
+
+    def _step(self, some: list[int], n: int, rate: float) -> None:
+        recipe, weights = self.recipe, [self._masters[i] for i in some]
+        gradients = [_like(self._parameters[i].grad, self._masters[i]) for i in some]
+        if recipe.optimizer == "adamw" and recipe.weight_decay:
+            torch._foreach_mul_(weights, 1 - rate * recipe.weight_decay)
+        elif recipe.weight_decay:
+            gradients = list(torch._foreach_add(gradients, weights, alpha=recipe.weight_decay))
+        if recipe.optimizer == "sgd" and not recipe.momentum:
+            torch._foreach_add_(weights, gradients, alpha=-rate)
+            return
+        first = self._moments(self._first, some)
+        if recipe.optimizer == "sgd":
+            torch._foreach_mul_(first, recipe.momentum)
+            torch._foreach_add_(first, gradients)
+            torch._foreach_add_(weights, first, alpha=-rate)
+        else:
+            beta1, beta2 = recipe.betas
+            second = self._moments(self._second, some)
+            torch._foreach_lerp_(first, gradients, 1 - beta1)
+            torch._foreach_mul_(second, beta2)
+            torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta2)
+            spread = torch._foreach_sqrt(second)
+            torch._foreach_div_(spread, (1 - beta2**n) ** 0.5)
+            torch._foreach_add_(spread, recipe.eps)
+            torch._foreach_addcdiv_(weights, first, spread, value=-rate / (1 - beta1**n))
+        for i in some:
+            self._n_steps[i] = n
+
+    def _moments(self, moments: list[Tensor | None], some: list[int]) -> list[Tensor]:
+        found = []
+        for i in some:
+            moment = moments[i]
+            if moment is None:
+                moment = moments[i] = torch.zeros_like(self._masters[i])
+            found.append(moment)
+        return found
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def _like(gradient: Tensor | None, master: Tensor) -> Tensor:
+    assert gradient is not None
+    dense = gradient.to_dense() if gradient.is_sparse else gradient
+    return _real(dense.resolve_conj()).to(master.dtype)

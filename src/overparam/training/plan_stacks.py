@@ -3,26 +3,31 @@
 What must be equal for two models to share a stack is `TrainRequest.group_key`. Fully connected
 networks are cut into buckets of like widths; each bucket runs as batched products or, where there
 is a compiler, in compiled code, whichever a trial measures to be faster. Other modules run mapped
-or one by one, by a trial as well. Choices are made once and kept (see `choices.py`).
+or one by one, by a trial as well. Choices are made once and kept (see `choices.py`). A mapped stack
+is held against its own models one by one before it is used, whatever the trial said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
+from overparam.training.copies import first_line
 from overparam.training.dense import dense_shape
+from overparam.training.modules import can_map
 from overparam.training.native.build import NativeUnavailable, load_library
 from overparam.training.native.models import DENSE, can_run, native_bytes
-from overparam.training.recipe import Recipe
+from overparam.training.recipe import Recipe, Schedule
 from overparam.training.request import Context
-from overparam.training.stacks import build, dense_buckets, model_bytes
+from overparam.training.stacks import PROVED_ROWS, build, dense_buckets, model_bytes
 from overparam.training.stepper import Member, Stepper
+from overparam.training.undisturbed import undisturbed
 from overparam.training.ways import choose, key_of, measure, now
 
 _TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
@@ -33,6 +38,9 @@ _TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
 # How far one update of the compiled code may be from the batched products', of its length. They
 # round differently, and Adam's first update is a gradient's sign, which rounding can turn.
 _DISAGREEMENT = {"float64": 1e-6, "float32": 0.05, "bfloat16": 0.5}
+
+# The same for a mapped stack, which is always tried in float64.
+_MAPPED_DISAGREEMENT = 1e-8
 
 
 class ToTrain(Protocol):
@@ -67,11 +75,12 @@ class Stack:
     """Models that are trained side by side.
 
     Attributes:
-        positions: of their requests. way: ``native`` or ``batched``.
+        positions: of their requests.
+        way: ``native`` or ``batched`` (fully connected networks), ``mapped`` or ``alone``.
     """
 
     positions: list[int]
-    way: str = "batched"
+    way: str
 
 
 def plan_stacks(requests: Sequence[ToTrain], precision: str, context: Context) -> list[Stack]:
@@ -84,23 +93,29 @@ def plan_stacks(requests: Sequence[ToTrain], precision: str, context: Context) -
             Stack(bucket, _dense_way([requests[i] for i in bucket], precision, context))
             for bucket in buckets
         ]
-    alone = [Stack([i]) for i in range(len(requests))]
-    if len(requests) == 1:
+    alone = [Stack([i], "alone") for i in range(len(requests))]
+    if len(requests) == 1 or not all(map(can_map, modules)):
         return alone
-    key = key_of("module", requests[0].group_key(), len(requests), precision, context.device.type)
+    kind = repr(requests[0].group_key())
+    key = key_of("module", kind, len(requests), precision, context.device.type)
     trial = requests[:_TRIAL_MODELS]
     ways = {
-        "one by one": _trial([[r] for r in trial], precision, context, "batched"),
-        "mapped": _trial([trial], precision, context, "batched"),
+        "one by one": _trial([[r] for r in trial], precision, context, "alone"),
+        "mapped": _trial([trial], precision, context, "mapped"),
     }
-    if choose(context, key, ways) == "one by one":
+    if choose(context, key, ways) != "mapped":
         return alone
-    shape = requests[0].train_set.input_shape
-    largest = max(1, context.memory_bytes // max(model_bytes(m, batch, shape) for m in modules))
-    return [
-        Stack(list(range(i, min(i + largest, len(requests)))))
-        for i in range(0, len(requests), largest)
-    ]
+    data = requests[0].train_set
+    each = max(model_bytes(m, batch, data.input_shape, data.base.dtype) for m in modules)
+    largest = max(1, context.memory_bytes // each)
+    positions = list(range(len(requests)))
+    stacks = [positions[i : i + largest] for i in range(0, len(positions), largest)]
+    for stack in stacks:
+        reason = why_not_mapped([requests[i] for i in stack], context.device)
+        if reason is not None:
+            context.notes.append(f"models are trained one by one, not mapped: {reason}")
+            return alone
+    return [Stack(stack, "mapped") for stack in stacks]
 
 
 def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) -> str:
@@ -109,7 +124,8 @@ def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) ->
     if not runs or context.device.type != "cpu":
         return "batched"
     kinds = sorted(s.dims for s in shapes if s is not None)
-    key = key_of("dense", requests[0].recipe.stack_key(), kinds, _batch(requests[0]), precision)
+    recipe = repr(requests[0].recipe.stack_key())
+    key = key_of("dense", recipe, kinds, _batch(requests[0]), precision)
     try:
         load_library(DENSE, precision)
     except NativeUnavailable as error:
@@ -165,6 +181,50 @@ def _check_agreement(
         )
 
 
+def why_not_mapped(requests: Sequence[ToTrain], device: torch.device) -> str | None:
+    """Return what a mapped stack of these models does otherwise than they do one by one, or None.
+
+    All of them are updated twice both ways, on a few rows of their own, in float64.
+    """
+    try:
+        members = [_member_on_few_rows(r) for r in requests]
+        models = [r.model for r in requests]
+        started = {"precision": "float64", "device": device}
+        mapped = build(models, members, way="mapped", **started)  # type: ignore[arg-type]
+        together = _two_updates(mapped)
+        for m, (model, member) in enumerate(zip(models, members, strict=True)):
+            single = build([model], [member], way="alone", as_it_is=True, **started)  # type: ignore[arg-type]
+            start = single.models.state_of(0)
+            loss = _two_updates(single)
+            if single.models.template_of(0) is not None:
+                return "more of a model changes in training than its tensors"
+            state = mapped.models.state_of(m)
+            _check_agreement(start, single.models.state_of(0), state, _MAPPED_DISAGREEMENT)
+            apart = abs(float(together[m]) - float(loss[0]))
+            if not apart <= _MAPPED_DISAGREEMENT * (1 + abs(float(loss[0]))):
+                return f"a model's loss is off by {apart:.2g}"
+    except Exception as error:
+        return first_line(error)
+    return None
+
+
+def _member_on_few_rows(request: ToTrain) -> Member:
+    few = request.train_set.head(min(len(request.train_set), 2 * PROVED_ROWS))
+    size = min(_batch(request), PROVED_ROWS)
+    recipe = replace(
+        request.recipe, batch_size=size, steps=2, epochs=None, schedule=Schedule(), trace="last",
+        stop_at_error=None, stop_at_loss=None, precision="float64",
+    )  # fmt: skip
+    return Member(recipe, few, {}, request.streams)
+
+
+def _two_updates(stepper: Stepper) -> Tensor:
+    with undisturbed():
+        for _ in range(2):
+            stepper.try_epoch(1)
+        return stepper.models.measure("train")[0]
+
+
 def make_stepper(
     requests: Sequence[ToTrain], precision: str, context: Context, way: str
 ) -> Stepper:
@@ -216,7 +276,8 @@ def stack_bytes(requests: Sequence[ToTrain], way: str, precision: str) -> int:
     if way == "native":
         shapes = [s for r in requests if (s := dense_shape(r.model)) is not None]
         return native_bytes(shapes, [r.recipe for r in requests], batch, precision)
-    return len(requests) * max(model_bytes(r.model, batch, shape) for r in requests)
+    dtype = requests[0].train_set.base.dtype
+    return len(requests) * max(model_bytes(r.model, batch, shape, dtype) for r in requests)
 
 
 def _batch(request: ToTrain) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from overparam.checks import check_choice, check_count, check_range
 from overparam.errors import UsageError
+from overparam.training.describe import Undescribable, describe, same_object
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]  # (outputs [n, K], labels [n]) -> losses [n]
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
@@ -121,8 +122,7 @@ class Recipe:
         check_range("momentum", self.momentum, 0, 1, open_high=True)
         check_range("weight_decay", self.weight_decay, 0)
         check_range("eps", self.eps, 0, open_low=True)
-        for beta in self.betas:
-            check_range("betas", beta, 0, 1, open_high=True)
+        object.__setattr__(self, "betas", _pair(self.betas))
         if (self.epochs is None) == (self.steps is None):
             raise UsageError(
                 "a recipe has either epochs or steps",
@@ -140,11 +140,21 @@ class Recipe:
             check_choice("trace", self.trace, ("last", "every", "log"))
         else:
             check_count("trace", self.trace)
+        if self.trace == "last" and (self.stop_at_error, self.stop_at_loss) != (None, None):
+            raise UsageError(
+                "a stop rule is asked at traced epochs, of which there is only the last",
+                got=f"trace='last', stop_at_error={self.stop_at_error}, "
+                f"stop_at_loss={self.stop_at_loss}",
+                allowed="'every', 'log' or a number of epochs",
+                remedy="add trace='every'",
+            )
 
     def stack_key(self) -> tuple[Any, ...]:
         """What must agree between models of one stack; rates and decay may differ."""
-        shared = replace(self, learning_rate=1.0, momentum=0.0, weight_decay=0.0)
-        return (shared,)
+        shared = replace(
+            self, loss="cross_entropy", learning_rate=1.0, momentum=0.0, weight_decay=0.0
+        )
+        return (shared, self.loss if isinstance(self.loss, str) else _described(self.loss))
 
     def n_steps(self, n_train: int) -> int:
         """Number of updates on a training set of `n_train` rows."""
@@ -174,3 +184,23 @@ class Recipe:
             return tuple(sorted({e for e in grid if e < last} | {last}))
         stride = 1 if self.trace == "every" else int(self.trace)
         return (*range(stride, last, stride), last)
+
+
+def _described(loss: LossFunction) -> Hashable:
+    """What a loss of the user's own computes; two that agree in it are one."""
+    try:
+        return describe(loss)
+    except Undescribable:
+        return same_object(loss)
+
+
+def _pair(betas: Sequence[float]) -> tuple[float, float]:
+    try:
+        first, second = betas
+    except (TypeError, ValueError):
+        raise UsageError(
+            "betas are two numbers", got=betas, allowed="such as (0.9, 0.999)"
+        ) from None
+    check_range("betas", first, 0, 1, open_high=True)
+    check_range("betas", second, 0, 1, open_high=True)
+    return float(first), float(second)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Hashable, Sequence
 
 import torch
 from torch import nn
 
+from overparam.training.alone import OneModule
 from overparam.training.batched import BatchedModels, Network
+from overparam.training.copies import copy_module, named_tensors
 from overparam.training.dense import DenseStack, dense_shape
+from overparam.training.describe import Undescribable, describe, same_object
 from overparam.training.initialise import materialise
-from overparam.training.modules import ModuleStack, count_units, stack_buffers
+from overparam.training.lean import Form, fastest_form
+from overparam.training.modules import ModuleStack, can_map, count_units, stack_buffers
 from overparam.training.native.models import NativeModels
-from overparam.training.stepper import Member, Stepper
-from overparam.training.weights import StackedWeights, pads
+from overparam.training.stepper import Member, Models, Stepper
+from overparam.training.weights import WIDTHS, StackedWeights, pads
 
 # Constants of the cost model that cuts widths into buckets. They are fixed, not measured, so
 # that the cut is the same on every machine; being off by two costs a few per cent.
@@ -26,21 +29,27 @@ _FLOP_RATE = {"float64": 50e9, "float32": 100e9, "bfloat16": 200e9}  # operation
 _CACHE_BYTES = 16 << 20
 _BYTES_PER_WEIGHT = 20  # master, momentum, second moment, working copy, gradient
 _BYTES_PER_UNIT = 12  # activation, its gradient, and what is on the way between them
+PROVED_ROWS = 8  # of a batch on which fast ways are held against the module as it is
 
 
 def signature(module: nn.Module) -> Hashable:
-    """What must agree between modules of one stack; hidden widths may differ where padding is
-    exact, everything else is in it."""
+    """What must agree between modules of one stack: everything but the numbers in their
+    parameters and buffers and, where padding is exact, hidden widths.
+
+    What is not plain, or cannot be described, shares a stack with nothing.
+    """
     shape = dense_shape(module)
     if shape is not None:
         return ("dense", shape.signature())
-    if pads(module):
-        kinds = tuple(
-            (name, type(part).__name__, _constants(part)) for name, part in module.named_modules()
-        )
-        return ("padded", kinds)
-    shapes = tuple((k, tuple(p.shape)) for k, p in module.named_parameters())
-    return ("exact", type(module).__qualname__, repr(module), shapes)
+    if not can_map(module):
+        return ("alone", same_object(module))
+    tensors = {id(t) for _, t in named_tensors(module)}
+    padded = pads(module)
+    try:
+        settings = describe(module, tensors, WIDTHS if padded else ())
+    except Undescribable:
+        return ("alone", same_object(module))
+    return ("padded" if padded else "same", settings)
 
 
 def dtypes(precision: str) -> tuple[torch.dtype, torch.dtype]:
@@ -50,12 +59,17 @@ def dtypes(precision: str) -> tuple[torch.dtype, torch.dtype]:
     return torch.float32, torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
-def step_flops(module: nn.Module, batch: int, input_shape: Sequence[int]) -> float:
+def step_flops(
+    module: nn.Module,
+    batch: int,
+    input_shape: Sequence[int],
+    dtype: torch.dtype = torch.float32,
+) -> float:
     """Operations of one update of one model: forward, and twice that backward."""
     shape = dense_shape(module)
     if shape is not None:
         return shape.step_flops(batch)
-    return 3.0 * _forward_flops(module, batch, input_shape)
+    return 3.0 * _forward_flops(module, batch, input_shape, dtype)
 
 
 def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list[int]]:
@@ -101,11 +115,16 @@ def dense_buckets(
     return cut(costs, sizes, min(memory_bytes, _CACHE_BYTES))
 
 
-def model_bytes(module: nn.Module, batch: int, input_shape: Sequence[int] = ()) -> int:
+def model_bytes(
+    module: nn.Module,
+    batch: int,
+    input_shape: Sequence[int] = (),
+    dtype: torch.dtype = torch.float32,
+) -> int:
     """Bytes that one model needs while it is trained: weights, optimizer state, activations."""
     weights = sum(p.numel() for p in module.parameters()) * _BYTES_PER_WEIGHT
     shape = dense_shape(module)
-    units = sum(shape.dims) if shape is not None else count_units(module, input_shape)
+    units = sum(shape.dims) if shape is not None else count_units(module, input_shape, dtype)
     return int(weights + _BYTES_PER_UNIT * batch * units)
 
 
@@ -116,53 +135,75 @@ def build(
     *,
     precision: str,
     way: str,
+    as_it_is: bool = False,
 ) -> Stepper:
     """Return a stepper for modules of one signature, with weights drawn from their streams.
 
     Args:
-        way: ``native`` for compiled code, else batched (as many models as are given).
+        way: ``native`` (compiled code), ``batched`` (products with a model axis), ``mapped``
+            (any modules, executed by one of them) or ``alone`` (one module).
+        as_it_is: run a module that is alone in no form but its own.
 
     Raises:
         NativeUnavailable: the way is native, and there is no compiled code here.
     """
     master, working = dtypes(precision)
     fresh = [materialise(m, w.streams, master) for m, w in zip(modules, members, strict=True)]
+    models: Models
+    if way == "alone":
+        models = _alone(fresh[0], members[0], working, device, as_it_is)
+        return Stepper(members, models, device)
     states = [dict(f.named_parameters()) for f in fresh]
-    shapes = [dense_shape(m) for m in modules]
-    dense = [s for s in shapes if s is not None]
     if way == "native":
-        return Stepper(members, NativeModels(members, dense, states, precision), device)
-    with torch.no_grad():
-        weights = StackedWeights(states, master, working if dense else master, device)
-    recipe = members[0].recipe
+        shapes = [s for m in modules if (s := dense_shape(m)) is not None]
+        models = NativeModels(members, shapes, states, precision)
+        return Stepper(members, models, device)
     network: Network
-    if dense:
-        network = DenseStack(dense[0], weights, recipe.loss)
+    loss = members[0].recipe.loss
+    if way == "batched":
+        shape = dense_shape(modules[0])
+        assert shape is not None
+        with torch.no_grad():
+            weights = StackedWeights(states, master, working, device)
+        network = DenseStack(shape, weights, loss)
     else:
+        with torch.no_grad():
+            weights = StackedWeights(states, master, master, device)
         widest = max(range(len(modules)), key=lambda i: sum(p.numel() for p in states[i].values()))
         buffers = {k: b.to(device) for k, b in stack_buffers(fresh, working).items()}
         own = [{k: tuple(b.shape) for k, b in f.named_buffers()} for f in fresh]
-        units = count_units(modules[widest], members[0].train_set.input_shape)
-        network = ModuleStack(modules[widest], weights, buffers, own, recipe.loss, working, units)
+        units = _count_units(modules[widest], members[0])
+        network = ModuleStack(modules[widest], weights, buffers, own, loss, working, units)
     return Stepper(members, BatchedModels(members, network, device), device)
 
 
-def _forward_flops(module: nn.Module, batch: int, input_shape: Sequence[int]) -> float:
+def _alone(
+    module: nn.Module, member: Member, working: torch.dtype, device: torch.device, as_it_is: bool
+) -> OneModule:
+    data = member.train_set
+    few = data.head(min(len(data), member.recipe.batch_size or len(data), PROVED_ROWS))
+    form = Form()
+    if not as_it_is:
+        form = fastest_form(module, member.recipe.loss, few.inputs, few.labels)
+    units = _count_units(module, member)
+    return OneModule(member, module.to(device), working, form, units, device)
+
+
+def _count_units(module: nn.Module, member: Member) -> int:
+    return count_units(module, member.train_set.input_shape, member.train_set.base.dtype)
+
+
+def _forward_flops(
+    module: nn.Module, batch: int, input_shape: Sequence[int], dtype: torch.dtype
+) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
-    template = copy.deepcopy(module).to("meta").eval()
+    template = copy_module(module, isolated=True).to("meta").eval()
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), counter:
-            template(torch.empty(batch, *input_shape, device="meta"))
-    except (RuntimeError, NotImplementedError):
+            template(torch.empty(batch, *input_shape, dtype=dtype, device="meta"))
+    except Exception:
         # What cannot be traced on the meta device: two operations per weight and row.
         return 2.0 * batch * sum(p.numel() for p in module.parameters())
     return float(counter.get_total_flops())
-
-
-def _constants(part: nn.Module) -> tuple:
-    """Settings of a layer other than its widths."""
-    names = ("kernel_size", "stride", "padding", "dilation", "output_size", "eps", "momentum")
-    has_bias = getattr(part, "bias", None) is not None
-    return (has_bias, *(str(getattr(part, n, "")) for n in names))

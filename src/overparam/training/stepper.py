@@ -1,7 +1,8 @@
 """`Stepper`: the training loop of one stack: epochs, traces, stop rules, divergence.
 
 How the models of a stack are updated and measured is behind `Models`: side by side as batched
-products or mapped modules (`batched.py`), or each by itself in compiled code (`native`).
+products or mapped modules (`batched.py`), each by itself in compiled code (`native`), or one
+module as it is (`alone.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
@@ -29,7 +30,8 @@ class Member:
 
     Attributes:
         recipe, train_set, evaluate, streams: as requested.
-        rows of the trace gather in `trace`; the trained state in `state` when it ends.
+        rows of the trace gather in `trace`; the trained state in `state` when it ends, and in
+        `template` the module where training changed more of it than its tensors.
     """
 
     recipe: Recipe
@@ -38,6 +40,7 @@ class Member:
     streams: Streams
     trace: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Tensor] | None = None
+    template: nn.Module | None = None
     status: Status = "done"
     n_steps: int = 0
 
@@ -71,6 +74,9 @@ class Models(Protocol):
 
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return a copy of one model's parameters and buffers on the CPU."""
+
+    def template_of(self, model: int) -> nn.Module | None:
+        """Return the module if training changed more of it than its tensors, else None."""
 
     def keep(self, models: Tensor) -> None:
         """Drop all models but the given ones (int64 `[m]`)."""
@@ -134,7 +140,7 @@ class Stepper:
 
     def _retire(self, m: int, status: Status) -> None:
         member = self.members[m]
-        member.state = self.models.state_of(m)
+        member.state, member.template = self.models.state_of(m), self.models.template_of(m)
         member.status, member.n_steps = status, self.step
 
     def _pack(self) -> None:

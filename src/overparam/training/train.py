@@ -15,7 +15,8 @@ from overparam.data.dataset import Dataset
 from overparam.errors import ResourceError, UsageError
 from overparam.streams import Streams, check_streams
 from overparam.training.asked import asked
-from overparam.training.dense import dense_shape
+from overparam.training.copies import state_of
+from overparam.training.fits import check_fit
 from overparam.training.fitted import Fitted, Task, Trace
 from overparam.training.initialise import materialise
 from overparam.training.plan_stacks import (
@@ -44,20 +45,28 @@ async def train(
 
     Inside a cell, requests of cells beside it that agree in architecture (up to widths), recipe
     (up to learning rate, momentum and weight decay) and number of rows are trained as one stack.
-    Outside a study, hand the coroutine to `overparam.solve`.
+    Outside a study, hand the coroutine to `overparam.solve`. Whichever way it runs, the result is
+    that of a loop in PyTorch: frozen parameters stay, tied ones stay tied, hooks are called.
 
     Args:
-        model: maps `[n, *shape]` to `[n, K]`. On the meta device (as the families build it) its
-            weights come from the stream ``init``; otherwise training starts from its weights.
-            The module itself is not changed.
-        train_set: n rows; K = `train_set.n_outputs`.
+        model: maps `[n, *shape]` to `[n, K]` (or to `[n, ...]` with K numbers per row). On the
+            meta device (as the families build it) its weights come from the stream ``init``;
+            otherwise training starts from its weights, in the recipe's precision. The module
+            itself is not changed. A part of it that is in evaluation mode while the whole is in
+            training mode stays in evaluation mode.
+        train_set: n rows; K = `train_set.n_outputs`. Floating inputs are given in the recipe's
+            precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
         streams: uses ``init``, ``order`` and, for random layers, ``layers``.
         evaluate: sets to measure along with the training set at traced epochs, by name.
 
     Raises:
-        UsageError: the model's inputs or outputs do not fit the data; cross-entropy of targets that
-            are no classes; a number in place of `Streams`.
+        UsageError: before anything is trained. The model's inputs or outputs do not fit the data
+            (it is tried on a few batches); it cannot be trained on the last batch of an epoch, as
+            batch normalization on a single row; parameters that have no shape yet (lazy layers),
+            are in half precision, or share memory without being one; it cannot be copied; a loss
+            of the user's own does not return one number per row; cross-entropy of targets that are
+            no classes; a number in place of `Streams`.
 
     Cost: `recipe.n_steps(n)` updates; exact operations in `overparam plan`.
 
@@ -78,7 +87,7 @@ async def train(
             remedy="call the evaluated set something else",
         )
     check_targets(recipe.loss, train_set, evaluated)
-    _check_sizes(model, train_set, evaluated)
+    check_fit(model, train_set, recipe, streams, evaluated)
     return await TrainRequest(model, train_set, recipe, streams, evaluated)
 
 
@@ -94,9 +103,8 @@ class TrainRequest(Request):
 
     def group_key(self) -> Hashable:
         """What must agree between requests that are executed together."""
-        sets = tuple((k, len(v), v.n_outputs) for k, v in self.evaluate.items())
-        floating = self.train_set.labels.is_floating_point()
-        data = (len(self.train_set), self.train_set.input_shape, floating)
+        sets = tuple((k, *_kind_of(v)) for k, v in self.evaluate.items())
+        data = _kind_of(self.train_set)
         return (signature(self.model), self.recipe.stack_key(), data, sets)
 
     @staticmethod
@@ -106,7 +114,11 @@ class TrainRequest(Request):
         results: list[Any] = [None] * len(requests)
         for stack in plan_stacks(requests, precision, context):
             some = [requests[i] for i in stack.positions]
-            fits = _train_stack(some, precision, context, stack.way)
+            fits: list[Any]
+            try:
+                fits = _train_stack(some, precision, context, stack.way)
+            except Exception as error:  # of these models; others of the group go on
+                fits = [error] * len(some)
             for i, fitted in zip(stack.positions, fits, strict=True):
                 results[i] = fitted
         return results
@@ -122,7 +134,7 @@ class TrainRequest(Request):
             n = len(some[0].train_set)
             steps = some[0].recipe.n_steps(n)
             batch = min(some[0].recipe.batch_size or n, n)
-            flops = sum(step_flops(r.model, batch, r.train_set.input_shape) for r in some)
+            flops = sum(_step_flops(r, batch) for r in some)
             size = stack_bytes(some, stack.way, precision)
             seconds = measure_seconds(some, precision, context, stack.way)
             rules = (some[0].recipe.stop_at_error, some[0].recipe.stop_at_loss)
@@ -144,7 +156,7 @@ def _train_stack(
         flops = _flops_per_model_step(requests)
         stepper.progress = lambda updates: context.progress(updates * flops)
         # Random layers (dropout) draw from the stream of their model; only single models have any.
-        own = requests[0].streams.torch_default("layers") if len(requests) == 1 else nullcontext()
+        own = requests[0].streams.torch_default("layers") if way == "alone" else nullcontext()
         with own:
             stepper.run()
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
@@ -165,7 +177,7 @@ def _train_stack(
         )
     return [
         Fitted(
-            r.model,
+            m.template or r.model,
             m.state or {},
             replace(r.recipe, precision=precision),
             m.finished_trace(),
@@ -181,42 +193,29 @@ def _train_stack(
 def _flops_per_model_step(requests: Sequence[TrainRequest]) -> float:
     first = requests[0]
     batch = min(first.recipe.batch_size or len(first.train_set), len(first.train_set))
-    each = [step_flops(r.model, batch, r.train_set.input_shape) for r in requests]
-    return sum(each) / len(each)
+    return sum(_step_flops(r, batch) for r in requests) / len(requests)
+
+
+def _step_flops(request: TrainRequest, batch: int) -> float:
+    data = request.train_set
+    return step_flops(request.model, batch, data.input_shape, data.base.dtype)
+
+
+def _kind_of(data: Dataset) -> tuple:
+    """What of a set must agree between models of one stack."""
+    labels = (data.labels.dtype.is_floating_point, tuple(data.labels.shape[1:]), data.n_outputs)
+    whole = None if data.base.is_floating_point() else str(data.base.dtype)
+    return (len(data), data.input_shape, whole, *labels)
 
 
 def _stand_in(request: TrainRequest) -> Fitted:
     """Return an untrained result of the right shapes, for planning."""
-    model = materialise(request.model, request.streams, torch.float32)
+    state = state_of(materialise(request.model, request.streams, torch.float32))
     epochs = np.array(request.recipe.traced_epochs(len(request.train_set)))
     nothing = {k: np.full(len(epochs), np.nan) for k in ("train", *request.evaluate)}
-    state = {k: v.detach() for k, v in model.state_dict().items()}
     trace = Trace(epochs, epochs, nothing, nothing)
     task = Task.of(request.train_set)
     return Fitted(request.model, state, request.recipe, trace, "done", 0, task)
-
-
-def _check_sizes(model: nn.Module, train_set: Dataset, evaluate: Mapping[str, Dataset]) -> None:
-    """Refuse rows that do not fit a fully connected network; compiled code relies on it."""
-    shape = dense_shape(model)
-    if shape is None:
-        return
-    n_in, n_out = shape.dims[0], shape.dims[-1]
-    for name, data in {"train": train_set, **evaluate}.items():
-        whose = "the data's" if name == "train" else f"that of the evaluated set {name!r}"
-        if data.input_dim != n_in:
-            raise UsageError(
-                f"the model's input size differs from {whose}", got=n_in, allowed=data.input_dim
-            )
-        # A set to measure may have rows of fewer classes than the model knows.
-        fewer = name != "train" and data.n_classes is not None and data.n_outputs < n_out
-        if data.n_outputs != n_out and not fewer:
-            whose = "the number" if name == "train" else f"{name!r}: the number"
-            raise UsageError(
-                f"the model's output size differs from {whose} of classes or targets",
-                got=n_out,
-                allowed=data.n_outputs,
-            )
 
 
 def _out_of_memory(error: BaseException) -> bool:

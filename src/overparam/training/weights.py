@@ -23,19 +23,19 @@ PADDABLE = (
 )  # fmt: skip
 
 
+# What may differ between padded models: attributes that hold widths.
+WIDTHS = ("in_features", "out_features", "in_channels", "out_channels", "num_features")
+
+
 def pads(module: nn.Module) -> bool:
     """Whether models of this kind may be padded to a larger width without changing what they do.
 
-    True for nested `nn.Sequential` of known layers, and for containers that declare
-    ``zero_padding_is_exact = True``.
+    True for nested `nn.Sequential` of known layers.
     """
-    for part in module.modules():
-        container = type(part) is nn.Sequential or getattr(part, "zero_padding_is_exact", False)
-        if not container and type(part) not in PADDABLE:
-            return False
-        if getattr(part, "groups", 1) != 1:
-            return False
-    return True
+    return all(
+        type(part) in (nn.Sequential, *PADDABLE) and getattr(part, "groups", 1) == 1
+        for part in module.modules()
+    )
 
 
 class StackedWeights:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
-from overparam.training.modules import lean
+from overparam.training.lean import lean
 from overparam.training.native import normalise
-from overparam.training.native.normalise import NORMALISE, FusedNorm, fuse
+from overparam.training.native.normalise import NORMALISE, FusedNorm
 from tests.training.native.compiled import need_compiled
+
+
+def fuse(module):
+    """Return a fused copy."""
+    return normalise.fuse(copy.deepcopy(module))
+
 
 TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
 

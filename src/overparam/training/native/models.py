@@ -197,6 +197,9 @@ class NativeModels:
         """Return a copy of one model's parameters."""
         return {k: v.clone() for k, v in _views(self._shapes[model], self._weights[model]).items()}
 
+    def template_of(self, model: int) -> None:
+        """Nothing but tensors changes here."""
+
     def keep(self, models: Tensor) -> None:
         """Drop all models but the given ones."""
         for name in ("_recipes", "_shapes", "_weights", "_first", "_second"):

@@ -7,10 +7,9 @@ layouts, numbers of channels, devices) it leaves to PyTorch, call by call.
 
 from __future__ import annotations
 
-import copy
 import ctypes
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from overparam.training.native.build import (
     NativeUnavailable,
     load_library,
 )
+from overparam.training.plain import why_not_plain_layer
 
 NORMALISE = Kernels(
     "normalise.c",
@@ -212,39 +212,38 @@ def _checked_library(precision: str) -> ctypes.CDLL | None:
     return library
 
 
-def fuse(module: nn.Module) -> nn.Module:
-    """Return a copy in whose `nn.Sequential`s normalization, pooling and ReLU are one layer.
+def fuse(container: nn.Sequential) -> nn.Sequential:
+    """Make one layer of normalization, pooling and ReLU, wherever they follow each other.
 
     >>> fused = fuse(nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)))
     >>> [type(layer).__name__ for layer in fused], fused[0].window, fused[0].relu
     (['FusedNorm', 'Identity', 'Identity'], 2, True)
     """
-    copied = copy.deepcopy(module)
-    for part in list(copied.modules()):
-        if type(part) is not nn.Sequential:
+    for i, layer in enumerate(container):
+        if not _can_fuse(layer) or layer.training != container.training:
             continue
-        for i, layer in enumerate(part):
-            if not isinstance(layer, nn.BatchNorm2d) or not _can_fuse(layer):
-                continue
-            window, relu, end = 1, False, i + 1
-            while end < len(part):
-                follower = part[end]
-                if type(follower) is nn.ReLU and not relu:
-                    relu = True
-                elif isinstance(follower, nn.MaxPool2d) and _pools(follower) and window == 1:
-                    window = _side(follower)
-                elif type(follower) is not nn.Identity:
-                    break
-                end += 1
-            part[i] = FusedNorm(layer, window, relu)
-            for swallowed in range(i + 1, end):
-                part[swallowed] = nn.Identity()
-    return copied
+        window, relu, end = 1, False, i + 1
+        while end < len(container):
+            follower = container[end]
+            if why_not_plain_layer(follower):
+                break
+            if type(follower) is nn.ReLU and not relu:
+                relu = True
+            elif isinstance(follower, nn.MaxPool2d) and _pools(follower) and window == 1:
+                window = _side(follower)
+            elif type(follower) is not nn.Identity:
+                break
+            end += 1
+        container[i] = FusedNorm(layer, window, relu)
+        for swallowed in range(i + 1, end):
+            container[swallowed] = nn.Identity()
+    return container
 
 
-def _can_fuse(layer: nn.BatchNorm2d) -> bool:
+def _can_fuse(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
     return (
         type(layer) is nn.BatchNorm2d
+        and not why_not_plain_layer(layer)
         and layer.affine
         and layer.track_running_stats
         and layer.momentum is not None

@@ -1,0 +1,246 @@
+"""`check_fit`: whether a model can be trained on the data, found out before it is.
+
+A fully connected network is known by its sizes. Any other module is tried: a copy that shares
+nothing with it passes the first batch of the training set and the last, and some rows of each set
+to measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from overparam.data.dataset import Dataset
+from overparam.errors import UsageError
+from overparam.streams import Streams
+from overparam.training.copies import HALVES, copy_module, first_line, named_tensors, precision_of
+from overparam.training.dense import DenseShape, dense_shape
+from overparam.training.initialise import give_weights
+from overparam.training.losses import loss_values
+from overparam.training.modes import Modes
+from overparam.training.recipe import Recipe
+from overparam.training.undisturbed import undisturbed
+
+_MEASURED_ROWS = 64  # of a set to measure that are tried
+
+
+def check_fit(
+    model: nn.Module,
+    train_set: Dataset,
+    recipe: Recipe,
+    streams: Streams,
+    evaluate: Mapping[str, Dataset],
+) -> None:
+    """Refuse a model that a loop in PyTorch could not train on these data; see `train`.
+
+    Raises:
+        UsageError: as `train` says.
+
+    Cost: nothing for fully connected networks; for others a copy, and about two updates.
+    """
+    shape = dense_shape(model)
+    known = isinstance(recipe.loss, str) and train_set.base.is_floating_point()
+    flat = shape is not None and (len(train_set.input_shape) == 1 or type(model[0]) is nn.Flatten)  # type: ignore[index]
+    if shape is not None and known and flat:
+        _check_sizes(shape, train_set, evaluate)
+        return
+    _check_parameters(model)
+    with undisturbed():
+        dtype = torch.float64 if recipe.precision == "float64" else torch.float32
+        trial = give_weights(copy_module(model, isolated=True), streams, dtype)
+        modes = Modes(trial)
+        modes.set(True)
+        _try_training(trial, train_set, recipe, dtype)
+        modes.set(False)
+        for name, data in {"train": train_set, **evaluate}.items():
+            with torch.no_grad():
+                rows = data.head(min(len(data), _MEASURED_ROWS))
+                outputs = _outputs(trial, _inputs(rows, dtype), f"the set {name!r}")
+            _check_outputs(outputs, data, name, recipe)
+
+
+def _try_training(trial: nn.Module, data: Dataset, recipe: Recipe, dtype: torch.dtype) -> None:
+    n, size = len(data), min(recipe.batch_size or len(data), len(data))
+    last = n % size if recipe.n_steps(n) >= recipe.steps_per_epoch(n) else 0
+    first = data.head(size)
+    inputs = _inputs(first, dtype)
+    with torch.enable_grad():
+        outputs = _outputs(trial, inputs, "the training set")
+        _check_outputs(outputs, data, "train", recipe)
+        _check_loss(outputs, first.labels, recipe)
+        if last:
+            try:
+                trial(inputs[:last])
+            except Exception as error:
+                raise UsageError(
+                    f"the model cannot be trained on the last batch of an epoch, of {last} "
+                    f"row{'s' if last > 1 else ''}: {first_line(error)}",
+                    got=f"{n} rows in batches of {size}",
+                    remedy=f"choose another batch_size, such as {_batch_size_near(size, n)}",
+                ) from error
+
+
+def _outputs(trial: nn.Module, inputs: Tensor, whose: str) -> object:
+    try:
+        return trial(inputs)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"the model does not take the inputs of {whose}: "
+            f"{type(error).__name__}: {first_line(error)}",
+            got=f"{inputs.dtype} {list(inputs.shape)}",
+            remedy=_remedy(inputs, error),
+        ) from error
+
+
+def _remedy(inputs: Tensor, error: Exception) -> str:
+    if not inputs.is_floating_point():
+        return "whole numbers stay whole; convert them to floats where the model needs floats"
+    if "dtype" in str(error) or "Double" in str(error):
+        return (
+            "tensors that the model holds should be parameters or buffers, which have the "
+            "recipe's precision"
+        )
+    return "the model is given one tensor [n, *shape] with a batch of rows"
+
+
+def _check_outputs(outputs: object, data: Dataset, name: str, recipe: Recipe) -> None:
+    """Refuse outputs that are not one tensor of as many numbers per row as the data ask for."""
+    n_rows = min(len(data), _MEASURED_ROWS) if name != "train" else None
+    if not isinstance(outputs, Tensor):
+        raise UsageError(
+            "the model must return one tensor of outputs",
+            got=type(outputs).__name__,
+            allowed=f"[n, {data.n_outputs}]",
+            remedy="wrap it in a module whose forward returns the logits or predictions alone",
+        )
+    wrong_rows = n_rows is not None and len(outputs) != n_rows if outputs.ndim else True
+    if outputs.ndim < 2 or outputs.is_complex() or wrong_rows:
+        raise UsageError(
+            "the model's outputs are not [n, K]",
+            got=f"{outputs.dtype} {list(outputs.shape)}",
+            allowed=f"[n, {data.n_outputs}], real",
+            remedy="return one row of outputs per row of inputs; of one output, [n, 1]",
+        )
+    _check_n_outputs(int(outputs[0].numel()), data, name, recipe)
+
+
+def _check_loss(outputs: object, labels: Tensor, recipe: Recipe) -> None:
+    assert isinstance(outputs, Tensor)
+    if len(outputs) != len(labels):
+        raise UsageError(
+            "the model's outputs have another number of rows than its inputs",
+            got=len(outputs),
+            allowed=len(labels),
+        )
+    own = "" if isinstance(recipe.loss, str) else " of your own"
+    try:
+        rows = outputs.flatten(1)
+        floating = labels.is_floating_point()
+        values = loss_values(recipe.loss, rows, labels.to(rows.dtype) if floating else labels)
+    except Exception as error:
+        raise UsageError(
+            f"the loss{own} does not take the model's outputs: "
+            f"{type(error).__name__}: {first_line(error)}",
+            got=f"outputs {list(outputs.shape)}, labels {labels.dtype} {list(labels.shape)}",
+        ) from error
+    if not isinstance(values, Tensor) or values.shape != (len(labels),):
+        found = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise UsageError(
+            f"the loss{own} must return one number per row",
+            got=found,
+            allowed=f"[{len(labels)}], for outputs {list(rows.shape)}",
+            remedy="do not take the mean: say reduction='none', and sum over outputs",
+        )
+    if not values.requires_grad:
+        raise UsageError(
+            "no parameter of the model that is trained has an influence on the loss",
+            remedy="give it parameters with requires_grad=True that its outputs depend on",
+        )
+    try:
+        values.mean().backward()
+    except Exception as error:
+        raise UsageError(
+            f"the model has no gradient: {type(error).__name__}: {first_line(error)}",
+            remedy="its forward must be differentiable by PyTorch",
+        ) from error
+
+
+def _check_parameters(model: nn.Module) -> None:
+    """Refuse parameters that no loop trains, or that a copy would not train alike."""
+    memory: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in named_tensors(model):
+        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+            raise UsageError(
+                f"{name} has no shape yet, as its layer is lazy",
+                got=type(tensor).__name__,
+                remedy="call the model once on a row of the data before it is trained",
+            )
+        is_parameter = isinstance(tensor, nn.Parameter)
+        if is_parameter and tensor.dtype in HALVES:
+            raise UsageError(
+                f"the parameter {name} is in half precision, in which small updates are lost",
+                got=tensor.dtype,
+                remedy="call model.float(), and say precision='bfloat16' in the recipe for "
+                "products in half precision",
+            )
+        if tensor.is_meta or not tensor.numel() or tensor.layout != torch.strided:
+            continue
+        place = tensor.untyped_storage().data_ptr() if type(tensor) in _KNOWN else id(tensor)
+        other = memory.setdefault(place, (name, tensor))
+        if other[1] is not tensor and (is_parameter or isinstance(other[1], nn.Parameter)):
+            raise UsageError(
+                f"{other[0]} and {name} share memory but are not one parameter",
+                remedy="to tie them, let both layers hold the same Parameter "
+                "(b.weight = a.weight); else copy one (.clone())",
+            )
+
+
+_KNOWN = (Tensor, nn.Parameter)
+
+
+def _check_sizes(shape: DenseShape, train_set: Dataset, evaluate: Mapping[str, Dataset]) -> None:
+    """Refuse rows that do not fit a fully connected network; compiled code relies on it."""
+    for name, data in {"train": train_set, **evaluate}.items():
+        whose = "the data's" if name == "train" else f"that of the evaluated set {name!r}"
+        if data.input_dim != shape.dims[0]:
+            raise UsageError(
+                f"the model's input size differs from {whose}",
+                got=shape.dims[0],
+                allowed=data.input_dim,
+            )
+        if not data.base.is_floating_point():
+            raise UsageError(
+                f"the inputs of {name!r} are whole numbers, those of the training set floats",
+                got=data.base.dtype,
+                remedy="convert them to floats",
+            )
+        _check_n_outputs(shape.dims[-1], data, name, None)
+
+
+def _check_n_outputs(found: int, data: Dataset, name: str, recipe: Recipe | None) -> None:
+    # A set to measure may have rows of fewer classes than the model knows, and a loss of the
+    # user's own may make one target out of several outputs.
+    fewer = name != "train" and data.n_classes is not None and data.n_outputs < found
+    own = recipe is not None and callable(recipe.loss) and data.n_classes is None
+    if found != data.n_outputs and not fewer and not own:
+        whose = "the number" if name == "train" else f"{name!r}: the number"
+        raise UsageError(
+            f"the model's output size differs from {whose} of classes or targets",
+            got=found,
+            allowed=data.n_outputs,
+        )
+
+
+def _inputs(rows: Dataset, dtype: torch.dtype) -> Tensor:
+    # A copy: the module may write into its inputs.
+    return rows.inputs.to("cpu", precision_of(rows.base.dtype, dtype), copy=True)
+
+
+def _batch_size_near(size: int, n: int) -> int:
+    """Return the smallest batch size above `size` that leaves no batch of few rows."""
+    return next(s for s in range(size + 1, n + size + 1) if s >= n or n % s == 0 or 2 * (n % s) > s)
