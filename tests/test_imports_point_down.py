@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "overparam"
 
 # Floors from the ground up; members of one row stand on the same floor.
 FLOORS = (
-    ("errors", "checks", "streams", "whole_file", "cache"),
+    ("errors", "checks", "streams", "texts", "whole_file", "cache"),
     ("data",),
     ("models",),
     ("training",),

@@ -37,6 +37,12 @@ class AxisScale:
         low, high, at = (self._warp(v) for v in (self.low, self.high, value))
         return (at - low) / (high - low)
 
+    def shares(self, values: np.ndarray) -> np.ndarray:
+        """Return `share` of many values; NaN for those that have no place."""
+        values = np.where(np.isfinite(values) & ((not self.log) | (values > 0)), values, np.nan)
+        low, high = self._warp(self.low), self._warp(self.high)
+        return ((np.log10(values) if self.log else values) - low) / (high - low)
+
     def value(self, share: float) -> float:
         """Return the value at `share` of the axis (inverse of `share`)."""
         low, high = self._warp(self.low), self._warp(self.high)
