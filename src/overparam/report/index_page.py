@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from overparam.lab.figure_checks import clean_texts
 from overparam.report.arms import SYMBOLS, Arm, interval_sentence
 from overparam.report.formatting import format_measured, format_number
 from overparam.report.page import (
@@ -25,6 +26,7 @@ from overparam.report.thumbnails import thumbnail_svg
 
 _STYLES = ("page.css", "index.css")
 _SCRIPTS = ("theme.js", "index.js")
+_LONGEST = 5_000  # letters of one text
 _CREATED_DAY = slice(0, 10)  # of an ISO 8601 time
 
 
@@ -51,6 +53,11 @@ class IndexEntry:
     thumbnail: str = ""
     facts: tuple[str, ...] = ()
     note: str = ""
+
+    def __post_init__(self) -> None:
+        # Names and notes of a study that could not be read come from its folder as they are.
+        for name in ("name", "title", "claim", "headline", "verdicts", "facts", "note"):
+            object.__setattr__(self, name, clean_texts(getattr(self, name), _LONGEST))
 
     @property
     def chapter(self) -> str:
