@@ -215,3 +215,21 @@ def test_numbers_on_hover_have_the_digits_of_their_interval():
     line = Series("a", "test", X, np.full(12, 0.123456), np.full(12, 0.12), np.full(12, 0.13))
     row = chart_data(_chart(line))["rows"][0]
     assert (row["y_text"], row["interval"]) == ("0.123 nats", "[0.120, 0.130]")
+
+
+EXTREMES = (0.0, -0.0, 1.0, np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 1e-300, 1e17, 0.1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_numbers_of_every_size_are_drawn_or_left_out(seed):
+    rng = np.random.default_rng(seed)
+    x, y, low, high = rng.choice(EXTREMES, (4, 3))
+    rules = [Rule(*rng.choice(EXTREMES, 1), "rule", axis) for axis in ("x", "y")]  # type: ignore[arg-type]
+    series = Series("a", "test", x, y, low, high, rng.choice(EXTREMES, (3, 5)))
+    for scale in ("linear", "log"):
+        y_axis = Axis("y", "fraction", scale)  # type: ignore[arg-type]
+        panel = Panel("", Axis("x", scale=scale), y_axis, [series], rules)  # type: ignore[arg-type]
+        chart = Chart("c", "t", "c", [panel])
+        assert "NaN" not in _svg(chart_spec(chart))
+        assert "nan" not in json.dumps(chart_data(chart), allow_nan=False)
+        drawing_notes(chart)

@@ -18,7 +18,7 @@ from overparam.errors import ResourceError
 from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
 from overparam.lab.phenomenon import Scale
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, decide, exceeds, judge
+from overparam.lab.verdict import UNKNOWN, Interval, decide, exceeds, judge, unmeasured
 from overparam.report.content import describe
 from overparam.report.html import SIZE_LIMIT, render_html
 from overparam.report.study import Study
@@ -224,6 +224,22 @@ CASES = {
     "table first": lambda r: {"figures": [r.figures[3], r.figures[0]]},
     "empty table": lambda r: {"figures": [Table("t", "t", "c", {"a": [], "b": []})]},
     "images first": lambda r: {"figures": [r.figures[2]]},
+    "no seeds": lambda r: {"seeds": [], "records": Records([]), "figures": [], "n_planned": 0},
+    "all inconclusive": lambda r: {
+        "verdicts": {
+            arm: judge([unmeasured("peak", "no cell")], effect=UNKNOWN, unit="", rule="r")
+            for arm in ("treatment", "control", "other")
+        }
+    },
+    "no clauses": lambda r: {
+        "verdicts": {"treatment": judge([], effect=Interval(1, 0, 2), unit="", rule="r")}
+    },
+    "beyond all numbers": lambda r: {
+        "verdicts": {
+            "treatment": decide(Interval(0, -1e308, 1e308), at_least=1e308, unit="u", rule="r")
+        },
+        "figures": [Table("t", "t", "c", {"a": [10**400, -1e308, float("inf")]})],
+    },
     "not finite verdict": lambda r: {
         "verdicts": {
             "treatment": decide(
@@ -244,7 +260,7 @@ def test_every_state_of_a_study_renders(synthetic, case):
     assert "No cells failed." in page.text
     if not result.figures:
         assert "This study has no figures." in page.text
-    assert "nan" not in page.text.lower().split()
+    assert not re.search(r"\bnan\b|nan%", " ".join([page.text, *map(str, page.tags)]).lower())
 
 
 def test_card_shows_every_clause_and_marks_what_decided(synthetic):

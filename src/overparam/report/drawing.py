@@ -18,7 +18,7 @@ from overparam.report.layers import Layers
 from overparam.report.layout import Layout, plan_layout
 from overparam.report.legend_panel import legend_panel
 from overparam.report.palette import LIGHT, Identity, Looks, Style, report_looks, style_series
-from overparam.report.scales import finite
+from overparam.report.scales import BEYOND, finite
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', Helvetica, Arial, sans-serif"
@@ -200,7 +200,7 @@ def _is_cut(chart: Chart) -> bool:
 
 def _place(value: Any, scale: str) -> float | None:
     number = float(value)
-    drawable = np.isfinite(number) and (scale == "linear" or number > 0)
+    drawable = abs(number) < BEYOND and (scale == "linear" or number > 1 / BEYOND)
     return number if drawable else None
 
 

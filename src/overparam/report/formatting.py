@@ -27,6 +27,8 @@ def format_number(value: Any, digits: int = 3) -> str:
         number = float(value)
     except (TypeError, ValueError):
         return str(value)
+    except OverflowError:  # an integer beyond all floats
+        return ("−" if value < 0 else "") + "10³⁰⁸ and more"
     if math.isnan(number):
         return NOT_AVAILABLE
     if math.isinf(number):

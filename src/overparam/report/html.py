@@ -225,7 +225,7 @@ def _strip(
         return None
 
     def percent(value: float) -> float:
-        return round(100 * (value - low) / span, 2)
+        return round(100 * ((value - low) / span), 2)
 
     return {
         "left": percent(ends[0]),

@@ -243,7 +243,7 @@ def _names_inside(ends: Sequence[_End], covered: Covered) -> list[NameLine] | No
 
 def _place_rules(rules: Sequence[Rule], x: AxisScale, width: float) -> tuple[RuleLabel, ...]:
     upright = [
-        r for r in rules if r.axis == "x" and np.isfinite(r.at) and not (x.log and r.at <= 0)
+        r for r in rules if r.axis == "x" and len(finite(r.at)) and not (x.log and r.at <= 0)
     ]
     places = stack_rows(
         [x.share(r.at) * width for r in upright],
@@ -262,7 +262,7 @@ def _place_levels(
     """Return the labels of level rules, each where it lies on the least data, right if it can."""
     width, height = size
     labels = []
-    for rule in (r for r in rules if r.axis == "y"):
+    for rule in (r for r in rules if r.axis == "y" and len(finite(r.at))):
         at = float(y.shares(np.array([rule.at]))[0])
         if not np.isfinite(at):
             continue
