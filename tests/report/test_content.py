@@ -220,6 +220,7 @@ def test_json_has_the_clauses(synthetic):
         "n_missing": 0,
         "above": None,
         "below": 1.0,
+        "premise": False,
     }
     assert arm["clauses"][3]["estimate"] is None
 

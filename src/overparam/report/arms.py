@@ -21,6 +21,7 @@ class ClauseContent:
         found: the measured value with its interval, or why there is none.
         estimate, low, high: NaN where unknown. n_seeds, n_missing: behind them, and lacking.
         above, below: the bounds as numbers; infinite where there is none.
+        premise: whether it only says that the question was put.
     """
 
     what: str
@@ -34,6 +35,7 @@ class ClauseContent:
     n_missing: int
     above: float
     below: float
+    premise: bool
 
     @property
     def sentence(self) -> str:
@@ -123,6 +125,7 @@ def _clause(clause: Clause) -> ClauseContent:
         n_missing=int(value.n_missing),
         above=float(clause.low),
         below=float(clause.high),
+        premise=bool(clause.premise),
     )
 
 
