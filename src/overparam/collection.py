@@ -194,4 +194,5 @@ def _link(report: Path, place: Path) -> str:
     """Return the address of a report relative to the index's folder."""
     from urllib.parse import quote
 
-    return quote(Path(os.path.relpath(report, place)).as_posix())
+    relative = Path(os.path.relpath(report, place)).as_posix()
+    return quote(relative, errors="surrogateescape")

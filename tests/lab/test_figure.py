@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from overparam.errors import DataError
-from overparam.lab.figure import Axis, HeatMap, NetworkGallery, NetworkView
+from overparam.lab.figure import (
+    Axis,
+    HeatMap,
+    ImageGrid,
+    NetworkGallery,
+    NetworkView,
+    Table,
+)
 
 IMAGES = np.zeros((2, 4, 4))
 
@@ -110,3 +117,38 @@ def test_edges_of_a_log_axis_are_positive():
         HeatMap(
             "h", "t", "c", Axis("x", scale="log"), Axis("y"), ["1"], [], "q", x_edges=np.arange(3)
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": np.zeros((2, 2))}, "shape of images"),
+        ({"row_labels": ["a"]}, r"shape of labels .*\(1, 2\).*\(2, 2\)"),
+        ({"notes": [["a", "b"], ["c"]]}, "notes .*2 rows of 2"),
+    ],
+)
+def test_image_grid_refuses_what_it_cannot_draw(change, message):
+    values = {"images": np.zeros((2, 2, 3, 3)), "row_labels": "ab", "column_labels": "cd"}
+    with pytest.raises(DataError, match=message):
+        ImageGrid("n", "t", "c", **{**values, **change})
+
+
+def test_table_refuses_columns_of_unlike_lengths():
+    with pytest.raises(DataError, match=r"columns of unlike lengths.*'a': 1, 'b': 2"):
+        Table("n", "t", "c", {"a": [1], "b": [1, 2]})
+
+
+def test_texts_of_a_figure_are_printable_and_distinct():
+    long_names = ["w" * 2000 + end for end in "ab"]
+    columns = {long_names[0]: [1], long_names[1]: ["\x1b[1m"], "o": [object]}
+    table = Table("n\x00", "t", "c\ud800", columns, {"o": "\7"})
+    assert (table.name, table.caption) == (r"n\x00", r"c\ud800")
+    (long, first), (longer, second), *_ = table.columns.items()
+    assert long != longer
+    assert (long[:1000], first, second) == ("w" * 1000, [1], [r"\x1b[1m"])
+    long_label = Table("n", "t", "c", {"a": ["x" * 3000]}).columns["a"][0]
+    assert str(long_label).endswith("x… (2,000 more letters)")
+    assert table.units == {"o": r"\x07"}
+    grid = ImageGrid("n", "t", "c", np.zeros((1, 1, 2, 2)), [7], np.array(["\x01"]))
+    assert grid.row_labels == ["7"]
+    assert grid.column_labels == [r"\x01"]

@@ -8,15 +8,18 @@ from scipy import stats
 from overparam.errors import UsageError
 from overparam.lab.series import series_over_seeds
 
-ERRORS = np.array([[0.1, 0.4, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2], [0.3, np.nan, np.nan, 0.1]])
+ERRORS = np.array([[0.1, 0.4, 0.2, 0.3], [0.2, 0.2, 0.2, 0.2], [0.3, np.nan, 0.1, 0.2]])
 
 
 def test_geometric_line_and_band_are_those_of_the_logarithms():
     line = series_over_seeds("test", "test", [1, 2, 4], ERRORS)
     logs = np.log(ERRORS[0])
     half = stats.t.ppf(0.975, 3) * logs.std(ddof=1) / 4**0.5
-    assert_allclose(line.y, np.exp([logs.mean(), np.log(0.2), np.log(0.03) / 2]))
-    assert_allclose([line.low[0], line.high[0]], np.exp([logs.mean() - half, logs.mean() + half]))
+    assert_allclose(line.y, np.exp([logs.mean(), np.log(0.2), np.log(0.006) / 3]))
+    # A level of which a seed is missing has three left: dots, and no band.
+    low, high = (np.exp(logs.mean() + sign * half) for sign in (-1, 1))
+    assert_allclose([line.low[0], line.high[0]], [low, high])
+    assert np.isnan([line.low[2], line.high[2]]).all()
     assert_allclose(line.dots, ERRORS)
     assert (line.statistic, line.band) == (
         "geometric mean over 4 seeds",

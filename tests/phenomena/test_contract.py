@@ -13,6 +13,9 @@ from overparam import phenomena
 from overparam.errors import UsageError
 from overparam.lab.figure import Chart, HeatMap, ImageGrid, NetworkGallery, Table
 from overparam.lab.phenomenon import SCALES, TREATMENT, paragraph
+from overparam.report.content import MOST_TITLE_WORDS, describe
+from overparam.report.figure_content import plain
+from overparam.report.terminal import verdict_text
 from tests.phenomena.smoke_studies import smoke
 
 NAMES = phenomena.names()
@@ -82,6 +85,22 @@ def test_its_figures_are_whole(name):
                     assert np.isfinite(series.y).any(), f"{series.label} shows nothing"
         elif isinstance(figure, Table):
             assert len({len(cells) for cells in figure.columns.values()}) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_report_reads_well(name):
+    content = describe(smoke(name))
+    assert len(phenomena.find(name).doc.strip().splitlines()[0].split()) <= MOST_TITLE_WORDS
+    words = "\n".join([verdict_text(content), *_texts(plain(content))])
+    assert not re.search(r".*\bnan\b.*", words, re.I)
+    assert not re.search(r".*(?<![\w.])[-−]0(\.0+)?(?![\d.]).*", words), "minus nothing"
+
+
+def _texts(value):
+    if isinstance(value, str):
+        return [value]
+    inside = value.values() if isinstance(value, dict) else value
+    return [t for v in inside for t in _texts(v)] if isinstance(value, dict | list) else []
 
 
 def test_a_misspelt_name_is_told_the_near_one(tmp_path):

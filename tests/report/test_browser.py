@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ pytestmark = BROWSER_MARKS
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, synthetic_factory: Any) -> Path:
-    return Study(synthetic_factory(3)).save_report(
+    return Study(synthetic_factory(5)).save_report(
         tmp_path_factory.mktemp("report") / "report.html"
     )
 
@@ -104,12 +105,12 @@ def test_pointer_shows_the_numbers(visit, synthetic):
     assert "undefined" not in text
     assert "fraction wrong" in text
     assert "[" in text
-    assert text.split("Seeds")[1].strip() in ("3", "–")
+    assert text.split("Seeds")[1].strip() in ("5", "–")
 
 
 def test_arrow_keys_read_the_points(visit, synthetic):
     one = visit()
-    series = synthetic(3).figures[0].panels[0].series
+    series = synthetic(5).figures[0].panels[0].series
     one.page.locator("#main-figure .canvas").focus()
     readout = one.page.locator("#main-figure .readout")
     for keys, who, x in (
@@ -125,7 +126,7 @@ def test_arrow_keys_read_the_points(visit, synthetic):
         value = float(row.y[list(row.x).index(x)])
         text = readout.inner_text()
         assert text.startswith(f"{who}: Random features p {x}, Test error {value:.3g}")
-        assert text.endswith("3 seeds")
+        assert text.endswith("5 seeds")
     one.page.keyboard.press("Escape")
     assert readout.inner_text() == ""
 
@@ -153,7 +154,7 @@ def test_theme_follows_the_system_and_the_button(visit):
 def test_save_buttons_make_files(visit, tmp_path, synthetic):
     one = visit(color_scheme="dark")
     starts = {"svg": b"<svg", "png": b"\x89PNG", "csv": b"panel,series"}
-    for index, figure in enumerate(synthetic(3).figures):
+    for index, figure in enumerate(synthetic(5).figures):
         buttons = one.page.locator(f"[data-figure='{index}'] [data-save]")
         assert buttons.count() == 3
         for kind, start in starts.items():
@@ -182,6 +183,27 @@ def test_copy_button_copies_the_command(visit):
     copied = one.page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("overparam run ")
     assert "conftest.py --scale standard" in copied
+
+
+def test_folded_words_are_open_in_print_and_folded_numbers_stay(visit):
+    one = visit()
+    state = "[...document.querySelectorAll('details')].map(d => [d.className, d.open])"
+    before = one.page.evaluate(state)
+    one.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert all(is_open == (name != "behind") for name, is_open in one.page.evaluate(state))
+    one.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert one.page.evaluate(state) == before
+
+
+def test_three_cards_leave_the_main_figure_on_the_first_screen(browser, synthetic, tmp_path):
+    result = synthetic(5)
+    verdicts = {**result.verdicts, "another control": result.verdicts["control"]}
+    page = Study(dataclasses.replace(result, verdicts=verdicts)).save_report(tmp_path / "a.html")
+    one = Visit(browser, page, CHARTS_ARE_ALIVE, viewport={"width": 1280, "height": 900})
+    tops = [card.bounding_box()["y"] for card in one.page.locator(".arm").all()]
+    assert len(set(tops)) == 1
+    assert one.page.locator("#main-figure .canvas").bounding_box()["y"] < 900
+    one.close()
 
 
 def test_phone_has_no_sideways_scroll(visit):

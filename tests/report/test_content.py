@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Interval, Verdict, decide
+from overparam.lab.verdict import (
+    UNKNOWN,
+    Interval,
+    Verdict,
+    decide,
+    exceeds,
+    judge,
+    lies_within,
+    stays_below,
+)
 from overparam.report.content import describe
 from overparam.report.facts import design_sentence, head_facts, provenance_rows
 from overparam.report.figure_content import plain
@@ -111,7 +120,7 @@ def test_json_is_strict_and_complete(synthetic):
         raise AssertionError(constant)
 
     data = json.loads(to_json(describe(result)), parse_constant=refuse)
-    assert data["schema"] == "overparam.report/1"
+    assert data["schema"] == "overparam.report/1.1"
     assert data["arms"][0]["estimate"] is None
     assert data["arms"][0]["high"] is None
     series = data["figures"][0]["data"]["panels"][0]["series"][0]
@@ -154,6 +163,7 @@ def test_terminal_table(synthetic):
     content = describe(synthetic())
     text = verdict_text(content)
     assert "treatment  observed  2.63    [2.31, 2.97]  ratio  5" in text
+    assert ": shown" not in text
     assert text.endswith(content.headline)
     from rich.console import Console
 
@@ -162,6 +172,89 @@ def test_terminal_table(synthetic):
     shown = console.export_text()
     for part in ("synthetic_descent", "observed", "[2.31, 2.97]", "absent", "1.02"):
         assert part in shown
+
+
+def _mixed(synthetic, **more):
+    known, lacking = Interval(1.5, 1.2, 1.9, n=5), Interval(1.4, 1.1, 1.9, n=4, n_missing=1)
+    clauses = [
+        exceeds("peak over the end", known, 1.1),
+        stays_below("end over the start", Interval(0.98, 0.9, 1.06, n=5), 1.0),
+        lies_within("training error", lacking, 1, 2),
+        exceeds("width", UNKNOWN, 3, note="no network was wide enough"),
+    ]
+    verdicts = {
+        "treatment": judge(clauses, effect=known, unit="ratio", rule="all of them"),
+        "control": decide(known, at_least=1.1, unit="ratio", rule="rule"),
+        "other": decide(known, at_least=2.0, unit="ratio", rule="rule"),
+    }
+    return describe(synthetic(verdicts=verdicts, **more))
+
+
+def test_clauses_with_their_state_interval_and_bound(synthetic):
+    treatment, control, other = _mixed(synthetic).arms
+    found = [(c.state, c.bound, c.found) for c in treatment.clauses]
+    assert found == [
+        ("shown", "above 1.1", "1.50 [1.20, 1.90]"),
+        ("undecided", "below 1", "0.98 [0.90, 1.06]"),
+        ("undecided", "between 1 and 2", "1 of 5 seeds lack a cell that it needs"),
+        ("undecided", "above 3", "no network was wide enough"),
+    ]
+    assert treatment.decided_by == (1, 2, 3)
+    assert treatment.bounds == (1.1,)
+    assert not treatment.as_claimed
+    assert (control.kind, control.as_claimed, control.decided_by) == ("observed", False, (0,))
+    assert (other.kind, other.as_claimed, other.decided_by) == ("absent", True, (0,))
+
+
+def test_json_has_the_clauses(synthetic):
+    arm = json.loads(to_json(_mixed(synthetic)))["arms"][0]
+    assert arm["clauses"][1] == {
+        "what": "end over the start",
+        "state": "undecided",
+        "bound": "below 1",
+        "found": "0.98 [0.90, 1.06]",
+        "estimate": 0.98,
+        "low": 0.9,
+        "high": 1.06,
+        "n_seeds": 5,
+        "n_missing": 0,
+        "above": None,
+        "below": 1.0,
+        "premise": False,
+    }
+    assert arm["clauses"][3]["estimate"] is None
+
+
+def test_terminal_says_which_clause_decided_against_the_claim(synthetic):
+    text = verdict_text(_mixed(synthetic))
+    told = [line for line in text.splitlines() if " is " in line and ": " in line]
+    assert told[1:] == [
+        "treatment is inconclusive: training error between 1 and 2: undecided"
+        " (1 of 5 seeds lack a cell that it needs)",
+        "treatment is inconclusive: width above 3: undecided (no network was wide enough)",
+        "control is observed: ratio above 1.1: shown (1.50 [1.20, 1.90])",
+    ]
+    assert told[0].startswith("treatment is inconclusive: end over the start below 1: undecided")
+
+
+def test_a_title_is_cut_after_twelve_words(synthetic):
+    plain_study = synthetic()
+    doc = plain_study.phenomenon.doc.replace("made up for tests.", "word " * 20, 1)
+    longer = dataclasses.replace(plain_study.phenomenon, doc=doc)
+    title = describe(dataclasses.replace(plain_study, phenomenon=longer)).title
+    assert title == "Double descent, " + "word " * 10 + "…"
+
+
+def test_words_of_a_study_are_printable(synthetic):
+    record = synthetic().records[0]
+    failed = dataclasses.replace(
+        record, status="failed", outcome=None, error="no \ud800 file \x1b[2J"
+    )
+    content = _mixed(
+        synthetic, records=Records([failed]), figures=[], provenance={"no\x00te": ["\uffff"]}
+    )
+    assert content.failed.cells[0].endswith(r"no \ud800 file \x1b[2J")
+    assert content.provenance == {r"no\x00te": [r"\uffff"]}
 
 
 def test_report_imports_no_torch():

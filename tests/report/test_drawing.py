@@ -12,6 +12,7 @@ import vl_convert
 
 from overparam.lab.figure import Axis, Chart, Panel, Rule, Series
 from overparam.report.drawing import MAX_DOTS, chart_data, chart_spec, chart_styles, drawing_notes
+from overparam.report.free_space import Covered
 from overparam.report.layout import plan_layout
 from overparam.report.palette import DARK, LIGHT, PAGE
 
@@ -42,7 +43,7 @@ def test_drawing_shows_title_axes_names_and_rules(synthetic, width, palette):
 
 
 def test_series_meet_the_rows_of_their_panel(synthetic):
-    chart = synthetic(3).figures[1]
+    chart = synthetic(5).figures[1]
     data = chart_data(chart)
     keys = {style.label: style.key for style in chart_styles(chart).values()}
     norm = chart.panels[1].series[0]
@@ -52,7 +53,7 @@ def test_series_meet_the_rows_of_their_panel(synthetic):
     np.testing.assert_allclose([r["low"] for r in rows], norm.low)
     dots = [d["y"] for d in data["dots"] if d["key"] == keys["weight norm"]]
     np.testing.assert_allclose(np.sort(dots), np.sort(np.asarray(norm.dots).ravel()))
-    assert {r["seeds"] for r in rows} == {3}
+    assert {r["seeds"] for r in rows} == {5}
 
 
 def test_points_without_a_place_are_left_out_and_said():
@@ -152,8 +153,83 @@ def test_interactive_drawing_has_its_parameters_and_names_no_data(synthetic):
 
 
 def test_notes_say_what_lines_and_bands_are(synthetic):
-    assert drawing_notes(synthetic(3).figures[0]) == [
-        "Line: mean over 3 seeds.",
+    assert drawing_notes(synthetic(5).figures[0]) == [
+        "Line: mean over 5 seeds.",
         "Band: two standard deviations.",
         "Faint dots: single seeds.",
     ]
+
+
+def test_three_seeds_have_dots_and_no_band(synthetic):
+    chart = synthetic(3).figures[0]
+    assert drawing_notes(chart) == ["Line: mean over 3 seeds.", "Faint dots: single seeds."]
+    data = chart_data(chart)
+    assert {r["low"] for r in data["rows"]} == {r["high"] for r in data["rows"]} == {None}
+    assert len(data["dots"]) == 3 * 3 * 24
+
+
+def test_a_line_that_ends_early_is_named_where_it_ends():
+    short = Series("short", "control", X[:6], np.full(6, 0.2))
+    chart = _chart(Series("long", "test", X, np.ones(12)), short)
+    panel = plan_layout(chart, chart_styles(chart), 900).panels[0]
+    names = {n.text: n for n in panel.names}
+    assert names["long"].x > panel.width
+    end = float(panel.x.share(X[5])) * panel.width
+    assert end < names["short"].x < end + 20
+    assert [n.lead for n in panel.names] == [None, None]
+
+
+def test_a_name_that_had_to_move_has_a_dotted_leader_outside_the_data():
+    lines = [Series(f"line {k}", "other", X, np.full(12, 1 + k / 1e3)) for k in range(3)]
+    lines.append(Series("far", "test", X, X / 100))
+    chart = _chart(*lines)
+    panel = plan_layout(chart, chart_styles(chart), 900).panels[0]
+    leads = [n.lead for n in panel.names if n.lead]
+    end = panel.x.share(X[-1]) * panel.width
+    assert leads
+    assert all(end < lead[0] <= panel.width < lead[2] for lead in leads)
+    svg = _svg(chart_spec(chart))
+    assert 'stroke-dasharray="1,2.5"' in svg
+
+
+def test_a_line_that_ends_among_others_leaves_its_name_to_the_legend():
+    crowd = Series("crowd", "other", np.geomspace(1, 1000, 99), np.arange(99) % 2)
+    short = Series("a rather long name", "control", X[:6], np.full(6, 0.3))
+    chart = _chart(crowd, short)
+    assert not plan_layout(chart, chart_styles(chart), 900).names_fit
+
+
+def test_label_of_a_level_rule_is_put_where_no_data_are():
+    y = np.where(np.arange(12) > 5, 0.52, 5.0)  # along the rule on the right, far on the left
+    chart = _chart(Series("a", "test", X, y), rules=[Rule(0.5, "chance", axis="y")])
+    panel = plan_layout(chart, chart_styles(chart), 900).panels[0]
+    (label,) = panel.rules
+    covered = Covered(chart.panels[0], panel.x, panel.y, panel.width, panel.height)
+    assert covered.cost((label.x, label.y - 7, 38, 14)) == 0
+    assert (
+        covered.cost((panel.width - 60, panel.height * (1 - panel.y.share(0.52)) - 7, 40, 14)) > 0
+    )
+
+
+def test_numbers_on_hover_have_the_digits_of_their_interval():
+    line = Series("a", "test", X, np.full(12, 0.123456), np.full(12, 0.12), np.full(12, 0.13))
+    row = chart_data(_chart(line))["rows"][0]
+    assert (row["y_text"], row["interval"]) == ("0.123 nats", "[0.120, 0.130]")
+
+
+EXTREMES = (0.0, -0.0, 1.0, np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 1e-300, 1e17, 0.1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_numbers_of_every_size_are_drawn_or_left_out(seed):
+    rng = np.random.default_rng(seed)
+    x, y, low, high = rng.choice(EXTREMES, (4, 3))
+    rules = [Rule(*rng.choice(EXTREMES, 1), "rule", axis) for axis in ("x", "y")]  # type: ignore[arg-type]
+    series = Series("a", "test", x, y, low, high, rng.choice(EXTREMES, (3, 5)))
+    for scale in ("linear", "log"):
+        y_axis = Axis("y", "fraction", scale)  # type: ignore[arg-type]
+        panel = Panel("", Axis("x", scale=scale), y_axis, [series], rules)  # type: ignore[arg-type]
+        chart = Chart("c", "t", "c", [panel])
+        assert "NaN" not in _svg(chart_spec(chart))
+        assert "nan" not in json.dumps(chart_data(chart), allow_nan=False)
+        drawing_notes(chart)

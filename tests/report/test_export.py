@@ -33,14 +33,14 @@ def _read(figure) -> list[dict[str, str]]:
 
 
 def test_chart_csv_holds_lines_bands_and_seeds_exactly(synthetic):
-    chart = synthetic(3).figures[0]
+    chart = synthetic(5).figures[0]
     rows = _read(chart)
     assert len(rows) == sum(len(s.x) for s in chart.panels[0].series)
     ridge = chart.panels[0].series[2]
     own = [r for r in rows if r["series"] == ridge.label]
     for name, values in (("x", ridge.x), ("y", ridge.y), ("low", ridge.low), ("high", ridge.high)):
         np.testing.assert_array_equal([float(r[name]) for r in own], values)
-    seeds = [[float(r[f"seed_{k}"]) for k in (1, 2, 3)] for r in own]
+    seeds = [[float(r[f"seed_{k}"]) for k in range(1, 6)] for r in own]
     np.testing.assert_array_equal(seeds, ridge.dots)
     assert own[0]["y_quantity"] == "Test error (fraction wrong)"
     theory = [r for r in rows if r["series"] == "theory"]

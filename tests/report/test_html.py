@@ -18,10 +18,11 @@ from overparam.errors import ResourceError
 from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
 from overparam.lab.phenomenon import Scale
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, decide
+from overparam.lab.verdict import UNKNOWN, Interval, decide, exceeds, judge, unmeasured
 from overparam.report.content import describe
 from overparam.report.html import SIZE_LIMIT, render_html
 from overparam.report.study import Study
+from overparam.texts import printable
 
 EVIL = """</script><script>alert(1)</script><img src=x onerror=alert(2)>"'&<b>{{ 7*7 }}\u2028"""
 
@@ -105,7 +106,8 @@ def test_numbers_behind_each_figure_are_in_the_page(synthetic):
     rows = payload["figures"][0]["datasets"]["rows"]
     first = result.figures[0].panels[0].series[0]
     assert rows[0]["y"] == first.y[0]
-    assert page.count("details") == 3  # the table stands by itself
+    folds = [a.get("class") for t, a in page.tags if t == "details"]
+    assert folds == ["why"] * 2 + ["behind"] * 3  # the table stands by itself
 
 
 def test_policy_allows_these_two_scripts_and_no_request(synthetic):
@@ -127,7 +129,8 @@ def test_policy_allows_these_two_scripts_and_no_request(synthetic):
     for tag, attributes in page.tags:
         for name in ("src", "href"):
             value = attributes.get(name) or "#"
-            assert value.startswith(("#", "data:")), (tag, value)
+            linked = tag == "a" and value.startswith("https://arxiv.org/abs/")  # loads nothing
+            assert linked or value.startswith(("#", "data:")), (tag, value)
     css = re.search(r"<style>(.*?)</style>", html, re.S)
     assert css is not None
     assert "url(" not in css.group(1)
@@ -178,7 +181,9 @@ def test_no_text_of_a_study_becomes_markup(synthetic):
     page = Page(html)
     assert page.count("script") == 3
     assert page.scripts[1:] == clean.scripts[1:]
-    assert _payload(page)["figures"][0]["datasets"]["rows"][0]["name"] == "test error" + EVIL
+    assert _payload(page)["figures"][0]["datasets"]["rows"][0]["name"] == "test error" + printable(
+        EVIL
+    )
     assert page.count("b") == clean.count("b")
     assert page.count("img") == 0
     assert not [a for _, attrs in page.tags for a in attrs if a.startswith("on")]
@@ -219,6 +224,22 @@ CASES = {
     "table first": lambda r: {"figures": [r.figures[3], r.figures[0]]},
     "empty table": lambda r: {"figures": [Table("t", "t", "c", {"a": [], "b": []})]},
     "images first": lambda r: {"figures": [r.figures[2]]},
+    "no seeds": lambda r: {"seeds": [], "records": Records([]), "figures": [], "n_planned": 0},
+    "all inconclusive": lambda r: {
+        "verdicts": {
+            arm: judge([unmeasured("peak", "no cell")], effect=UNKNOWN, unit="", rule="r")
+            for arm in ("treatment", "control", "other")
+        }
+    },
+    "no clauses": lambda r: {
+        "verdicts": {"treatment": judge([], effect=Interval(1, 0, 2), unit="", rule="r")}
+    },
+    "beyond all numbers": lambda r: {
+        "verdicts": {
+            "treatment": decide(Interval(0, -1e308, 1e308), at_least=1e308, unit="u", rule="r")
+        },
+        "figures": [Table("t", "t", "c", {"a": [10**400, -1e308, float("inf")]})],
+    },
     "not finite verdict": lambda r: {
         "verdicts": {
             "treatment": decide(
@@ -239,7 +260,57 @@ def test_every_state_of_a_study_renders(synthetic, case):
     assert "No cells failed." in page.text
     if not result.figures:
         assert "This study has no figures." in page.text
-    assert "nan" not in page.text.lower().split()
+    assert not re.search(r"\bnan\b|nan%", " ".join([page.text, *map(str, page.tags)]).lower())
+
+
+def test_card_shows_every_clause_and_marks_what_decided(synthetic):
+    known = Interval(1.5, 1.2, 1.9, n=5)
+    clauses = [exceeds("rise", known, 1.1), exceeds("fall", Interval(1.0, 0.8, 1.2, n=5), 1.1)]
+    verdicts = {"treatment": judge(clauses, effect=known, unit="ratio", rule="it rises and falls")}
+    html = _render(synthetic(verdicts=verdicts))
+    page = Page(html)
+    assert "rise above 1.1: shown 1.50 [1.20, 1.90]" in page.text
+    assert "fall above 1.1: undecided 1.00 [0.80, 1.20]" in page.text
+    items = [a["class"] for t, a in page.tags if t == "li" and a.get("class")]
+    assert items == ["shown", "undecided decides"]
+    # The arm's strip shows the bound of the clause that the effect is of, the other has its own.
+    places = [a["style"] for t, a in page.tags if t == "u"]
+    assert places == ["left:0.0%", "left:75.0%"]
+
+
+def test_words_are_set_not_shown_raw(synthetic):
+    plain_study = synthetic(1)
+    doc = plain_study.phenomenon.doc.replace("Nakkiran et al. 2020", "arXiv:1912.02292, `ridge`")
+    phenomenon = dataclasses.replace(plain_study.phenomenon, doc=doc)
+    html = _render(dataclasses.replace(plain_study, phenomenon=phenomenon))
+    assert '<a href="https://arxiv.org/abs/1912.02292">arXiv:1912.02292</a>' in html
+    assert "<code>ridge</code>" in html
+    assert "`" not in Page(html).text
+
+
+def test_title_is_short_and_the_claim_below_it_whole(synthetic):
+    html = _render(synthetic(1))
+    title = re.search(r"<h1>(.*?)</h1>", html)
+    assert title is not None
+    assert title.group(1) == "Double descent, made up for tests"
+    assert html.index("<h1>") < html.index("<b>Claim.</b> Test error peaks where")
+
+
+def test_measured_numbers_have_the_digits_of_their_interval(synthetic):
+    result = synthetic(5)
+    words = describe(result).figures[0]
+    assert words.measured == (2, 3, 4)
+    row = ("test error", 10, 0.6234567, 0.61, 0.64, 5)
+    assert html_module.row_texts(row, words) == ["test error", "10", "0.623", "0.610", "0.640", "5"]
+    assert html_module.row_texts((*row[:3], None, None, 1), words)[2:5] == ["0.6235", "–", "–"]
+
+
+def test_notebook_picture_fits_and_follows_the_dark_theme(synthetic):
+    shown = Study(synthetic(2))._repr_html_()
+    assert re.search(r'<svg style="max-width:100%;height:auto" [^>]*viewBox', shown)
+    assert "var(--op-test-0, #147eca)" in shown
+    assert '[data-jp-theme-light="false"] .overparam-study' in shown
+    assert not re.search(r"var\(--(?!op-)", shown)
 
 
 def test_one_seed_says_why_there_is_no_interval(synthetic):

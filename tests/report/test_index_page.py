@@ -42,6 +42,15 @@ def test_drawings_share_no_names(synthetic):
     assert page.count('id="card0-') == page.count('id="card1-')
 
 
+def test_texts_that_no_page_can_hold_are_shown_as_escapes():
+    entry = IndexEntry("n\ud800", "t\x00", "c\uffff", "h\x1b", "a.html", (("a\x07", "absent"),))
+    page = render_index([entry], "Studies")
+    page.encode()
+    assert not set(page) & set("\x00\x07\x1b\uffff")
+    for text in (r"n\ud800", r"t\x00", r"c\uffff", r"a\x07"):
+        assert text in page
+
+
 def test_nothing_to_show():
     assert "There is no study here yet." in render_index([], "Studies")
 

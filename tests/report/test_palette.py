@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from overparam.lab.figure import Series
-from overparam.report.palette import DARK, DASHES, LIGHT, MARKERS, N_SHADES, ROLES, style_series
+from overparam.report.palette import (
+    DARK,
+    DASHES,
+    LIGHT,
+    MARKERS,
+    N_SHADES,
+    ROLES,
+    report_looks,
+    style_series,
+)
 
 # Machado, Oliveira, Fernandes 2009, severity 1.0, for linear RGB.
 SIGHT = {
@@ -86,10 +95,10 @@ def _series(label, role="other", dashed=False):
 
 def test_series_of_one_role_spread_over_its_shades():
     styles = list(style_series([_series(f"width {k}") for k in range(12)]).values())
-    shades = [s.shade for s in styles]
+    shades = [s.look.shade for s in styles]
     assert shades == sorted(shades)
     assert set(shades) == set(range(N_SHADES))
-    assert len({(s.shade, s.marker) for s in styles}) == 12
+    assert len({(s.look.shade, s.look.marker) for s in styles}) == 12
 
 
 def test_dashed_partner_keeps_the_colour():
@@ -106,3 +115,27 @@ def test_same_name_in_two_roles_is_told_apart():
 
 def test_same_series_in_two_panels_is_one():
     assert len(style_series([_series("error", "train"), _series("error", "train")])) == 1
+
+
+def test_a_name_keeps_its_look_through_a_report():
+    first = [_series("minimum norm", "test"), _series("ridge", "control")]
+    second = [_series("minimum norm", "norm"), _series("ridge", "control"), _series("new", "test")]
+    looks = report_looks([first, second])
+    styles = {s.label: s for s in style_series(second, looks).values()}
+    for style in style_series(first, looks).values():
+        again = styles[style.label]
+        assert (again.color, again.dash, again.look.marker) == (
+            style.color,
+            style.dash,
+            style.look.marker,
+        )
+    assert (
+        len({s.color for s in styles.values()}) == 3
+    )  # a new name is not mistaken for a known one
+    assert styles["minimum norm"].role == "norm"
+
+
+def test_many_new_names_beside_a_known_one_differ():
+    looks = report_looks([[_series("a", "test")]])
+    styles = style_series([_series(k, "test") for k in "abcde"], looks).values()
+    assert len({s.color for s in styles}) == N_SHADES

@@ -8,103 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
-from overparam.errors import DataError
+from overparam.lab.chart import Axis, Chart, Panel, Role, Rule, Scale, Series
+from overparam.lab.figure_checks import Worded, expect, refuse
 
-Role = Literal["train", "test", "control", "theory", "ensemble", "other", "norm"]
-Scale = Literal["linear", "log"]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis: what is measured, in which unit, on which scale.
-
-    Attributes:
-        quantity: such as "Random features p". unit: such as "features"; "" for pure numbers.
-        scale: linear or log. zero: whether a linear axis must include zero.
-    """
-
-    quantity: str
-    unit: str = ""
-    scale: Scale = "linear"
-    zero: bool = False
-
-    @property
-    def title(self) -> str:
-        """Axis title: quantity, unit and whether it is logarithmic."""
-        notes = [n for n in (self.unit, "log scale" if self.scale == "log" else "") if n]
-        return f"{self.quantity} ({', '.join(notes)})" if notes else self.quantity
+__all__ = [
+    "Axis",
+    "Chart",
+    "Figure",
+    "HeatMap",
+    "ImageGrid",
+    "NetworkGallery",
+    "NetworkView",
+    "Panel",
+    "Role",
+    "Rule",
+    "Scale",
+    "Series",
+    "Table",
+]
 
 
 @dataclass(frozen=True)
-class Series:
-    """One line with its band and its seeds.
-
-    Attributes:
-        label: drawn at the line's end. role: decides colour and dash.
-        x: `[m]`. y: `[m]` central values. low, high: `[m]` band, or None.
-        dots: `[m, seeds]` single values (NaN where missing), or None.
-        statistic: what y is, such as "geometric mean over 5 seeds"; band says what low/high are.
-        dashed: tells a second series of one role apart in greyscale.
-    """
-
-    label: str
-    role: Role
-    x: np.ndarray
-    y: np.ndarray
-    low: np.ndarray | None = None
-    high: np.ndarray | None = None
-    dots: np.ndarray | None = None
-    statistic: str = ""
-    band: str = ""
-    dashed: bool = False
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A labelled dotted line at a known place, such as the interpolation threshold.
-
-    Attributes:
-        at: place on the axis. label: drawn beside it. axis: "x" (vertical rule) or "y".
-    """
-
-    at: float
-    label: str
-    axis: Literal["x", "y"] = "x"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One coordinate system with its series."""
-
-    title: str
-    x: Axis
-    y: Axis
-    series: Sequence[Series]
-    rules: Sequence[Rule] = ()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One or several panels side by side; y ranges are shared where `share_y`.
-
-    Attributes:
-        name: file stem, such as "test_error". title: the finding as a sentence.
-        caption: what to see and how to read it.
-    """
-
-    name: str
-    title: str
-    caption: str
-    panels: Sequence[Panel]
-    share_y: bool = True
-
-
-@dataclass(frozen=True)
-class ImageGrid:
+class ImageGrid(Worded):
     """Images in rows and columns, pixels crisp, one scale.
 
     Attributes:
@@ -114,6 +42,9 @@ class ImageGrid:
         low, high: the values that are drawn black and white (or the ends of the diverging scale).
         diverging: differences around zero.
         notes: text of each cell for hover, `[rows][columns]`, or None.
+
+    Raises:
+        DataError: labels or notes that do not match the images' shape.
     """
 
     name: str
@@ -127,9 +58,20 @@ class ImageGrid:
     diverging: bool = False
     notes: Sequence[Sequence[str]] | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = np.shape(self.images)
+        if len(shape) != 4 and not (len(shape) == 5 and shape[-1] == 3):
+            refuse(self.name, "shape of images", shape, "(rows, columns, h, w) or (..., h, w, 3)")
+        expect(self.name, "labels", (len(self.row_labels), len(self.column_labels)), shape[:2])
+        if self.notes is not None:
+            got = [len(row) for row in self.notes]
+            if got != [shape[1]] * shape[0]:
+                refuse(self.name, "notes", got, f"{shape[0]} rows of {shape[1]}")
+
 
 @dataclass(frozen=True)
-class HeatMap:
+class HeatMap(Worded):
     """Colours over two axes: panels side by side that share axes and colour scale.
 
     Attributes:
@@ -163,26 +105,27 @@ class HeatMap:
     notes: Sequence[Sequence[Sequence[str]]] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.x_edges is None) == (len(self.x_labels) == 0):
-            _refuse(self.name, "x needs labels or edges", "both or none", "one of the two")
+            refuse(self.name, "x needs labels or edges", "both or none", "one of the two")
         if self.x_edges is not None:
             edges = np.asarray(self.x_edges, float)
             if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
-                _refuse(self.name, "x_edges", edges.tolist(), "two or more rising numbers")
+                refuse(self.name, "x_edges", edges.tolist(), "two or more rising numbers")
             if self.x.scale == "log" and edges[0] <= 0:
-                _refuse(self.name, "x_edges of a log axis", edges.tolist(), "positive numbers")
+                refuse(self.name, "x_edges of a log axis", edges.tolist(), "positive numbers")
         n_columns = len(self.x_labels) if self.x_edges is None else len(self.x_edges) - 1
         shape = (len(self.y_labels), n_columns)
         for title, values in self.panels:
-            _expect(self.name, f"values of panel {title!r}", np.shape(values), shape)
+            expect(self.name, f"values of panel {title!r}", np.shape(values), shape)
         if self.notes is not None:
             got = [(len(p), *sorted({len(row) for row in p})) for p in self.notes]
             if got != [shape] * len(self.panels):
-                _refuse(self.name, "notes", got, f"{len(self.panels)} panels of {shape}")
+                refuse(self.name, "notes", got, f"{len(self.panels)} panels of {shape}")
 
 
 @dataclass(frozen=True)
-class NetworkView:
+class NetworkView(Worded):
     """What one network makes of every test input.
 
     Attributes:
@@ -206,7 +149,7 @@ class NetworkView:
 
 
 @dataclass(frozen=True)
-class NetworkGallery:
+class NetworkGallery(Worded):
     """What networks make of inputs that they never saw, beside what they were trained on.
 
     Rows are the networks of a family, columns the inputs. Hidden layers are scaled each on its
@@ -239,28 +182,29 @@ class NetworkGallery:
     training_words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         n_inputs = len(self.input_labels)
         for what, images, count in (
             ("inputs", self.inputs, n_inputs),
             ("training", self.training, len(self.training_labels)),
         ):
             if np.ndim(images) != 3 or len(images) != count:
-                _refuse(self.name, what, np.shape(images), f"({count}, h, w), one label each")
+                refuse(self.name, what, np.shape(images), f"({count}, h, w), one label each")
         for view in self.views:
             who = f"{view.family}, {view.label}: "
-            _expect(self.name, f"{who}outputs", np.shape(view.outputs), np.shape(self.inputs))
+            expect(self.name, f"{who}outputs", np.shape(view.outputs), np.shape(self.inputs))
             names, first = sorted(view.scores), sorted(self.views[0].scores)
             if names != first:
-                _refuse(self.name, f"{who}names of scores", names, f"{first}, as the first view")
+                refuse(self.name, f"{who}names of scores", names, f"{first}, as the first view")
             for name, values in view.scores.items():
-                _expect(self.name, f"{who}{name}", np.shape(values), (n_inputs,))
+                expect(self.name, f"{who}{name}", np.shape(values), (n_inputs,))
             if len(view.layers) != len(view.layer_labels):
                 got = f"{len(view.layers)} layers, {len(view.layer_labels)} labels"
-                _refuse(self.name, f"{who}layers", got, "one label each")
+                refuse(self.name, f"{who}layers", got, "one label each")
             for label, images in zip(view.layer_labels, view.layers, strict=True):
                 if np.ndim(images) != 3 or len(images) != n_inputs:
                     shape = f"({n_inputs}, h, w)"
-                    _refuse(self.name, f"{who}{label}", np.shape(images), shape)
+                    refuse(self.name, f"{who}{label}", np.shape(images), shape)
 
     @property
     def families(self) -> Mapping[str, Sequence[NetworkView]]:
@@ -271,11 +215,14 @@ class NetworkGallery:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Worded):
     """A table that stands by itself.
 
     Attributes:
         columns: header to cells, all of one length. units: header to unit.
+
+    Raises:
+        DataError: columns of unlike lengths.
     """
 
     name: str
@@ -284,17 +231,18 @@ class Table:
     columns: Mapping[str, Sequence[object]]
     units: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        columns = {name: [_as_cell(v) for v in cells] for name, cells in self.columns.items()}
+        object.__setattr__(self, "columns", columns)
+        super().__post_init__()
+        lengths = {name: len(cells) for name, cells in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            refuse(self.name, "columns of unlike lengths", lengths, "as many cells in each")
+
 
 Figure = Chart | ImageGrid | HeatMap | NetworkGallery | Table
 
 
-def _expect(figure: str, what: str, got: tuple[int, ...], shape: tuple[int, ...]) -> None:
-    if tuple(got) != tuple(shape):
-        _refuse(figure, f"shape of {what}", tuple(got), tuple(shape))
-
-
-def _refuse(figure: str, what: str, got: object, allowed: object) -> None:
-    remedy = "give every cell of the figure its value and its label"
-    raise DataError(
-        f"figure {figure!r}: {what} cannot be drawn", got=got, allowed=allowed, remedy=remedy
-    )
+def _as_cell(value: object) -> object:
+    """Return what a cell can show: numbers and texts as they are, all else as its text."""
+    return value if value is None or isinstance(value, int | float | np.generic) else str(value)

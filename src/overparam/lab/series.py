@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from overparam.lab.figure import Role, Series
 from overparam.lab.statistics import LEVEL, How, curve
 
-FEWEST_FOR_A_BAND = 4  # seeds; the t interval of three is some four standard errors long
 NAMES = {"geometric": "geometric mean", "mean": "mean", "median": "median"}
 
 
@@ -33,7 +32,7 @@ def series_over_seeds(
             may be 0, such as training errors.
         bounds: of what the values can be, (0, 1) for fractions; the band is cut there.
 
-    With `FEWEST_FOR_A_BAND` seeds or more there is a band; of fewer, the dots say more.
+    A point of three seeds or fewer has no band (see `Series`).
 
     Raises:
         UsageError: shapes that do not fit, an unknown `how`.
@@ -44,16 +43,15 @@ def series_over_seeds(
     """
     center, low, high = curve(levels, matrix, how, bounds=bounds)
     values = np.asarray(matrix, float)
-    banded = values.shape[1] >= FEWEST_FOR_A_BAND
     return Series(
         label=label,
         role=role,
         x=np.asarray(levels, float),
         y=center,
-        low=low if banded else None,
-        high=high if banded else None,
+        low=low,
+        high=high,
         dots=values,
         statistic=f"{NAMES[how]} over {values.shape[1]} seeds",
-        band=f"{LEVEL:.0%} interval over seeds, pointwise" if banded else "",
+        band=f"{LEVEL:.0%} interval over seeds, pointwise",
         dashed=dashed,
     )

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from overparam.lab.digits import write_measured
+
 Kind = Literal["observed", "absent", "inconclusive"]
 State = Literal["shown", "refuted", "undecided"]
 
@@ -43,10 +45,12 @@ class Interval:
         return not self.n_missing and all(map(math.isfinite, (self.estimate, self.low, self.high)))
 
     def __str__(self) -> str:
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+        values = (self.estimate, self.low, self.high)
+        if not all(map(math.isfinite, values)):
             known = math.isfinite(self.estimate)
             return told(self.estimate) + (" (no interval)" if known else "")
-        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        value, low, high = (write_measured(v, self.low, self.high) for v in values)
+        return f"{value} [{low}, {high}]"
 
 
 def told(value: float, spec: str = ".3g", otherwise: str = "not measured") -> str:
@@ -227,7 +231,7 @@ def weaker(first: Interval, second: Interval) -> Interval:
     What is not known of either is not known of both.
 
     >>> print(weaker(Interval(1.5, 1.2, 1.9), Interval(1.4, 1.3, 2.0)))
-    1.4 [1.2, 1.9]
+    1.40 [1.20, 1.90]
     >>> print(weaker(Interval(1.5, 1.2, 1.9), UNKNOWN))
     not measured
     """

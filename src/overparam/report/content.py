@@ -11,29 +11,14 @@ from typing import Any
 from overparam.errors import OverparamError
 from overparam.lab.phenomenon import TREATMENT, paragraph
 from overparam.lab.study import StudyResult
-from overparam.lab.verdict import Verdict
+from overparam.report.arms import Arm, describe_arm
 from overparam.report.figure_content import FigureContent, describe_figure, plain
 from overparam.report.formatting import format_number
+from overparam.texts import printable
 
-SCHEMA = "overparam.report/1"
+SCHEMA = "overparam.report/1.1"  # 1.1: clauses of the verdicts; all fields of 1 are there
+MOST_TITLE_WORDS = 12
 _MOST_NAMED = 20  # cells named one by one in each list; more are counted
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One arm's verdict. Effects are NaN where too few seeds allow none."""
-
-    name: str
-    is_treatment: bool
-    kind: str
-    estimate: float
-    low: float
-    high: float
-    level: float
-    n_seeds: int
-    unit: str
-    rule: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -108,12 +93,12 @@ def describe(result: StudyResult) -> Content:
     """Return what a report of `result` says, an interrupted study as far as it got."""
     phenomenon = result.phenomenon
     planned = _planned(result)
-    arms = tuple(_arm(name, v) for name, v in result.verdicts.items())
+    arms = tuple(describe_arm(name, v) for name, v in result.verdicts.items())
     scale = phenomenon.scales.get(result.scale)  # type: ignore[call-overload]
-    return Content(
+    content = Content(
         schema=SCHEMA,
         name=phenomenon.name,
-        title=(phenomenon.doc.strip().splitlines() or [phenomenon.name])[0].rstrip("."),
+        title=short_title((phenomenon.doc.strip().splitlines() or [phenomenon.name])[0]),
         headline=headline(result),
         claim=phenomenon.claim,
         control=paragraph(phenomenon.doc, "Control"),
@@ -142,6 +127,17 @@ def describe(result: StudyResult) -> Content:
         differs=paragraph(phenomenon.doc, "Differs"),
         in_practice=paragraph(phenomenon.doc, "In practice"),
     )
+    return _fit_to_print(content)
+
+
+def short_title(line: str) -> str:
+    """Return a title of at most `MOST_TITLE_WORDS` words; a longer one is cut.
+
+    >>> short_title("Random labels: a network fits noise.")
+    'Random labels: a network fits noise'
+    """
+    words = line.rstrip(".").split()
+    return " ".join(words[:MOST_TITLE_WORDS]) + ("" if len(words) <= MOST_TITLE_WORDS else " …")
 
 
 def headline(result: StudyResult) -> str:
@@ -171,23 +167,6 @@ def headline(result: StudyResult) -> str:
         done, planned = len(result.records), result.n_planned
         sentence += f" The study is unfinished: {done:,} of {planned:,} cells are recorded."
     return sentence
-
-
-def _arm(name: str, verdict: Verdict) -> Arm:
-    effect = verdict.effect
-    return Arm(
-        name=name,
-        is_treatment=name == TREATMENT,
-        kind=verdict.kind,
-        estimate=float(effect.estimate),
-        low=float(effect.low),
-        high=float(effect.high),
-        level=float(effect.level),
-        n_seeds=int(effect.n),
-        unit=verdict.unit,
-        rule=verdict.rule,
-        reason=verdict.reason,
-    )
 
 
 def _planned(result: StudyResult) -> list[Any]:
@@ -243,6 +222,23 @@ def _cell(condition: Any, seed: int, planned: Sequence[Any]) -> str:
     ]
     parts = [f"{name} = {format_number(getattr(condition, name))}" for name in varying]
     return ", ".join([*parts, f"seed {seed}"])
+
+
+def _fit_to_print(value: Any) -> Any:
+    """Return `value` with every text printable: here the words of a study enter its report.
+
+    Figures are data of their own and see to their words themselves.
+    """
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {_fit_to_print(k): _fit_to_print(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_fit_to_print, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | FigureContent):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return type(value)(**{name: _fit_to_print(v) for name, v in fields.items()})
+    return value
 
 
 def _split(sources: str) -> list[str]:

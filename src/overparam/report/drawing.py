@@ -7,27 +7,37 @@ numbers once and several layouts beside them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from overparam.lab.figure import Chart, Panel
-from overparam.report.formatting import format_interval, format_number
+from overparam.lab.figure import Chart, Figure, Panel
+from overparam.report.formatting import format_interval, format_measured
 from overparam.report.layers import Layers
 from overparam.report.layout import Layout, plan_layout
 from overparam.report.legend_panel import legend_panel
-from overparam.report.palette import LIGHT, Style, style_series
-from overparam.report.scales import finite
+from overparam.report.palette import LIGHT, Identity, Looks, Style, report_looks, style_series
+from overparam.report.scales import BEYOND, finite
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', Helvetica, Arial, sans-serif"
 MAX_DOTS = 4_000  # single seeds drawn in one figure; beyond it bands alone are clearer
 
 
-def chart_styles(chart: Chart) -> dict[tuple[str, str, bool], Style]:
-    """Return the style of each series of the chart; a name looks the same in every panel."""
-    return style_series([s for p in chart.panels for s in p.series])
+def chart_styles(chart: Chart, looks: Looks | None = None) -> dict[Identity, Style]:
+    """Return the style of each series of the chart; a name looks the same in every panel.
+
+    Args:
+        looks: of the names of the report that the chart is in, from `figure_looks`.
+    """
+    return style_series([s for p in chart.panels for s in p.series], looks)
+
+
+def figure_looks(figures: Sequence[Figure]) -> Looks:
+    """Return the looks of all names in a report's charts: one method, one colour."""
+    charts = [f for f in figures if isinstance(f, Chart)]
+    return report_looks([[s for p in chart.panels for s in p.series] for chart in charts])
 
 
 def chart_data(chart: Chart) -> dict[str, list[dict[str, Any]]]:
@@ -58,7 +68,7 @@ def chart_data(chart: Chart) -> dict[str, list[dict[str, Any]]]:
                         **_band(low, high, panel),
                         "name": style.label,
                         "x_text": _with_unit(s.x[i], panel.x.unit),
-                        "y_text": _with_unit(s.y[i], panel.y.unit),
+                        "y_text": _with_unit(s.y[i], panel.y.unit, low, high),
                         "interval": format_interval(low, high),
                         "seeds": int(np.isfinite(seeds).sum()) if len(seeds) else None,
                     }
@@ -82,6 +92,7 @@ def chart_spec(
     legend: bool = True,
     with_data: bool = True,
     height: float | None = None,
+    looks: Looks | None = None,
 ) -> dict[str, Any]:
     """Return the Vega-Lite specification of `chart` for one width and one palette.
 
@@ -92,9 +103,10 @@ def chart_spec(
         interactive: add tooltips and the parameters ``hidden`` (keys of series not to be
             drawn) and ``cursor`` (id of the point with a ring).
         legend: draw one where names do not fit at the line ends (a page has its own).
+        looks: see `chart_styles`.
         with_data: include `chart_data`; otherwise the page adds it as ``datasets``.
     """
-    styles = chart_styles(chart)
+    styles = chart_styles(chart, looks)
     layout = plan_layout(chart, styles, width, height)
     needs_legend = legend and not layout.names_fit and len(styles) > 0
     layers = Layers(palette, styles, interactive)
@@ -155,6 +167,7 @@ def _panel_spec(
         *layers.rules(place),
         *layers.curves(number, place, panel),
         *layers.names(place),
+        *layers.level_labels(place),
     ]
     if not any(np.isfinite(np.asarray(s.y, float)).any() for s in panel.series):
         drawn.append(layers.sentence("no finite values to draw", place))
@@ -187,7 +200,7 @@ def _is_cut(chart: Chart) -> bool:
 
 def _place(value: Any, scale: str) -> float | None:
     number = float(value)
-    drawable = np.isfinite(number) and (scale == "linear" or number > 0)
+    drawable = abs(number) < BEYOND and (scale == "linear" or number > 1 / BEYOND)
     return number if drawable else None
 
 
@@ -201,8 +214,8 @@ def _band(low: float | None, high: float | None, panel: Panel) -> dict[str, floa
     return {"low": low, "high": high}
 
 
-def _with_unit(value: Any, unit: str) -> str:
-    text = format_number(float(value))
+def _with_unit(value: Any, unit: str, low: float | None = None, high: float | None = None) -> str:
+    text = format_measured(float(value), low, high)
     return f"{text} {unit}" if unit and text != "–" else text
 
 

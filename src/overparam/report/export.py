@@ -12,7 +12,7 @@ from overparam.report.drawing import chart_spec
 from overparam.report.gallery import gallery_svg
 from overparam.report.heatmap import heat_map_svg
 from overparam.report.images import image_grid_svg
-from overparam.report.palette import LIGHT
+from overparam.report.palette import LIGHT, Looks
 from overparam.report.tables import csv_text, table_svg
 from overparam.whole_file import write_whole
 
@@ -28,6 +28,7 @@ def figure_svg(
     height: float | None = None,
     titled: bool = True,
     legend: bool = True,
+    looks: Looks | None = None,
 ) -> str:
     """Return any figure as an SVG document (see `drawing.chart_spec` for the arguments)."""
     if isinstance(figure, ImageGrid):
@@ -40,12 +41,19 @@ def figure_svg(
         return table_svg(figure, palette, titled=titled)
     import vl_convert  # loads a JavaScript engine
 
-    spec = chart_spec(figure, palette, width=width, height=height, titled=titled, legend=legend)
+    spec = chart_spec(
+        figure, palette, width=width, height=height, titled=titled, legend=legend, looks=looks
+    )
     return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
 
 
-def save_figure(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def save_figure(
+    figure: Figure, folder: Path, formats: Sequence[str] = FORMATS, looks: Looks | None = None
+) -> list[Path]:
     """Write `figure` in each format into `folder` (made if missing) and return the paths.
+
+    Args:
+        looks: of the names in the report that the figure is of (`drawing.figure_looks`).
 
     Raises:
         UsageError: unknown format. ResourceError: the folder cannot be written.
@@ -53,7 +61,7 @@ def save_figure(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) 
     for name in formats:
         check_choice("figure format", name, FORMATS)
     folder = Path(folder)
-    svg = figure_svg(figure) if set(formats) - {"csv"} else ""
+    svg = figure_svg(figure, looks=looks) if set(formats) - {"csv"} else ""
     stem = file_stem(figure.name)
     return [write_whole(folder / f"{stem}.{name}", _encode(figure, svg, name)) for name in formats]
 

@@ -18,7 +18,11 @@ from overparam.report.tables import figure_table
 
 @dataclass(frozen=True)
 class FigureContent:
-    """One figure: its words, the rows behind it (`columns`, `rows`), and all of its data."""
+    """One figure: its words, the rows behind it (`columns`, `rows`), and all of its data.
+
+    Attributes:
+        measured: places in a row of a value and the two ends of its interval; () for none.
+    """
 
     name: str
     kind: str
@@ -27,6 +31,7 @@ class FigureContent:
     notes: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    measured: tuple[int, ...]
     data: Mapping[str, Any]
 
 
@@ -50,6 +55,7 @@ def describe_figure(figure: Figure) -> FigureContent:
         tuple(notes),
         table.columns,
         table.rows,
+        table.measured,
         # A gallery's images are many: they are kept as picture files, its scores as numbers.
         plain(gallery_data(figure) if isinstance(figure, NetworkGallery) else figure),
     )

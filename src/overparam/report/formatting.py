@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from overparam.lab.digits import significant_digits, write_measured
+
 NOT_AVAILABLE = "–"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -25,6 +27,8 @@ def format_number(value: Any, digits: int = 3) -> str:
         number = float(value)
     except (TypeError, ValueError):
         return str(value)
+    except OverflowError:  # an integer beyond all floats
+        return ("−" if value < 0 else "") + "10³⁰⁸ and more"
     if math.isnan(number):
         return NOT_AVAILABLE
     if math.isinf(number):
@@ -51,13 +55,32 @@ def power_of_ten(value: float, digits: int = 3) -> str:
     return power if mantissa == "1" else f"{mantissa} × {power}"
 
 
+def format_measured(value: Any, low: Any, high: Any) -> str:
+    """Return a number with as many digits as the interval [low, high] carries.
+
+    >>> [format_measured(v, 1204, 1397) for v in (1300.4, 1204, 1397)]
+    ['1,300', '1,204', '1,397']
+    >>> [format_measured(v, 0.31, 0.493) for v in (0.4, 0.31, 0.493, None)]
+    ['0.40', '0.31', '0.49', '–']
+    """
+    ends = [math.nan if v is None else float(v) for v in (value, low, high)]
+    if not all(map(math.isfinite, ends)) or ends[1] == ends[2]:
+        return format_number(value)
+    exponent = math.floor(math.log10(abs(ends[0]))) if ends[0] else 0
+    if exponent < -4 or exponent >= 9:
+        return power_of_ten(ends[0], max(significant_digits(*ends), 1))
+    whole, point, rest = write_measured(*ends).partition(".")
+    sign, whole = "−" * whole.startswith("-"), whole.lstrip("-")
+    return f"{sign}{int(whole):,}{point}{rest}"
+
+
 def format_interval(low: Any, high: Any) -> str:
     """Return "[low, high]", or "–" where neither end is a finite number.
 
     >>> format_interval(0.1, 0.25), format_interval(float("nan"), None)
-    ('[0.1, 0.25]', '–')
+    ('[0.10, 0.25]', '–')
     """
-    ends = format_number(low), format_number(high)
+    ends = format_measured(low, low, high), format_measured(high, low, high)
     return NOT_AVAILABLE if set(ends) == {NOT_AVAILABLE} else f"[{ends[0]}, {ends[1]}]"
 
 

@@ -24,7 +24,7 @@ _GAP = 30.0  # between panels
 _LABEL = 11.5  # font size of the labels at the axes
 _NUMBER = 11.0  # font size of the numbers in the cells
 _BAR = (220.0, 12.0)
-_LEAST = 0.62  # on a narrow screen the drawing shrinks this far before it scrolls
+_LEAST = 0.8  # on a narrow screen the drawing shrinks this far before it scrolls
 
 
 @dataclass(frozen=True)

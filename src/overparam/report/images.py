@@ -16,7 +16,7 @@ from overparam.report.png import data_url, encode_png
 
 CELL = 84  # wished height of a cell in pixels; the pixels of an image are enlarged by whole numbers
 GAP = 6
-_LEAST = 0.45  # on a narrow screen the grid shrinks this far before it scrolls
+_LEAST = 0.75  # on a narrow screen the grid shrinks this far before it scrolls
 _BAR = (150, 12)  # width and height of the scale bar
 # Blue, white, red: the ends differ in hue for every kind of colour vision, and the middle is 0.
 _DIVERGING = np.array([[0x21, 0x66, 0xAC], [0xF7, 0xF7, 0xF7], [0xB2, 0x18, 0x2B]], float)

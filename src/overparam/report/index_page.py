@@ -7,20 +7,26 @@ scripts (which add the search and the theme switch), and forbids every request.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from overparam.report.content import Arm
-from overparam.report.formatting import format_number
-from overparam.report.html import SYMBOLS, interval_sentence
-from overparam.report.page import page_policy, page_style, render_template, template_text
+from overparam.lab.figure_checks import clean_texts
+from overparam.report.arms import SYMBOLS, Arm, interval_sentence
+from overparam.report.formatting import format_measured, format_number
+from overparam.report.page import (
+    own_names,
+    page_policy,
+    page_script,
+    page_style,
+    render_template,
+)
 from overparam.report.study import Study
 from overparam.report.thumbnails import thumbnail_svg
 
-_STYLES = ("report.css", "index.css")
+_STYLES = ("page.css", "index.css")
 _SCRIPTS = ("theme.js", "index.js")
+_LONGEST = 5_000  # letters of one text
 _CREATED_DAY = slice(0, 10)  # of an ISO 8601 time
 
 
@@ -47,6 +53,11 @@ class IndexEntry:
     thumbnail: str = ""
     facts: tuple[str, ...] = ()
     note: str = ""
+
+    def __post_init__(self) -> None:
+        # Names and notes of a study that could not be read come from its folder as they are.
+        for name in ("name", "title", "claim", "headline", "verdicts", "facts", "note"):
+            object.__setattr__(self, name, clean_texts(getattr(self, name), _LONGEST))
 
     @property
     def chapter(self) -> str:
@@ -92,7 +103,7 @@ def render_index(
     """
     from markupsafe import Markup
 
-    script = "\n".join(['"use strict";', *map(template_text, _SCRIPTS)])
+    script = page_script(_SCRIPTS)
     told = dict(introductions)
     return render_template(
         "index.html.j2",
@@ -125,12 +136,13 @@ def _card(entry: IndexEntry, number: int) -> dict[str, Any]:
                 "name": name,
                 "kind": kind,
                 "symbol": SYMBOLS.get(kind, ""),
-                "effect": f"{format_number(arm.estimate)} {arm.unit}" if arm else "",
+                "effect": f"{format_measured(arm.estimate, arm.low, arm.high)} {arm.unit}"
+                if arm
+                else "",
                 "interval": interval_sentence(arm) if arm else "",
             }
         )
-    # Several drawings in one page must not share the names of their clip paths.
-    drawing = re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", rf"card{number}-\1\2", entry.thumbnail)
+    drawing = own_names(entry.thumbnail, f"card{number}")
     return {"entry": entry, "arms": arms, "thumbnail": Markup(drawing)}
 
 

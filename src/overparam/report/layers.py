@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from overparam.lab.figure import Panel, Series
-from overparam.report.layout import PanelLayout
-from overparam.report.palette import Style
+from overparam.report.layout import PanelLayout, RuleLabel
+from overparam.report.palette import Identity, Style
 from overparam.report.scales import AxisScale
 
 _MOST_MARKERS = 40  # points on one line; beyond it markers would merge into a stripe
@@ -27,7 +27,7 @@ class Layers:
     def __init__(
         self,
         palette: Mapping[str, str],
-        styles: Mapping[tuple[str, str, bool], Style],
+        styles: Mapping[Identity, Style],
         interactive: bool,
     ) -> None:
         self._palette, self._styles = palette, {s.key: s for s in styles.values()}
@@ -35,55 +35,44 @@ class Layers:
         self._interactive = interactive
 
     def rules(self, place: PanelLayout) -> list[dict[str, Any]]:
-        """Return dotted rules at known places and their labels."""
+        """Return dotted rules at known places, and above the plot the labels of upright ones."""
         layers: list[dict[str, Any]] = []
-        for axis, other in (("x", "y"), ("y", "x")):
-            labels = [r for r in place.rules if r.rule.axis == axis]
-            if not labels:
+        for axis in ("x", "y"):
+            rules = [r for r in place.rules if r.rule.axis == axis]
+            if not rules:
                 continue
-            values = [
-                {"at": r.rule.at, "label_at": r.at, "label": r.rule.label, "up": -8 - 14 * r.row}
-                for r in labels
-            ]
-            position = {axis: self._axis("at", axis, place)}
+            mark = {"type": "rule", "strokeDash": [1.5, 3], "strokeWidth": 1.3, "tooltip": None}
             layers.append(
                 {
-                    "data": {"values": values},
-                    "mark": {
-                        "type": "rule",
-                        "color": self._palette["muted"],
-                        "strokeDash": [1.5, 3],
-                        "strokeWidth": 1.3,
-                        "tooltip": None,
-                    },
-                    "encoding": position,
+                    "data": {"values": [{"at": r.rule.at} for r in rules]},
+                    "mark": {**mark, "color": self._palette["muted"]},
+                    "encoding": {axis: self._axis("at", axis, place)},
                 }
             )
-            # One layer a label: its distance from the plot is in pixels, so not in the data.
-            for value in values:
-                upright = axis == "x"
-                text = {
-                    "type": "text",
-                    "color": self._palette["muted"],
-                    "fontSize": 11.5,
-                    "align": "center" if upright else "right",
-                    "baseline": "middle" if upright else "bottom",
-                    "dy": 0 if upright else -3,
-                    "tooltip": None,
-                }
-                pixels = value["up"] if upright else place.width - 4
-                layers.append(
-                    {
-                        "data": {"values": [value]},
-                        "mark": text,
-                        "encoding": {
-                            axis: self._axis("label_at", axis, place),
-                            other: {"value": pixels},
-                            "text": {"field": "label"},
-                        },
-                    }
-                )
+        # One layer a label: its distance from the plot is in pixels, so not in the data.
+        for label in (r for r in place.rules if r.rule.axis == "x"):
+            at = {"x": self._axis("at", "x", place), "y": {"value": -8 - 14 * label.row}}
+            layers.append(self._label(label, {"align": "center"}, at, label.at))
         return layers
+
+    def level_labels(self, place: PanelLayout) -> list[dict[str, Any]]:
+        """Return the labels of level rules; drawn last, with a rim of paper."""
+        layers = []
+        for label in (r for r in place.rules if r.rule.axis == "y"):
+            at = {"x": {"value": label.x}, "y": {"value": label.y}}
+            rim = {"stroke": self._palette["paper"], "strokeWidth": 3, "strokeJoin": "round"}
+            layers += [self._label(label, {"align": "left", **m}, at) for m in (rim, {})]
+        return layers
+
+    def _label(
+        self, label: RuleLabel, mark: dict[str, Any], at: dict[str, Any], place: float = 0.0
+    ) -> dict[str, Any]:
+        text = {"type": "text", "color": self._palette["muted"], "fontSize": 11.5}
+        return {
+            "data": {"values": [{"at": place, "label": label.rule.label}]},
+            "mark": {**text, "baseline": "middle", "tooltip": None, **mark},
+            "encoding": {**at, "text": {"field": "label"}},
+        }
 
     def curves(self, number: int, place: PanelLayout, panel: Panel) -> list[dict[str, Any]]:
         """Return bands, seeds, lines, points and what answers the pointer."""
@@ -116,40 +105,26 @@ class Layers:
         return layers + (self._pointer(number, panel, x, y) if self._interactive else [])
 
     def names(self, place: PanelLayout) -> list[dict[str, Any]]:
-        """Return the names at the line ends, with a leader where a name had to move away."""
+        """Return the names at the line ends, with a dotted leader where one had to move away."""
         layers: list[dict[str, Any]] = []
         for name in place.names:
-            style = self._styles[name.key]
-            color = self._palette[style.color]
-            row = {"key": name.key, "text": name.text, "y": name.y, "x_end": name.x_end}
-            row |= {"y_end": name.y_end, "y_lead": name.y_lead}
-            if name.first:
-                layers.append(
-                    self._plain(
-                        row,
-                        {"type": "rule", "color": color, "strokeWidth": 0.8, "opacity": 0.7},
-                        {
-                            "x": self._axis("x_end", "x", place),
-                            "x2": {"value": place.width + 10},
-                            "y": self._axis("y_end", "y", place),
-                            "y2": {"field": "y_lead"},
-                        },
-                    )
-                )
+            row = {"key": name.key, "text": name.text}
+            if name.lead is not None:
+                ends = zip(("x", "y", "x2", "y2"), name.lead, strict=True)
+                mark = {"type": "rule", "strokeDash": [1, 2.5], "color": self._palette["muted"]}
+                layers.append(self._plain(row, mark, {k: {"value": v} for k, v in ends}))
+            text = {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12}
             layers.append(
                 self._plain(
                     row,
                     {
-                        "type": "text",
-                        "align": "left",
-                        "baseline": "middle",
-                        "fontSize": 12,
+                        **text,
                         "fontWeight": 500,
-                        "color": self._palette[f"{style.role}-0"],
+                        "color": self._palette[self._styles[name.key].ink],
                     },
                     {
-                        "x": {"value": place.width + 14},
-                        "y": self._axis("y", "y", place),
+                        "x": {"value": name.x},
+                        "y": {"value": name.y},
                         "text": {"field": "text"},
                     },
                 )
@@ -272,7 +247,7 @@ class Layers:
         read: dict[str, Callable[[Style], Any]] = {
             "color": lambda s: self._palette[s.color],
             "strokeDash": lambda s: list(s.dash) or [1, 0],
-            "shape": lambda s: s.marker,
+            "shape": lambda s: s.look.marker,
             "strokeWidth": lambda s: s.width,
         }
         return {

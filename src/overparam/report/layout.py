@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from overparam.lab.figure import Chart, Panel, Rule
-from overparam.report.palette import Style
+from overparam.report.free_space import Covered
+from overparam.report.palette import Identity, Style
 from overparam.report.placement import LINE_HEIGHT, spread, stack_rows, text_width, wrap
 from overparam.report.scales import AxisScale, finite, first_equal, fit_axis
 
@@ -18,35 +19,43 @@ NAME_ROOM = 170.0  # widest name at a line end, pixels
 NARROW = 560.0  # below this width panels stand under each other, and names go to the legend
 _LEAST_PANEL = 230.0
 _MOST_NAMES = 9
+_NEAR_EDGE = 0.08  # a line that ends within this share of the plot's edge is named beside it
+_RULE_SIZE = 11.5  # font size of the labels of rules
 _FARTHEST = 80.0  # a name farther from its line's end than this no longer belongs to it
+
+_End = tuple[Style, list[str], float, float]  # of a line: style, name, and its last point
 
 
 @dataclass(frozen=True)
 class NameLine:
-    """One text line of a name at a line's end; y in data units, x in pixels.
+    """One text line of a name at a line's end, in pixels of the plot.
 
     Attributes:
-        key: of the series. text. y: of the text. x_end, y_end: the curve's last point, in data
-            units. first: whether it is the name's first line (which carries the leader).
-        y_lead: where the leader arrives, data units.
+        key: of the series. text. x, y: its left end and its middle.
+        lead: where a leader runs from and to (x, y, x, y), None where the name is at its line.
     """
 
     key: str
     text: str
+    x: float
     y: float
-    x_end: float
-    y_end: float
-    y_lead: float
-    first: bool
+    lead: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True)
 class RuleLabel:
-    """A rule with the place of its label (data units along the axis, row above the plot)."""
+    """A rule with the place of its label.
+
+    Attributes:
+        at: of an upright rule's label, in data units along the axis. row: above the plot.
+        x, y: left end and middle of a level rule's label, in pixels of the plot.
+    """
 
     rule: Rule
-    at: float
-    row: int
+    at: float = 0.0
+    row: int = 0
+    x: float = 0.0
+    y: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Layout:
 
 def plan_layout(
     chart: Chart,
-    styles: Mapping[tuple[str, str, bool], Style],
+    styles: Mapping[Identity, Style],
     width: float,
     height: float | None = None,
 ) -> Layout:
@@ -115,7 +124,7 @@ def plan_layout(
 
 def _place_panels(
     chart: Chart,
-    styles: Mapping[tuple[str, str, bool], Style],
+    styles: Mapping[Identity, Style],
     width: float,
     height: float,
     names: bool,
@@ -131,9 +140,12 @@ def _place_panels(
         y_kin = [p for p, k in zip(chart.panels, y_of, strict=True) if k == y_of[number]]
         x = fit_axis(panel.x, _x_values(x_kin), [], min(54 / width, 0.4), grounded=False)
         y = fit_axis(panel.y, *_y_values(y_kin), min(48 / height, 0.4))
-        lines = _place_names(panel, styles, x, y, height) if names else ()
+        covered = Covered(panel, x, y, width, height)
+        lines = _place_names(panel, styles, (x, y), (width, height), covered) if names else ()
         if lines is None:
             return None
+        upright = _place_rules(panel.rules, x, width)
+        level = _place_levels(panel.rules, y, (width, height), covered)
         placed.append(
             PanelLayout(
                 width,
@@ -143,7 +155,7 @@ def _place_panels(
                 wrap(panel.x.title, width, 12.5),
                 wrap(panel.y.title, height, 12.5),
                 lines,
-                _place_rules(panel.rules, x, width),
+                (*upright, *level),
             )
         )
     return tuple(placed)
@@ -167,48 +179,98 @@ def _y_values(panels: Sequence[Panel]) -> tuple[list[float], list[float]]:
 
 def _place_names(
     panel: Panel,
-    styles: Mapping[tuple[str, str, bool], Style],
-    x: AxisScale,
-    y: AxisScale,
-    height: float,
+    styles: Mapping[Identity, Style],
+    scales: tuple[AxisScale, AxisScale],
+    size: tuple[float, float],
+    covered: Covered,
 ) -> tuple[NameLine, ...] | None:
-    ends = []
+    """Return the names at the line ends: beside the plot, or in it where a line ends before it."""
+    (x, y), (width, height) = scales, size
+    beside: list[_End] = []  # lines that reach the plot's edge
+    inside: list[_End] = []
     for s in panel.series:
-        xs, ys = np.asarray(s.x, float), np.asarray(s.y, float)
-        drawable = np.isfinite(xs) & np.isfinite(ys)
-        drawable &= (not x.log) | (xs > 0)
-        drawable &= (not y.log) | (ys > 0)
-        if drawable.any():
-            last = int(np.flatnonzero(drawable)[np.argmax(xs[drawable])])
-            style = styles[s.label, s.role, s.dashed]
-            ends.append((style, wrap(style.label, NAME_ROOM), float(xs[last]), float(ys[last])))
-    if any(len(lines) > 4 for _, lines, _, _ in ends):
+        across, up = x.shares(s.x), y.shares(s.y)
+        drawn = np.flatnonzero(np.isfinite(across) & np.isfinite(up))
+        if not len(drawn):
+            continue
+        last = drawn[np.argmax(across[drawn])]
+        style = styles[s.label, s.role, s.dashed]
+        place = float(across[last]) * width, (1 - float(up[last])) * height
+        near = width - place[0] <= _NEAR_EDGE * width
+        (beside if near else inside).append((style, wrap(style.label, NAME_ROOM), *place))
+    if (
+        any(len(end[1]) > 4 for end in (*beside, *inside))
+        or len(beside) + len(inside) > _MOST_NAMES
+    ):
         return None
-    wished = [height * (1 - y.share(end[3])) for end in ends]
+    names = _names_beside(beside, width, height)
+    within = _names_inside(inside, covered)
+    return None if names is None or within is None else (*names, *within)
+
+
+def _names_beside(ends: Sequence[_End], width: float, height: float) -> list[NameLine] | None:
+    wished = [end[3] for end in ends]
     centres = spread(wished, [LINE_HEIGHT * len(end[1]) + 3 for end in ends], -10, height + 10)
-    if centres is None or len(ends) > _MOST_NAMES:
+    if centres is None:
         return None
     if any(abs(a - b) > _FARTHEST for a, b in zip(wished, centres, strict=True)):
         return None
     names = []
-    for (style, lines, x_end, y_end), centre in zip(ends, centres, strict=True):
+    for (style, lines, at, y_end), centre in zip(ends, centres, strict=True):
+        moved = abs(centre - y_end) > LINE_HEIGHT / 2
+        lead = (min(at + 7, width), y_end, width + 9, centre) if moved else None
         for i, text in enumerate(lines):
-            pixel = centre + (i - (len(lines) - 1) / 2) * LINE_HEIGHT
-            at, lead = (y.value(1 - p / height) for p in (pixel, centre))
-            names.append(NameLine(style.key, text, at, x_end, y_end, lead, i == 0))
-    return tuple(names)
+            y = centre + (i - (len(lines) - 1) / 2) * LINE_HEIGHT
+            names.append(NameLine(style.key, text, width + 12, y, None if i else lead))
+    return names
+
+
+def _names_inside(ends: Sequence[_End], covered: Covered) -> list[NameLine] | None:
+    """Return names of lines that end within the plot; None where one would lie on data."""
+    names = []
+    for style, lines, x, y in ends:
+        room = max(map(text_width, lines)), LINE_HEIGHT * len(lines)
+        right = (x + 9, y - room[1] / 2, *room)
+        around = [(x - k * room[0], top) for top in (y - room[1] - 7, y + 7) for k in (0.5, 1)]
+        box, cost = covered.best([right, *((*place, *room) for place in around)])
+        if cost > 0:
+            return None
+        covered.put(box)
+        for i, text in enumerate(lines):
+            names.append(NameLine(style.key, text, box[0], box[1] + (i + 0.5) * LINE_HEIGHT, None))
+    return names
 
 
 def _place_rules(rules: Sequence[Rule], x: AxisScale, width: float) -> tuple[RuleLabel, ...]:
-    known = [r for r in rules if np.isfinite(r.at) and not (r.axis == "x" and x.log and r.at <= 0)]
-    upright = [r for r in known if r.axis == "x"]
+    upright = [
+        r for r in rules if r.axis == "x" and len(finite(r.at)) and not (x.log and r.at <= 0)
+    ]
     places = stack_rows(
         [x.share(r.at) * width for r in upright],
-        [text_width(r.label, 11.5) for r in upright],
+        [text_width(r.label, _RULE_SIZE) for r in upright],
         width,
     )
-    labels = [
+    return tuple(
         RuleLabel(r, x.value(pixel / width), row)
         for r, (pixel, row) in zip(upright, places, strict=True)
-    ]
-    return (*labels, *(RuleLabel(r, r.at, 0) for r in known if r.axis == "y"))
+    )
+
+
+def _place_levels(
+    rules: Sequence[Rule], y: AxisScale, size: tuple[float, float], covered: Covered
+) -> tuple[RuleLabel, ...]:
+    """Return the labels of level rules, each where it lies on the least data, right if it can."""
+    width, height = size
+    labels = []
+    for rule in (r for r in rules if r.axis == "y" and len(finite(r.at))):
+        at = float(y.shares(np.array([rule.at]))[0])
+        if not np.isfinite(at):
+            continue
+        room = min(text_width(rule.label, _RULE_SIZE), width), LINE_HEIGHT
+        line = (1 - at) * height
+        tops = [top for top in (line - 16, line + 3) if 0 <= top <= height - 14] or [line - 16]
+        lefts = np.linspace(width - room[0], 0, 7) if room[0] < width else [0.0]
+        box, _ = covered.best((float(x), top, *room) for x in lefts for top in tops)
+        covered.put(box)
+        labels.append(RuleLabel(rule, x=box[0], y=box[1] + LINE_HEIGHT / 2))
+    return tuple(labels)

@@ -8,7 +8,7 @@ import numpy as np
 
 from overparam.lab.figure import Chart
 from overparam.report.drawing import chart_styles
-from overparam.report.palette import PAGE, Style
+from overparam.report.palette import PAGE, Looks, Style
 
 _SWATCH = {  # markers as SVG paths around (17, 6)
     "circle": "M13.5 6a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0",
@@ -20,11 +20,11 @@ _SWATCH = {  # markers as SVG paths around (17, 6)
 }
 
 
-def legend_chips(chart: Chart) -> list[dict[str, Any]]:
+def legend_chips(chart: Chart, looks: Looks | None = None) -> list[dict[str, Any]]:
     """Return key, label and swatch of each series; `empty` where it has no finite value."""
     from markupsafe import Markup
 
-    styles = chart_styles(chart)
+    styles = chart_styles(chart, looks)
     drawable = {
         (s.label, s.role, s.dashed)
         for p in chart.panels
@@ -44,7 +44,9 @@ def legend_chips(chart: Chart) -> list[dict[str, Any]]:
 
 def _swatch(style: Style) -> str:
     color, dash = PAGE[style.color], " ".join(map(str, style.dash)) or "none"
-    marker = "" if style.role == "theory" else f'<path d="{_SWATCH[style.marker]}" fill="{color}"/>'
+    marker = (
+        "" if style.role == "theory" else f'<path d="{_SWATCH[style.look.marker]}" fill="{color}"/>'
+    )
     return (
         '<svg width="34" height="12" viewBox="0 0 34 12" aria-hidden="true"><path d="M0 6H34"'
         f' stroke="{color}" stroke-width="{style.width}" stroke-dasharray="{dash}"/>{marker}</svg>'

@@ -44,7 +44,7 @@ def _sample(
                 "filled": True,
                 "opacity": 1,
                 "color": color,
-                "shape": style.marker,
+                "shape": style.look.marker,
                 "size": 0 if style.role == "theory" else 34,
             },
             "encoding": {"x": {"value": left + 17}, **at},

@@ -84,54 +84,110 @@ _MARKER_CYCLE = ("circle", "square", "diamond", "triangle-up", "triangle-down", 
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a name is known by in all figures of one report.
+
+    Attributes:
+        hue: the role whose colour and dash it has. shade: 0 (full colour) to `N_SHADES` - 1.
+        marker: Vega symbol.
+    """
+
+    hue: str
+    shade: int
+    marker: str
+
+
+@dataclass(frozen=True)
 class Style:
     """How one series looks, in every panel of a figure.
 
     Attributes:
         key: short name, unique in the figure, such as "s0". label: text that the reader sees.
-        role: of the series. shade: 0 (full colour) to `N_SHADES` - 1.
-        dash: lengths in pixels, () for solid. marker: Vega symbol. width: of the line, pixels.
+        role: of the series. look: its colour and marker.
+        dash: lengths in pixels, () for solid. width: of the line, pixels.
     """
 
     key: str
     label: str
     role: str
-    shade: int
+    look: Look
     dash: tuple[float, ...]
-    marker: str
     width: float
 
     @property
     def color(self) -> str:
         """Name of the colour in a palette."""
-        return f"{self.role}-{self.shade}"
+        return f"{self.look.hue}-{self.look.shade}"
+
+    @property
+    def ink(self) -> str:
+        """Name of the colour of its text, which is the full one of its hue."""
+        return f"{self.look.hue}-0"
 
 
-def style_series(series: Sequence[Series]) -> dict[tuple[str, str, bool], Style]:
+Identity = tuple[str, str, bool]  # label, role, dashed
+Looks = Mapping[str, Look]  # of each name in a report
+
+
+def report_looks(charts: Sequence[Sequence[Series]]) -> Looks:
+    """Return the look of each name over all charts of a report: that of its first appearance."""
+    looks: dict[str, Look] = {}
+    for series in charts:
+        for (label, _, _), style in style_series(series, looks).items():
+            looks.setdefault(label, style.look)
+    return looks
+
+
+def style_series(series: Sequence[Series], known: Looks | None = None) -> dict[Identity, Style]:
     """Return the style of each distinct (label, role, dashed), in order of appearance.
 
     One role's series share its hue and spread over its shades, so that an ordered family (such as
-    widths) is seen as one.
+    widths) is seen as one. A name that is `known` keeps its look, and new ones take what is free.
     """
     identities = list(dict.fromkeys((s.label, s.role, s.dashed) for s in series))
-    styles: dict[tuple[str, str, bool], Style] = {}
+    looks = _choose(identities, known or {})
+    styles: dict[Identity, Style] = {}
     for number, (label, role, dashed) in enumerate(identities):
-        before, kin = identities[:number], [i[1:] for i in identities].count((role, dashed))
-        # Dashed and solid are ranked apart: a dashed companion has its partner's colour.
-        place = [i[1:] for i in before].count((role, dashed))
-        n_same_label = [i[0] for i in before].count(label)
-        first = _MARKER_CYCLE.index(MARKERS[role])
-        n_same_role = [i[1] for i in before].count(role)
+        look = looks[label, role, dashed]
+        n_same_label = [i[0] for i in identities[:number]].count(label)
         styles[label, role, dashed] = Style(
             key=f"s{number}",
             label=f"{label} ({n_same_label + 1})" if n_same_label else label,
             role=role,
-            shade=round((N_SHADES - 1) * place / max(kin - 1, 2)),
-            dash=SECOND_DASHES[role] if dashed else DASHES[role],
-            marker=_MARKER_CYCLE[(first + n_same_role) % len(_MARKER_CYCLE)],
-            width=WIDTHS[role],
+            look=look,
+            dash=SECOND_DASHES[look.hue] if dashed else DASHES[look.hue],
+            width=WIDTHS[look.hue],
         )
     return styles
+
+
+def _choose(identities: Sequence[Identity], known: Looks) -> dict[Identity, Look]:
+    firsts: dict[str, Identity] = {}
+    for identity in identities:
+        firsts.setdefault(identity[0], identity)
+    # Where one chart gives a name two roles, they are two things: only the first is the known one.
+    looks = {i: known[label] for label, i in firsts.items() if label in known}
+    kept = dict(looks)
+    new = [i for i in identities if i not in looks]
+    for number, (label, role, dashed) in enumerate(new):
+        # Dashed and solid are ranked apart: a dashed companion has its partner's colour.
+        kin, place = ([i[1:] for i in some].count((role, dashed)) for some in (new, new[:number]))
+        shade = round((N_SHADES - 1) * place / max(kin - 1, 2))
+        taken = {k.shade for i, k in kept.items() if k.hue == role and i[2] == dashed}
+        if shade in taken:
+            shade = _farthest_from(taken)
+        first = _MARKER_CYCLE.index(MARKERS[role])
+        n_same_role = [k.hue for k in looks.values()].count(role)
+        marker = _MARKER_CYCLE[(first + n_same_role) % len(_MARKER_CYCLE)]
+        look = Look(role, shade, marker)
+        looks[label, role, dashed] = look
+        if kept:  # beside fixed ones the spread no longer keeps the new ones apart
+            kept[label, role, dashed] = look
+    return looks
+
+
+def _farthest_from(taken: set[int]) -> int:
+    return max(range(N_SHADES), key=lambda shade: (min(abs(shade - t) for t in taken), -shade))
 
 
 def mix(color: str, paper: str, share: float) -> str:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 LINE_HEIGHT = 14.0  # pixels, for 12-pixel text
+_LONGEST_WORD = 24  # characters
 _CHARACTER = 0.56  # mean width of a character, in font sizes
 
 
@@ -17,10 +18,16 @@ def text_width(text: str, size: float = 12.0) -> float:
 def wrap(text: str, width: float, size: float = 12.0) -> list[str]:
     """Return `text` in lines of at most about `width` pixels; at least one line.
 
+    A word is only broken where it is longer than any word of a language.
+
     >>> wrap("test error of the last epoch", 90)
     ['test error of', 'the last', 'epoch']
+    >>> wrap("Convolutional networks", 40)
+    ['Convolutional', 'networks']
     """
-    return textwrap.wrap(text, max(int(width / (_CHARACTER * size)), 4)) or [""]
+    room = max(int(width / (_CHARACTER * size)), 4)
+    words = [w for word in text.split() for w in textwrap.wrap(word, max(room, _LONGEST_WORD))]
+    return textwrap.wrap(" ".join(words), room, break_long_words=False) or [""]
 
 
 def spread(

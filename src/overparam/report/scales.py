@@ -12,6 +12,8 @@ import numpy as np
 from overparam.lab.figure import Axis
 from overparam.report.formatting import format_number, power_of_ten
 
+BEYOND = 1e100  # numbers from here on (on a logarithmic axis also below its inverse) are not drawn
+_SAME = 1e-13  # relative difference below which two numbers are one place
 _PAD = 0.04  # share of the range left free at each end
 _REACH = 0.6  # bands and seeds may extend the lines' range by this share at each end
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -36,6 +38,13 @@ class AxisScale:
         """Return where `value` lies: 0 at `low`, 1 at `high`."""
         low, high, at = (self._warp(v) for v in (self.low, self.high, value))
         return (at - low) / (high - low)
+
+    def shares(self, values: np.ndarray) -> np.ndarray:
+        """Return `share` of many values; NaN for those that have no place."""
+        placed = (np.abs(values) < BEYOND) & ((not self.log) | (values > 1 / BEYOND))
+        values = np.where(placed, values, np.nan)
+        low, high = self._warp(self.low), self._warp(self.high)
+        return ((np.log10(values) if self.log else values) - low) / (high - low)
 
     def value(self, share: float) -> float:
         """Return the value at `share` of the axis (inverse of `share`)."""
@@ -63,7 +72,7 @@ def fit_axis(
     if not len(inner):
         inner = outer if len(outer) else np.array([0.0, 1.0])
     low, high = float(inner.min()), float(inner.max())
-    if high == low:
+    if high - low <= max(_SAME * max(abs(low), abs(high)), 1 / BEYOND):
         half = 0.5 if log else max(abs(low) * 0.1, 0.5 if low == 0 else 1e-9)
         low, high = low - half, high + half
     reach = _REACH * (high - low)
@@ -130,14 +139,17 @@ def first_equal(axes: Sequence[Axis]) -> list[int]:
 
 
 def finite(values: object) -> np.ndarray:
-    """Return the finite entries as a flat float array; None gives an empty one."""
+    """Return the entries that have a place on an axis as a flat array; None gives an empty one.
+
+    Numbers beyond `BEYOND` have none: the width of an axis that held them would be no number.
+    """
     array = np.asarray([] if values is None else values, dtype=float).ravel()
-    return array[np.isfinite(array)]
+    return array[np.abs(array) < BEYOND]
 
 
 def _drawable(values: Sequence[float], log: bool) -> np.ndarray:
     array = finite(values)
-    return np.log10(array[array > 0]) if log else array
+    return np.log10(array[array > 1 / BEYOND]) if log else array
 
 
 def _tick_labels(ticks: Sequence[float], log: bool) -> tuple[str, ...]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 from overparam.lab.figure import Figure
@@ -13,9 +11,9 @@ from overparam.lab.records import Records
 from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Verdict
 from overparam.report.content import Content, describe
-from overparam.report.export import FORMATS, figure_svg, file_stem, save_figure
-from overparam.report.formatting import format_number
-from overparam.report.html import interval_sentence, render_html
+from overparam.report.drawing import figure_looks
+from overparam.report.export import FORMATS, save_figure
+from overparam.report.html import render_html
 from overparam.report.json_report import to_json
 from overparam.report.terminal import verdict_text
 from overparam.whole_file import write_whole
@@ -76,7 +74,8 @@ class Study:
         Raises:
             UsageError: unknown format. ResourceError: the folder cannot be written.
         """
-        return [p for f in self.figures for p in save_figure(f, Path(folder), formats)]
+        looks = figure_looks(self.figures)
+        return [p for f in self.figures for p in save_figure(f, Path(folder), formats, looks)]
 
     def __str__(self) -> str:
         return verdict_text(self.content)
@@ -86,17 +85,6 @@ class Study:
         return f"Study({self.content.name}, {self.content.scale}, {done})"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(a.name)}</td><td><b>{escape(a.kind)}</b></td>"
-            f"<td>{escape(format_number(a.estimate))} {escape(a.unit)}</td>"
-            f"<td>{escape(interval_sentence(a))}</td></tr>"
-            for a in self.content.arms
-        )
-        main = figure_svg(self.figures[0]) if self.figures else ""
-        # Each output of a notebook lives in one page: its clip paths need names of their own.
-        stem = file_stem(self.content.name)
-        main = re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", rf"{stem}-\1\2", main)
-        return (
-            f'<div style="max-width:960px"><p><b>{escape(self.content.claim)}</b></p>'
-            f"<p>{escape(self.content.headline)}</p><table>{rows}</table>{main}</div>"
-        )
+        from overparam.report.notebook import study_html
+
+        return study_html(self.content, self.figures)

@@ -21,10 +21,15 @@ from overparam.report.placement import text_width, wrap
 
 @dataclass(frozen=True)
 class NumberTable:
-    """Rows of a figure. columns: headers with units; rows: numbers, texts or None."""
+    """Rows of a figure. columns: headers with units; rows: numbers, texts or None.
+
+    Attributes:
+        measured: places in a row of a value and of the ends of its interval; () for none.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    measured: tuple[int, ...] = ()
 
 
 def figure_table(figure: Figure) -> NumberTable:
@@ -127,7 +132,8 @@ def _chart_table(chart: Chart) -> NumberTable:
                 row = (name, _plain(s.x[i]), _plain(s.y[i]), low, high, seeds)
                 rows.append((title, *row) if panels else row)
     columns = ("Series", x_title, y_title, "Low", "High", "Seeds")
-    return NumberTable(("Panel", *columns) if panels else columns, tuple(rows))
+    measured = (3, 4, 5) if panels else (2, 3, 4)
+    return NumberTable(("Panel", *columns) if panels else columns, tuple(rows), measured)
 
 
 def _chart_csv(chart: Chart) -> tuple[list[str], list[list[Any]]]:

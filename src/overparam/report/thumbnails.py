@@ -1,4 +1,4 @@
-"""A small picture of the main figure, for a report's head."""
+"""A small picture of a study's main figure, for the head of a report and for lists of studies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _ROOM = 2 * _GAP  # between the training image and the rest
 
 
 def thumbnail_svg(figure: Figure) -> str:
-    """Return a small picture of `figure` in the page's colours, or "" if there is none."""
+    """Return a small picture of `figure` in the page's colours, or "" if there is none.
+
+    Several in one page need names of their own (`page.own_names`).
+    """
     if isinstance(figure, NetworkGallery):
         return _gallery(figure)
     if isinstance(figure, HeatMap) and figure.panels:
@@ -31,8 +34,7 @@ def thumbnail_svg(figure: Figure) -> str:
         return ""
     panel = dataclasses.replace(figure.panels[0], rules=())
     first_chart = dataclasses.replace(figure, panels=[panel])
-    drawing = figure_svg(first_chart, PAGE, width=380, height=210, titled=False, legend=False)
-    return re.sub(r"\b(clip|gradient)(\d+)\b(?=[\")])", r"thumbnail-\1\2", drawing)
+    return figure_svg(first_chart, PAGE, width=380, height=210, titled=False, legend=False)
 
 
 def _gallery(gallery: NetworkGallery) -> str:

@@ -1,4 +1,4 @@
-"""Random labels: a network fits noise with the recipe with which it learns.
+"""Random labels: a network fits noise with the recipe it learns with.
 
 Claim: One network, trained by one recipe, fits true labels, partly and wholly random labels,
     shuffled pixels, random pixels and Gaussian inputs to a training error of at most 1 %, takes

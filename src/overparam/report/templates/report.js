@@ -25,6 +25,7 @@
     button.addEventListener("click", () => copy(button));
   }
   startTheme(document.getElementById("theme"));
+  startPrint();
 
   // Charts ----------------------------------------------------------------------------------
 
@@ -163,5 +164,17 @@
     setTimeout(() => (button.textContent = "Copy"), 1500);
   }
 
-  // Theme -----------------------------------------------------------------------------------
+  // Print -----------------------------------------------------------------------------------
+
+  // Folded words are printed; folded numbers only where the reader opened them.
+  function startPrint() {
+    let opened = [];
+    window.addEventListener("beforeprint", () => {
+      opened = [...document.querySelectorAll("details:not([open]):not(.behind)")];
+      for (const fold of opened) fold.open = true;
+    });
+    window.addEventListener("afterprint", () => {
+      for (const fold of opened) fold.open = false;
+    });
+  }
 })();
