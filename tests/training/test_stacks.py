@@ -308,7 +308,10 @@ def test_sizes_that_do_not_fit_the_data_are_told():
     for other, message in (
         (make_dataset(torch.randn(4, 9), torch.tensor([0, 1, 2, 0]), 3), "the evaluated set 'new'"),
         (make_dataset(torch.randn(4, 16), torch.tensor([0, 1, 3, 0]), 4), "from 'new': the number"),
-        (make_dataset(torch.randn(4, 16), torch.randn(4, 2), None), "from 'new': the number"),
+        (
+            make_dataset(torch.randn(4, 16), torch.randn(4, 2), None),
+            "'new' has floating targets where",
+        ),
     ):
         with pytest.raises(UsageError, match=message):
             solve(train(fitting, data(), recipe, Streams(0), evaluate={"new": other}))
