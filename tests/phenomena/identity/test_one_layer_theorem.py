@@ -11,7 +11,7 @@ from overparam.errors import UsageError
 from overparam.lab.figure import Chart, ImageGrid, Table
 from overparam.lab.records import Record, Records
 from overparam.phenomena.identity import one_layer_theorem as phenomenon
-from overparam.phenomena.identity._one_layer import cosines, layer_problem
+from overparam.phenomena.identity._one_layer import BIN_EDGES, cosines, layer_problem
 from overparam.phenomena.identity._task import make_identity_task
 from overparam.phenomena.identity.one_layer_theorem import ADAM, FROM_ZERO, PHENOMENON, Condition
 from overparam.streams import Streams
@@ -84,7 +84,7 @@ def test_a_convolution_that_has_seen_all_patches_is_the_identity(smoke):
 def test_inputs_are_of_every_similarity():
     task = make_identity_task(Streams(3), 10)
     found = cosines(phenomenon.unseen_inputs(task), task.training)
-    counts, _ = np.histogram(found, phenomenon.BIN_EDGES)
+    counts, _ = np.histogram(found, BIN_EDGES)
     assert (counts[1:] > 0).all()
     assert counts.sum() == len(found)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -16,6 +18,8 @@ from overparam.theory.identity_map import (
     principal_directions,
     remaining_error,
 )
+
+BIN_EDGES = np.sqrt([0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0])  # of the correlation
 
 
 @dataclass(frozen=True)
@@ -124,3 +128,27 @@ def cosines(images: Tensor, image: Tensor) -> np.ndarray:
     """
     x, t = images.flatten(1).double(), image.flatten(1).double()
     return nn.functional.cosine_similarity(x, t).numpy()
+
+
+def means_by_bin(outcomes: Sequence[Any]) -> np.ndarray:
+    """Return means over the test inputs in each bin of correlation, `[3, bins, seeds]`.
+
+    Of the squared correlation, the error and the predicted error; NaN where a bin is empty.
+
+    Args:
+        outcomes: with `cosines`, `errors` and `predicted` of the same number of inputs.
+    """
+    n_bins = len(BIN_EDGES) - 1
+    found = np.full((3, n_bins, len(outcomes)), np.nan)
+    if not outcomes:
+        return found
+    cosine = np.stack([o.cosines for o in outcomes])
+    errors, predicted = (
+        np.stack([getattr(o, n) for o in outcomes]) for n in ("errors", "predicted")
+    )
+    bins, values = np.digitize(cosine, BIN_EDGES[1:-1]), np.stack([cosine**2, errors, predicted])
+    for i in range(n_bins):
+        inside = bins == i
+        count = inside.sum(1)
+        found[:, i, count > 0] = (values * inside).sum(2)[:, count > 0] / count[count > 0]
+    return found

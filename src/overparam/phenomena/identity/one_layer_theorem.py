@@ -52,7 +52,12 @@ from overparam.lab.verdict import (
 )
 from overparam.models import linear_model, same_convnet
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
-from overparam.phenomena.identity._one_layer import LayerProblem, cosines, layer_problem
+from overparam.phenomena.identity._one_layer import (
+    LayerProblem,
+    cosines,
+    layer_problem,
+    means_by_bin,
+)
 from overparam.phenomena.identity._one_layer_figures import (
     error_charts,
     parts_grids,
@@ -81,7 +86,6 @@ RULE = (
     f"{NOT_JUDGED}"
 )
 AROUND_ONE = (1 - PREDICTED, 1 + PREDICTED)
-BIN_EDGES = np.sqrt([0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0])  # of the correlation
 MOMENTUM = 0.9
 CONVERGED = 1e-24  # squared error per pixel at which descent stops: nothing is left but rounding
 NOTHING = 1e-12  # share of an input's energy off the span below which the span holds all of it
@@ -249,7 +253,7 @@ def _summarise_arm(records: Records) -> Summary:
     judged = [r.outcome for r in records if has_value(r)]
     n_missing = len(records) - len(judged)
     # The error is linear in the square, so that means over a bin stay on the theory's line.
-    squares, errors, predicted = _by_bin(judged)
+    squares, errors, predicted = means_by_bin(judged)
     some = np.isfinite(squares).any(1)
     squares, errors, predicted = squares[some], errors[some], predicted[some]
 
@@ -268,27 +272,6 @@ def _summarise_arm(records: Records) -> Summary:
         predicted=predicted,
         left_out=left_out_of(records),
     )
-
-
-def _by_bin(outcomes: Sequence[Outcome]) -> np.ndarray:
-    """Return means over the test inputs in each bin of correlation, `[3, bins, seeds]`.
-
-    Of the squared correlation, the error and the predicted error; NaN where a bin is empty.
-    """
-    n_bins = len(BIN_EDGES) - 1
-    found = np.full((3, n_bins, len(outcomes)), np.nan)
-    if not outcomes:
-        return found
-    cosine = np.stack([o.cosines for o in outcomes])
-    errors, predicted = (
-        np.stack([getattr(o, n) for o in outcomes]) for n in ("errors", "predicted")
-    )
-    bins, values = np.digitize(cosine, BIN_EDGES[1:-1]), np.stack([cosine**2, errors, predicted])
-    for i in range(n_bins):
-        inside = bins == i
-        count = inside.sum(1)
-        found[:, i, count > 0] = (values * inside).sum(2)[:, count > 0] / count[count > 0]
-    return found
 
 
 def verdict(summary: Summary) -> Verdict:

@@ -36,19 +36,19 @@ import numpy as np
 import torch
 
 from overparam.data import draw_clothes
-from overparam.lab.figure import Axis, Chart, Figure, Panel, Role
+from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Interval, Verdict, exceeds, judge, premise, stays_below, told
+from overparam.lab.verdict import Interval, Verdict, exceeds, judge, premise, stays_below
 from overparam.measures.image_maps import correlation
 from overparam.measures.layer_images import layer_activations, leading_component
 from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
 from overparam.models import same_convnet
 from overparam.phenomena.identity._figures import galleries
+from overparam.phenomena.identity._layer_figures import layer_charts
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import NEAR, NOT_JUDGED, mean_present, score_interval
+from overparam.phenomena.identity._summary import NEAR, NOT_JUDGED, score_interval
 from overparam.phenomena.identity._task import (
     AdamFactors,
     IdentityTask,
@@ -78,8 +78,6 @@ RULE = (
     f"{MIDDLE[0]:.0%} to {MIDDLE[1]:.0%} of the depth; last layers: the hidden ones beyond. "
     f"{NOT_JUDGED}"
 )
-Lines = Mapping[str, tuple[Role, np.ndarray]]
-LAYER = Axis("Layer", "of the deepest network; the last is the output")
 SCORES = ("visible", "constant", "dependence", "read_by_pixel", "read_by_layer")
 
 
@@ -269,64 +267,10 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         "network as it starts and as it is when it has learned one image.",
         training_words={RANDOM: "not trained on"},
     )
-    ends = [told(mean_present(one.scores["constant"][i]), ".2f") for i in (-2, -1)]
-    read = [told(mean_present(s["read_by_layer"][-2]), ".0%") for s in (one.random, one.scores)]
-    visible: Lines = {
-        "trained": ("test", one.scores["visible"]),
-        "random": ("control", one.random["visible"]),
-        SHUFFLED: ("other", one.scores["visible_shuffled"]),
-    }
-    return [
-        *gallery,
-        _chart(
-            "visible_shape",
-            f"Visible shape in the middle layers, less that of the random start: {one.difference}",
-            "Visible shape: correlation of a layer's leading component with the input, both "
-            "without what all inputs have in common (their mean). With the trained weights "
-            f"shuffled the difference is {summaries[SHUFFLED].difference}. {one.left_out}",
-            Axis("Visible shape", "correlation", zero=True),
-            visible,
-        ),
-        _chart(
-            "constant",
-            f"Correlation with the training image: {ends[0]} in the trained network's last hidden "
-            f"layer, {ends[1]} in its output",
-            "Correlation of a layer's leading component with the training image. Unseen inputs "
-            "and the training image are alike to some degree anyway.",
-            Axis("Correlation with the training image", zero=True),
-            _both(one, "constant"),
-        ),
-        _chart(
-            "read_off",
-            f"A linear probe reads {read[0]} of the input off the random network's last hidden "
-            f"layer, {read[1]} off the trained one's",
-            "Share of the variance of unseen inputs that a linear probe of the whole layer "
-            "explains, when every activation is known to one part in a hundred: what cannot be "
-            "seen can still be read.",
-            Axis("Read off the layer", "R²", zero=True),
-            _both(one, "read_by_layer"),
-        ),
-        _chart(
-            "dependence",
-            "The share of the activations that depends on the input, by layer",
-            "1 - |mean activations|² / mean |activations|², over the test inputs. 0 would be a "
-            "layer that is the same for every input.",
-            Axis("Share that depends on the input", zero=True),
-            _both(one, "dependence"),
-        ),
-    ]
-
-
-def _both(one: Summary, score: str) -> Lines:
-    return {"trained": ("test", one.scores[score]), "random": ("control", one.random[score])}
-
-
-def _chart(name: str, title: str, caption: str, axis: Axis, lines: Lines) -> Chart:
-    series = [
-        series_over_seeds(text, role, np.arange(1, len(y) + 1), y, "mean")
-        for text, (role, y) in lines.items()
-    ]
-    return Chart(name, title, caption, [Panel("", LAYER, axis, series)])
+    charts = layer_charts(
+        one.scores, one.random, one.difference, summaries[SHUFFLED].difference, str(one.left_out)
+    )
+    return [*gallery, *charts]
 
 
 PHENOMENON = Phenomenon(
