@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 Counts = tuple[int, int, int, int]  # weights, biases, kept, and how many weights are only drawn
 
@@ -76,6 +77,8 @@ def size_of(value: Any) -> int:
         isinstance(value, np.ndarray) and value.dtype.kind == "O"
     ):
         return sum(size_of(entry) for entry in value)
+    if isinstance(value, Tensor):
+        return value.numel()
     return int(getattr(value, "nnz", np.size(value)))
 
 

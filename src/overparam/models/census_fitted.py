@@ -27,7 +27,8 @@ NOT_LEARNED = {"classes_", "feature_names_in_", "n_iter_", "loss_curve_", "train
 NOT_LEARNED |= {"oob_score_", "oob_improvement_", "feature_importances_", "singular_values_"}
 NOT_LEARNED |= {"explained_variance_", "explained_variance_ratio_", "estimator_weights_"}
 NOT_LEARNED |= {"estimator_errors_", "validation_scores_", "alphas_", "class_count_", "scores_"}
-NOT_LEARNED |= {"estimators_samples_", "history_", "cv_results_"}
+NOT_LEARNED |= {"estimators_samples_", "history_", "cv_results_", "singular_", "dual_gap_"}
+NOT_LEARNED |= {"sigma_", "mse_path_", "coef_path_"}
 _STORED = re.compile(
     r"_?(fit_)?([XYxy]|support|embedding|labels)(_?|_vectors_|_(fit|train|data).*)"
 )
@@ -190,18 +191,19 @@ def _needs_fit(estimator: Any) -> bool:
 
 def _trees(estimator: Any, name: str, kind: str) -> LayerCount | None:
     """Count decision trees node by node, or return None where it is none."""
-    if type(getattr(estimator, "tree_", None)).__module__ == "sklearn.tree._tree":
-        tree = estimator.tree_
+    found = fitted_attributes(estimator)  # a property of the user's might raise
+    tree: Any = found.get("tree_")
+    if type(tree).__module__ == "sklearn.tree._tree":
         n_leaves, n_nodes = int(tree.n_leaves), int(tree.node_count)
         values = n_leaves * int(np.prod(tree.value.shape[1:]))
         return LayerCount(
             name, kind, n_weights=n_nodes - n_leaves + values, n_nodes=n_nodes, n_leaves=n_leaves
         )
-    if not hasattr(estimator, "_predictors"):
+    if "BaseHistGradientBoosting" not in lineage(type(estimator)):
         return None
-    trees = [tree for iteration in estimator._predictors for tree in iteration]
-    n_nodes = sum(len(tree.nodes) for tree in trees)
-    n_leaves = sum(int(tree.get_n_leaf_nodes()) for tree in trees)
+    trees = [each for iteration in estimator._predictors for each in iteration]
+    n_nodes = sum(len(each.nodes) for each in trees)
+    n_leaves = sum(int(each.get_n_leaf_nodes()) for each in trees)
     # Each split has one threshold and each leaf one value, so every node counts once.
     label, n_first = f"{name}.{len(trees)} trees", size_of(estimator._baseline_prediction)
     return LayerCount(label, kind, n_nodes, n_first, n_nodes=n_nodes, n_leaves=n_leaves)
