@@ -13,6 +13,7 @@ from overparam.cli import list_command
 from overparam.cli import main as main_module
 from overparam.cli.main import build_parser, main
 from overparam.cli.output import Output, strict, text_table
+from overparam.stopping import Stopped, Terminated
 
 HEAVY = {"torch", "numpy", "scipy", "sklearn", "rich", "jinja2", "altair", "vl_convert"}
 
@@ -134,7 +135,11 @@ def failing(error):
         (MemoryError(), 5, "memory ran out; try a smaller --memory, or fewer --workers"),
         (OSError(errno.ENOSPC, "No space left", "/x"), 5, "No space left"),
         (OSError(errno.ENOENT, "No such file"), 70, "unexpected FileNotFoundError"),
-        (KeyboardInterrupt(), 130, "interrupted"),
+        (Stopped(), 130, "interrupted"),
+        (Terminated(), 143, "interrupted"),
+        (KeyboardInterrupt(), 70, "unexpected KeyboardInterrupt"),  # not the user's: of some code
+        (SystemExit(0), 70, "unexpected SystemExit: 0"),
+        (GeneratorExit(), 70, "unexpected GeneratorExit"),
     ],
 )
 def test_unexpected_errors_are_short(here, monkeypatch, error, code, message):
