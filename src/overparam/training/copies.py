@@ -8,9 +8,8 @@ as ``lambda m, i, o: net.scale * o`` would go on reading the original.
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from types import CellType, FunctionType, MethodType, ModuleType
+from collections.abc import Iterator, Mapping
+from types import CellType, FunctionType
 from typing import Any
 
 import torch
@@ -48,12 +47,6 @@ def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
         if type(held) is FunctionType:
             holder, key = place
             holder[key] = _rebound(held, memo, isolated)
-    for _, parameter in module.named_parameters():  # whose hooks deepcopy leaves behind
-        for hook in (parameter._backward_hooks or {}).values():
-            memo[id(parameter)].register_hook(_rebound(hook, memo, isolated))
-        for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
-            hook = _rebound(hook, memo, isolated)
-            memo[id(parameter)].register_post_accumulate_grad_hook(hook)
     return copied
 
 
@@ -138,46 +131,21 @@ def _held(module: nn.Module) -> Iterator[tuple[tuple[Any, Any], Any]]:
                 yield (holder, key), value
 
 
-def _rebound(held: Any, memo: dict[int, Any], isolated: bool) -> Any:
-    """Return what a function holds, or the function itself, with the copy in the original's place.
+def _rebound(function: FunctionType, memo: dict[int, Any], isolated: bool) -> FunctionType:
+    """Return the function reading the copy where it read the original."""
 
-    What does not lead to the original stays the same object, so that a list in which a hook
-    gathers outputs is still the owner's.
-    """
+    def new(held: Any) -> Any:
+        if id(held) in memo:
+            return memo[id(held)]
+        if type(held) is FunctionType and held is not function:
+            return _rebound(held, memo, isolated)
+        if isolated and not callable(held):
+            try:
+                return copy.deepcopy(held, memo)
+            except Exception:
+                return held
+        return held
 
-    def new(value: Any) -> Any:
-        return _rebound(value, memo, isolated)
-
-    kind = type(held)
-    if id(held) in memo:
-        return memo[id(held)]
-    if kind in (list, tuple, set):
-        made = [new(v) for v in held]
-        changed = any(a is not b for a, b in zip(made, held, strict=True))
-        return kind(made) if changed or (isolated and kind is not tuple) else held
-    if kind is dict:
-        pairs = {k: new(v) for k, v in held.items()}
-        return pairs if isolated or any(pairs[k] is not held[k] for k in held) else held
-    if kind is MethodType:
-        owner = new(held.__self__)
-        return held if owner is held.__self__ else MethodType(held.__func__, owner)
-    if kind is functools.partial:
-        parts = new(held.func), new(held.args), new(held.keywords)
-        return functools.partial(parts[0], *parts[1], **parts[2])
-    if kind is FunctionType:
-        return _rebound_function(held, new, memo)
-    if isolated and not callable(held) and not isinstance(held, ModuleType | Tensor):
-        try:
-            return copy.deepcopy(held, memo)
-        except Exception:  # it cannot be copied, and is shared
-            return held
-    return held
-
-
-def _rebound_function(
-    function: FunctionType, new: Callable[[Any], Any], memo: dict[int, Any]
-) -> FunctionType:
-    memo[id(function)] = function  # where it holds itself
     cells = []
     for cell in function.__closure__ or ():
         try:
@@ -187,7 +155,6 @@ def _rebound_function(
             continue
         made = new(held)
         cells.append(cell if made is held else CellType(made))
-    defaults, named = new(function.__defaults__), new(function.__kwdefaults__)
     read = {
         name: memo[id(held)]
         for name in function.__code__.co_names
@@ -195,16 +162,15 @@ def _rebound_function(
         and id(held) in memo
     }
     same = all(a is b for a, b in zip(cells, function.__closure__ or (), strict=True))
-    if same and not read and defaults is function.__defaults__ and not named:
+    if same and not read:
         return function
     rebound = FunctionType(
         function.__code__,
         {**function.__globals__, **read} if read else function.__globals__,
         function.__name__,
-        defaults,
+        function.__defaults__,
         tuple(cells) or None,
     )
-    rebound.__kwdefaults__ = named
+    rebound.__kwdefaults__ = function.__kwdefaults__
     rebound.__dict__.update(function.__dict__)
-    memo[id(function)] = rebound
     return rebound
