@@ -47,6 +47,12 @@ def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
         if type(held) is FunctionType:
             holder, key = place
             holder[key] = _rebound(held, memo, isolated)
+    for _, parameter in module.named_parameters():  # whose hooks deepcopy leaves behind
+        for hook in (parameter._backward_hooks or {}).values():
+            memo[id(parameter)].register_hook(_rebound(hook, memo, isolated))
+        for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
+            hook = _rebound(hook, memo, isolated)
+            memo[id(parameter)].register_post_accumulate_grad_hook(hook)
     return copied
 
 
@@ -131,8 +137,10 @@ def _held(module: nn.Module) -> Iterator[tuple[tuple[Any, Any], Any]]:
                 yield (holder, key), value
 
 
-def _rebound(function: FunctionType, memo: dict[int, Any], isolated: bool) -> FunctionType:
+def _rebound(function: Any, memo: dict[int, Any], isolated: bool) -> Any:
     """Return the function reading the copy where it read the original."""
+    if type(function) is not FunctionType:
+        return function
 
     def new(held: Any) -> Any:
         if id(held) in memo:

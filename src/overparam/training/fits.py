@@ -100,7 +100,7 @@ def _outputs(trial: nn.Module, inputs: Tensor, whose: str) -> object:
 def _remedy(inputs: Tensor, error: Exception) -> str:
     if not inputs.is_floating_point():
         return "whole numbers stay whole; convert them to floats where the model needs floats"
-    if "float64" in str(error) or "Double" in str(error):
+    if "dtype" in str(error) or "Double" in str(error):
         return (
             "tensors that the model holds should be parameters or buffers, which have the "
             "recipe's precision"
@@ -215,7 +215,7 @@ def _check_sizes(shape: DenseShape, train_set: Dataset, evaluate: Mapping[str, D
             )
         if not data.base.is_floating_point():
             raise UsageError(
-                f"the inputs of {name!r} are whole numbers, and the model computes with floats",
+                f"the inputs of {name!r} are whole numbers, those of the training set floats",
                 got=data.base.dtype,
                 remedy="convert them to floats",
             )
