@@ -8,8 +8,9 @@ as ``lambda m, i, o: net.scale * o`` would go on reading the original.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
-from types import CellType, FunctionType
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -137,23 +138,46 @@ def _held(module: nn.Module) -> Iterator[tuple[tuple[Any, Any], Any]]:
                 yield (holder, key), value
 
 
-def _rebound(function: Any, memo: dict[int, Any], isolated: bool) -> Any:
-    """Return the function reading the copy where it read the original."""
-    if type(function) is not FunctionType:
-        return function
+def _rebound(held: Any, memo: dict[int, Any], isolated: bool) -> Any:
+    """Return what a function holds, or the function itself, with the copy in the original's place.
 
-    def new(held: Any) -> Any:
-        if id(held) in memo:
-            return memo[id(held)]
-        if type(held) is FunctionType and held is not function:
-            return _rebound(held, memo, isolated)
-        if isolated and not callable(held):
-            try:
-                return copy.deepcopy(held, memo)
-            except Exception:
-                return held
-        return held
+    What does not lead to the original stays the same object, so that a list in which a hook
+    gathers outputs is still the owner's.
+    """
 
+    def new(value: Any) -> Any:
+        return _rebound(value, memo, isolated)
+
+    kind = type(held)
+    if id(held) in memo:
+        return memo[id(held)]
+    if kind in (list, tuple, set):
+        made = [new(v) for v in held]
+        changed = any(a is not b for a, b in zip(made, held, strict=True))
+        return kind(made) if changed or (isolated and kind is not tuple) else held
+    if kind is dict:
+        pairs = {k: new(v) for k, v in held.items()}
+        return pairs if isolated or any(pairs[k] is not held[k] for k in held) else held
+    if kind is MethodType:
+        owner = new(held.__self__)
+        return held if owner is held.__self__ else MethodType(held.__func__, owner)
+    if kind is functools.partial:
+        parts = new(held.func), new(held.args), new(held.keywords)
+        return functools.partial(parts[0], *parts[1], **parts[2])
+    if kind is FunctionType:
+        return _rebound_function(held, new, memo)
+    if isolated and not callable(held) and not isinstance(held, ModuleType | Tensor):
+        try:
+            return copy.deepcopy(held, memo)
+        except Exception:  # it cannot be copied, and is shared
+            return held
+    return held
+
+
+def _rebound_function(
+    function: FunctionType, new: Callable[[Any], Any], memo: dict[int, Any]
+) -> FunctionType:
+    memo[id(function)] = function  # where it holds itself
     cells = []
     for cell in function.__closure__ or ():
         try:
@@ -163,6 +187,7 @@ def _rebound(function: Any, memo: dict[int, Any], isolated: bool) -> Any:
             continue
         made = new(held)
         cells.append(cell if made is held else CellType(made))
+    defaults, named = new(function.__defaults__), new(function.__kwdefaults__)
     read = {
         name: memo[id(held)]
         for name in function.__code__.co_names
@@ -170,15 +195,16 @@ def _rebound(function: Any, memo: dict[int, Any], isolated: bool) -> Any:
         and id(held) in memo
     }
     same = all(a is b for a, b in zip(cells, function.__closure__ or (), strict=True))
-    if same and not read:
+    if same and not read and defaults is function.__defaults__ and not named:
         return function
     rebound = FunctionType(
         function.__code__,
         {**function.__globals__, **read} if read else function.__globals__,
         function.__name__,
-        function.__defaults__,
+        defaults,
         tuple(cells) or None,
     )
-    rebound.__kwdefaults__ = function.__kwdefaults__
+    rebound.__kwdefaults__ = named
     rebound.__dict__.update(function.__dict__)
+    memo[id(function)] = rebound
     return rebound

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from overparam.models.convolutional import preact_resnet18
+from overparam.models.convolutional import PreactBlock
 from overparam.streams import Streams
 from overparam.training.initialise import draw_weights
 from tests.training.zoo.modules import (
@@ -249,7 +249,15 @@ POINTS_ALONE = _of(
     forward_pre_hook=(lambda: hooked("pre"), lambda: hooked("pre", 0.1)),
     backward_hook=(lambda: hooked("backward"), lambda: hooked("backward", 0.1)),
     gradient_hook=(lambda: hooked("gradient"), lambda: hooked("gradient in place", 0.1)),
-    hook_on_the_net_itself=lambda: hooked("of the net itself"),
+    hook_on_the_net=(
+        lambda: hooked("of the net"),
+        lambda: hooked("of the net in a list"),
+        lambda: hooked("of the net by default"),
+    ),
+    forward_of_its_own_by_a_method=(
+        lambda: hooked("by a method"),
+        lambda: hooked("by a method", 0.1),
+    ),
     norm_that_stays_in_evaluation=(
         lambda: points(FrozenNorm(8).eval()),
         lambda: points(nn.BatchNorm1d(8)),
@@ -388,7 +396,14 @@ IMAGES_TOGETHER = _of(
     called_as_a_whole=(lambda: Reads("calls"), lambda: Reads("loops")),
     outputs_as_maps=lambda: sequential(nn.Conv2d(2, K, 3), nn.AdaptiveAvgPool2d(1)),
     pool_of_one=lambda: images(nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(1)),
-    resnet=lambda: draw_weights(preact_resnet18(1, K, 2), "default", Streams(0)),
+    residual_blocks=lambda: draw_weights(
+        sequential(
+            *(nn.Conv2d(2, 4, 3, padding=1), PreactBlock(4, 4, 1), PreactBlock(4, 6, 2)),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, K)),
+        ),
+        "default",
+        Streams(0),
+    ),
 )
 
 IMAGES_ALONE = _of(

@@ -142,9 +142,22 @@ def hooked(kind: str, factor: float = 0.5) -> nn.Module:
             parameter.grad.mul_(factor)
 
         layer.weight.register_post_accumulate_grad_hook(shrink)
-    elif kind == "of the net itself":
+    elif kind == "by a method":
+        forward = layer.forward
+        layer.forward = lambda inputs: factor * forward(inputs)
+    elif kind.startswith("of the net"):
         net.register_parameter("scale", scale)
-        layer.register_forward_hook(lambda module, inputs, outputs: net.scale * outputs)
+        parts = {"net": [net]}
+
+        def by_default(module, inputs, outputs, holder=net):
+            return holder.scale * outputs
+
+        hook = {
+            "of the net": lambda module, inputs, outputs: net.scale * outputs,
+            "of the net in a list": lambda module, inputs, outputs: parts["net"][0].scale * outputs,
+            "of the net by default": by_default,
+        }[kind]
+        layer.register_forward_hook(hook)
     return net
 
 
