@@ -185,11 +185,6 @@ def test_wrong_arguments_are_told(tiny):
         run_study(tiny, workers=0)
 
 
-def test_a_seed_given_twice_is_told(tiny):
-    with pytest.raises(UsageError, match=r"a seed is given twice.*got \[0, 0, 1\]"):
-        run_study(tiny, scale="smoke", seeds=[0, 0, 1], workers=1)
-
-
 def test_two_runs_on_one_folder_exclude_each_other(tiny, tmp_path):
     with Store.open(tmp_path, tiny), pytest.raises(StoreError, match="writ"):
         run_study(tiny, folder=tmp_path)

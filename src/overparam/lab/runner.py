@@ -91,12 +91,6 @@ def run_study(
     # A seed that is named twice is one replicate.
     seeds = list(dict.fromkeys(check_count("seed", s, 0, MAX_SEED) for s in seeds))
     check_count("number of seeds", len(seeds))
-    if len(set(seeds)) < len(seeds):
-        raise UsageError(
-            "a seed is given twice, and would count twice",
-            got=list(seeds),
-            allowed="seeds that differ",
-        )
     device = find_device(check_choice("device", device, ("auto", "cpu", "cuda")))
     if workers is None:
         workers = available_cores() if device == "cpu" else 1
