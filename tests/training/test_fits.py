@@ -206,6 +206,21 @@ def test_what_cannot_be_copied_is_told():
         fit(net)
 
 
+def test_what_cannot_be_converted_is_told():
+    class Stubborn(nn.Linear):
+        def _apply(self, fn, recurse=True):
+            raise NotImplementedError("it stays as it is")
+
+    with pytest.raises(UsageError, match="cannot be converted: it stays as it is; got 'Stubborn'"):
+        fit(Stubborn(6, 3))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_that_cannot_be_counted_is_trained():
+    fitted = fit(torch.jit.script(nn.Sequential(nn.Linear(6, 3), nn.GELU())))
+    assert fitted.status == "done"
+
+
 def test_trying_leaves_no_trace():
     calls = []
     net = Returns(lambda h: h[:, :2])

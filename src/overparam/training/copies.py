@@ -63,12 +63,22 @@ def cast(
     """Move the module and give its numbers a precision; complex stays complex, whole numbers whole.
 
     The module itself is changed and returned.
+
+    Raises:
+        UsageError: it does not let its parameters be converted.
     """
 
     def convert(tensor: Tensor) -> Tensor:
         return tensor.to(device, precision_of(tensor.dtype, dtype))
 
-    return module._apply(convert)
+    try:
+        return module._apply(convert)
+    except (AssertionError, AttributeError, TypeError, NotImplementedError) as error:
+        raise UsageError(
+            f"the model's parameters cannot be converted: {first_line(error)}",
+            got=type(module).__name__,
+            remedy="give a module of Python's, not one compiled by TorchScript or quantized",
+        ) from error
 
 
 def precision_of(dtype: torch.dtype, wanted: torch.dtype) -> torch.dtype:

@@ -142,17 +142,17 @@ def count_units(
     >>> count_units(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2)), (1, 8, 8))
     384
     """
-    copied = copy_module(module, isolated=True).to("meta").eval()
     counts = [math.prod(input_shape)]
 
     def count(layer: nn.Module, arguments: object, output: object) -> None:
         if isinstance(output, Tensor):
             counts.append(output.numel())
 
-    for part in copied.modules():
-        if next(part.children(), None) is None:
-            part.register_forward_hook(count)
     try:
+        copied = copy_module(module, isolated=True).to("meta").eval()
+        for part in copied.modules():
+            if next(part.children(), None) is None:
+                part.register_forward_hook(count)
         with torch.no_grad():
             copied(torch.empty(1, *input_shape, dtype=dtype, device="meta"))
     except Exception:  # a module of somebody's: whatever it does, it is counted roughly

@@ -198,9 +198,9 @@ def _forward_flops(
 ) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
-    template = copy_module(module, isolated=True).to("meta").eval()
     counter = FlopCounterMode(display=False)
     try:
+        template = copy_module(module, isolated=True).to("meta").eval()
         with torch.no_grad(), counter:
             template(torch.empty(batch, *input_shape, dtype=dtype, device="meta"))
     except Exception:
