@@ -216,9 +216,22 @@ def test_what_cannot_be_converted_is_told():
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_compiled_modules_are_told():
+    with pytest.raises(UsageError, match="TorchScript compiled cannot be copied"):
+        fit(torch.jit.script(nn.Sequential(nn.Linear(6, 3), nn.GELU())))
+
+
 def test_a_module_that_cannot_be_counted_is_trained():
-    fitted = fit(torch.jit.script(nn.Sequential(nn.Linear(6, 3), nn.GELU())))
-    assert fitted.status == "done"
+    class Refuses(nn.Linear):
+        def to(self, *where, **options):
+            if "meta" in where:
+                raise RuntimeError("only here")
+            return super().to(*where, **options)
+
+        def forward(self, inputs):
+            return super().forward(inputs).tanh()
+
+    assert fit(Refuses(6, 3)).status == "done"
 
 
 def test_trying_leaves_no_trace():

@@ -172,6 +172,12 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe) -> None:
 
 def _check_parameters(model: nn.Module) -> None:
     """Refuse parameters that no loop trains, or that a copy would not train alike."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        raise UsageError(
+            "a model that TorchScript compiled cannot be copied with other weights",
+            got=type(model).__name__,
+            remedy="give the module that it was compiled from",
+        )
     memory: dict[int, tuple[str, Tensor]] = {}
     for name, tensor in named_tensors(model):
         if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
