@@ -297,7 +297,8 @@ def test_steps_cut_the_last_epoch_short(either_way):
 
 def test_sizes_that_do_not_fit_the_data_are_told():
     with torch.device("meta"):
-        wide, many = nn.Sequential(nn.Linear(17, 3)), nn.Sequential(nn.Linear(16, 4))
+        wide = nn.Sequential(nn.Flatten(), nn.Linear(17, 3))
+        many = nn.Sequential(nn.Flatten(), nn.Linear(16, 4))
     recipe = Recipe(epochs=1)
     with pytest.raises(UsageError, match="input size differs"):
         solve(train(wide, data(), recipe, Streams(0)))
