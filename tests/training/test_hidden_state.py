@@ -163,6 +163,39 @@ def test_one_script_gives_one_result_whatever_the_threads(tmp_path, cache):
     assert len(found) == 1
 
 
+KEYS = """
+import sys, torch
+import overparam as op
+from torch import nn
+from overparam.training.request import Context
+
+class Own(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.kinds = nn.Linear(4, 3), {"a", "b", "c", len}
+    def forward(self, x):
+        return self.linear(x) if "a" in {"a", "b", "c"} else x
+
+factor = 2.0
+def loss(outputs, labels):
+    return factor * nn.functional.cross_entropy(outputs, labels, reduction="none")
+
+torch.manual_seed(0)
+data, context = op.make_dataset(torch.randn(12, 4), torch.arange(12) % 3), Context()
+recipe = op.Recipe(epochs=1, learning_rate=0.1, loss=loss)
+op.solve_all([op.train(Own(), data, recipe, op.Streams(0)) for _ in range(2)], context)
+print(*context.choices.made)
+"""
+
+
+def test_what_a_user_wrote_has_the_same_key_in_every_process(tmp_path):
+    found = {
+        said_by(KEYS, OVERPARAM_CACHE=str(tmp_path), PYTHONHASHSEED=seed) for seed in ("1", "2")
+    }
+    assert len(found) == 1
+    assert found != {""}
+
+
 def test_solve_all_leaves_the_number_of_threads():
     before = torch.get_num_threads()
     torch.set_num_threads(3)

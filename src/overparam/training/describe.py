@@ -141,7 +141,8 @@ class _Walk:
         if kind in _SEQUENCES:
             return (kind.__name__, *map(self.describe, thing))
         if kind in (set, frozenset):
-            return (kind.__name__, frozenset(map(self.describe, thing)))
+            # Sorted, because a set of texts has another order, and `repr`, in every process.
+            return (kind.__name__, *sorted(map(self.describe, thing), key=repr))
         if kind in _MAPPINGS:
             extra = self.describe(getattr(thing, "default_factory", None))
             pairs = [(self.describe(k), self.describe(v)) for k, v in thing.items()]

@@ -15,8 +15,9 @@ from overparam.streams import own_generator
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Start the generators of PyTorch, NumPy and Python at 0; put them back as they were."""
-    with own_generator():
-        pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 (may be drawn from)
+    with own_generator():  # first, so that no other thread has them at 0 just now
+        pythons = random.getstate()
+        numpys = np.random.get_state()  # noqa: NPY002 (the module may draw from it)
         try:
             torch.default_generator.manual_seed(0)
             np.random.seed(0)  # noqa: NPY002
