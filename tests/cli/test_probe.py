@@ -91,7 +91,7 @@ def test_a_network_that_does_not_train_is_no_answer(here, models):
     words = ("cli_probed_models.py:convnet", "--side", "8", "--seeds", "1", "--steps", "2")
     code, out, _ = probe(here, *words)
     assert code == 1
-    assert "did not train" in out
+    assert "did not fit" in out
 
 
 def test_an_unknown_task_is_told_the_near_one(here):
