@@ -50,7 +50,7 @@ def mean_interval(
     >>> print(mean_interval([1.0, 2.0, 3.0]))
     2.0 [-0.5, 4.5]
     >>> print(mean_interval([1.0, 1.0, 1.0], step=0.01, bounds=(0, 1)))
-    1 [0.975, 1]
+    1.000 [0.975, 1.000]
     """
     x, n_missing = present(values), int(np.isnan(np.asarray(values, float)).sum())
     n = len(x)
