@@ -97,8 +97,8 @@ def test_where_a_premise_does_not_hold_the_question_was_not_put():
 
 
 def test_clauses_say_what_is_demanded_and_what_was_found():
-    assert str(exceeds("rise", GOOD, 1)) == "rise above 1: shown (2 [1.5, 2.5])"
-    assert str(lies_within("error", GOOD, 1, 3)) == "error between 1 and 3: shown (2 [1.5, 2.5])"
+    assert str(exceeds("rise", GOOD, 1)) == "rise above 1: shown (2.0 [1.5, 2.5])"
+    assert str(lies_within("error", GOOD, 1, 3)) == "error between 1 and 3: shown (2.0 [1.5, 2.5])"
     missing = Clause("rise", Interval(2.0, 1.5, 2.5, n=6, n_missing=2), low=1)
     assert str(missing) == "rise above 1: undecided (2 of 8 seeds lack a cell it needs)"
     one = exceeds("rise", Interval(3.0, NAN, NAN, n=1), 1)

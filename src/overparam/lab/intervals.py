@@ -48,9 +48,9 @@ def mean_interval(
         bounds: of what the values can be, such as (0, 1) for fractions; the ends are cut there.
 
     >>> print(mean_interval([1.0, 2.0, 3.0]))
-    2 [-0.484, 4.48]
+    2.0 [-0.5, 4.5]
     >>> print(mean_interval([1.0, 1.0, 1.0], step=0.01, bounds=(0, 1)))
-    1 [0.975, 1]
+    1.000 [0.975, 1.000]
     """
     x, n_missing = present(values), int(np.isnan(np.asarray(values, float)).sum())
     n = len(x)
@@ -84,7 +84,7 @@ def geometric_mean_interval(
         UsageError: a negative value.
 
     >>> print(geometric_mean_interval([2.0, 2.0, 2.0], step=0.1))
-    2 [1.77, 2.26]
+    2.00 [1.77, 2.26]
     """
     logs = logs_above(values, floor)
     return exp_interval(mean_interval(logs, level, step=step_of_logs(step, logs)))
@@ -98,7 +98,7 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     takes six values, and with fewer the ends are NaN. Infinities are values like any other.
 
     >>> print(median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]))
-    5 [2, 8]
+    5.0 [2.0, 8.0]
     """
     x, n_missing = np.sort(present(values)), int(np.isnan(np.asarray(values, float)).sum())
     n = len(x)
@@ -187,7 +187,7 @@ def paired_log_ratio(
         UsageError: the lengths differ, or a value is negative.
 
     >>> print(paired_log_ratio([2.0, 4.0], [1.0, 1.0]))
-    2.83 [0.0346, 231]
+    3 [0.03, 231]
     """
     a, b = (logs_above(values, floor) for values in _pairs(a, b))
     return exp_interval(paired_difference(a, b, level, step=step_of_logs(step, a, b)))
