@@ -50,7 +50,7 @@ def test_the_probe_says_what_was_reached_and_what_to_set():
 
 def test_one_seed_has_no_interval_to_show():
     assert text_of(Interval(0.5, NAN, NAN)) == "0.5"
-    assert text_of(Interval(0.5, 0.4, 0.6)) == "0.5 [0.4, 0.6]"
+    assert text_of(Interval(0.5, 0.4, 0.6)) == "0.50 [0.40, 0.60]"
 
 
 @pytest.mark.parametrize(

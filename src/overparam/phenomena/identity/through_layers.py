@@ -63,6 +63,7 @@ from overparam.training.train import train
 
 TRAINED, RANDOM = "trained", "random"
 SHUFFLED = "shuffled weights"
+N_SHUFFLES = 8  # one alone scatters as much as one random start, by a tenth
 MIDDLE = (0.4, 0.7)  # of the depth: layers 8 to 14 of 20; the last layers lie beyond
 # Visible shape is 1 for a layer that passes its input on. The difference of two random starts is
 # within 0.05 of 0; a tenth can be seen in the pictures.
@@ -102,7 +103,7 @@ class Outcome(MapOutcome):
     dependence: Any = quantity("share, [layers]", "of the activations that depends on the input")
     read_by_pixel: Any = quantity("R^2, [layers]", "read off the channels at each pixel")
     read_by_layer: Any = quantity("R^2, [layers]", "read off the whole layer")
-    visible_shuffled: Any = quantity("correlation, [layers]", "as visible, with shuffled weights")
+    visible_shuffled: Any = quantity("correlation, [layers]", "as visible, mean over shuffles")
 
 
 def cells(base: Condition) -> list[Condition]:
@@ -128,8 +129,11 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     seen = describe_network(network, task, n_steps=n_steps, train_loss=loss, learned=learned)
     fit = draw_clothes(c.n_fit, streams, c.side)
     scores = layer_scores(network, task, fit, c.noise)
-    shuffled = visible_of(shuffle_weights(network, streams), task.probe.images)
-    return Outcome(**vars(seen), **scores, visible_shuffled=shuffled)
+    shuffled = [
+        visible_of(shuffle_weights(network, streams.child(f"shuffle {i}")), task.probe.images)
+        for i in range(N_SHUFFLES)
+    ]
+    return Outcome(**vars(seen), **scores, visible_shuffled=np.mean(shuffled, axis=0))
 
 
 @torch.no_grad()
