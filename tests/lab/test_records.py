@@ -1,6 +1,7 @@
 """Records as a table: one row per record, what was not measured is NaN."""
 
 import builtins
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -72,10 +73,11 @@ def test_a_frame_without_pandas_says_what_to_do(monkeypatch):
 
 def test_a_plan_shows_itself_in_ten_lines():
     notes = tuple(f"note {i} " * 50 for i in range(9))
-    plan = Plan(60, 10, 60, 5.8e9, 0.74, 0.37, 700 << 20, 1 << 20, 2, "cpu", 7.8e9, notes)
+    plan = Plan(60, 10, 60, 5.8e9, 0.74, 0.37, 700 << 20, 1 << 20, 2, "cpu", 7.8e9, False, notes)
     lines = repr(plan).splitlines()
     assert len(lines) <= 10
     assert lines[0] == "Plan: 60 cells in 10 units, 60 models"
     assert lines[1] == "  time     0.37 s with 2 workers on cpu"
     assert lines[-1] == "  ... and 5 more notes"
     assert max(map(len, lines)) <= 121
+    assert "time     at most 0.37 s" in repr(dataclasses.replace(plan, may_end_sooner=True))

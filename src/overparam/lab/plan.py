@@ -55,10 +55,12 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
+        most = "at most " if self.may_end_sooner else ""
+        wall, work = f"{most}{self.wall_seconds:.3g} s", f"{most}{self.core_seconds:.3g} s"
         lines = [
             f"Plan: {self.n_cells:,} cells in {self.n_units:,} units, {self.n_models:,} models",
-            f"  time     {self.wall_seconds:.3g} s with {self.workers} workers on {self.device}",
-            f"  work     {self.core_seconds:.3g} s of all workers, {self.flops:.3g} operations",
+            f"  time     {wall} with {self.workers} workers on {self.device}",
+            f"  work     {work} of all workers, {self.flops:.3g} operations",
             f"  memory   {self.memory_bytes / 2**20:,.0f} MiB of all workers",
             *(f"  note     {note[:_NOTE_LENGTH]}" for note in self.notes[:_NOTES_SHOWN]),
         ]
