@@ -174,6 +174,16 @@ def test_settings_hold_a_swept_factor(tiny):
         tiny.conditions("smok")
 
 
+def test_a_child_that_a_cell_forks_does_not_go_on_as_the_worker(tiny):
+    plain, forked = (
+        run_study(tiny, "smoke", workers=1, settings={"trouble": trouble})
+        for trouble in ("", "fork")
+    )
+    assert forked.complete
+    found = [[r.outcome.train_error for r in study.records] for study in (plain, forked)]
+    assert found[0] == found[1]
+
+
 def test_wrong_arguments_are_told(tiny):
     with pytest.raises(UsageError, match="number of seeds is out of range"):
         run_study(tiny, seeds=[])

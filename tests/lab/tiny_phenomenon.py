@@ -29,7 +29,7 @@ class Condition:
 
     width: int = factor(1, symbol="H", unit="units", low=1)
     learning_rate: float = factor(0.05, low=0.0)
-    trouble: str = factor("", choices=("", "raise", "exit", "wrong type", "nap"))
+    trouble: str = factor("", choices=("", "raise", "exit", "fork", "wrong type", "nap"))
     arm: str = factor("treatment", choices=("treatment", "control"))
 
 
@@ -56,6 +56,8 @@ async def run(c, streams):
             raise ValueError("this cell is broken")
         if c.trouble == "exit":
             os._exit(7)
+        if c.trouble == "fork":
+            os.fork()
         if c.trouble == "wrong type":
             return "no outcome"
     generator = streams.torch("data")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 import sys
 import time
@@ -86,7 +87,12 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
 
 async def run_cell(job: Job, condition: Any, streams: Streams) -> Any:
     """Run one cell; here what is no coroutine fails in the cell, too."""
-    return await job.run(condition, streams)
+    process = os.getpid()
+    try:
+        return await job.run(condition, streams)
+    finally:
+        if os.getpid() != process:  # a child that the cell forked must not go on as the worker
+            os._exit(0)
 
 
 def make_context(job: Job, report: Callable[[float], None]) -> Context:
@@ -102,11 +108,13 @@ def make_context(job: Job, report: Callable[[float], None]) -> Context:
 class _Throttled:
     def __init__(self, report: Callable[[float], None]) -> None:
         self._report, self._amount, self._last = report, 0.0, time.perf_counter()
+        self._process = os.getpid()
 
     def __call__(self, amount: float) -> None:
         self._amount += amount
         now = time.perf_counter()
-        if now - self._last >= _REPORT_SECONDS:
+        # A forked child shares the worker's pipe, and has nothing to say on it.
+        if now - self._last >= _REPORT_SECONDS and os.getpid() == self._process:
             self._report(self._amount)
             self._amount, self._last = 0.0, now
 
