@@ -103,13 +103,19 @@ class Outcome(MapOutcome):
     dependence: Any = quantity("share, [layers]", "of the activations that depends on the input")
     read_by_pixel: Any = quantity("R^2, [layers]", "read off the channels at each pixel")
     read_by_layer: Any = quantity("R^2, [layers]", "read off the whole layer")
-    visible_shuffled: Any = quantity("correlation, [layers]", "as visible, mean over shuffles")
+    visible_shuffled: Any = quantity(
+        "correlation, [layers]", "as visible, mean over shuffles; NaN where not judged"
+    )
 
 
 def cells(base: Condition) -> list[Condition]:
     """Span depths and states."""
-    depths = [int(d) for d in base.depths.split()]
-    return [replace(base, depth=d, state=s) for d in depths for s in (TRAINED, RANDOM)]
+    return [replace(base, depth=d, state=s) for d in depths_of(base) for s in (TRAINED, RANDOM)]
+
+
+def depths_of(base: Condition) -> list[int]:
+    """Return the depths of the design."""
+    return [int(d) for d in base.depths.split()]
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
@@ -129,11 +135,12 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     seen = describe_network(network, task, n_steps=n_steps, train_loss=loss, learned=learned)
     fit = draw_clothes(c.n_fit, streams, c.side)
     scores = layer_scores(network, task, fit, c.noise)
-    shuffled = [
-        visible_of(shuffle_weights(network, streams.child(f"shuffle {i}")), task.probe.images)
-        for i in range(N_SHUFFLES)
-    ]
-    return Outcome(**vars(seen), **scores, visible_shuffled=np.mean(shuffled, axis=0))
+    shuffled = np.full(len(scores["visible"]), np.nan)
+    if c.state == TRAINED and c.depth == max(depths_of(c)):  # what the control is judged by
+        each = [streams.child(f"shuffle {i}") for i in range(N_SHUFFLES)]
+        drawn = [visible_of(shuffle_weights(network, s), task.probe.images) for s in each]
+        shuffled = np.mean(drawn, axis=0)
+    return Outcome(**vars(seen), **scores, visible_shuffled=shuffled)
 
 
 @torch.no_grad()
@@ -286,7 +293,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    revision=2,
+    revision=3,
     scales=three_scales(
         Condition,
         smoke={"depths": "12", "n_channels": 16, "n_fit": 60, "max_steps": 6000},
