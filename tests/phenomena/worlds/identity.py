@@ -96,6 +96,12 @@ def kernel_effect(c):
     return falls(9, 4)(c.like) if c.arm == kernels.KERNELS else 0.9
 
 
+def zigzag(c):
+    """Down, up and down again, from the identity to the constant."""
+    level = c.like if isinstance(c, kernels.Condition) else c.depth
+    return -0.9 if level in (6, 7) or level > 12 else 0.9
+
+
 def small_fall(size):
     """From one end of the treatment's sweep to the other, a fall of this size from 0.9."""
     last = {by_depth.Condition: 15, widths.Condition: 18, kernels.Condition: 13}
@@ -107,10 +113,39 @@ def small_fall(size):
     return curve
 
 
+def many_images_are(value):
+    """As the effect, but for deep networks with many images."""
+    return lambda c: value if c.n_train > 1 and c.depth > by_depth.SHALLOW else depth_effect(c)
+
+
+def dense_networks_are(at):
+    """As the effect, but for fully connected networks, by depth."""
+    return lambda c: at(c.depth) if c.family == by_depth.DENSE else depth_effect(c)
+
+
+def wide_networks_are(first, last):
+    """As the effect, but that wider networks go from one preference to another, by count."""
+
+    def curve(c):
+        if c.arm == widths.DEEPER:
+            return width_effect(c)
+        return first + (last - first) * min(1, max(0, c.width - 24) / 40)
+
+    return curve
+
+
+def many_channels_are(first, last):
+    """As the effect, but that more channels go from one preference to another."""
+    return lambda c: (
+        kernel_effect(c) if c.arm == kernels.KERNELS else first + (last - first) * (c.like - 3) / 10
+    )
+
+
 FALL_NULLS = [
     named("all_identity", preferences(lambda c: 0.9)),
     named("anything", preferences(lambda c: 0.0, cell=0.6, shared=0.2)),
     named("small_fall_skewed", preferences(small_fall(0.7), cell=0.3, skewed=True)),
+    named("zigzag", preferences(zigzag)),
 ]
 SHALLOW_NULLS = [
     named("lucky_shallow", preferences(shallow_are(0.35), cell=0.4)),
@@ -159,14 +194,18 @@ def disagreeing(by_channels, spread=0.03):
 ONE_LAYER = ("identity", 1)
 
 
-def dense(shortfall, turned=(0.6, 0.75, 0.99), energy=0.33, cosine=0.02, spread=0.02):
-    """Networks of a shortfall each, by (activation, depth)."""
+def dense(
+    shortfall, turned=(0.6, 0.75, 0.99), energy=0.33, cosine=0.02, spread=0.02, many_images=0.0
+):
+    """Networks of a shortfall each, by (activation, depth), and of one layer with many images."""
 
     def world(conditions, seed, rng):
         outcomes = []
         for c in conditions:
             network = (c.activation, c.depth)
-            short = shortfall(network) if c.n_train == 1 else 0.5 * (c.n_train < 300)
+            short = shortfall(network) if c.n_train == 1 else 0.5
+            if c.n_train > 300:
+                short = many_images
             identity = 1 - (1 - BASELINE) * short + spread * rng.standard_normal()
             place = min(c.depth - 1, 2) if c.activation == "identity" else c.depth // 3
             constant = turned[min(place, 2)] + 0.003 * rng.standard_normal()
@@ -205,7 +244,7 @@ SHOWN_ONLY = one_layer_theorem.Outcome(  # layers that no rule looks at
 )
 
 
-def layers(noise=1.0, deviation=2e-12, off=1.0, spread=0.05):
+def layers(noise=1.0, deviation=2e-12, off=1.0, spread=0.05, noise_of_zero=1e-24, adam_off=None):
     """One linear layer whose noise, distance from the formula and errors are given."""
 
     def world(conditions, seed, rng):
@@ -217,14 +256,15 @@ def layers(noise=1.0, deviation=2e-12, off=1.0, spread=0.05):
             zero, adam = c.start == "zero", c.optimizer == "adam"
             predicted = (1 if zero else 4 / 3) * (1 - COSINES**2)
             own = np.exp(spread * rng.standard_normal(N_INPUTS))
-            level = 1e-24 if zero else noise
+            level = noise_of_zero if zero else noise
+            largest = deviation if not adam else 0.5 if adam_off is None else adam_off
             outcomes.append(
                 one_layer_theorem.Outcome(
                     n_steps=40,
                     train_loss=1e-25,
                     learned=True,
                     rank=1,
-                    deviation=(0.5 if adam else deviation) * rng.uniform(0.5, 1),
+                    deviation=largest * rng.uniform(0.5, 1),
                     deviation_now=np.nan if adam else 1e-15,
                     noise=level * np.exp(0.1 * rng.standard_normal()),
                     cosines=COSINES,
@@ -289,6 +329,7 @@ NULLS = {
         named("at_the_bound", dense(lambda n: 0.49 if n == ONE_LAYER else 1.0, spread=0.05)),
         named("not_noise", dense(lambda n: 1.0, cosine=0.5)),
         named("does_not_turn", dense(lambda n: 1.0, turned=(0.6, 0.6, 0.6))),
+        named("turns_back", dense(lambda n: 1.0, turned=(0.5, 0.1, 0.53))),
     ],
     "identity/one_layer_theorem": [
         named("noise_at_the_bound", layers(noise=0.5 * np.exp(-0.005))),
@@ -311,4 +352,55 @@ EFFECTS = {
     "identity/fully_connected": dense(lambda n: 1.0),
     "identity/one_layer_theorem": layers(),
     "identity/through_layers": seen(0.35, 0.06, spread=0.04),
+}
+
+# The effect planted in a control, as the control's own sentence would be falsified.
+PLANTED = {
+    "identity/by_depth": {
+        by_depth.MANY_IMAGES: [
+            named("deep_constant", preferences(many_images_are(-0.95))),
+            named(
+                "deep_constant_at_any_depth",
+                preferences(lambda c: -0.95 if c.n_train > 1 else depth_effect(c)),
+            ),
+        ],
+        by_depth.DENSE: [
+            named("all_identity", preferences(dense_networks_are(lambda depth: 0.95))),
+            named("one_layer_alone", preferences(dense_networks_are({1: 1, 2: -0.1, 6: -0.9}.get))),
+            named("six_layers_alone", preferences(dense_networks_are({1: -1, 2: 0, 6: 0.9}.get))),
+        ],
+    },
+    "identity/width": {
+        arm: [
+            named("falls_less", preferences(wide_networks_are(0.9, -0.45))),
+            named("all_constant", preferences(wide_networks_are(-0.95, -0.95))),
+            named("dips", preferences(lambda c: -0.9 if c.width in (24, 48) else width_effect(c))),
+        ]
+        for arm in (widths.WIDER, widths.SPAN)
+    },
+    "identity/kernel_size": {
+        kernels.CHANNELS: [
+            named("nearer", preferences(many_channels_are(0.9, 0.1))),
+            named("all_constant", preferences(many_channels_are(-0.95, -0.95))),
+        ],
+    },
+    "identity/more_images": {
+        more_images.SHIFTED: [named("copies_do_it", preferences(later_by(0.35, 0.35)))],
+    },
+    "identity/initialization": {
+        initialization.MANY_CHANNELS: [named("any_width", disagreeing(lambda channels: 0.35))],
+    },
+    "identity/fully_connected": {
+        fully_connected.MANY_IMAGES: [named("the_layer", dense(lambda n: 1.0, many_images=1.0))],
+    },
+    "identity/one_layer_theorem": {
+        one_layer_theorem.FROM_ZERO: [named("noise_of_training", layers(noise_of_zero=1.0))],
+        one_layer_theorem.ADAM: [named("any_optimizer", layers(adam_off=2e-12))],
+    },
+    "identity/through_layers": {
+        through.SHUFFLED: [
+            named("sizes_do_it", seen(0.35, 0.06, shuffled=0.3, spread=0.04)),
+            named("random_shows_it_too", seen(0.5, 0.2, shuffled=0.3, end=0.2, spread=0.04)),
+        ],
+    },
 }

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from overparam.lab.intervals import paired_difference
+from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Records
+from overparam.lab.statistics import monotone_test
 from overparam.lab.verdict import (
     UNKNOWN,
+    Clause,
     Interval,
     Verdict,
     exceeds,
     judge,
     stays_below,
     told,
-    unmeasured,
 )
-from overparam.phenomena.identity._left_out import LeftOut, unfitted
+from overparam.phenomena.identity._left_out import unfitted
 from overparam.phenomena.identity._summary import (
     CLEAR,
     NOT_JUDGED,
@@ -30,78 +33,123 @@ from overparam.phenomena.identity._summary import (
 )
 
 UNIT = "fall of the preference, 1 identity to -1 constant"
+CONTROL_UNIT = "preference, 1 identity to -1 constant"
 
 
 @dataclass(frozen=True)
 class MapFall:
-    """One arm: its scores over the levels, and the preference at both ends of the sweep.
+    """One arm: its scores over the levels, and what the rules of arms look at.
 
     Attributes:
+        arm: name of the arm; of a control, the rule is another.
         first, last: preference at the first levels (their mean) and at the last one.
         fall: first minus last, paired by seed.
-        ends: what became of the networks of these levels.
+        reversal: the largest rise from a level to a later one.
+        highest, lowest: of the preferences of all levels, seed by seed. Each seed chooses, so the
+            highest lies too high and the lowest too low: a control has it harder to be absent.
     """
 
+    arm: str
     maps: MapSummary
-    first: Interval
-    last: Interval
-    fall: Interval
-    ends: tuple[LeftOut, ...] = ()
+    first: Interval = UNKNOWN
+    last: Interval = UNKNOWN
+    fall: Interval = UNKNOWN
+    reversal: Interval = UNKNOWN
+    highest: Interval = UNKNOWN
+    lowest: Interval = UNKNOWN
 
 
-def fall_rule(first: str, last: str, ends_below: float) -> str:
-    """Return the rule in words. `first`, `last`: of the levels, such as "the smallest kernel"."""
+def fall_rule(first: str, last: str, ends_below: float, controls: str) -> str:
+    """Return the rule in words.
+
+    Args:
+        first, last: of the levels, such as "the smallest kernel". controls: when each control is
+            absent, in a sentence.
+    """
     return (
         f"{PREFERENCE} Observed if the 95 % intervals over seeds show that it falls from {first} "
         f"to {last} by more than {CLEAR}, that it is above {CLEAR} at {first}, and that it is "
-        f"below {ends_below:g} at {last}; absent if one lies wholly beyond its bound; else "
-        f"inconclusive. {NOT_JUDGED}"
+        f"below {ends_below:g} at {last}, and that it rises by less than {CLEAR} between any two "
+        "levels; absent if one lies wholly beyond its bound; else inconclusive. A control is "
+        f"judged by its own sentence alone: {controls} {NOT_JUDGED}"
     )
 
 
-def summarise_fall(records: Records, by: str, *, up_to: float | None = None) -> MapFall:
+def summarise_fall(
+    records: Records, by: str, *, arm: str = TREATMENT, up_to: float | None = None
+) -> MapFall:
     """Return the scores over factor `by`, and the preference at both ends.
 
     Args:
-        up_to: the mean over all levels up to this one is the first end; by default the lowest
-            level is. Taken together and not chosen among, so that no luck is selected.
+        arm: what these records are. up_to: the mean over all levels up to this one is the first
+            end; by default the lowest level is. Taken together and not chosen among, so that no
+            luck is selected.
     """
     maps = summarise_maps(records, by)
-    if len(maps.levels) < 2:
-        return MapFall(maps, UNKNOWN, UNKNOWN, UNKNOWN)
+    if not len(maps.levels):
+        return MapFall(arm, maps)
+    found = MapFall(
+        arm,
+        maps,
+        highest=score_interval(maps.preference.max(0)),
+        lowest=score_interval(maps.preference.min(0)),
+    )
     start = maps.levels <= (maps.levels[0] if up_to is None else up_to)
     if start[-1] or not start.any():
-        return MapFall(maps, UNKNOWN, UNKNOWN, UNKNOWN)
+        return found
     first, last = maps.preference[start].mean(0), maps.preference[-1]
-    return MapFall(
-        maps,
-        score_interval(first),
-        score_interval(last),
-        paired_difference(first, last, step=RESOLUTION),
-        (*(maps.by_level[i] for i in np.flatnonzero(start)), maps.by_level[-1]),
+    return replace(
+        found,
+        first=score_interval(first),
+        last=score_interval(last),
+        fall=paired_difference(first, last, step=RESOLUTION),
+        reversal=monotone_test(
+            maps.levels, maps.preference, "decreasing", step=RESOLUTION
+        ).reversal,
     )
 
 
-def judge_fall(found: MapFall, unit: str, *, rule: str, ends_below: float) -> Verdict:
-    """Apply the rule of falls to one arm.
+def judge_fall(
+    found: MapFall,
+    unit: str,
+    *,
+    rule: str,
+    ends_below: float,
+    controls: Mapping[str, Clause] | None = None,
+) -> Verdict:
+    """Apply the rule of falls to one arm: a control's own clause to a control.
 
     Args:
         unit: of the levels, such as "layers". rule: `fall_rule` with the same `ends_below`.
+        controls: of every control, what its own sentence says would falsify it.
     """
     maps, levels = found.maps, found.maps.levels
-    if found.fall is UNKNOWN:
-        got = " and ".join(f"{level:g}" for level in levels) or "none"
-        clauses = [unmeasured("fall of the preference", f"two ends are needed, got levels {got}")]
-        return judge(clauses, effect=UNKNOWN, unit=UNIT, rule=rule, reason=str(maps.left_out))
-    first, last = (told(end.estimate, ".2f") for end in (found.first, found.last))
+    ends = [told(end.estimate, ".2f") for end in (found.first, found.last)]
     reason = (
         f"From {levels[0]:,.0f} to {levels[-1]:,.0f} {unit} the mean preference goes from "
-        f"{first} to {last}. {maps.left_out}"
+        f"{ends[0]} to {ends[1]}. {maps.left_out}"
+        if found.fall is not UNKNOWN
+        else str(maps.left_out)
     )
+    own = (controls or {}).get(found.arm)
     clauses = [
         exceeds("fall of the preference", found.fall, CLEAR),
         exceeds("preference at the first end", found.first, CLEAR),
         stays_below("preference at the last end", found.last, ends_below),
-        *unfitted(*found.ends),
+        stays_below("rise between any two levels", found.reversal, CLEAR),
     ]
-    return judge(clauses, effect=found.fall, unit=UNIT, rule=rule, reason=reason)
+    clauses = [_explained(c, levels) for c in (clauses if own is None else [own])]
+    return judge(
+        [*clauses, *unfitted(maps.left_out)],
+        effect=clauses[0].value,
+        unit=UNIT if own is None else CONTROL_UNIT,
+        rule=rule,
+        reason=reason,
+    )
+
+
+def _explained(clause: Clause, levels: np.ndarray) -> Clause:
+    if clause.value is not UNKNOWN:
+        return clause
+    got = " and ".join(f"{level:g}" for level in levels) or "none"
+    return replace(clause, note=f"two ends are needed, got levels {got}")

@@ -146,7 +146,7 @@ def similarity_heat_map(
         name=name,
         title=title,
         caption=caption,
-        x=Axis("Correlation of the test input with the training image"),
+        x=Axis("Correlation of the test input with the training image", limits=(-1, 1)),
         y=axis or Axis("Depth", "layers"),
         y_labels=[f"{level:g}" for level in levels],
         panels=panels,
@@ -194,7 +194,7 @@ def score_chart(
         f"of the input, mean over the test inputs; a phase ends where a line crosses {NEAR}. The "
         "inputs are like the training image to some degree anyway (horizontal rule): a score "
         f"counts only as far as it lies above that. {summary.left_out}",
-        [Panel("", axis, Axis("Correlation", zero=True), series, rules)],
+        [Panel("", axis, Axis("Correlation", zero=True, limits=(-1, 1)), series, rules)],
     )
 
 

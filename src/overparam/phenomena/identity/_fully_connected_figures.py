@@ -142,7 +142,7 @@ def depth_charts(records: Records) -> list[Chart]:
             Panel(
                 "",
                 Axis("Depth", "layers"),
-                Axis("Correlation", zero=True),
+                Axis("Correlation", zero=True, limits=(-1, 1)),
                 _lines(records, networks, lines),
                 [Rule(baseline, "inputs with the training image", axis="y")]
                 if np.isfinite(baseline)

@@ -43,7 +43,7 @@ def layer_charts(
             "Visible shape: correlation of a layer's leading component with the input, both "
             "without what all inputs have in common (their mean). With the trained weights "
             f"shuffled the difference is {shuffled}. {left_out}",
-            Axis("Visible shape", "correlation", zero=True),
+            Axis("Visible shape", "correlation", zero=True, limits=(-1, 1)),
             visible,
         ),
         _chart(
@@ -52,7 +52,7 @@ def layer_charts(
             f"layer, {ends[1]} in its output",
             "Correlation of a layer's leading component with the training image. Unseen inputs "
             "and the training image are alike to some degree anyway.",
-            Axis("Correlation with the training image", zero=True),
+            Axis("Correlation with the training image", zero=True, limits=(-1, 1)),
             both("constant"),
         ),
         _chart(

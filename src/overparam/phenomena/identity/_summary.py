@@ -27,7 +27,9 @@ PREFERENCE = (
 )
 NOT_JUDGED = (
     "A network that failed, diverged or was not run has no value, and what rests on it is "
-    "undecided; where one of those that are judged did not fit its training images, all is."
+    "undecided; where one of those that are judged did not fit its training images, all is. "
+    "Intervals are of means over seeds: a few seeds that agree do not exclude that a minority of "
+    "all seeds ends elsewhere."
 )
 
 

@@ -1,16 +1,16 @@
 """Depth decides what a convolutional network learns from one example.
 
 Claim: Trained to return one image of a 7, shallow convolutional networks learn to return any
-    image, the identity; deep ones learn to return the 7 whatever they are shown, the constant.
-    Both fit their one training image.
+    image, the identity; deep ones learn to return the 7 whatever they are shown, the constant, in
+    the mean over seeds. Both fit their one training image.
 
 Control: The same shallow and deep networks, trained on many images until they fit them. The deep
     network then does not return a constant. And fully connected networks, trained on the one
     image: none is shallow enough to learn the identity.
 
 Falsified: The first control would fail if depth alone made the constant: a deep network that fits
-    many images and still answers unseen ones with their mean. The second would fail if a
-    fully connected network with one or two layers returned unseen images.
+    many images and still answers unseen ones with their mean, whatever the shallow one does. The
+    second would fail if a fully connected network of any depth returned unseen images.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of convolutional networks by depth and the one of correlation to identity and constant.
@@ -39,7 +39,7 @@ from torch import nn
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Verdict
+from overparam.lab.verdict import Verdict, exceeds, stays_below
 from overparam.models import mlp, same_convnet
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
 from overparam.phenomena.identity._figures import (
@@ -69,7 +69,12 @@ MANY_IMAGES = "many images"
 DENSE_WIDTH = 2048 / 784  # hidden units for each pixel, as in the paper
 SHALLOW = 5  # layers up to which a network counts as shallow
 RULE = fall_rule(
-    f"the shallow networks (at most {SHALLOW} layers, their mean)", "the deepest", -CLEAR
+    f"the shallow networks (at most {SHALLOW} layers, their mean)",
+    "the deepest",
+    -CLEAR,
+    f"{MANY_IMAGES} are absent only if the deepest network's preference is shown to lie above "
+    f"{-CLEAR:g}, so that it does not return a constant; {DENSE} networks only if the highest "
+    f"preference of any depth, seed by seed, is shown to lie below {CLEAR}.",
 )
 DEPTH = Axis("Depth", "layers")
 PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)
@@ -162,7 +167,9 @@ def summarise(records: Records) -> dict[str, MapFall]:
         MANY_IMAGES: many,
         DENSE: few.where(family=DENSE),
     }
-    return {arm: summarise_fall(some, "depth", up_to=SHALLOW) for arm, some in arms.items()}
+    return {
+        arm: summarise_fall(some, "depth", arm=arm, up_to=SHALLOW) for arm, some in arms.items()
+    }
 
 
 def is_few(record: Record) -> bool:
@@ -172,7 +179,11 @@ def is_few(record: Record) -> bool:
 
 def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
-    return judge_fall(summary, "layers", rule=RULE, ends_below=-CLEAR)
+    controls = {
+        MANY_IMAGES: stays_below("preference of the deepest network", summary.last, -CLEAR),
+        DENSE: exceeds("highest preference of any depth", summary.highest, CLEAR),
+    }
+    return judge_fall(summary, "layers", rule=RULE, ends_below=-CLEAR, controls=controls)
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:

@@ -7,7 +7,7 @@ Claim: Of convolutional networks of one depth that learn to return one image, th
 Control: The same depth and the smallest kernel, with as many parameters, spent on channels.
 
 Falsified: The control would fail if parameters did it, wherever they are: a network of small
-    kernels and many channels that is nearer to the constant.
+    kernels and more channels, however many, that is no longer clearly the identity.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of convolutional networks by kernel size.
@@ -31,13 +31,14 @@ from dataclasses import dataclass, replace
 from overparam.lab.figure import Axis, Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Verdict, told
+from overparam.lab.verdict import Verdict, stays_below, told
 from overparam.models import same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
 from overparam.phenomena.identity._figures import galleries, networks_table, preference_chart
 from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
+from overparam.phenomena.identity._summary import CLEAR
 from overparam.phenomena.identity._task import (
     AdamFactors,
     learn_identity,
@@ -49,7 +50,13 @@ from overparam.streams import Streams
 
 KERNELS, CHANNELS = ARMS = ("larger kernels", "more channels")
 ENDS_BELOW = 0.0  # preference at the last end: on the side of the constant
-RULE = fall_rule("the smallest count of parameters", "the largest", ENDS_BELOW)
+RULE = fall_rule(
+    "the smallest kernel",
+    "the largest",
+    ENDS_BELOW,
+    "it is absent only if the lowest preference of any of its networks, seed by seed, is shown to "
+    f"lie above {CLEAR}.",
+)
 KERNEL = Axis("Kernel size, or that of as many parameters", "pixels")
 
 
@@ -92,13 +99,17 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 def summarise(records: Records) -> dict[str, MapFall]:
     """Arrange both arms by the kernel size that sets the number of parameters."""
     names = {KERNELS: TREATMENT, CHANNELS: CHANNELS}
-    return {name: summarise_fall(records.where(arm=arm), "like") for arm, name in names.items()}
+    return {
+        name: summarise_fall(records.where(arm=arm), "like", arm=name)
+        for arm, name in names.items()
+    }
 
 
 def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
     unit = "pixels of the kernel, or as many parameters in channels,"
-    return judge_fall(summary, unit, rule=RULE, ends_below=ENDS_BELOW)
+    own = stays_below("lowest preference of any number of channels", summary.lowest, CLEAR)
+    return judge_fall(summary, unit, rule=RULE, ends_below=ENDS_BELOW, controls={CHANNELS: own})
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:

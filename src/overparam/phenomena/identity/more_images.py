@@ -1,13 +1,13 @@
 """Two and three training images extend the depth that still generalizes.
 
-Claim: Of convolutional networks of one depth, those that learned three images of different digits,
-    and already those that learned two, are nearer to the identity than those that learned a
-    single one.
+Claim: Convolutional networks that learned three images of different digits, and already those
+    that learned two, are nearer to the identity than networks of the same depth that learned a
+    single one, in the mean over the depths of the sweep.
 
 Control: Three images that show the same: the one image, and copies of it shifted by a pixel.
 
 Falsified: The control would fail if the number of rows did it, whatever they show: shifted copies
-    of one image that bring networks nearer to the identity.
+    of one image that bring networks nearer to the identity, in the same mean.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), on more
     than one training image.

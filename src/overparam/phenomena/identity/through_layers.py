@@ -9,7 +9,7 @@ Control: The trained network with the weights of every layer shuffled: as large 
 
 Falsified: The control would fail if sizes and signs of the trained weights did it, wherever they
     stand, as a mean that has become positive might: a layer of positive weights blurs its input
-    and goes on showing it.
+    and goes on showing it, more than the random start does, in the middle layers.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of the activations of random and trained networks of 7, 14 and 20 layers.
@@ -75,7 +75,8 @@ RULE = (
     f"lies above {SMALLEST}, and that the mean over the last layers, random, lies below "
     f"{SMALLEST}; absent if one lies wholly beyond its bound; else inconclusive, and so too unless "
     "the trained network's outputs are shown to have a correlation to the training image above "
-    f"{NEAR}. Middle layers: "
+    f"{NEAR}. Of the control, the first clause and this premise alone count: it is absent only "
+    f"if its difference is shown to lie below {SMALLEST}. Middle layers: "
     f"{MIDDLE[0]:.0%} to {MIDDLE[1]:.0%} of the depth; last layers: the hidden ones beyond. "
     f"{NOT_JUDGED}"
 )
@@ -196,6 +197,7 @@ class Summary:
     """One arm: layer-wise scores of the deepest network `[layers, seeds]`, and what is judged.
 
     Attributes:
+        arm: the treatment or the control, which has a shorter rule.
         scores, random: of the trained network and of its start, by name.
         difference: of the visible shape in the middle layers, this arm minus random.
         last: visible shape of the random network in its last layers.
@@ -203,6 +205,7 @@ class Summary:
         left_out: what became of the trained networks.
     """
 
+    arm: str
     depth: int
     scores: Mapping[str, np.ndarray]
     random: Mapping[str, np.ndarray]
@@ -216,14 +219,15 @@ def summarise(records: Records) -> dict[str, Summary]:
     """Compare the deepest network, trained or shuffled after training, with its random start."""
     deepest = records.where(depth=max(records.levels("depth")))
     shown = {TREATMENT: "visible", SHUFFLED: "visible_shuffled"}
-    return {arm: _summarise_arm(deepest, name) for arm, name in shown.items()}
+    return {arm: _summarise_arm(deepest, arm, name) for arm, name in shown.items()}
 
 
-def _summarise_arm(deepest: Records, shown: str) -> Summary:
+def _summarise_arm(deepest: Records, arm: str, shown: str) -> Summary:
     depth = deepest[0].condition.depth
     scores, random = layer_curves(deepest, TRAINED), layer_curves(deepest, RANDOM)
     first, end = int(MIDDLE[0] * depth) - 1, int(MIDDLE[1] * depth)
     return Summary(
+        arm,
         depth,
         scores,
         random,
@@ -249,10 +253,12 @@ def layer_curves(records: Records, state: str) -> dict[str, np.ndarray]:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     low, high = (round(share * summary.depth) for share in MIDDLE)
+    # What the random network shows says nothing of shuffled weights.
+    random = stays_below("visible shape in the random last layers", summary.last, SMALLEST)
     return judge(
         [
             exceeds("difference in the middle layers", summary.difference, SMALLEST),
-            stays_below("visible shape in the random last layers", summary.last, SMALLEST),
+            *([random] if summary.arm == TREATMENT else []),
             premise(exceeds("correlation of outputs to the image", summary.to_constant, NEAR)),
             *unfitted(summary.left_out),
         ],

@@ -7,8 +7,9 @@ Claim: Convolutional networks that learn to return one image move from the ident
 Control: The shallow network made wider to as many parameters as each deeper one; and, within one
     depth further on, widths from few to many channels.
 
-Falsified: Either control would fail if the number of parameters moved the map: a wide network as
-    large as a deep one that returns the training image whatever it is shown.
+Falsified: Either control would fail if the number of parameters moved the map: a wide network,
+    of any size of its sweep, that is no longer clearly the identity (shallow), or is nearer to the
+    constant (one depth further on, where the identity is not clear at any width).
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figures of wide networks: 6 fully connected layers, 784 wide, 3,687,936 parameters; 5
@@ -39,7 +40,7 @@ from overparam.lab.intervals import paired_log_ratio
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Verdict, told
+from overparam.lab.verdict import Verdict, stays_below, told
 from overparam.models import mlp, mlp_n_params, same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
@@ -62,7 +63,16 @@ ARMS = (DEEPER, WIDER, SPAN, DENSE_DEEPER, DENSE_WIDER)
 SHALLOW_DENSE = 2  # layers of the fully connected network that is made wider
 SMALLEST_DISTANCE = 1e-6  # to the constant, at the rounding of float32
 PARAMETERS = Axis("Parameters", scale="log")
-RULE = fall_rule("the smallest network of an arm", "its largest", -CLEAR)
+# Preference that all wide networks keep above: three layers are clearly the identity, six are only
+# on its side.
+KEPT_ABOVE = {WIDER: CLEAR, SPAN: 0.0}
+RULE = fall_rule(
+    "the smallest network of the arm",
+    "its largest",
+    -CLEAR,
+    "it is absent only if the lowest preference of any of its networks, seed by seed, is shown to "
+    f"lie above {KEPT_ABOVE[WIDER]} ({WIDER}) or {KEPT_ABOVE[SPAN]:g} ({SPAN}).",
+)
 ROLES: dict[str, Role] = {DEEPER: "test", WIDER: "control", SPAN: "other"}
 
 
@@ -142,12 +152,19 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 def summarise(records: Records) -> dict[str, MapFall]:
     """Arrange the convolutional arms by number of parameters."""
     names = {DEEPER: TREATMENT, WIDER: WIDER, SPAN: SPAN}
-    return {name: summarise_fall(records.where(arm=arm), "n_params") for arm, name in names.items()}
+    return {
+        name: summarise_fall(records.where(arm=arm), "n_params", arm=name)
+        for arm, name in names.items()
+    }
 
 
 def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
-    return judge_fall(summary, "parameters", rule=RULE, ends_below=-CLEAR)
+    controls = {
+        arm: stays_below("lowest preference of any width", summary.lowest, bound)
+        for arm, bound in KEPT_ABOVE.items()
+    }
+    return judge_fall(summary, "parameters", rule=RULE, ends_below=-CLEAR, controls=controls)
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
