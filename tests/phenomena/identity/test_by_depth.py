@@ -108,7 +108,8 @@ def layered(trained, random, *, shuffled=0.0, last=0.0, constant=0.98, learned=T
     base, records = through.Condition(depth=20), []
     for seed in range(4):
         for state, middle in (("trained", trained), ("random", random)):
-            curve, hidden = np.full(20, 0.5), np.full(20, shuffled + 0.01 * seed)
+            curve = np.full(20, 0.5)
+            hidden = np.full(20, (shuffled if state == "trained" else random) + 0.005 * seed)
             curve[7:14], curve[14:] = middle + 0.01 * seed, last + 0.01 * seed
             to_image = np.append(np.full(19, 0.4), constant + 0.001 * seed)
             made = through.Outcome(
@@ -123,6 +124,7 @@ def layered(trained, random, *, shuffled=0.0, last=0.0, constant=0.98, learned=T
 def test_the_rule_of_the_layers():
     assert layered(0.3, 0.0) == {TREATMENT: "observed", through.SHUFFLED: "absent"}
     assert layered(0.05, 0.0)[TREATMENT] == "absent"
+    assert layered(0.3, 0.0, shuffled=0.05)[through.SHUFFLED] == "absent"
     assert layered(0.3, 0.0, shuffled=0.3)[through.SHUFFLED] == "observed"
     assert layered(0.3, 0.0, learned=False)[TREATMENT] == "inconclusive"
     assert layered(0.5, 0.2, last=0.2)[TREATMENT] == "absent"  # random, it shows it to the end

@@ -289,7 +289,8 @@ def seen(trained, random, *, end=0.02, shuffled=0.0, constant=0.98, spread=0.07)
         for c in conditions:
             middle = trained if c.state == through.TRAINED else random
             curve = np.full(c.depth, middle + spread * rng.standard_normal())
-            hidden = np.full(c.depth, random + shuffled + spread * rng.standard_normal())
+            more = shuffled if c.state == through.TRAINED else 0.0
+            hidden = np.full(c.depth, random + more + spread * rng.standard_normal())
             curve[int(0.7 * c.depth) :] = end + 0.03 * rng.standard_normal()
             to_image = np.full(c.depth, 0.4)
             to_image[-1] = constant + 0.01 * rng.standard_normal()

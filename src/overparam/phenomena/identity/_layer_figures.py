@@ -39,7 +39,7 @@ def layer_charts(
     return [
         _chart(
             "visible_shape",
-            f"Visible shape in the middle layers, less that of the random start: {difference}",
+            f"Visible shape in the middle layers, less that of random networks: {difference}",
             "Visible shape: correlation of a layer's leading component with the input, both "
             "without what all inputs have in common (their mean). With the trained weights "
             f"shuffled the difference is {shuffled}. {left_out}",
