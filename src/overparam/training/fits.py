@@ -28,6 +28,7 @@ from overparam.training.same_model import check_copy, leaves_of, refuse_shared
 from overparam.training.undisturbed import undisturbed
 
 _MEASURED_ROWS = 64  # of a set to measure that are tried
+_LAST_ROWS = 1024  # of the last chunk of a set; a larger one is looked at when it is measured
 _COPIED_ROWS = 8  # on which a copy is held against the model
 
 
@@ -106,7 +107,7 @@ def _measured_together(model: nn.Module, data: Dataset) -> set[int]:
     """Return how many rows of a set are tried: some, and as many as its last chunk has."""
     units = count_units(model, data.input_shape, data.base.dtype)
     chunks = list(in_order(len(data), units, torch.device("cpu")))
-    return {min(len(data), _MEASURED_ROWS), len(chunks[-1])}
+    return {min(len(data), _MEASURED_ROWS), min(len(chunks[-1]), _LAST_ROWS)}
 
 
 def _try_training(

@@ -1,4 +1,4 @@
-"""`Remembered`: all that an object holds, to be put back after code of somebody's has run with it."""
+"""`Remembered`: all that an object holds, to be put back after somebody's code has run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Remembered:
             self._tensor(held)
         elif isinstance(held, dict):
             inside += self._contents(held, dict(held), held.update).values()
-        elif isinstance(held, list) or isinstance(held, deque):
+        elif isinstance(held, list | deque):
             inside += self._contents(held, list(held), held.extend)
         elif isinstance(held, set):
             inside += self._contents(held, set(held), held.update)
@@ -128,7 +128,8 @@ class Remembered:
         if isinstance(held, random.Random):
             self._back.append(functools.partial(held.setstate, held.getstate()))
         elif isinstance(held, torch.Generator):
-            self._back.append(functools.partial(held.set_state, held.get_state()))
+            drawn = held.get_state()
+            self._back.append(lambda: (held.set_state(drawn), None)[1])
         else:
             bits, state = held.bit_generator, held.bit_generator.state
             self._back.append(functools.partial(setattr, bits, "state", state))
