@@ -23,6 +23,7 @@ from overparam.training.fits import own_copy
 from overparam.training.recipe import Recipe
 from overparam.training.remembered import Remembered
 from overparam.training.request import solve_all
+from overparam.training.saved import load_fitted
 from overparam.training.train import train
 from tests.training.plain_loop import train_in_place
 
@@ -305,6 +306,15 @@ def test_what_a_cell_changes_later_does_not_reach_its_request():
             assert_close(fitted.train_loss, again.train_loss)
             assert_close(outputs, again.outputs(ROWS))
             assert torch.equal(fitted.outputs(ROWS), outputs)
+
+
+def test_a_fitted_model_that_was_loaded_has_its_own_module(tmp_path):
+    model = Slotted()
+    path = fit(model, DATA, RECIPE).save(tmp_path / "fitted")
+    loaded = load_fitted(path, model)
+    before = loaded.outputs(ROWS)
+    model.scale = 7.0
+    assert torch.equal(loaded.outputs(ROWS), before)
 
 
 def test_a_family_is_copied_without_numbers():
