@@ -15,7 +15,7 @@ from overparam.training.batches import Batch, Rows, in_order
 from overparam.training.copies import copy_module, named_tensors, put_state
 from overparam.training.describe import describe_settings
 from overparam.training.lean import Form
-from overparam.training.losses import loss_values
+from overparam.training.losses import check_rows, loss_values
 from overparam.training.modes import Modes
 from overparam.training.modules import exact_names
 from overparam.training.optimizer import ParameterOptimizer
@@ -101,7 +101,9 @@ class OneModule:
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """Return the outputs `[B, K]` in the dtype of the sums."""
-        return self.module(self.form.lay_out(inputs)).flatten(1).to(self._sums)
+        outputs = self.module(self.form.lay_out(inputs))
+        check_rows(outputs, len(inputs))
+        return outputs.flatten(1).to(self._sums)
 
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return a copy of all parameters and buffers under each of their names."""

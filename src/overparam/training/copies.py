@@ -1,22 +1,23 @@
 """Copies of modules that compute what the module computes; reading and writing their tensors.
 
 `copy.deepcopy` alone is not enough: it refuses tensors with a history (which `weight_norm`, pruning
-and modules that remember their last output hold), and it shares functions, so that a hook written
-as ``lambda m, i, o: net.scale * o`` would go on reading the original.
+and modules that remember their last output hold), leaves behind what is attached to a parameter or
+stands in a slot, and shares functions and weak references (see `rebinding.py`).
 """
 
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from types import CellType, FunctionType, MethodType, ModuleType
+import weakref
+from collections.abc import Collection, Iterator, Mapping
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from overparam.errors import UsageError
+from overparam.training.rebinding import Rebinding
 
 HALVES = (torch.float16, torch.bfloat16)
 
@@ -24,19 +25,26 @@ HALVES = (torch.float16, torch.bfloat16)
 def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
     """Return a copy that shares no tensor with the module, hooks and all.
 
+    What functions of the module's own keep between calls (a count in a closure) is the copy's own
+    too; hooks share with their owner the lists in which they gather.
+
     Args:
-        isolated: also copy what the module's functions hold on to, where that can be copied, so
+        isolated: also copy what the module's hooks hold on to, where that can be copied, so
             that running the copy leaves no trace (a hook that counts its calls).
 
     Raises:
         UsageError: it holds something that cannot be copied.
     """
-    memo: dict[int, Any] = {}
-    for _, held in _held(module):
-        if isinstance(held, Tensor) and held.grad_fn is not None:
-            memo[id(held)] = held.detach().clone()
+    memo: dict[Any, Any] = {}
     try:
+        for _, held in _held(module):
+            if isinstance(held, Tensor) and held.grad_fn is not None:
+                memo[id(held)] = held.detach().clone()
+            elif isinstance(held, weakref.WeakMethod):  # of which deepcopy knows nothing
+                memo[id(held)] = held
+        _start_slotted(module, memo)
         copied = copy.deepcopy(module, memo)
+        _keep_attributes(module, memo)
     except Exception as error:
         raise UsageError(
             f"the model cannot be copied: {type(error).__name__}: {first_line(error)}",
@@ -44,17 +52,36 @@ def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
             remedy="let it hold nothing but layers, tensors and plain values (no locks, files or "
             "generators), or define __deepcopy__",
         ) from error
-    for place, held in list(_held(copied)):
-        if type(held) is FunctionType:
-            holder, key = place
-            holder[key] = _rebound(held, memo, isolated)
+    mend = Rebinding(memo)
+    for (holder, key, is_hook), held in list(_held(copied, mend.copies())):
+        made = mend.of(held, isolated or not is_hook)
+        if made is not held:
+            if isinstance(holder, tuple):
+                continue  # it is made anew as a whole
+            if isinstance(holder, dict | list):
+                holder[key] = made
+            else:
+                object.__setattr__(holder, key, made)
     for _, parameter in module.named_parameters():  # whose hooks deepcopy leaves behind
         for hook in (parameter._backward_hooks or {}).values():
-            memo[id(parameter)].register_hook(_rebound(hook, memo, isolated))
+            memo[id(parameter)].register_hook(mend.of(hook, isolated))
         for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
-            hook = _rebound(hook, memo, isolated)
+            hook = mend.of(hook, isolated)
             memo[id(parameter)].register_post_accumulate_grad_hook(hook)
     return copied
+
+
+def with_memory(module: nn.Module) -> nn.Module:
+    """Give a module on the meta device memory on the CPU, values unset, and return it.
+
+    The parameters are new objects; what their owner attached to the old ones goes along.
+    """
+    attached = [(name, vars(p)) for name, p in module.named_parameters(remove_duplicate=False)]
+    fresh = module.to_empty(device="cpu")
+    parameters = dict(fresh.named_parameters(remove_duplicate=False))
+    for name, values in attached:
+        vars(parameters[name]).update(values)
+    return fresh
 
 
 def cast(
@@ -129,92 +156,78 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _held(module: nn.Module) -> Iterator[tuple[tuple[Any, Any], Any]]:
-    """Yield (where, what) for all that modules hold in attributes, dictionaries and lists."""
-    pending: list[Any] = [part.__dict__ for part in module.modules()]
+def _held(
+    module: nn.Module, copies: Collection[int] = ()
+) -> Iterator[tuple[tuple[Any, Any, bool], Any]]:
+    """Yield (where, what) for all that modules hold in attributes, dictionaries and lists.
+
+    Where is (holder, key, whether hooks stand there). Objects among `copies`, by identity, are
+    looked into as well.
+    """
+    pending: list[tuple[Any, bool]] = [(part, False) for part in module.modules()]
     seen: set[int] = set()
     while pending:
-        holder = pending.pop()
+        holder, hooks = pending.pop()
         if id(holder) in seen:
             continue
         seen.add(id(holder))
-        pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
-        for key, value in list(pairs):
-            if isinstance(value, dict | list):
-                pending.append(value)
-            elif type(value) is tuple:
-                pending.append(list(value))  # its functions stay, its tensors are found
-            else:
-                yield (holder, key), value
+        for place, key, value in list(_places(holder)):
+            within = hooks or (isinstance(key, str) and key.endswith("_hooks"))
+            looked_into = isinstance(value, dict | list | tuple) or id(value) in copies
+            if looked_into and type(value) not in (FunctionType, MethodType):
+                pending.append((value, within))
+            if not isinstance(value, dict | list):
+                yield (place, key, within), value
 
 
-def _rebound(held: Any, memo: dict[int, Any], isolated: bool) -> Any:
-    """Return what a function holds, or the function itself, with the copy in the original's place.
-
-    What does not lead to the original stays the same object, so that a list in which a hook
-    gathers outputs is still the owner's.
-    """
-
-    def new(value: Any) -> Any:
-        return _rebound(value, memo, isolated)
-
-    kind = type(held)
-    if id(held) in memo:
-        return memo[id(held)]
-    if kind in (list, tuple, set):
-        made = [new(v) for v in held]
-        changed = any(a is not b for a, b in zip(made, held, strict=True))
-        return kind(made) if changed or (isolated and kind is not tuple) else held
-    if kind is dict:
-        pairs = {k: new(v) for k, v in held.items()}
-        return pairs if isolated or any(pairs[k] is not held[k] for k in held) else held
-    if kind is MethodType:
-        owner = new(held.__self__)
-        return held if owner is held.__self__ else MethodType(held.__func__, owner)
-    if kind is functools.partial:
-        parts = new(held.func), new(held.args), new(held.keywords)
-        return functools.partial(parts[0], *parts[1], **parts[2])
-    if kind is FunctionType:
-        return _rebound_function(held, new, memo)
-    if isolated and not callable(held) and not isinstance(held, ModuleType | Tensor):
-        try:
-            return copy.deepcopy(held, memo)
-        except Exception:  # it cannot be copied, and is shared
-            return held
-    return held
+def _places(holder: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield (place, key, value) of one object; the value is set by `place[key]` or as attribute."""
+    if isinstance(holder, dict):
+        yield from ((holder, key, value) for key, value in holder.items())
+    elif isinstance(holder, list | tuple):
+        yield from ((holder, i, value) for i, value in enumerate(holder))
+    for key, value in getattr(holder, "__dict__", {}).items():
+        yield vars(holder), key, value
+    for name in slots_of(type(holder)):
+        if hasattr(holder, name):
+            yield holder, name, getattr(holder, name)
 
 
-def _rebound_function(
-    function: FunctionType, new: Callable[[Any], Any], memo: dict[int, Any]
-) -> FunctionType:
-    memo[id(function)] = function  # where it holds itself
-    cells = []
-    for cell in function.__closure__ or ():
-        try:
-            held = cell.cell_contents
-        except ValueError:  # not bound yet
-            cells.append(cell)
-            continue
-        made = new(held)
-        cells.append(cell if made is held else CellType(made))
-    defaults, named = new(function.__defaults__), new(function.__kwdefaults__)
-    read = {
-        name: memo[id(held)]
-        for name in function.__code__.co_names
-        if isinstance(held := function.__globals__.get(name), nn.Module | Tensor)
-        and id(held) in memo
-    }
-    same = all(a is b for a, b in zip(cells, function.__closure__ or (), strict=True))
-    if same and not read and defaults is function.__defaults__ and not named:
-        return function
-    rebound = FunctionType(
-        function.__code__,
-        {**function.__globals__, **read} if read else function.__globals__,
-        function.__name__,
-        defaults,
-        tuple(cells) or None,
-    )
-    rebound.__kwdefaults__ = named
-    rebound.__dict__.update(function.__dict__)
-    memo[id(function)] = rebound
-    return rebound
+def slots_of(kind: type) -> list[str]:
+    """Return the names of the slots that classes written in Python give their instances."""
+    found = []
+    for base in kind.__mro__:
+        named = base.__dict__.get("__slots__", ())
+        for name in (named,) if isinstance(named, str) else named:
+            if name.startswith("__") and not name.endswith("__"):
+                found.append(f"_{base.__name__.lstrip('_')}{name}")
+            elif not name.startswith("__"):
+                found.append(name)
+    return found
+
+
+def _start_slotted(module: nn.Module, memo: dict[Any, Any]) -> None:
+    """Copy modules with slots, which PyTorch's `__setstate__` does not know."""
+    slotted = [
+        part
+        for part in module.modules()
+        if slots_of(type(part)) and not hasattr(type(part), "__deepcopy__")
+    ]
+    for part in slotted:
+        memo[id(part)] = type(part).__new__(type(part))
+    for part in slotted:
+        made = memo[id(part)]
+        vars(made).update(copy.deepcopy(vars(part), memo))
+        for name in slots_of(type(part)):
+            if hasattr(part, name):
+                object.__setattr__(made, name, copy.deepcopy(getattr(part, name), memo))
+
+
+def _keep_attributes(module: nn.Module, memo: dict[Any, Any]) -> None:
+    """Give the copies of tensors what their owner attached to them, which PyTorch leaves behind."""
+    for _, held in list(_held(module)):
+        if isinstance(held, Tensor) and id(held) in memo:
+            made = vars(memo[id(held)])
+            for name, value in vars(held).items():
+                if name not in made:
+                    made[name] = copy.deepcopy(value, memo)

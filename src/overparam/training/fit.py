@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from overparam.data.dataset import Dataset
 from overparam.data.labels import ASK
 from overparam.errors import ResourceError, UsageError
 from overparam.streams import Streams
+from overparam.training.copies import copy_module
 from overparam.training.fitted import Fitted
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, solve
@@ -126,7 +126,7 @@ def _as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:
 @torch.no_grad()
 def _takes(model: nn.Module, train_set: Dataset, dtype: torch.dtype) -> bool:
     try:
-        trial = copy.deepcopy(model).eval()
+        trial = copy_module(model, isolated=True).eval()
         if any(p.is_meta for p in trial.parameters()):  # where types are not looked at
             trial = trial.to_empty(device="cpu")
         first = next(iter(trial.parameters()), torch.empty(0))

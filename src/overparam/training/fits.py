@@ -16,15 +16,20 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
 from overparam.streams import Streams
+from overparam.training.batches import in_order
 from overparam.training.copies import HALVES, copy_module, first_line, named_tensors, precision_of
 from overparam.training.dense import DenseShape, dense_shape
 from overparam.training.initialise import give_weights
-from overparam.training.losses import loss_values
+from overparam.training.losses import check_rows, loss_values
 from overparam.training.modes import Modes
+from overparam.training.modules import count_units
 from overparam.training.recipe import Recipe
+from overparam.training.same_model import check_copy, leaves_of, refuse_shared
 from overparam.training.undisturbed import undisturbed
 
 _MEASURED_ROWS = 64  # of a set to measure that are tried
+_LAST_ROWS = 1024  # of the last chunk of a set; a larger one is looked at when it is measured
+_COPIED_ROWS = 8  # on which a copy is held against the model
 
 
 def check_fit(
@@ -33,8 +38,13 @@ def check_fit(
     recipe: Recipe,
     streams: Streams,
     evaluate: Mapping[str, Dataset],
+    *,
+    original: nn.Module,
 ) -> None:
     """Refuse a model that a loop in PyTorch could not train on these data; see `train`.
+
+    Args:
+        original: of which the model is a copy (see `own_copy`) that is to compute the same.
 
     Raises:
         UsageError: as `train` says.
@@ -47,33 +57,73 @@ def check_fit(
     if shape is not None and known and flat:
         _check_sizes(shape, train_set, evaluate)
         return
-    _check_parameters(model)
     with undisturbed():
         dtype = torch.float64 if recipe.precision == "float64" else torch.float32
-        trial = give_weights(copy_module(model, isolated=True), streams, dtype)
+        trial = copy_module(model, isolated=True)
+        few = train_set.head(min(len(train_set), _COPIED_ROWS))
+        check_copy(original, trial, few.inputs.to("cpu"))
+        trial = give_weights(trial, streams, dtype)
         modes = Modes(trial)
         modes.set(True)
-        _try_training(trial, train_set, recipe, dtype)
+        _try_training(trial, train_set, recipe, dtype, original)
         modes.set(False)
         for name, data in {"train": train_set, **evaluate}.items():
-            with torch.no_grad():
-                rows = data.head(min(len(data), _MEASURED_ROWS))
-                outputs = _outputs(trial, _inputs(rows, dtype), f"the set {name!r}")
-            _check_outputs(outputs, data, name, recipe)
+            for n in _measured_together(model, data):
+                with torch.no_grad():
+                    rows = data.head(n)
+                    outputs = _outputs(trial, _inputs(rows, dtype), f"the set {name!r}")
+                _check_outputs(outputs, n, data, name, recipe)
 
 
-def _try_training(trial: nn.Module, data: Dataset, recipe: Recipe, dtype: torch.dtype) -> None:
+def own_copy(model: nn.Module) -> nn.Module:
+    """Return the copy of a model that is trained in its place.
+
+    Raises:
+        UsageError: no loop trains its parameters, or a copy would not train them alike.
+
+    Cost: for a plain fully connected network that of its numbers, on the meta device nothing.
+    """
+    if dense_shape(model) is None:
+        _check_parameters(model)
+        return copy_module(model)
+    copied = _shell(model)
+    for name, layer in model.named_children():
+        copied._modules[name] = _shell(layer)
+    return copied
+
+
+def _shell(layer: nn.Module) -> nn.Module:
+    """Copy one plain layer: settings, containers and numbers, no layers in it."""
+    made = type(layer).__new__(type(layer))
+    for key, value in vars(layer).items():
+        vars(made)[key] = value.copy() if isinstance(value, dict | set) else value
+    for name, parameter in layer._parameters.items():
+        if parameter is not None:
+            made._parameters[name] = nn.Parameter(parameter.detach().clone())
+    return made
+
+
+def _measured_together(model: nn.Module, data: Dataset) -> set[int]:
+    """Return how many rows of a set are tried: some, and as many as its last chunk has."""
+    units = count_units(model, data.input_shape, data.base.dtype)
+    chunks = list(in_order(len(data), units, torch.device("cpu")))
+    return {min(len(data), _MEASURED_ROWS), min(len(chunks[-1]), _LAST_ROWS)}
+
+
+def _try_training(
+    trial: nn.Module, data: Dataset, recipe: Recipe, dtype: torch.dtype, original: nn.Module
+) -> None:
     n, size = len(data), min(recipe.batch_size or len(data), len(data))
     last = n % size if recipe.n_steps(n) >= recipe.steps_per_epoch(n) else 0
     first = data.head(size)
     inputs = _inputs(first, dtype)
     with torch.enable_grad():
         outputs = _outputs(trial, inputs, "the training set")
-        _check_outputs(outputs, data, "train", recipe)
-        _check_loss(outputs, first.labels, recipe)
+        _check_outputs(outputs, size, data, "train", recipe)
+        _check_loss(outputs, first.labels, recipe, original)
         if last:
             try:
-                trial(inputs[:last])
+                outputs = trial(inputs[:last])
             except Exception as error:
                 raise UsageError(
                     f"the model cannot be trained on the last batch of an epoch, of {last} "
@@ -81,6 +131,8 @@ def _try_training(trial: nn.Module, data: Dataset, recipe: Recipe, dtype: torch.
                     got=f"{n} rows in batches of {size}",
                     remedy=f"choose another batch_size, such as {_batch_size_near(size, n)}",
                 ) from error
+            _check_outputs(outputs, last, data, "train", recipe)
+            _check_loss(outputs, first.labels[:last], recipe, original)
 
 
 def _outputs(trial: nn.Module, inputs: Tensor, whose: str) -> object:
@@ -108,9 +160,8 @@ def _remedy(inputs: Tensor, error: Exception) -> str:
     return "the model is given one tensor [n, *shape] with a batch of rows"
 
 
-def _check_outputs(outputs: object, data: Dataset, name: str, recipe: Recipe) -> None:
+def _check_outputs(outputs: object, n_rows: int, data: Dataset, name: str, recipe: Recipe) -> None:
     """Refuse outputs that are not one tensor of as many numbers per row as the data ask for."""
-    n_rows = min(len(data), _MEASURED_ROWS) if name != "train" else None
     if not isinstance(outputs, Tensor):
         raise UsageError(
             "the model must return one tensor of outputs",
@@ -118,25 +169,19 @@ def _check_outputs(outputs: object, data: Dataset, name: str, recipe: Recipe) ->
             allowed=f"[n, {data.n_outputs}]",
             remedy="wrap it in a module whose forward returns the logits or predictions alone",
         )
-    wrong_rows = n_rows is not None and len(outputs) != n_rows if outputs.ndim else True
-    if outputs.ndim < 2 or outputs.is_complex() or wrong_rows:
+    if outputs.ndim < 2 or outputs.is_complex():
         raise UsageError(
             "the model's outputs are not [n, K]",
             got=f"{outputs.dtype} {list(outputs.shape)}",
             allowed=f"[n, {data.n_outputs}], real",
             remedy="return one row of outputs per row of inputs; of one output, [n, 1]",
         )
+    check_rows(outputs, n_rows)
     _check_n_outputs(int(outputs[0].numel()), data, name, recipe)
 
 
-def _check_loss(outputs: object, labels: Tensor, recipe: Recipe) -> None:
+def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Module) -> None:
     assert isinstance(outputs, Tensor)
-    if len(outputs) != len(labels):
-        raise UsageError(
-            "the model's outputs have another number of rows than its inputs",
-            got=len(outputs),
-            allowed=len(labels),
-        )
     own = "" if isinstance(recipe.loss, str) else " of your own"
     try:
         rows = outputs.flatten(1)
@@ -161,6 +206,10 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe) -> None:
             "no parameter of the model that is trained has an influence on the loss",
             remedy="give it parameters with requires_grad=True that its outputs depend on",
         )
+    names = {id(t): name for name, t in named_tensors(original)}
+    for leaf in leaves_of(values):
+        if id(leaf) in names:
+            refuse_shared(original, names[id(leaf)])
     try:
         values.mean().backward()
     except Exception as error:

@@ -19,7 +19,13 @@ from overparam.data.arrays import as_tensor
 from overparam.data.dataset import Dataset
 from overparam.errors import DataError, UsageError, suggest
 from overparam.training.asked import asked
-from overparam.training.copies import copy_module, named_tensors, precision_of, put_state
+from overparam.training.copies import (
+    copy_module,
+    named_tensors,
+    precision_of,
+    put_state,
+    with_memory,
+)
 from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
 
@@ -76,8 +82,8 @@ class Fitted:
     """A trained model.
 
     Attributes:
-        template: the module as it was given (possibly on the meta device), or as training left it
-            where that changed more than tensors (a count in a plain attribute).
+        template: a copy of the module as it was given (possibly on the meta device), or as training
+            left it where that changed more than tensors (a count in a plain attribute).
         state: trained parameters and buffers, without padding, each under all of its names.
         recipe: how it was trained. trace: what was measured on the way.
         status: ``done``; ``stopped`` (a stop rule was met); ``diverged`` (loss not finite).
@@ -227,7 +233,7 @@ class Fitted:
         """Return a plain `nn.Module` with the trained weights, in evaluation mode."""
         module = copy_module(self.template)
         if any(t.is_meta for _, t in named_tensors(module)):
-            module = module.to_empty(device="cpu")
+            module = with_memory(module)
         return put_state(module, self.state).eval()
 
 

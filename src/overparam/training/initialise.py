@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from overparam.checks import check_choice
 from overparam.errors import UsageError
 from overparam.streams import Streams, check_streams
-from overparam.training.copies import cast, copy_module, named_tensors
+from overparam.training.copies import cast, copy_module, named_tensors, with_memory
 
 SMALL_STD = 0.01  # standard deviation of the scheme "small normal"
 
@@ -44,7 +44,7 @@ def give_weights(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.
     """Do what `materialise` does to the module itself, and return it."""
     if not any(t.is_meta for _, t in named_tensors(module)):
         return cast(module, dtype, "cpu")
-    fresh = module.to_empty(device="cpu")
+    fresh = with_memory(module)
     versions = {id(t): _spoil(t) for _, t in named_tensors(fresh)}
     with streams.torch_default("init"), torch.no_grad():
         for part in fresh.modules():

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from overparam.errors import UsageError
 from overparam.training.recipe import LossFunction
 
 
@@ -29,9 +35,24 @@ def loss_values(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Te
             labels = F.one_hot(labels, outputs.shape[-1]).to(outputs.dtype)
         return (outputs - labels).square().sum(-1)
     assert callable(loss)
-    if outputs.ndim == 2:
-        return loss(outputs, labels)
-    return torch.stack([loss(f, y) for f, y in zip(outputs, labels, strict=True)])
+    with _not_trained(loss):
+        if outputs.ndim == 2:
+            return loss(outputs, labels)
+        return torch.stack([loss(f, y) for f, y in zip(outputs, labels, strict=True)])
+
+
+def check_rows(outputs: Tensor, n_rows: int) -> None:
+    """Refuse outputs of another number of rows than the inputs had.
+
+    Raises:
+        UsageError: as above.
+    """
+    if outputs.ndim == 0 or len(outputs) != n_rows:
+        raise UsageError(
+            "the model's outputs have another number of rows than its inputs",
+            got=len(outputs) if outputs.ndim else "none",
+            allowed=n_rows,
+        )
 
 
 def output_gradient(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -58,6 +79,36 @@ def output_gradient(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -
         minus_one = gradient.new_tensor(-1.0).expand(n_models, 1, batch)
         gradient.scatter_add_(1, index, minus_one)
     return gradient.mul_(scale)
+
+
+@contextlib.contextmanager
+def _not_trained(loss: object) -> Iterator[None]:
+    """Take the parameters of a loss, or of modules that it holds, as the constants they are."""
+    trained = [p for part in _modules_of(loss) for p in part.parameters() if p.requires_grad]
+    try:
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+def _modules_of(loss: object) -> Iterator[nn.Module]:
+    if isinstance(loss, nn.Module):
+        yield loss
+    elif isinstance(loss, MethodType):
+        yield from _modules_of(loss.__self__)
+    elif isinstance(loss, functools.partial):
+        for held in (loss.func, *loss.args, *loss.keywords.values()):
+            yield from _modules_of(held)
+    elif isinstance(loss, FunctionType):
+        for cell in loss.__closure__ or ():
+            with contextlib.suppress(ValueError):  # not bound yet
+                if isinstance(cell.cell_contents, nn.Module):
+                    yield cell.cell_contents
+    else:
+        yield from (v for v in getattr(loss, "__dict__", {}).values() if isinstance(v, nn.Module))
 
 
 def _own_gradient(loss: LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:

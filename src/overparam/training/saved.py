@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from overparam.errors import DataError, OverparamError, ResourceError, UsageError
 from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.streams import Streams
+from overparam.training.copies import copy_module
 from overparam.training.fitted import Fitted, Task, Trace
 from overparam.training.recipe import Recipe, Schedule
 from overparam.whole_file import write_whole
@@ -131,6 +132,7 @@ def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module 
         model = build_layers(header["layers"])
     if not isinstance(model, nn.Module):
         raise UsageError("the model must be a module", got=type(model).__name__)
+    model = copy_module(model)  # its owner may change it later
     recipe = dict(header["recipe"])
     recipe["schedule"] = Schedule(**_tuples(recipe["schedule"]))
     if isinstance(recipe["loss"], dict):

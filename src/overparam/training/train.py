@@ -16,7 +16,7 @@ from overparam.errors import ResourceError, UsageError
 from overparam.streams import Streams, check_streams
 from overparam.training.asked import asked
 from overparam.training.copies import state_of
-from overparam.training.fits import check_fit
+from overparam.training.fits import check_fit, own_copy
 from overparam.training.fitted import Fitted, Task, Trace
 from overparam.training.initialise import materialise
 from overparam.training.plan_stacks import (
@@ -51,9 +51,9 @@ async def train(
     Args:
         model: maps `[n, *shape]` to `[n, K]` (or to `[n, ...]` with K numbers per row). On the
             meta device (as the families build it) its weights come from the stream ``init``;
-            otherwise training starts from its weights, in the recipe's precision. The module
-            itself is not changed. A part of it that is in evaluation mode while the whole is in
-            training mode stays in evaluation mode.
+            otherwise training starts from its weights, in the recipe's precision. A copy is taken
+            when it is asked for; the module itself is not changed. A part of it that is in
+            evaluation mode while the whole is in training mode stays in evaluation mode.
         train_set: n rows; K = `train_set.n_outputs`. Floating inputs are given in the recipe's
             precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
@@ -64,9 +64,10 @@ async def train(
         UsageError: before anything is trained. The model's inputs or outputs do not fit the data
             (it is tried on a few batches); it cannot be trained on the last batch of an epoch, as
             batch normalization on a single row; parameters that have no shape yet (lazy layers),
-            are in half precision, or share memory without being one; it cannot be copied; a loss
-            of the user's own does not return one number per row; cross-entropy of targets that are
-            no classes; a number in place of `Streams`.
+            are in half precision, or share memory without being one; it cannot be copied, or a
+            copy computes something else than the module, or with parameters of the module's; a
+            loss of the user's own does not return one number per row; cross-entropy of targets
+            that are no classes; a number in place of `Streams`.
 
     Cost: `recipe.n_steps(n)` updates; exact operations in `overparam plan`.
 
@@ -87,8 +88,10 @@ async def train(
             remedy="call the evaluated set something else",
         )
     check_targets(recipe.loss, train_set, evaluated)
-    check_fit(model, train_set, recipe, streams, evaluated)
-    return await TrainRequest(model, train_set, recipe, streams, evaluated)
+    # The request waits for others, and a cell may change its module meanwhile.
+    asked_for = own_copy(model)
+    check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
+    return await TrainRequest(asked_for, train_set, recipe, streams, evaluated)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +180,7 @@ def _train_stack(
         )
     return [
         Fitted(
-            m.template or r.model,
+            r.model if m.template is None else m.template,
             m.state or {},
             replace(r.recipe, precision=precision),
             m.finished_trace(),
