@@ -121,8 +121,9 @@ def monotone_test(
 
     Page's L tests the trend, ranks within each seed. Its p value takes it that without a trend
     the levels of a seed are exchangeable: of levels that share noise with their neighbours, or
-    whose noise differs, it is too small, and no verdict here rests on it. A trend is not yet monotone, so the largest
-    reversal is estimated too; for each seed, the pair of levels is chosen on the *other* seeds,
+    whose noise differs, it is too small, and no verdict here rests on it.
+
+    A trend is not yet monotone, so the largest reversal is estimated too; for each seed, the pair of levels is chosen on the *other* seeds,
     so that looking for the largest does not bias it away from zero, and its interval is widened
     as that of `peak_test` (on flat curves of ten levels, which have no reversal, its lower end is
     above zero in 2.4 to 3.3 % of studies of two to eight seeds; nominal 2.5 %).
