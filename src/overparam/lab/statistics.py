@@ -123,10 +123,11 @@ def monotone_test(
     the levels of a seed are exchangeable: of levels that share noise with their neighbours, or
     whose noise differs, it is too small, and no verdict here rests on it.
 
-    A trend is not yet monotone, so the largest reversal is estimated too; for each seed, the pair of levels is chosen on the *other* seeds,
-    so that looking for the largest does not bias it away from zero, and its interval is widened
-    as that of `peak_test` (on flat curves of ten levels, which have no reversal, its lower end is
-    above zero in 2.4 to 3.3 % of studies of two to eight seeds; nominal 2.5 %).
+    A trend is not yet monotone, so the largest reversal is estimated too; for each seed, the pair
+    of levels is chosen on the *other* seeds, so that looking for the largest does not bias it away
+    from zero, and its interval is widened as that of `peak_test` (on flat curves of ten levels,
+    which have no reversal, its lower end is above zero in 2.4 to 3.3 % of studies of two to eight
+    seeds; nominal 2.5 %).
 
     Args:
         levels: `[m]` ascending. matrix: `[m, seeds]`. Seeds that miss at any level are left out
