@@ -609,22 +609,21 @@ def _time_factor(records: Records, true: Records, seeds: list[int]) -> Interval:
 
 def _slowest_factor(records: Records, true: Records, seeds: list[int]) -> Interval:
     """`_time_factor` of the regularizer with which random labels take longest in each seed."""
-    regularized = records.where(lambda r: r.condition.regularizer != "none").where(
-        corruption_rate=1.0
-    )
-    if not len(regularized) or not len(true):
+    random = records.where(corruption_rate=1.0)
+    names = [name for name in random.levels("regularizer") if name != "none"]
+    if not names or not len(true):
         return UNKNOWN
-    factors = []
-    for name in regularized.levels("regularizer"):
-        own = regularized.where(regularizer=name)
-        alike = true.where(lambda r, own=own: r.condition.model in own.levels("model"))
+    base = np.log(_epochs(true, seeds)).mean(0)
+    slowest = np.full(len(seeds), -np.inf)
+    for name in names:
+        own = random.where(regularizer=name)
+        alike = [true.where(model=model) for model in own.levels("model")]
+        fitting = np.log(_epochs(own, seeds)).mean(0)
+        others = np.mean([np.log(_epochs(found, seeds))[0] for found in alike], axis=0)
+        never = np.isinf(fitting) | np.isinf(others)
         with np.errstate(invalid="ignore"):
-            logs, others = (np.log(_epochs(found, seeds)).mean(0) for found in (own, alike))
-            factors.append(np.where(np.isinf(logs), np.inf, logs - others))
-    slowest = np.exp(np.max(factors, axis=0))
-    # An epoch more or less is what the coarser of the two, that of true labels, is known to.
-    step = 1 / np.nanmin(_epochs(true, seeds)) if np.isfinite(_epochs(true, seeds)).any() else 0.0
-    return geometric_mean_interval(slowest, step=step)
+            slowest = np.maximum(slowest, np.where(never, np.inf, fitting - others))
+    return paired_log_ratio(np.exp(base + slowest), np.exp(base), step=1)
 
 
 def _epochs(records: Records, seeds: list[int]) -> np.ndarray:
