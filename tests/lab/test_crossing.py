@@ -47,6 +47,22 @@ def test_seeds_that_agree_know_the_place_as_well_as_the_levels_are_spaced():
     found = crossing_interval([0, 1, 3], [[1, 1, 1], [0.5, 0.5, 0.5], [-0.5, -0.5, -0.5]], 0)
     half = stats.t.ppf(0.975, 2) * 2 / np.sqrt(12) / np.sqrt(3)
     np.testing.assert_allclose((found.estimate, found.high), (2, 2 + half), rtol=1e-12)
+    many = np.repeat([[1.0], [0.5], [-0.5]], 100, axis=1)
+    found = crossing_interval([0, 1, 3], many, 0)
+    assert (found.low, found.high) == (1, 3)
+
+
+@pytest.mark.parametrize("n_seeds", [5, 10, 20])
+@pytest.mark.parametrize(("height", "spread"), [(0.5, 0.0), (0.1, 0.0), (0.01, 0.3), (0.5, 1.0)])
+def test_the_place_of_a_sharp_fall_is_missed_in_no_more_than_a_twentieth(n_seeds, height, spread):
+    """The line between two levels errs in all seeds alike, which no number of seeds mends."""
+    rng, levels, missed = np.random.default_rng(0), np.arange(40.0), 0
+    for _ in range(400):
+        place = 20 + rng.random()
+        fallen = levels[:, None] > place + spread * rng.standard_normal(n_seeds)
+        found = crossing_interval(levels, np.where(fallen, height - 1, height), 0)
+        missed += not found.low <= place <= found.high
+    assert missed / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
 def test_a_seed_that_lacks_a_level_is_missing():

@@ -39,6 +39,12 @@ N_DAMAGES = 12
 NOT_A_NUMBER = re.compile(r"(?<![a-z])[-+]?(nan|inf)(?![a-z])", re.I)
 
 
+def planted_in(name: str) -> dict[str, list[World]]:
+    """Worlds in which a control's own sentence is false, by the control."""
+    module = importlib.import_module(f"tests.phenomena.worlds.{name.split('/')[0]}")
+    return module.PLANTED.get(name, {})
+
+
 def worlds_of(name: str) -> tuple[list[World], World | None]:
     module = importlib.import_module(f"tests.phenomena.worlds.{name.split('/')[0]}")
     return module.NULLS.get(name, []), module.EFFECTS.get(name)
@@ -80,6 +86,20 @@ def test_an_effect_is_observed_and_its_controls_are_absent(name):
         kinds = {arm: found.verdict(summary).kind for arm, summary in summaries.items()}
         assert kinds.pop(TREATMENT) == "observed"
         assert set(kinds.values()) == {"absent"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_control_of_which_the_sentence_is_false_is_never_absent(name):
+    found = phenomena.find(name)
+    arms = set(found.summarise(study(name, worlds_of(name)[1], 0))) - {TREATMENT}
+    assert set(planted_in(name)) == arms, "plant the effect in every control"
+    for arm, worlds in planted_in(name).items():
+        for world in worlds:
+            kinds = [
+                found.verdict(found.summarise(study(name, world, i))[arm]).kind for i in range(8)
+            ]
+            assert "absent" not in kinds, world.__name__
+            assert "observed" in kinds, world.__name__
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -53,21 +54,26 @@ def crossing_interval(
     falling: bool = True,
     level: float = LEVEL,
 ) -> Interval:
-    """Return the mean over seeds of `crossings` with its t interval.
+    """Return the mean over seeds of `crossings` with its interval.
 
-    A place between two levels is not known better than the levels are spaced: the standard
-    deviation over seeds counts as at least that of a uniform place between them, spacing / √12.
+    A place between two levels is not known better than the levels are spaced, however many seeds
+    there are: where a curve falls sharply, the line between the levels errs by up to their
+    distance, and in all seeds alike. So the interval is Student's t over seeds, and reaches at
+    least from the mean of the levels before the crossing to the mean of those after it.
 
     Where a seed's curve does not cross, its crossing is infinite and the interval has no ends; a
     seed that lacks a level counts as missing.
     """
     found, x = crossings(levels, matrix, at, falling=falling), np.asarray(levels, float)
-    known = found[np.isfinite(found)]
-    spacing = 0.0
-    if len(known) and len(x) > 1:
-        after = int(np.clip(np.searchsorted(x, known.mean()), 1, len(x) - 1))
-        spacing = float(x[after] - x[after - 1])
-    return mean_interval(found, level, step=spacing / math.sqrt(12))
+    known = found[~np.isnan(found)]
+    if len(known) < 2 or not np.isfinite(known).all():
+        return mean_interval(found, level)
+    after = np.clip(np.searchsorted(x, known), 1, len(x) - 1)
+    before, behind = float(x[after - 1].mean()), float(x[after].mean())
+    # Seeds that agree have no interval of their own; half a spacing stands in for it.
+    over_seeds = mean_interval(found, level, step=(behind - before) / math.sqrt(12))
+    low, high = min(over_seeds.low, before), max(over_seeds.high, behind)
+    return replace(over_seeds, low=low, high=high)
 
 
 def _crossing(x: np.ndarray, signed: np.ndarray) -> float:

@@ -7,6 +7,12 @@ missing a clause concludes nothing. Infinities are values: where they make a mea
 ends of the interval are NaN, from which nothing is concluded either. With fewer than two values
 there is an estimate and no interval, and the same where all values are equal, unless the step of
 their lattice is told: values that agree say how coarse they are, not how sure.
+
+What few seeds cannot exclude: an interval is of a mean over seeds, from those that were run. That
+n of n seeds agree leaves it open, at 95 %, that a share of up to 1 - 0.05^(1/n) of all seeds
+behaves otherwise: 45 % with five, 31 % with eight, 26 % with ten. Where few seeds in a hundred do
+something else entirely, studies that meet none of them have short intervals around what the others
+do; so read "observed" as a statement on the mean of what is typical, not on every seed.
 """
 
 from __future__ import annotations

@@ -103,7 +103,9 @@ class Phenomenon:
         run: `async run(condition, streams) -> outcome`, one cell in plain sight.
         summarise: `summarise(records) -> {arm: summary}`; the arm ``"treatment"`` and one entry
             per control. Arms may be read from the same cells (last epoch, best epoch).
-        verdict: `verdict(summary) -> Verdict`, the same rule for every arm.
+        verdict: `verdict(summary) -> Verdict`. Of a control it judges what the control's own
+            sentence says, so that absent means that this holds, and not that some other clause
+            of the treatment's rule fails there in any case.
         figures: `figures({arm: summary}, records) -> figures`; the first is the main one.
         scales: smoke, standard and full.
         revision: raise it when `run` changes what it computes; part of every record's key.

@@ -59,6 +59,26 @@ def cross_selected_difference(
     return replace(plain, low=low, high=high)
 
 
+def cross_selected_reversal(up: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+    """Mean of the largest fall from an earlier to a later level; selected on the other seeds.
+
+    Args:
+        up: `[m, seeds]`, curves that should rise. Seeds that lack a level count as missing.
+        step: of the lattice of the values.
+    """
+    y = np.asarray(up, float)
+    whole = ~np.isnan(y).any(0)
+    n_missing, y = int((~whole).sum()), y[:, whole]
+    m, n = y.shape
+    if m < 2 or n < 1:
+        return replace(UNKNOWN, level=checked_level(level), n=n, n_missing=n_missing)
+    pairs = [largest_reversal(np.delete(y, s, 1) if n > 1 else y) for s in range(n)]
+    earlier = [y[i, s] for s, (i, _) in enumerate(pairs)]
+    later = [y[j, s] for s, (_, j) in enumerate(pairs)]
+    found = cross_selected_difference(earlier, later, level, step=step)
+    return replace(found, n_missing=n_missing)
+
+
 def means_of_others(values: np.ndarray) -> np.ndarray:
     """Mean of each level over the other seeds present, `[m, seeds]`; of one seed, its own values.
 

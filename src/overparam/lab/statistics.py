@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,6 @@ from overparam.errors import UsageError
 from overparam.lab.intervals import (
     LEVEL,
     bootstrap_interval,
-    checked_level,
     exp_interval,
     geometric_mean_interval,
     logs_above,
@@ -31,7 +30,7 @@ from overparam.lab.intervals import (
 )
 from overparam.lab.selection import (
     best_row,
-    cross_selected_difference,
+    cross_selected_reversal,
     largest_reversal,
     peak_over_side,
 )
@@ -120,11 +119,15 @@ def monotone_test(
 ) -> MonotoneTest:
     """Test whether curves over levels follow one direction, and measure where they do not.
 
-    Page's L tests the trend, ranks within each seed. A trend is not yet monotone, so the largest
-    reversal is estimated too; for each seed, the pair of levels is chosen on the *other* seeds,
-    so that looking for the largest does not bias it away from zero, and its interval is widened
-    as that of `peak_test` (on flat curves of ten levels, which have no reversal, its lower end is
-    above zero in 2.4 to 3.3 % of studies of two to eight seeds; nominal 2.5 %).
+    Page's L tests the trend, ranks within each seed. Its p value takes it that without a trend
+    the levels of a seed are exchangeable: of levels that share noise with their neighbours, or
+    whose noise differs, it is too small, and no verdict here rests on it.
+
+    A trend is not yet monotone, so the largest reversal is estimated too; for each seed, the pair
+    of levels is chosen on the *other* seeds, so that looking for the largest does not bias it away
+    from zero, and its interval is widened as that of `peak_test` (on flat curves of ten levels,
+    which have no reversal, its lower end is above zero in 2.4 to 3.3 % of studies of two to eight
+    seeds; nominal 2.5 %).
 
     Args:
         levels: `[m]` ascending. matrix: `[m, seeds]`. Seeds that miss at any level are left out
@@ -139,27 +142,17 @@ def monotone_test(
     """
     check_choice("direction", direction, ["increasing", "decreasing"])
     x, y = _curves(levels, matrix)
-    whole = ~np.isnan(y).any(0)
-    n_missing = int((~whole).sum())
-    y = y[:, whole]
-    m, n = y.shape
+    y = y if direction == "increasing" else -y
+    reversal = cross_selected_reversal(y, level, step=step)
+    up = y[:, ~np.isnan(y).any(0)]
+    m, n = up.shape
     p_value = math.nan
-    up = y if direction == "increasing" else -y
     if m >= 3 and n >= 2:
         from scipy import stats
 
         p_value = float(stats.page_trend_test(up.T).pvalue)
     if m < 2 or n < 1:
-        empty = Interval(math.nan, math.nan, math.nan, checked_level(level), n, n_missing)
-        return MonotoneTest(p_value, empty, (math.nan, math.nan), n)
-    pairs = [largest_reversal(np.delete(up, s, 1) if n > 1 else up) for s in range(n)]
-    reversal = cross_selected_difference(
-        [up[i, s] for s, (i, _) in enumerate(pairs)],
-        [up[j, s] for s, (_, j) in enumerate(pairs)],
-        level,
-        step=step,
-    )
-    reversal = replace(reversal, n_missing=n_missing)
+        return MonotoneTest(p_value, reversal, (math.nan, math.nan), n)
     i, j = largest_reversal(up)
     return MonotoneTest(p_value, reversal, (float(x[i]), float(x[j])), n)
 

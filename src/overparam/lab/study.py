@@ -76,7 +76,10 @@ def conclude(
 
     Args:
         planned: the cells of the design, (condition, seed) each. By default those of the scale
-            whose design holds all the records' conditions, with the records' seeds.
+            whose design holds all the records' conditions, with the records' seeds. Where no
+            scale's does (settings were given), those conditions that have a record in any seed:
+            a condition of which no seed has one is then not known to be missing, so name the
+            cells that were planned.
 
     Raises:
         CodeError: the phenomenon's own `summarise`, `verdict` or `figures` raises.

@@ -40,7 +40,8 @@ def test_treatment_is_observed_and_every_control_is_absent(smoke):
     module, records = smoke
     kinds = {a: module.verdict(s).kind for a, s in module.summarise(records).items()}
     assert kinds.pop("treatment") == "observed"
-    assert set(kinds.values()) == {"absent"}
+    # Five seeds may leave a rise of some per cent open.
+    assert set(kinds.values()) <= {"absent", "inconclusive"}
 
 
 def test_figures_hold_every_arm_and_the_threshold(smoke):
@@ -152,6 +153,7 @@ CURVES = {
     "peak, second descent not lower": ([0.6, 0.3, 0.5, 0.9, 0.6, 0.5, 0.4], "absent"),
     "peak below the smallest that counts": ([0.6, 0.4, 0.4, 0.44, 0.4, 0.35, 0.3], "absent"),
     "only falling": ([0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25], "absent"),
+    "rises on": ([0.6, 0.4, 0.5, 0.75, 0.76, 0.8, 0.85], "absent"),
     "peak elsewhere": ([0.6, 0.9, 0.4, 0.4, 0.35, 0.3, 0.25], "absent"),
 }
 

@@ -84,7 +84,8 @@ def test_smoke_never_contradicts_the_claim_and_controls_store_nothing(smoke):
     assert found.pop("treatment") in ("observed", "inconclusive")
     # Four hundred updates may be too few to fit the many images; then nothing is said of them.
     assert found.pop(MANY_IMAGES) in ("absent", "inconclusive")
-    assert found == {LINEAR: "absent"}
+    # Two seeds of two images each: that none is stored leaves a quarter open.
+    assert found == {LINEAR: "inconclusive"}
     assert {r.outcome.rate for r in smoke.where(kind=LINEAR)} == {0.0}
 
 
@@ -234,9 +235,8 @@ def test_a_control_that_stores_its_many_images_is_observed():
     def all_store(c):
         return 0.0 if c.arm == LINEAR else 0.9 if deepest(c) or c.arm == MANY_IMAGES else 0.1
 
-    summary = phenomenon.summarise(made_up(all_store))[MANY_IMAGES]
-    states = [c.state for c in phenomenon.verdict(summary).clauses]
-    assert states[0] == states[2] == states[3] == "shown"
+    assert kinds(made_up(all_store))[MANY_IMAGES] == "observed"
+    assert kinds(made_up(all_store, recalled=lambda c: 0.0))[MANY_IMAGES] == "observed"
 
 
 def test_a_seed_with_a_failed_cell_leaves_it_open():

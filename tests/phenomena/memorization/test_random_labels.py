@@ -156,6 +156,22 @@ def test_a_large_factor_of_time_or_a_test_error_off_chance_refutes_the_claim():
     assert kinds(learned)["treatment"] == "absent"
 
 
+def test_regularizers_that_take_long_refute_the_claim():
+    slow = made_up(
+        small_fails, lambda c: 10 * (15 if c.regularizer == "dropout" else 1 + c.corruption_rate)
+    )
+    verdict = phenomenon.verdict(phenomenon.summarise(slow)["treatment"])
+    assert [c.state for c in verdict.clauses] == ["shown"] * 4 + ["refuted"]
+
+
+def test_the_small_network_is_judged_by_random_labels_alone():
+    """It fits them, though it learns no true labels and takes fourteen times as long."""
+    fits = made_up(
+        lambda c: 0.02 * (c.setting == TRUE), lambda c: 10 * (1 + 13 * c.corruption_rate)
+    )
+    assert kinds(fits)[TOO_SMALL] == "observed"
+
+
 def test_a_failed_cell_leaves_it_open():
     records = made_up(small_fails, twice_as_long)
     broken = [dataclasses.replace(records[0], outcome=None, status="failed"), *records[1:]]
@@ -277,12 +293,12 @@ def test_a_cell_does_not_depend_on_the_cells_beside():
 
 def test_a_network_that_fits_neither_is_told_without_a_number_for_it():
     def never(c):
-        return np.nan if c.model == TOO_SMALL else 5
+        return np.nan
 
-    told = phenomenon.verdict(phenomenon.summarise(made_up(small_fails, never))[TOO_SMALL]).reason
+    told = phenomenon.verdict(phenomenon.summarise(made_up(small_fails, never))["treatment"]).reason
     assert "true and random labels are not both fitted in every seed" in told
     assert "nan" not in told
-    summary = phenomenon.summarise(made_up(lambda c: 0, lambda c: 5))[TOO_SMALL]
+    summary = phenomenon.summarise(made_up(lambda c: 0, lambda c: 5))["treatment"]
     assert summary.time_factor.estimate == pytest.approx(1)
     expected = f"random labels take {summary.time_factor} times as many epochs"
     assert expected in phenomenon.verdict(summary).reason

@@ -39,7 +39,9 @@ def over_ratio(curve, control):
     def world(conditions, seed, rng):
         is_model_wise, x, means, n_test = expected(tuple(conditions))
         noise = 0.05 * rng.standard_normal() + 0.03 * rng.standard_normal(len(x))
-        errors = counted(means * np.exp(noise), n_test, rng)
+        # Cells of a seed share their test rows, and differ less than by rows of their own.
+        errors = counted(means * np.exp(noise), 4 * n_test, rng)
+        errors = np.round(errors * n_test) / n_test
         norms = np.exp(rng.standard_normal(len(x)) / 10 - np.abs(x))
         rows = zip(errors.tolist(), x.tolist(), norms.tolist(), strict=True)
         if is_model_wise:
@@ -66,6 +68,8 @@ RATIO_NULLS = [
     named("flat", over_ratio(lambda x: 0.3, falling)),
     named("falling", over_ratio(falling, falling)),
     named("rising_end", over_ratio(lambda x: 0.3 + 0.05 * max(0.0, x), falling)),
+    named("rising", over_ratio(lambda x: 0.35 + 0.06 * x, falling)),
+    named("peaks_and_rises_on", over_ratio(lambda x: 0.3 + 0.3 * (x > -0.1) + 0.03 * x, falling)),
 ]
 
 NULLS = {
@@ -73,11 +77,25 @@ NULLS = {
         *RATIO_NULLS,
         named("stays_high", over_ratio(lambda x: 0.3 + 0.3 / (1 + math.exp(-6 * x)), falling)),
     ],
-    "double_descent/sample_wise": RATIO_NULLS,
+    "double_descent/sample_wise": [
+        *RATIO_NULLS,
+        named("jumps_beyond", over_ratio(lambda x: falling(x) + 0.4 * (0 < x < 0.8), falling)),
+        named("peaks_before", over_ratio(lambda x: peaked(x + 0.7) - 0.1 * (x > 0.5), falling)),
+    ],
 }
 EFFECTS = {
     "double_descent/random_features": over_ratio(peaked, falling),
     "double_descent/sample_wise": over_ratio(peaked, falling),
+}
+RISES = [
+    named("same_peak", over_ratio(peaked, peaked)),
+    named("rises_at_the_end", over_ratio(peaked, lambda x: falling(x) + 0.1 * (x > 1.2))),
+    named("jumps", over_ratio(peaked, lambda x: 0.28 + 0.47 * (x > 0.7))),
+    named("rises_slowly", over_ratio(peaked, lambda x: 0.3 + 0.04 * (x + 2))),
+]
+PLANTED = {
+    "double_descent/random_features": {"tuned ridge": RISES},
+    "double_descent/sample_wise": {sample_wise.FAR: RISES},
 }
 
 
@@ -140,6 +158,17 @@ TRAINING_NULLS = [
 ]
 NULLS["double_descent/epoch_wise"] = TRAINING_NULLS
 EFFECTS["double_descent/epoch_wise"] = along_training(bumped, learned, fits, stuck)
+CONTROLS_RISE = [
+    named("same_curve_never_fitted", along_training(bumped, bumped, fits, stuck)),
+    named("same_curve_soon_fitted", along_training(bumped, bumped, fits, lambda x: fits(x + 3))),
+    named(
+        "rises_only",
+        along_training(bumped, lambda x: learned(x) + 0.05 / (1 + np.exp(-4 * x)), fits, stuck),
+    ),
+]
+PLANTED["double_descent/epoch_wise"] = {
+    arm: CONTROLS_RISE for arm in epoch_wise.ARMS if arm != "treatment"
+}
 
 
 # ------------------------------------------------------------------ networks over their width
@@ -167,8 +196,8 @@ def over_width(last, best, clean, reach=0.0):
         x, ends, bests = expected(tuple(conditions))
         shared, spread = 0.03 * rng.standard_normal(), rng.standard_normal((2, len(x)))
         is_squared = isinstance(conditions[0], squared_loss.Condition)
-        ends = ends * np.exp(shared + (0.04 if is_squared else 0.02) * spread[0])
-        bests = bests * np.exp(shared + (0.04 if is_squared else 0.02) * spread[1])
+        ends = ends * np.exp(shared + (0.03 if is_squared else 0.02) * spread[0])
+        bests = bests * np.exp(shared + (0.03 if is_squared else 0.02) * spread[1])
         rows = of_squared_loss if is_squared else of_cross_entropy
         return rows(conditions, x - reach, ends, bests, rng)
 
@@ -231,3 +260,23 @@ NULLS["double_descent/squared_loss"] = NULLS["double_descent/cross_entropy"] = [
 ]
 EFFECTS["double_descent/squared_loss"] = over_width(double, descends, descends)
 EFFECTS["double_descent/cross_entropy"] = over_width(double, descends, descends)
+
+
+def rises_by(size, at):
+    """A small rise and fall, of narrow networks or of wide ones."""
+    return lambda x: descends(x) * (1 + size * math.exp(-(((x - at) / 0.7) ** 2)))
+
+
+for module in (cross_entropy, squared_loss):
+    name = module.PHENOMENON.name
+    PLANTED[name] = {
+        module.BEST_EPOCH: [
+            named("same_peak", over_width(double, double, descends)),
+            named("peak_of_wide_networks", over_width(double, rises_by(0.7, 1.0), descends)),
+        ],
+        module.CLEAN_LABELS: [
+            named("same_peak", over_width(double, descends, double)),
+            named("peak_of_narrow_networks", over_width(double, descends, rises_by(0.7, -1.5))),
+            named("peak_of_wide_networks", over_width(double, descends, rises_by(0.7, 1.0))),
+        ],
+    }

@@ -11,12 +11,26 @@ from overparam.phenomena.memorization import autoencoders, random_labels
 N_TEST = 1000
 
 
-def fitting(worst=lambda c: 0.0, epochs=lambda c: 12 * (1 + c.corruption_rate), chance=0.9):
+def small_fails(c):
+    return 0.3 + 0.3 * c.corruption_rate
+
+
+def fits(c):
+    return 0.0
+
+
+def fitting(
+    worst=lambda c: 0.0,
+    epochs=lambda c: 12 * (1 + c.corruption_rate),
+    chance=0.9,
+    small=small_fails,
+):
     """A world of random labels.
 
     Args:
         worst: expected training error of a network of the treatment in a setting.
-        epochs: to fit. chance: expected test error after wholly random labels.
+        epochs: to fit. chance: expected test error after wholly random labels. small: expected
+            training error of the network too small.
     """
 
     def world(conditions, seed, rng):
@@ -24,7 +38,7 @@ def fitting(worst=lambda c: 0.0, epochs=lambda c: 12 * (1 + c.corruption_rate), 
         outcomes = []
         for c in conditions:
             is_small = c.model == random_labels.TOO_SMALL
-            train = 0.3 + 0.3 * c.corruption_rate if is_small else worst(c)
+            train = small(c) if is_small else worst(c)
             train = rng.binomial(c.n_train, min(max(train + (train > 0) * shared, 0), 1))
             train /= c.n_train
             is_noise = c.inputs in ("random pixels", "gaussian")
@@ -55,7 +69,21 @@ NULLS = {
         named("nearly_fitted", fitting(lambda c: 0.0105)),
         named("takes_long", fitting(epochs=lambda c: 12 * (1 + 9.2 * c.corruption_rate))),
         named("learns_from_random_labels", fitting(chance=0.845)),
+        named(
+            "a_regularizer_takes_long",
+            fitting(epochs=lambda c: 12 * (10.3 if c.regularizer == "dropout" else 1.5)),
+        ),
     ]
+}
+PLANTED = {
+    "memorization/random_labels": {
+        random_labels.TOO_SMALL: [
+            named("fits_all", fitting(small=fits)),
+            named("slowly", fitting(epochs=lambda c: 10 + 130 * c.corruption_rate, small=fits)),
+            named("and_learns_from_them", fitting(chance=0.8, small=fits)),
+            named("but_not_true_labels", fitting(small=lambda c: 0.02 * (c.corruption_rate == 0))),
+        ]
+    }
 }
 EFFECTS = {"memorization/random_labels": fitting()}
 
@@ -65,8 +93,12 @@ EFFECTS = {"memorization/random_labels": fitting()}
 PATH = np.zeros((1, len(autoencoders.SHOWN_STEPS), 2, 2))
 
 
-def storing(deep, shallow, recalled):
-    """A world of autoencoders: expected rates at the largest depths and at all others."""
+def storing(deep, shallow, recalled, control=lambda c: (0.0, 0.1)):
+    """A world of autoencoders: expected rates at the largest depths and at all others.
+
+    Args:
+        control: rate, and share of unseen images that end at a training image, of a control.
+    """
 
     def world(conditions, seed, rng):
         shared = 0.05 * rng.standard_normal()
@@ -74,9 +106,9 @@ def storing(deep, shallow, recalled):
         for c in conditions:
             treated = c.arm == "treatment"
             is_deep = treated and c.depth == autoencoders.depths_of(c, c.kind)[-1]
-            rate = (deep if is_deep else shallow) + shared if treated else 0.0
+            rate = (deep if is_deep else shallow) + shared if treated else control(c)[0]
             rate = rng.binomial(c.n_judged, min(max(rate, 0), 1)) / c.n_judged
-            ends = recalled + shared if treated else 0.1
+            ends = recalled + shared if treated else control(c)[1]
             ends = rng.binomial(autoencoders.N_UNSEEN, min(max(ends, 0), 1))
             loss = 1e-8 * math.exp(-rng.random())
             radius = 1.5 - rate
@@ -99,3 +131,11 @@ NULLS["memorization/autoencoders"] = [
     named("iterating_ends_elsewhere", storing(0.9, 0.2, 0.5)),
 ]
 EFFECTS["memorization/autoencoders"] = storing(0.85, 0.3, 0.9)
+PLANTED["memorization/autoencoders"] = {
+    arm: [
+        named("all_stored", storing(0.85, 0.3, 0.9, lambda c: (1.0, 0.9))),
+        named("half_stored_some_recalled", storing(0.85, 0.3, 0.9, lambda c: (0.5, 0.4))),
+        named("all_stored_none_recalled", storing(0.85, 0.3, 0.9, lambda c: (1.0, 0.0))),
+    ]
+    for arm in (autoencoders.MANY_IMAGES, autoencoders.LINEAR)
+}

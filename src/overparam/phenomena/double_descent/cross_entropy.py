@@ -5,11 +5,12 @@ Claim: With label noise, the test error of networks of rising width, trained to 
     from this peak in wider ones.
 
 Control: The same networks, each at its best epoch instead of its last; and the same networks
-    trained to the end on clean labels. Neither has a peak.
+    trained to the end on clean labels. The test error of both only falls with width.
 
 Falsified: If a width were bad for any other reason than fitting wrong labels (its initial weights,
     the learning rate), clean labels would peak there too; if it were so from early on, the best
-    epoch would peak.
+    epoch would peak. Any rise of a control's test error, from any width to any larger one, counts
+    against it, wherever it begins to fit, and nothing else is asked of it.
 
 Sources: Nakkiran, Kaplun, Bansal, Yang, Barak, Sutskever 2019 (arXiv:1912.02292): definition 1 of
     effective model complexity (EMC), and the figures of test error over width, with label noise
@@ -62,6 +63,7 @@ from overparam.lab.verdict import (
 from overparam.measures import across_threshold, effective_model_complexity
 from overparam.measures.complexity import DEFAULT_EPSILON, EmcEstimate
 from overparam.models import mlp_n_params
+from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
     FAMILIES,
@@ -90,12 +92,13 @@ BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen th
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test error within a factor 2 of "
     "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
-    f"above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) above "
-    f"1 / {SMALLEST_PEAK}; absent if one lies below. Errors are geometric means over three "
+    f"above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) above 1; absent if "
+    "one lies below. Errors are geometric means over three "
     "neighbouring widths, and widths are selected on the other seeds. The threshold is where "
     f"training error falls to {DEFAULT_EPSILON}. Inconclusive where its interval does not lie in "
     "the sweep by a factor 2 from both ends."
 )
+ALONG = "the width"
 
 
 @dataclass(frozen=True)
@@ -203,15 +206,18 @@ class Summary:
     """One arm: widths `[m]`, errors `[m, seeds]`, and what the rule looks at.
 
     Attributes:
-        threshold: width at which training error falls to epsilon. peak: None where that is
-            nowhere in the sweep.
+        threshold: width at which training error falls to epsilon, of the treatment; also in the
+            controls, whose sweep is the same and is to reach across it.
+        peak: None where the threshold is nowhere in the sweep. rise: the largest.
     """
 
+    arm: str
     widths: np.ndarray
     test_error: np.ndarray
     train_error: np.ndarray
     threshold: Interval
     peak: PeakTest | None
+    rise: Interval
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -220,19 +226,25 @@ def summarise(records: Records) -> dict[str, Summary]:
     noisy, clean = whole.where(labels="noisy"), whole.where(labels="clean")
     arms = {TREATMENT: (noisy, "test_error"), BEST_EPOCH: (noisy, "best_test_error")}
     arms[CLEAN_LABELS] = (clean, "test_error")
-    return {arm: _summarise_arm(*found) for arm, found in arms.items() if len(found[0])}
+    axis, train_error = (noisy if len(noisy) else clean).matrix("train_error", by="width")
+    threshold = exp_interval(crossing_interval(np.log(axis), train_error, DEFAULT_EPSILON))
+    return {
+        arm: _summarise_arm(arm, own, field, threshold)
+        for arm, (own, field) in arms.items()
+        if len(own)
+    }
 
 
-def _summarise_arm(records: Records, field: str) -> Summary:
+def _summarise_arm(arm: str, records: Records, field: str, threshold: Interval) -> Summary:
     c = records[0].condition
     axis, test_error = records.matrix(field, by="width")
     train_error = records.matrix("train_error", by="width")[1]
-    threshold = exp_interval(crossing_interval(np.log(axis), train_error, DEFAULT_EPSILON))
+    step, smooth = 1 / size_of_test_set(c.dataset, c.n_test), smoothed(test_error)
     peak = None
     if axis[0] <= threshold.estimate <= axis[-1]:
-        step = 1 / size_of_test_set(c.dataset, c.n_test)
-        peak = peak_test(axis, smoothed(test_error), at=threshold.estimate, step=step)
-    return Summary(axis, test_error, train_error, threshold, peak)
+        peak = peak_test(axis, smooth, at=threshold.estimate, step=step)
+    rise = largest_rise(smooth, step)
+    return Summary(arm, axis, test_error, train_error, threshold, peak, rise)
 
 
 def smoothed(errors: np.ndarray) -> np.ndarray:
@@ -248,33 +260,24 @@ def smoothed(errors: np.ndarray) -> np.ndarray:
 
 
 def verdict(summary: Summary) -> Verdict:
-    """Apply `RULE` to one arm."""
-    peak = summary.peak
-    at = premise(
-        lies_within(
-            f"width at which training error falls to {DEFAULT_EPSILON:.0%}",
-            summary.threshold,
-            2 * summary.widths[0],
-            summary.widths[-1] / 2,
-            BRACKETED,
-        )
-    )
+    """Apply `RULE` to the treatment, and to the controls that their test error only falls."""
+    peak, at = summary.peak, _bracketed(summary)
+    if summary.arm != TREATMENT:
+        return judge_rise(summary.rise, SMALLEST_PEAK, "test error", ALONG, at, reason=_unless(at))
     if peak is None:
-        around = [unmeasured("peak of the test error", "there is no threshold to look around")]
         reason = (
             f"No peak can be looked for: no width between {summary.widths[0]:,.0f} and "
             f"{summary.widths[-1]:,.0f} is known at which training error falls to "
             f"{DEFAULT_EPSILON:.0%} in every seed."
         )
     else:
-        around = _around(peak)
         reason = (
             f"Near the threshold (width {summary.threshold.estimate:,.0f}) test error is highest "
             f"at width {told(peak.peak_level, ',.0f')}: times the lowest in narrower networks "
             f"{peak.left}, times the lowest in wider ones {peak.right}."
         )
     return judge(
-        [*around, at],
+        [*_around(peak), at],
         effect=weaker(peak.left, peak.right) if peak else UNKNOWN,
         unit="ratio of test errors, peak over the lowest on either side",
         rule=RULE,
@@ -288,23 +291,36 @@ def _unless(at: Clause) -> str:
     return "" if told_elsewhere else f" The threshold is {BRACKETED}."
 
 
-def _around(peak: PeakTest) -> list[Clause]:
+def _bracketed(summary: Summary) -> Clause:
+    at = lies_within(
+        f"width at which training error falls to {DEFAULT_EPSILON:.0%}",
+        summary.threshold,
+        2 * summary.widths[0],
+        summary.widths[-1] / 2,
+        BRACKETED,
+    )
+    return premise(at)
+
+
+def _around(peak: PeakTest | None) -> list[Clause]:
+    if peak is None:
+        return [unmeasured("peak of the test error", "there is no threshold to look around")]
     return [
         exceeds("peak over the lowest test error in narrower networks", peak.left, SMALLEST_PEAK),
         exceeds("peak over the lowest test error in wider ones", peak.right, SMALLEST_PEAK),
-        exceeds("peak over the highest in wider ones", peak.beyond, 1 / SMALLEST_PEAK),
+        exceeds("peak over the highest in wider ones", peak.beyond, 1),
     ]
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error and training error over width, and EMC over width."""
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
-    *around, bracketed = verdict(found).clauses
+    bracketed = _bracketed(found)
     at, n = found.threshold.estimate, int(records[0].condition.n_train)
     inside = found.widths[0] <= at <= found.widths[-1]
     rules = [Rule(at, f"training error {DEFAULT_EPSILON:.0%}")] if inside else []
     peak_title, fitted_title = "Test error over width", "Training error over width"
-    if found.peak and shown(*around):
+    if found.peak and shown(*_around(found.peak)):
         peak = f"{found.peak.peak_level:,.0f}"
         peak_title = f"Test error peaks at width {peak}, near the threshold at width {at:,.0f}"
     if shown(bracketed):

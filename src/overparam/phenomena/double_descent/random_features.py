@@ -1,15 +1,16 @@
 """Model-wise double descent of minimum-norm regression on random features.
 
-Claim: With label noise, the test error of minimum-norm regression on random features peaks where
-    the number of features equals the number of training examples, and with more features it
-    falls again, below the best of the first descent.
+Claim: With label noise, the test error of minimum-norm regression on random features peaks near
+    as many features as training examples, and with more features it falls again, below the best
+    of the first descent.
 
 Control: Ridge regression on the same features, its penalty tuned on held-out rows: the test error
     only falls.
 
 Falsified: If these widths, features or images were worse near n_train for another reason than
     that the fit must go through every label, a penalty chosen without looking there would leave
-    the error as high.
+    a rise; so any rise of the control's test error, from any width to any larger one, counts
+    against it, and nothing else is asked of it.
 
 Sources: Belkin, Hsu, Ma, Mandal 2019 (arXiv:1812.11118), Fig. 2. For the control:
     Nakkiran, Venkat, Kakade, Ma 2020 (arXiv:2003.01897), and Hastie, Montanari, Rosset,
@@ -43,9 +44,19 @@ from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quant
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import How, PeakTest, paired_log_ratio, peak_test
-from overparam.lab.verdict import Interval, Verdict, exceeds, judge, shown, stays_below, told
+from overparam.lab.verdict import (
+    Clause,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    shown,
+    stays_below,
+    told,
+)
 from overparam.measures import across_threshold, error_rate, squared_error
 from overparam.models.features import RandomFourierFeatures, RandomReluFeatures
+from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge, fit_ridge_path
 
@@ -55,13 +66,15 @@ PENALTIES = tuple(float(a) for a in np.logspace(-2, 5, 15))
 # Theory has an infinite peak for the treatment and none for the control. An error rate cannot
 # pass 0.9; a quarter above the best of the first descent is far from both.
 SMALLEST_PEAK = 1.25
+SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 0.99 [0.97, 1.01]
 RULE = (
     "Observed if, paired by seed, the whole 95 % interval of (highest test error within a factor "
     f"2 of n_features = n_train) / (lowest with fewer features) lies above {SMALLEST_PEAK}, both "
     "widths selected on the other seeds, that of the same / (highest with more features) lies "
-    f"above 1 / {SMALLEST_PEAK}, and the whole interval of (test error at the largest width) / "
-    "(each seed's own lowest with n_features < n_train) lies below 1."
+    "above 1, and the whole interval of (test error at the largest width) / (each seed's own "
+    "lowest with n_features < n_train) lies below 1; absent if one of them lies on the other side."
 )
+ALONG = "the number of features"
 MAIN_ROLE: Mapping[str, Role] = {
     "test_error": "test",
     "coefficient_norm": "norm",
@@ -160,6 +173,7 @@ def draw_task(c: Condition, streams: Streams) -> Task:
 class Summary:
     """One arm: widths `[m]`, values `[m, seeds]`, and what the rule looks at."""
 
+    arm: str
     n_train: int
     widths: np.ndarray
     test_error: np.ndarray
@@ -167,20 +181,22 @@ class Summary:
     coefficient_norm: np.ndarray
     peak: PeakTest
     second_over_first: Interval
+    rise: Interval
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange each arm by width and seed."""
     arms = {arm: records.where(fit=fit) for arm, fit in FITS.items()}
-    return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
+    return {arm: _summarise_arm(arm, found) for arm, found in arms.items() if len(found)}
 
 
-def _summarise_arm(records: Records) -> Summary:
+def _summarise_arm(arm: str, records: Records) -> Summary:
     widths, test_error = records.matrix("test_error", by="n_features")
     n_train = int(records[0].condition.n_train)
     step = 1 / entry_of(records[0].condition.dataset).n_test
     last, first = test_error[-1], test_error[widths < n_train].min(0, initial=np.inf)
     return Summary(
+        arm=arm,
         n_train=n_train,
         widths=widths,
         test_error=test_error,
@@ -188,18 +204,17 @@ def _summarise_arm(records: Records) -> Summary:
         coefficient_norm=records.matrix("coefficient_norm", by="n_features")[1],
         peak=peak_test(widths, test_error, at=n_train, step=step),
         second_over_first=paired_log_ratio(last, first, step=step),
+        rise=largest_rise(test_error, step),
     )
 
 
 def verdict(summary: Summary) -> Verdict:
-    """Apply `RULE` to one arm."""
+    """Apply `RULE` to the treatment, and to the control that its test error only falls."""
+    if summary.arm != TREATMENT:
+        return judge_rise(summary.rise, SMALLEST_RISE, "test error", ALONG)
     peak, second = summary.peak, summary.second_over_first
     return judge(
-        [
-            exceeds("peak over the best of the first descent", peak.left, SMALLEST_PEAK),
-            exceeds("peak over the highest with more features", peak.beyond, 1 / SMALLEST_PEAK),
-            stays_below("end of the sweep over the best of the first descent", second, 1),
-        ],
+        clauses(summary),
         effect=peak.left,
         unit="ratio of test errors, peak over best of the first descent",
         rule=RULE,
@@ -211,10 +226,20 @@ def verdict(summary: Summary) -> Verdict:
     )
 
 
+def clauses(summary: Summary) -> list[Clause]:
+    """Return what the claim demands."""
+    peak, second = summary.peak, summary.second_over_first
+    return [
+        exceeds("peak over the best of the first descent", peak.left, SMALLEST_PEAK),
+        exceeds("peak over the highest with more features", peak.beyond, 1),
+        stays_below("end of the sweep over the best of the first descent", second, 1),
+    ]
+
+
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error, coefficient norm and training error over the number of features."""
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
-    n, peaks = found.n_train, shown(*verdict(found).clauses)
+    n, peaks = found.n_train, shown(*clauses(found))
     highest = _highest(found.widths, found.coefficient_norm)
     return [
         _chart(

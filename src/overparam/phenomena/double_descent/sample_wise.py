@@ -1,13 +1,15 @@
 """Sample-wise non-monotonicity: at the interpolation threshold more data hurts.
 
 Claim: With a fixed number of random features, the test error of minimum-norm regression is worse
-    with n_train = n_features examples than with a fraction of them.
+    with n_train = n_features examples than with a fraction of them, and better again with
+    several times as many.
 
 Control: A model far from its threshold at every n_train of the design (four times as many
     features as the largest n_train): more data only helps.
 
 Falsified: If the additional examples themselves were bad (mislabelled more often, or unlike the
-    first), the wide model would get worse with them as well.
+    first), the wide model would get worse with them as well; so any rise of its test error, from
+    any number of examples to any larger one, counts against it, and nothing else is asked of it.
 
 Sources: Nakkiran et al. 2019 (arXiv:1912.02292), section 7; Nakkiran 2019 (arXiv:1912.07242) for
     linear regression; the same threshold over n as in Hastie, Montanari, Rosset, Tibshirani 2022
@@ -40,9 +42,10 @@ from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quant
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import How, PeakTest, peak_test
-from overparam.lab.verdict import Verdict, exceeds, judge, shown, told
+from overparam.lab.verdict import Clause, Interval, Verdict, exceeds, judge, shown, told
 from overparam.measures import across_threshold, error_rate
 from overparam.models.features import RandomReluFeatures
+from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge
 
@@ -51,12 +54,14 @@ ARMS = (TREATMENT, FAR)
 FAR_RATIO = 4  # features of the control over the largest n_train
 # At the threshold theory has an infinite error, far above it a falling one. An error rate cannot
 # pass 0.9; a quarter above what less data gave is far from both.
-SMALLEST_RISE = 1.25
+SMALLEST_PEAK = 1.25
+SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 0.97 [0.94, 1.01]
 RULE = (
-    "Observed if, paired by seed, the whole 95 % interval of (highest test error within a factor "
-    "2 of n_train = n_features of the treatment) / (lowest with less data) lies above "
-    f"{SMALLEST_RISE}, both sizes selected on the other seeds."
+    "Observed if, paired by seed, the 95 % intervals of (test error at n_train = n_features) / "
+    f"(lowest with less data) and / (lowest with more data) both lie above {SMALLEST_PEAK}, the "
+    "sizes selected on the other seeds; absent if one lies below."
 )
+ALONG = "the number of examples"
 MAIN_ROLE: Mapping[str, Role] = {
     "test_error": "test",
     "coefficient_norm": "norm",
@@ -144,52 +149,65 @@ def draw_task(
 class Summary:
     """One arm: training sizes `[m]`, values `[m, seeds]`, and what the rule looks at."""
 
+    arm: str
     n_features: int
     sizes: np.ndarray
     test_error: np.ndarray
     train_error: np.ndarray
     coefficient_norm: np.ndarray
     peak: PeakTest
+    rise: Interval
 
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange each arm by training size and seed."""
     arms = {arm: records.where(arm=arm) for arm in ARMS}
-    return {arm: _summarise_arm(found) for arm, found in arms.items() if len(found)}
+    return {arm: _summarise_arm(arm, found) for arm, found in arms.items() if len(found)}
 
 
-def _summarise_arm(records: Records) -> Summary:
+def _summarise_arm(arm: str, records: Records) -> Summary:
     sizes, test_error = records.matrix("test_error", by="n_train")
     n_features = int(records[0].condition.n_features)
+    step = 1 / entry_of(records[0].condition.dataset).n_test
     return Summary(
+        arm=arm,
         n_features=n_features,
         sizes=sizes,
         test_error=test_error,
         train_error=records.matrix("train_error", by="n_train")[1],
         coefficient_norm=records.matrix("coefficient_norm", by="n_train")[1],
-        peak=peak_test(
-            sizes,
-            test_error,
-            at=n_features,
-            step=1 / entry_of(records[0].condition.dataset).n_test,
-        ),
+        # At the threshold itself, and not at the highest near it.
+        peak=peak_test(sizes, test_error, at=n_features, within=1, step=step),
+        rise=largest_rise(test_error, step),
     )
 
 
 def verdict(summary: Summary) -> Verdict:
-    """Apply `RULE` to one arm."""
+    """Apply `RULE` to the treatment, and to the control that its test error only falls."""
+    if summary.arm != TREATMENT:
+        return judge_rise(summary.rise, SMALLEST_RISE, "test error", ALONG)
     peak = summary.peak
     return judge(
-        [exceeds("highest test error near the threshold over less data", peak.left, SMALLEST_RISE)],
+        clauses(summary),
         effect=peak.left,
-        unit="ratio of test errors, near the threshold over less data",
+        unit="ratio of test errors, at the threshold over less data",
         rule=RULE,
         reason=(
-            f"The test error with about {summary.n_features:,} examples is highest at "
-            f"{told(peak.peak_level, ',.0f')} examples; over that with only "
-            f"{told(peak.left_level, ',.0f')}: {peak.left}."
+            f"The test error with {told(peak.peak_level, ',.0f')} examples, for "
+            f"{summary.n_features:,} features, is {peak.left} times that with only "
+            f"{told(peak.left_level, ',.0f')}, and {peak.right} times that with "
+            f"{told(peak.right_level, ',.0f')}."
         ),
     )
+
+
+def clauses(summary: Summary) -> list[Clause]:
+    """Return what the claim demands."""
+    left, right = summary.peak.left, summary.peak.right
+    return [
+        exceeds("test error at the threshold over the lowest with less data", left, SMALLEST_PEAK),
+        exceeds("the same over the lowest with more data", right, SMALLEST_PEAK),
+    ]
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
@@ -202,7 +220,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             "test_error",
             f"{peak.peak_level:,.0f} examples give {peak.left.estimate:.1f} times the test error "
             f"of {peak.left_level:,.0f}"
-            if shown(*verdict(found).clauses)
+            if shown(*clauses(found))
             else f"Test error over the number of examples, around n_features = {p:,}",
             f"Follow the line of the model with {p:,} features from the left: by the claim more "
             "data hurt until there are as many examples as features (dotted), and then help "

@@ -1,0 +1,47 @@
+"""The rule of controls whose test error, or loss, is said only to fall along the sweep.
+
+Such a control is not put to the treatment's rule, of which it fails some clause in any case (its
+threshold lies elsewhere, it never fits): what would falsify its own sentence is a rise, anywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from overparam.lab.intervals import exp_interval, logs_above, step_of_logs
+from overparam.lab.selection import cross_selected_reversal
+from overparam.lab.verdict import Clause, Interval, Verdict, exceeds, judge
+
+
+def largest_rise(errors: np.ndarray, step: float = 0.0) -> Interval:
+    """Return the largest ratio of `[m, seeds]` errors from a level to a later one, below 1 if none.
+
+    Both levels are selected on the other seeds, so that looking for the largest makes no rise.
+
+    Args:
+        step: of the lattice of the errors, such as 1 / n_test.
+    """
+    logs = logs_above(errors, 0.0)
+    return exp_interval(cross_selected_reversal(-logs, step=step_of_logs(step, logs)))
+
+
+def rule_of(bound: float, what: str, along: str) -> str:
+    """Return the rule in words, such as of "test error" along "the width"."""
+    return (
+        f"A control, of which the {what} is said only to fall. Its largest rise from any value of "
+        f"{along} to any later one, both selected on the other seeds, is taken as a ratio. Absent "
+        f"if the whole 95 % interval lies below {bound}, observed if it lies above."
+    )
+
+
+def judge_rise(
+    rise: Interval, bound: float, what: str, along: str, *premises: Clause, reason: str = ""
+) -> Verdict:
+    """Return the verdict on a control by its largest rise alone."""
+    return judge(
+        [exceeds(f"largest rise of the {what} along {along}", rise, bound), *premises],
+        effect=rise,
+        unit=f"ratio, largest rise of the {what}",
+        rule=rule_of(bound, what, along),
+        reason=f"Along {along} the {what} rises at most by a factor of {rise}." + reason,
+    )
