@@ -104,7 +104,7 @@ def test_whitening_is_per_image(images):
         expected = (before - before.mean()) / max(before.std(), 1 / math.sqrt(3 * 6 * 7))
         np.testing.assert_allclose(after, expected, atol=1e-12)
     faint = make_dataset([[0.0, 2e-3], [1.0, 1.0]], [0, 1])  # below the floor of 1 / sqrt(2)
-    expected = torch.tensor([[-1e-3, 1e-3], [0, 0]]) * math.sqrt(2)
+    expected = torch.tensor([[-1e-3, 1e-3], [0, 0]], dtype=torch.float64) * math.sqrt(2)
     torch.testing.assert_close(whiten_images(faint).inputs, expected)
 
 

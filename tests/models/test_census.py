@@ -190,6 +190,10 @@ def test_boosting(data):
         AdaBoostClassifier(DecisionTreeClassifier(max_depth=1), n_estimators=3).fit(*data)
     )
     assert stumps.n_leaves == 2 * 3
+    assert stumps.n_params == 3 * (1 + 2 * K) + 3  # and the weight of each
+    one = AdaBoostClassifier(DecisionTreeClassifier(), n_estimators=9).fit(*data)
+    assert len(one.estimators_) == 1  # which makes no error, so no other follows
+    assert census(one).n_params == census(one.estimators_[0]).n_params + 1
 
 
 def test_kernels_and_neighbours(data):
@@ -200,7 +204,8 @@ def test_kernels_and_neighbours(data):
     assert size.n_params == n_support * (K - 1) + K
     assert size.n_buffers == n_support * D
     assert any("support vectors" in note for note in size.notes)
-    assert census(SVC(kernel="linear").fit(x, y)).n_params == (D + 1) * K
+    linear = SVC(kernel="linear").fit(x, y)
+    assert census(linear).n_params == len(linear.support_vectors_) * (K - 1) + K
     neighbours = census(KNeighborsClassifier().fit(x, y))
     assert (neighbours.n_params, neighbours.n_buffers) == (0, N * D)
     assert any("stores the training set" in note for note in neighbours.notes)

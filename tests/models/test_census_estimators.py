@@ -19,14 +19,18 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multiclass import (
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    OutputCodeClassifier,
+)
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 from torch import nn
@@ -160,8 +164,12 @@ def test_what_wraps_others_is_as_large_as_they_are(data):
     }  # fmt: skip
     for n_params, model in cases.items():
         assert census(model.fit(x, y)).n_params == n_params, model
+    codes = OutputCodeClassifier(GaussianNB(), random_state=0).fit(x, y)
+    learned = sum(census(member).n_params for member in codes.estimators_)
+    n_codes = int(1.5 * K)  # drawn, for each class
+    assert (census(codes).n_trainable, census(codes).n_frozen) == (learned, K * n_codes)
     nested = GridSearchCV(
-        make_pipeline(StandardScaler(), BaggingClassifier(SVC(kernel="linear"), 2)),
+        make_pipeline(StandardScaler(), BaggingClassifier(LinearSVC(), 2)),
         {"baggingclassifier__n_estimators": [2]},
     )
     assert census(nested.fit(x, y)).n_params == 2 * D + 2 * LINEAR

@@ -148,6 +148,15 @@ def test_a_loaders_rows_are_taken_in_order_and_what_is_not_taken_is_said():
     some = DataLoader(Rows(), sampler=SubsetRandomSampler([9, 3, 5, 21]))
     np.testing.assert_array_equal(as_dataset(some, 2).inputs, X[[3, 5, 9, 21]])
 
+
+@pytest.mark.parametrize("rows", [Rows(), TensorDataset(torch.tensor(X), torch.tensor(Y))])
+def test_of_a_loader_without_batches_each_item_is_a_row(rows):
+    dataset = as_dataset(DataLoader(rows, batch_size=None))
+    np.testing.assert_array_equal(dataset.inputs, X)
+    np.testing.assert_array_equal(dataset.labels, Y)
+    twice = DataLoader(rows, batch_size=None, collate_fn=lambda row: (2 * row[0], row[1]))
+    np.testing.assert_array_equal(as_dataset(twice).inputs, 2 * X)
+
     def halved(items):
         return torch.stack([torch.as_tensor(x) / 2 for x, _ in items]), torch.tensor(
             [y for _, y in items]
@@ -296,8 +305,15 @@ def test_predictions_are_those_of_the_plain_module(fitted):
 @pytest.mark.parametrize(
     ("ask", "error", "match"),
     [
-        (lambda f: f.predict(X[0]), UsageError, r"cannot take these inputs.*allowed: '?\[n, 5\]"),
-        (lambda f: f.predict(X[:, :3]), UsageError, "cannot take these inputs"),
+        (lambda f: f.predict(X[0]), UsageError, r"another shape.*'?\[n, 5\]'?; one row is x\[None"),
+        (lambda f: f.predict_proba(X[0]), UsageError, "rows have another shape"),
+        (lambda f: f.outputs(torch.tensor(X[0])), UsageError, "rows have another shape"),
+        (lambda f: op.solve(op.predict(f, X[0])), UsageError, "rows have another shape"),
+        (lambda f: f.predict(X[:, :3]), UsageError, r"another shape.*fitted\.module\(\)"),
+        (lambda f: f.predict(X[:, None]), UsageError, "rows have another shape"),
+        (lambda f: f.predict(X * np.nan), DataError, "hold NaN or infinity; got '40 rows"),
+        (lambda f: f.outputs(torch.tensor([[np.inf] * 5])), DataError, r"1 rows, first \[0\]"),
+        (lambda f: f.predict_proba(np.ma.masked_less(X, 0)), DataError, "masked values"),
         (lambda f: f.predict(X[:0]), DataError, "at least one row"),
         (lambda f: f.predict(3.0), DataError, "at least one row"),
         (lambda f: f.predict([["a"]]), DataError, "inputs are not an array of numbers"),
@@ -310,6 +326,28 @@ def test_predictions_are_those_of_the_plain_module(fitted):
 def test_faults_of_asking(fitted, ask, error, match):
     with pytest.raises(error, match=match):
         ask(fitted)
+
+
+@pytest.mark.parametrize("token", [7, -1])
+def test_tokens_beyond_the_table_are_named(token):
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Flatten(), nn.Linear(6, 2))
+    tokens = np.arange(40).reshape(20, 2) % 7
+    fitted = op.fit(model, (tokens, np.arange(20) % 2), RECIPE)
+    assert fitted.predict(tokens).shape == (20,)
+    for ask in (fitted.predict, lambda t: op.solve(op.predict(fitted, t))):
+        with pytest.raises(DataError, match=rf"fails on these whole numbers.*{token}"):
+            ask([[token, 3]])
+
+
+def test_numbers_of_lists_keep_their_digits():
+    inputs = [[16_777_217.0], [16_777_216.0]] * 2
+    recipe = op.Recipe(loss="squared_error", epochs=1, precision="float64", learning_rate=1e-20)
+    model = nn.Linear(1, 1)
+    for given in (inputs, np.array(inputs), np.array(inputs, np.int64)):
+        fitted = op.fit(model, (given, [16_777_217.0, 0.5, 1.0, 2.0]), recipe)
+        exact = fitted.module()(torch.tensor(inputs, dtype=torch.float64))
+        torch.testing.assert_close(fitted.outputs(given), exact.detach().numpy(), rtol=0, atol=0)
+    assert as_dataset((inputs, [16_777_217.0, 0.5, 1.0, 2.0])).labels[0] == 16_777_217
 
 
 def test_probabilities_are_of_cross_entropy_alone():
@@ -398,6 +436,7 @@ class Ragged(Rows):
         (Endless(), UsageError, "iterable dataset has no rows"),
         (Rows(X[:0], Y[:0]), DataError, "the dataset is empty"),
         (Ragged(), DataError, "do not make a tensor.*pad sequences"),
+        (Rows(np.ma.masked_less(X, 0), Y), DataError, "rows of the dataset hold masked values"),
         (DataLoader(Rows(), sampler=WeightedRandomSampler([1.0] * 40, 40)), UsageError,
          "draws rows in a way of its own.*give the dataset itself"),
         ((X[:, 0], Y), DataError, r"inputs must be \[n, \*shape\]"),

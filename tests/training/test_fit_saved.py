@@ -110,6 +110,96 @@ def test_fits_whose_outputs_are_never_the_same_or_that_know_no_task_are_kept(tmp
     assert op.load_fitted(loaded.save(tmp_path / "bare.pt"), Noisy(64, 3)).task is None
 
 
+class Tied(nn.Module):
+    def __init__(self, tie=True):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 3)
+        if tie:
+            self.b.weight = self.a.weight
+
+    def forward(self, x):
+        return self.c(torch.relu(self.b(torch.relu(self.a(x.flatten(1))))))
+
+
+def marked(meta=False):
+    """Two layers that share a weight, one that stands twice, a frozen bias, a still part."""
+    act = nn.ReLU()
+    with torch.device("meta" if meta else "cpu"):
+        net = nn.Sequential(
+            nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.Flatten(),
+            nn.Linear(128, 64), act, nn.Linear(64, 64), act, nn.Linear(64, 64),
+            *[nn.Linear(64, 64)] * 2, nn.Linear(64, 3),
+        )  # fmt: skip
+    net[7].weight = net[5].weight
+    net[3].bias.requires_grad_(False)
+    net[1].eval()
+    return net
+
+
+@pytest.mark.parametrize("meta", [False, True])
+def test_ties_frozen_parameters_and_modes_come_back(tmp_path, meta):
+    fitted = op.fit(marked(meta), (X, Y), RECIPE)
+    path = fitted.save(tmp_path / "model.pt")
+    for loaded in (op.load_fitted(path), op.load_fitted(path, marked())):
+        same(fitted, loaded)
+        assert not loaded.template[1].training
+        first, again = fitted.module(), loaded.module()
+        for net in (first, again):
+            assert net[7].weight is net[5].weight
+            assert net[9].weight is net[8].weight
+        assert op.census(first).n_params == op.census(again).n_params
+        frozen = [name for name, p in again.named_parameters() if not p.requires_grad]
+        assert frozen == ["3.bias"]
+        recipe = op.Recipe(epochs=2)
+        assert op.fit(first, (X, Y), recipe).train_loss == op.fit(again, (X, Y), recipe).train_loss
+
+
+def test_a_module_of_other_ties_is_not_the_one_that_was_trained(tmp_path):
+    path = op.fit(Tied(), (X, Y), RECIPE).save(tmp_path / "tied.pt")
+    same(op.load_fitted(path, Tied()), op.load_fitted(path, Tied()))
+    with pytest.raises(
+        UsageError, match=r"other weights are one; got .none.; allowed: b.weight is"
+    ):
+        op.load_fitted(path, Tied(tie=False))
+
+
+def test_layers_with_hooks_are_brought_by_the_user(tmp_path):
+    def hooked():
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+        net[1].register_forward_hook(lambda module, inputs, outputs: 2 * outputs)
+        return net
+
+    fitted = op.fit(hooked(), (X, Y), RECIPE)
+    path = fitted.save(tmp_path / "hooked.pt")
+    same(fitted, op.load_fitted(path, hooked()))
+    with pytest.raises(UsageError, match="Sequential, is code that the file does not hold"):
+        op.load_fitted(path)
+
+
+class Counting(nn.Module):
+    """Training changes plain attributes: a count, and a mean that outputs may depend on."""
+
+    def __init__(self, uses_mean=True):
+        super().__init__()
+        self.linear, self.uses_mean = nn.Linear(64, 3), uses_mean
+        self.n_calls, self.mean = 0, torch.zeros(3)
+
+    def forward(self, x):
+        found = self.linear(x.flatten(1))
+        if self.training:
+            self.n_calls += 1
+            self.mean = 0.5 * self.mean.to(found) + 0.5 * found.detach().mean(0)
+        return found - self.mean.to(found) if self.uses_mean else found
+
+
+def test_what_weights_alone_would_not_bring_back_is_said_when_it_is_saved(tmp_path):
+    with pytest.raises(UsageError, match=r"more of the module.*n_calls, mean.*register_buffer"):
+        op.fit(Counting(), (X, Y), RECIPE).save(tmp_path / "model.pt")
+    assert not (tmp_path / "model.pt").exists()
+    fitted = op.fit(Counting(uses_mean=False), (X, Y), RECIPE)
+    same(fitted, op.load_fitted(fitted.save(tmp_path / "m.pt"), Counting(uses_mean=False)))
+
+
 class Bomb:
     def __reduce__(self):
         return os.mkdir, (str(Bomb.witness),)
@@ -163,6 +253,8 @@ def _saved_bytes(content, folder):
         ({"layers": [["ReLU", {"inplace": True}]]}, DataError, "ReLU takes"),
         ({"recipe": {}}, DataError, "damaged: KeyError"),
         ({"trace": {}}, DataError, "damaged: KeyError"),
+        ({"marks": {}}, DataError, "damaged: TypeError"),
+        ({"marks": {"ties": [["9.a", "1.b"]], "frozen": [], "evaluating": []}}, DataError, "dama"),
         ({"n_steps": "many"}, DataError, "damaged: ValueError"),
         (
             {"probe": torch.zeros(4, 3).double()},

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils import data as torch_data
 
-from overparam.data.arrays import as_tensor
+from overparam.data.arrays import as_tensor, refuse_masked
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.data.labels import ASK
 from overparam.errors import DataError, UsageError
@@ -122,7 +122,13 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
         "rows of the DataLoader were taken once, in the order of its dataset; its batch size "
         f"({loader.batch_size}) and shuffling are not used, the recipe's are"
     )
-    return (*_collected(dataset, loader.collate_fn), (note,))
+    collate: Any = loader.collate_fn
+    if loader.batch_sampler is None:  # batch_size=None: each item is one row, converted alone
+
+        def collate(items: list[Any]) -> Any:
+            return torch_data.default_collate([loader.collate_fn(item) for item in items])
+
+    return (*_collected(dataset, collate), (note,))
 
 
 def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
@@ -135,8 +141,13 @@ def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
         )
     if len(dataset) == 0:
         raise DataError("the dataset is empty", allowed="at least one row")
+
+    def gather(rows: list[Any]) -> Any:
+        refuse_masked("rows of the dataset", rows)
+        return (collate or torch_data.default_collate)(rows)
+
     loader: torch_data.DataLoader = torch_data.DataLoader(
-        dataset, ROWS_AT_ONCE, collate_fn=collate, generator=torch.Generator()
+        dataset, ROWS_AT_ONCE, collate_fn=gather, generator=torch.Generator()
     )
     try:
         # Random augmentation is drawn once, the same in every process, from a stream of its own.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.masked import MaskedTensor
 
 from overparam.errors import DataError
 
@@ -29,25 +30,62 @@ def as_tensor(what: str, values: object) -> Tensor:
     Args:
         what: what they are, for the messages.
         values: a tensor, an array, a list, or anything with ``to_numpy``, such as the tables and
-            columns of pandas and polars. Lists of Python's own floats become float32.
+            columns of pandas and polars. Floats in lists become float64, as in NumPy.
 
     Raises:
-        DataError: text, missing values, dates, complex or sparse numbers, ragged lists.
+        DataError: text, missing or masked values, dates and durations, complex or sparse numbers,
+            ragged lists, tensors that hold no numbers or something beside them.
 
     >>> as_tensor("inputs", [[1, 2], [3, 4]])
     tensor([[1, 2],
             [3, 4]])
     """
+    refuse_masked(what, values)
     if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
         values = _stacked(what, values)
     tensor = values if isinstance(values, Tensor) else _from_array(what, values)
     if tensor.is_complex():
         raise DataError(f"{what} must be real", got=tensor.dtype)
+    if tensor.is_nested or tensor.is_meta:
+        raise DataError(
+            f"{what} must be a plain tensor",
+            got="a nested tensor" if tensor.is_nested else "a meta tensor",
+            remedy="pad its rows to one length: values.to_padded_tensor(0)"
+            if tensor.is_nested
+            else "it holds no numbers: make it on the CPU",
+        )
     if tensor.layout != torch.strided:
         raise DataError(
             f"{what} are sparse", got=tensor.layout, remedy="make them dense with .to_dense()"
         )
     return tensor.detach().cpu()
+
+
+def refuse_masked(what: str, values: Any) -> None:
+    """Refuse arrays of which some entries are masked, also in lists: the mask would be lost.
+
+    Raises:
+        DataError: one is.
+    """
+    if isinstance(values, list | tuple):
+        for value in values:
+            if isinstance(value, list | tuple | np.ma.MaskedArray | Tensor):
+                refuse_masked(what, value)
+        return
+    if isinstance(values, np.ma.MaskedArray):
+        n_masked = int(np.ma.count_masked(values))
+    elif isinstance(values, MaskedTensor):
+        n_masked = int((~values.get_mask()).sum())
+    else:
+        return
+    if n_masked:
+        raise DataError(
+            f"{what} hold masked values",
+            got=f"{n_masked} masked",
+            allowed="an array without masked values",
+            remedy="drop these rows, or fill them: values."
+            + ("filled(number)" if isinstance(values, np.ndarray) else "to_tensor(number)"),
+        )
 
 
 def _from_array(what: str, values: Any) -> Tensor:
@@ -56,7 +94,9 @@ def _from_array(what: str, values: Any) -> Tensor:
             f"{what} are sparse", got=type(values).__name__, remedy="make them dense: .toarray()"
         )
     try:
-        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        array = np.asanyarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        refuse_masked(what, array)
+        array = np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise _no_numbers(what, error) from None
     if array.dtype.kind in "OUSMmV":
@@ -68,15 +108,14 @@ def _from_array(what: str, values: Any) -> Tensor:
     if array.dtype.name not in _TENSOR_TYPES:
         array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
     native = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
-    tensor = torch.from_numpy(native if native.flags.writeable else native.copy())
-    as_python = tensor.dtype == torch.float64 and _is_of_python_numbers(values)
-    return tensor.to(torch.get_default_dtype()) if as_python else tensor
+    return torch.from_numpy(native if native.flags.writeable else native.copy())
 
 
 def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndarray:
     """Return an array of objects as numbers, or say which of them is none."""
     for position, value in np.ndenumerate(array):
-        if isinstance(value, Real | np.bool_):
+        # To NumPy, a duration is a whole number of units that it would not tell.
+        if isinstance(value, Real | np.bool_) and not isinstance(value, np.timedelta64):
             continue
         columns = list(getattr(values, "columns", []))
         place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
@@ -86,12 +125,6 @@ def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndar
         return array.astype(np.int64 if whole else np.float64)
     except OverflowError:
         raise _no_numbers(what, "some need more than 64 bits") from None
-
-
-def _is_of_python_numbers(values: object) -> bool:
-    while isinstance(values, list | tuple) and values:
-        values = values[0]
-    return isinstance(values, int | float) and not isinstance(values, np.generic)
 
 
 def _stacked(what: str, values: list | tuple) -> Tensor:

@@ -45,7 +45,7 @@ class Dataset:
     def __post_init__(self) -> None:
         self.check()
         if not self.origin:
-            object.__setattr__(self, "origin", _digest(self.base, self.labels, self.name))
+            object.__setattr__(self, "origin", digest_of(self.base, self.labels, more=self.name))
 
     def check(self) -> None:
         """Hold rows and labels against the inputs and classes; they can be changed in place.
@@ -167,7 +167,7 @@ class Dataset:
         rows = torch.arange(len(inputs))
         # Rows of a part are numbered anew; parts of one set must not be taken for each other.
         whole = len(self.rows) == len(self.base) and torch.equal(self.rows, rows)
-        origin = self.origin if whole else _digest(self.rows, self.rows, self.origin)
+        origin = self.origin if whole else digest_of(self.rows, self.rows, more=self.origin)
         return replace(self, base=inputs, rows=rows, name=self.name + note, origin=origin)
 
     @property
@@ -176,7 +176,7 @@ class Dataset:
 
         Cost: reads all of them, each time: they can be changed in place.
         """
-        return _digest(self.inputs, self.labels, repr(self.n_classes))
+        return digest_of(self.inputs, self.labels, more=repr(self.n_classes))
 
 
 def make_dataset(
@@ -191,7 +191,8 @@ def make_dataset(
     """Build a `Dataset` from arrays, tensors or columns, checking what a user can get wrong.
 
     Args:
-        inputs: `[n, *shape]`, any real numbers. Floating inputs keep their type; integers stay
+        inputs: `[n, *shape]`, any real numbers. Floating inputs keep their type, and floats in
+            lists are float64 (training converts to the recipe's precision); integers stay
             integers (int64), since they may be positions in an embedding; booleans and bytes
             (uint8, as pictures come) become float32.
         labels: integer classes `[n]`, or floating targets `[n]` or `[n, k]`. They are copied.
@@ -216,7 +217,19 @@ def make_dataset(
             got=list(base.shape),
             remedy="a single feature is inputs[:, None]" if base.ndim == 1 else "",
         )
-    finite = torch.isfinite(base).flatten(1).all(1)
+    check_finite(base)
+    floating = base.dtype if base.is_floating_point() else torch.float64
+    read, k, notes = read_labels(given, n_classes, floating)
+    return Dataset(base, torch.arange(len(base)), read, k, name, source, licence, notes)
+
+
+def check_finite(inputs: Tensor) -> None:
+    """Refuse inputs `[n, *shape]` that hold NaN or infinity, and name their rows.
+
+    Raises:
+        DataError: they do.
+    """
+    finite = torch.isfinite(inputs).reshape(len(inputs), -1).all(1)
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten().tolist()
         raise DataError(
@@ -224,15 +237,12 @@ def make_dataset(
             got=f"{len(bad)} rows, first {bad[:3]}",
             remedy="drop or impute these rows",
         )
-    floating = base.dtype if base.is_floating_point() else torch.get_default_dtype()
-    read, k, notes = read_labels(given, n_classes, floating)
-    return Dataset(base, torch.arange(len(base)), read, k, name, source, licence, notes)
 
 
-def _digest(inputs: Tensor, labels: Tensor, more: str = "") -> str:
-    """Return 16 hex digits of the SHA-256 of two tensors, their shapes and types."""
+def digest_of(*tensors: Tensor, more: str = "") -> str:
+    """Return 16 hex digits of the SHA-256 of tensors, their shapes and types."""
     digest = hashlib.sha256(more.encode())
-    for tensor in (inputs, labels):
+    for tensor in tensors:
         digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
         whole = tensor.detach().cpu().contiguous()
         digest.update(whole.view(torch.uint8).numpy().data if whole.numel() else b"")

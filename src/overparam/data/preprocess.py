@@ -34,7 +34,7 @@ def standardise(train: Dataset, test: Dataset, over: str = "all") -> tuple[Datas
     >>> from overparam.data.dataset import make_dataset
     >>> points = make_dataset([[0.0], [2.0]], [0, 1])
     >>> standardise(points, points)[0].inputs.flatten()
-    tensor([-1.,  1.])
+    tensor([-1.,  1.], dtype=torch.float64)
     """
     check_choice("over", over, ("all", "channel", "feature"))
     if train.input_shape != test.input_shape:
@@ -74,7 +74,8 @@ def whiten_images(dataset: Dataset) -> Dataset:
     >>> from overparam.data.dataset import make_dataset
     >>> images = make_dataset([[0.0, 4.0], [3.0, 3.0]], [0, 1])
     >>> whiten_images(images).inputs
-    tensor([[-1.,  1.], [ 0.,  0.]])
+    tensor([[-1.,  1.],
+            [ 0.,  0.]], dtype=torch.float64)
     """
     inputs = _floating(dataset.inputs)
     axes = tuple(range(1, inputs.ndim))

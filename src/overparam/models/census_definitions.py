@@ -87,6 +87,14 @@ def _triangle(matrix: Any) -> int:
     return size_of(matrix) // width * (width + 1) // 2 if width else size_of(matrix)
 
 
+class _Boosted(Learned):
+    """Members with a learned weight each; of rounds that were not needed there is none."""
+
+    def counts(self, estimator: Any) -> Counts:
+        """Return one weight for each member."""
+        return len(estimator.estimators_), 0, 0, 0
+
+
 def _mixture(m: Any) -> Counts:
     n, d = np.shape(m.means_)
     free = {"full": n * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": n * d, "spherical": n}
@@ -105,10 +113,9 @@ def _gaussian_process(g: Any) -> Counts:
 
 def _kernel_machine(s: Any) -> Counts:
     n_calibration = size_of(getattr(s, "_probA", None)) + size_of(getattr(s, "_probB", None))
-    n_biases = size_of(s.intercept_)
-    if s.kernel == "linear":
-        return size_of(s.coef_) + n_calibration, n_biases, 0, 0
-    return size_of(s.dual_coef_) + n_calibration, n_biases, size_of(s.support_vectors_), 0
+    # With the linear kernel too: what it holds and predicts with are the dual coefficients.
+    n_weights = size_of(s.dual_coef_) + n_calibration
+    return n_weights, size_of(s.intercept_), size_of(s.support_vectors_), 0
 
 
 def _neighbours(n: Any) -> Counts:
@@ -151,6 +158,7 @@ DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
     "GaussianProcessRegressor": _gaussian_process,
     "_BinaryGaussianProcessClassifierLaplace": _gaussian_process,
     "GaussianProcessClassifier": _PARTS,
+    "OutputCodeClassifier": Learned(drawn=("code_book_",), has_parts=True),
     # densities and discriminants
     "BaseMixture": _mixture,
     "GaussianNB": Learned(("theta_", "var_", "class_prior_")),
@@ -243,6 +251,7 @@ DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
     "LocallyLinearEmbedding": Learned(kept=("embedding_",), has_parts=True),
     "Isomap": Learned(kept=("embedding_",), has_parts=True),
     # trees: the rest of them is counted node by node
+    "BaseWeightBoosting": _Boosted(has_parts=True),
     "BaseGradientBoosting": _PARTS,
     "IsolationForest": _PARTS,
     "_BinMapper": Learned(),  # its edges stand again in the nodes of the trees

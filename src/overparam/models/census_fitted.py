@@ -25,7 +25,7 @@ from overparam.models.estimator_attributes import (
 # Fitted arrays that describe the data or the course of fitting, and are not part of the function.
 NOT_LEARNED = {"classes_", "feature_names_in_", "n_iter_", "loss_curve_", "train_score_"}
 NOT_LEARNED |= {"oob_score_", "oob_improvement_", "feature_importances_", "singular_values_"}
-NOT_LEARNED |= {"explained_variance_", "explained_variance_ratio_", "estimator_weights_"}
+NOT_LEARNED |= {"explained_variance_", "explained_variance_ratio_"}
 NOT_LEARNED |= {"estimator_errors_", "validation_scores_", "alphas_", "class_count_", "scores_"}
 NOT_LEARNED |= {"estimators_samples_", "history_", "cv_results_", "singular_", "dual_gap_"}
 NOT_LEARNED |= {"sigma_", "mse_path_", "coef_path_"}

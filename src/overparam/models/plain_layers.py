@@ -35,11 +35,13 @@ def describe_layers(module: nn.Module) -> list[list[Any]] | None:
     [['Linear', {'in_features': 3, 'out_features': 2, 'bias': False}]]
     >>> describe_layers(nn.Sequential(nn.Linear(3, 2), nn.Dropout())) is None
     True
+
+    What is one tensor in two layers, frozen, or in evaluation mode, is said by `training.marks`.
     """
     if type(module) is not nn.Sequential:
         return None
     layers: list[list[Any]] = []
-    for name, layer in module.named_children():
+    for name, layer in module._modules.items():  # one that stands twice is named twice
         kind = type(layer).__name__
         if kind not in _ARGUMENTS or type(layer) is not getattr(nn, kind):
             return None

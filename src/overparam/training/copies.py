@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from overparam.errors import UsageError
+from overparam.training.marks import Marks
 from overparam.training.rebinding import Rebinding
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -77,11 +78,12 @@ def with_memory(module: nn.Module) -> nn.Module:
     The parameters are new objects; what their owner attached to the old ones goes along.
     """
     attached = [(name, vars(p)) for name, p in module.named_parameters(remove_duplicate=False)]
-    fresh = module.to_empty(device="cpu")
+    marks = Marks.of(module)
+    fresh = marks.put(module.to_empty(device="cpu"))  # which alone parts tensors that were one
     parameters = dict(fresh.named_parameters(remove_duplicate=False))
     for name, values in attached:
         vars(parameters[name]).update(values)
-    return fresh
+    return fresh._apply(lambda tensor: tensor)  # recurrent layers look up their weights anew
 
 
 def cast(

@@ -119,7 +119,7 @@ def _as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:
     if not _takes(model, train_set, torch.float32):
         return train_set  # refused with the reason when it is trained
     note = "inputs are whole numbers, which the model does not take: given as floating ones"
-    floating = replace(train_set, base=train_set.base.to(torch.float32))
+    floating = replace(train_set, base=train_set.base.to(torch.float64))
     return replace(floating, notes=(*train_set.notes, note))
 
 

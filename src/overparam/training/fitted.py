@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data.arrays import as_tensor
-from overparam.data.dataset import Dataset
+from overparam.data.dataset import Dataset, check_finite
 from overparam.errors import DataError, UsageError, suggest
 from overparam.training.asked import asked
 from overparam.training.copies import (
     copy_module,
+    first_line,
     named_tensors,
     precision_of,
     put_state,
@@ -89,6 +90,7 @@ class Fitted:
         status: ``done``; ``stopped`` (a stop rule was met); ``diverged`` (loss not finite).
         n_steps: updates done. task: shape and kind of its rows, where known.
         notes: how labels were read, and what the engine fell back to.
+        given: the module as it was given, where `template` is not that one.
     """
 
     template: nn.Module
@@ -99,6 +101,7 @@ class Fitted:
     n_steps: int
     task: Task | None = None
     notes: tuple[str, ...] = ()
+    given: nn.Module | None = None
 
     @property
     def train_error(self) -> float:
@@ -133,22 +136,11 @@ class Fitted:
             A tensor for a tensor, a NumPy array for anything else.
 
         Raises:
-            DataError: inputs that are no numbers. UsageError: of a shape the model cannot take.
+            DataError: inputs that are no numbers, NaN or infinite, or whole numbers that the model
+                does not know. UsageError: rows of another shape than the training set's.
         """
         rows = rows_for(self, inputs)
-        try:
-            found = solve(predict(self, rows), Context(torch.device(device)))
-        except (RuntimeError, IndexError, ValueError) as error:
-            shape = tuple(rows.shape)
-            if self.task is None or shape[1:] == self.task.input_shape:
-                raise
-            expected = ", ".join(map(str, ("n", *self.task.input_shape)))
-            raise UsageError(
-                f"the model cannot take these inputs: {str(error).splitlines()[0][:100]}",
-                got=list(shape),
-                allowed=f"[{expected}]",
-                remedy="give rows as in training; one row is inputs[None]",
-            ) from None
+        found = solve(predict(self, rows), Context(torch.device(device)))
         return found if isinstance(inputs, Tensor) else found.numpy()
 
     def predict(self, inputs: Any, *, device: str = "cpu") -> Any:
@@ -186,6 +178,8 @@ class Fitted:
         `overparam.training.saved`.
 
         Raises:
+            UsageError: training changed more than parameters and buffers, such as a plain
+                attribute, and outputs depend on it, so that it could not be loaded again.
             ResourceError: it cannot be written; what was there before is kept.
         """
         from overparam.training.saved import save_fitted
@@ -265,11 +259,17 @@ class PredictRequest(Request):
         module = self.fitted.module().to(device)
         numbers = [p.dtype for p in module.parameters() if p.is_floating_point()]
         wanted = precision_of(self.inputs.dtype, numbers[0] if numbers else torch.float32)
-        parts = [
-            module(part.to(device, wanted, copy=True)).cpu()
-            for part in self.inputs.split(self.chunk)
-        ]
-        return torch.cat(parts)
+        parts = self.inputs.split(self.chunk)
+        try:
+            return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])
+        except (IndexError, RuntimeError) as error:
+            if self.inputs.is_floating_point():
+                raise
+            raise DataError(
+                f"the model fails on these whole numbers: {first_line(error)}",
+                got=f"{int(self.inputs.min())}..{int(self.inputs.max())}",
+                allowed="what its tables have a row for, as in training",
+            ) from error
 
 
 @asked
@@ -281,7 +281,7 @@ async def predict(fitted: Fitted, inputs: Any) -> Tensor:
     Cost: one forward pass in the dtype of the trained weights, in chunks of 4,096 rows.
 
     Raises:
-        DataError: inputs that are no numbers. UsageError: no fitted model.
+        DataError, UsageError: inputs as in `Fitted.outputs`. UsageError: no fitted model.
     """
     if not isinstance(fitted, Fitted):
         raise UsageError(
@@ -297,8 +297,8 @@ def rows_for(fitted: Fitted, inputs: Any) -> Tensor:
     """Return inputs as a tensor of the kind that the model was trained on.
 
     Raises:
-        UsageError: the model has no weights.
-        DataError: no numbers, no rows, or fractions for a model of whole numbers.
+        UsageError: the model has no weights, or rows have another shape than in training.
+        DataError: no numbers, no rows, NaN, or fractions for a model of whole numbers.
     """
     if not fitted.state:
         raise UsageError(
@@ -306,13 +306,25 @@ def rows_for(fitted: Fitted, inputs: Any) -> Tensor:
             got=fitted.status,
             remedy="it diverged: train with a smaller learning_rate",
         )
-    rows = inputs if isinstance(inputs, Tensor) else as_tensor("inputs", inputs)
+    rows = as_tensor("inputs", inputs)
     if rows.ndim == 0 or len(rows) == 0:
         raise DataError("inputs must be [n, *shape] with at least one row", got=list(rows.shape))
+    if fitted.task is not None and tuple(rows.shape[1:]) != fitted.task.input_shape:
+        shape = fitted.task.input_shape
+        raise UsageError(
+            "rows have another shape than those that the model was trained on",
+            got=list(rows.shape),
+            allowed=f"[{', '.join(map(str, ('n', *shape)))}]",
+            remedy="one row is x[None]"
+            if tuple(rows.shape) == shape
+            else "give rows as in training; one row is x[None], and for rows of other shapes "
+            "fitted.module() is the plain module",
+        )
+    check_finite(rows)
     if fitted.task is None or fitted.task.takes_integers != rows.is_floating_point():
         return rows
     if not fitted.task.takes_integers:
-        return rows.to(torch.float32)
+        return rows.to(torch.float64)  # exact; the model's precision follows
     if not bool((rows == rows.round()).all()):
         raise DataError(
             "the model was trained on whole numbers", got=rows.dtype, remedy="give integers"

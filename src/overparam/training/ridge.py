@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from overparam.checks import check_count, check_range
+from overparam.data.dataset import digest_of
 from overparam.errors import DataError, UsageError
 from overparam.training.asked import asked
 from overparam.training.closed_form import WidthSolution, iterate_widths
@@ -29,7 +30,8 @@ _TRIAL_ROWS = 64  # rows whose features are made to time it
 class FeatureProblem:
     """Rows to fit, rows to predict, and the nested feature map between inputs and columns.
 
-    Features are computed at the first fit and kept: planning a study computes none.
+    Features are computed at the first fit and kept for as long as the rows are the same: planning a
+    study computes none.
 
     Attributes:
         feature_map: maps inputs `[rows, *shape]` to features `[rows, P]`, nested (width p is
@@ -71,20 +73,33 @@ class FeatureProblem:
     def _beginnings(self) -> dict[int, FeatureProblem]:
         return {}
 
-    @cached_property
+    @property
     def features(self) -> Tensor:
         """Training features, float64 `[n, P]`."""
         if self.whole is not None:
             return self.whole.features[: len(self.inputs)]
-        return self.feature_map(self.inputs)
+        return self._features_of("", self.inputs)
 
-    @cached_property
+    @property
     def held_out_features(self) -> Tensor:
         """Features of all held-out rows, one set after the other, float64 `[m, P]`."""
         if self.whole is not None:
             return self.whole.held_out_features
-        blocks = [self.feature_map(rows) for rows in self.held_out.values()]
-        return torch.cat(blocks) if blocks else self.features[:0]
+        if not self.held_out:
+            return self.features[:0]
+        return self._features_of("held out", *self.held_out.values())
+
+    def _features_of(self, kind: str, *sets: Tensor) -> Tensor:
+        """Return the features that are kept, unless the rows were changed in place since."""
+        digests = [digest_of(rows) for rows in sets]
+        if self._kept.get(kind, (None,))[0] != digests:
+            made = [self.feature_map(rows) for rows in sets]
+            self._kept[kind] = digests, made[0] if len(made) == 1 else torch.cat(made)
+        return self._kept[kind][1]
+
+    @cached_property
+    def _kept(self) -> dict[str, tuple]:
+        return {}
 
     def split(self, predictions: Tensor) -> dict[str, Tensor]:
         """Return predictions `[m, k]` of all held-out rows by the name of their set."""

@@ -4,7 +4,8 @@ The file is `torch.save` of tensors and one JSON text, and is read with ``weight
 a file from elsewhere runs nothing of it. Therefore it does not hold the module. Plain sequential
 networks of usual layers, as most of the package's families are, are built again from their sizes;
 any other module is brought by whoever loads. That it is the one that was trained is held against
-names and shapes of the weights, and against outputs on a few rows that were kept with them.
+names and shapes of the weights, which of them are one, and outputs on a few rows that were kept.
+What would not come back is found out when it is saved: both ways are tried then.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.streams import Streams
 from overparam.training.copies import copy_module
 from overparam.training.fitted import Fitted, Task, Trace
+from overparam.training.marks import Marks
 from overparam.training.recipe import Recipe, Schedule
 from overparam.whole_file import write_whole
 
@@ -36,6 +38,8 @@ def save_fitted(fitted: Fitted, path: str | Path) -> Path:
     recipe = dataclasses.asdict(fitted.recipe)
     if callable(fitted.recipe.loss):
         recipe["loss"] = {"own": getattr(fitted.recipe.loss, "__name__", "a loss")}
+    probe = _probe(fitted)
+    _check_weights_are_all(fitted, probe)
     header = {
         "recipe": recipe,
         "status": fitted.status,
@@ -43,7 +47,8 @@ def save_fitted(fitted: Fitted, path: str | Path) -> Path:
         "task": None if fitted.task is None else dataclasses.asdict(fitted.task),
         "notes": list(fitted.notes),
         "model": type(fitted.template).__name__,
-        "layers": describe_layers(fitted.template),
+        "layers": _layers(fitted, probe),
+        "marks": Marks.of(fitted.template).to_dict(),
         "sets": list(fitted.trace.loss),
     }
     trace = {
@@ -57,9 +62,63 @@ def save_fitted(fitted: Fitted, path: str | Path) -> Path:
         "header": json.dumps(header),
         "state": {name: value.detach().cpu().clone() for name, value in fitted.state.items()},
         "trace": trace,
-        "probe": _probe(fitted),
+        "probe": probe,
     }
     return write_whole(Path(path), lambda place: torch.save(content, place))
+
+
+def _layers(fitted: Fitted, probe: Tensor | None) -> list[list[Any]] | None:
+    """Return the description of the layers if the network that is built of it is this one."""
+    layers = describe_layers(fitted.template)
+    if layers is None:
+        return None
+    marks = Marks.of(fitted.template)
+    built = dataclasses.replace(fitted, template=marks.put(build_layers(layers)))
+    try:
+        _check_module(built, probe, marks, given=False)
+    except UsageError:  # hooks, for instance, are code
+        return None
+    return layers
+
+
+def _check_weights_are_all(fitted: Fitted, probe: Tensor | None) -> None:
+    """Refuse a model of which training has changed more than its weights, where outputs tell.
+
+    Whoever loads it builds the module anew, and would be told that it is another.
+    """
+    if fitted.given is None:
+        return
+    anew = dataclasses.replace(fitted, template=fitted.given)
+    try:
+        _check_module(anew, probe, Marks.of(fitted.template), given=True)
+    except UsageError:
+        changed = _changed(fitted.given, fitted.template)
+    else:
+        return
+    raise UsageError(
+        "training changed more of the module than the values of its parameters and buffers, and "
+        "outputs depend on it: it could not be loaded again",
+        got=", ".join(changed[:5]) or type(fitted.template).__name__,
+        allowed="a module that is as it was built, but for their values",
+        remedy="keep it in a tensor registered with register_buffer, or keep the whole module by "
+        "torch.save(fitted.module(), path)",
+    )
+
+
+def _changed(before: nn.Module, after: nn.Module) -> list[str]:
+    """Return the names of plain attributes that differ, as far as their texts tell."""
+    then = dict(before.named_modules())
+    found = []
+    for path, part in after.named_modules():
+        old = vars(then[path]) if path in then else {}
+        for name, value in vars(part).items():
+            if (
+                not name.startswith("_")
+                and name != "training"
+                and repr(old.get(name)) != repr(value)
+            ):
+                found.append(f"{path}.{name}" if path else name)
+    return found
 
 
 def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
@@ -68,7 +127,10 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
     Args:
         path: the file.
         model: the module that was trained, of the same architecture (its weights do not matter).
-            Not needed where it is a plain `nn.Sequential` of usual layers, such as `models.mlp`.
+            Not needed where it is a plain `nn.Sequential` without hooks, of `Linear`, `Conv2d`,
+            `BatchNorm2d`, `MaxPool2d`, `Flatten`, `ReLU`, `Tanh`, `GELU` and `Identity`, such as
+            `models.mlp`: ties, frozen parameters and parts in evaluation mode come back with it.
+            A module that is given keeps its own frozen parts and modes.
 
     Raises:
         DataError: no such file, not one of these files, or damaged.
@@ -78,7 +140,8 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
     header, content = _read(Path(path))
     try:
         fitted = _assemble(header, content, model)
-        _check_module(fitted, content.get("probe"), given=model is not None)
+        marks = Marks(**header["marks"])
+        _check_module(fitted, content.get("probe"), marks, given=model is not None)
     except OverparamError:
         raise
     except Exception as error:  # a forged file can hold anything
@@ -129,7 +192,7 @@ def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module 
                 f"the module of this file, {header['model']}, is code that the file does not hold",
                 remedy="load_fitted(path, model) with a module of the same architecture",
             )
-        model = build_layers(header["layers"])
+        model = Marks(**header["marks"]).put(build_layers(header["layers"]))
     if not isinstance(model, nn.Module):
         raise UsageError("the model must be a module", got=type(model).__name__)
     model = copy_module(model)  # its owner may change it later
@@ -158,8 +221,8 @@ def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module 
     )
 
 
-def _check_module(fitted: Fitted, probe: Tensor | None, *, given: bool) -> None:
-    """Hold the module against the weights, and its outputs against those that were kept."""
+def _check_module(fitted: Fitted, probe: Tensor | None, marks: Marks, *, given: bool) -> None:
+    """Hold the module against weights and ties, and its outputs against those that were kept."""
     own = dict(fitted.template.named_parameters()) | dict(fitted.template.state_dict())
     unkept = {name for name, _ in fitted.template.named_buffers()} - set(own)
     for name in sorted({*own, *fitted.state}):
@@ -173,11 +236,18 @@ def _check_module(fitted: Fitted, probe: Tensor | None, *, given: bool) -> None:
                 allowed="none" if need is None else list(need.shape),
                 remedy="give a module of the same architecture",
             )
+    tied = Marks.of(fitted.template).ties
+    if tied != marks.ties:
+        raise UsageError(
+            "the module is not the one that was trained: other weights are one",
+            got=_ties(tied),
+            allowed=_ties(marks.ties),
+            remedy="give a module of the same architecture",
+        )
     again = None if probe is None else _probe(fitted)
     if probe is None or again is None:
         return
-    near = PROBE_TOLERANCE * float(probe.abs().max().clamp(min=1e-6))
-    if again.shape != probe.shape or not torch.allclose(again, probe, rtol=0, atol=near):
+    if not _is_near(again, probe):
         raise UsageError(
             "the module has the weights of the one that was trained, but gives other outputs",
             remedy="give a module of the same architecture, with its settings and activations"
@@ -186,16 +256,29 @@ def _check_module(fitted: Fitted, probe: Tensor | None, *, given: bool) -> None:
         )
 
 
+def _is_near(found: Tensor, probe: Tensor) -> bool:
+    near = PROBE_TOLERANCE * float(probe.abs().max().clamp(min=1e-6))
+    return found.shape == probe.shape and torch.allclose(found, probe, rtol=0, atol=near)
+
+
+def _ties(ties: list[list[str]]) -> str:
+    return ", ".join(f"{a} is {b}" for a, b in ties[:3]) or "none"
+
+
 def _probe(fitted: Fitted) -> Tensor | None:
     """Return outputs on a few rows, float64; None where there are none, or never the same."""
-    if fitted.task is None:
+    if fitted.task is None or not fitted.state:
         return None
     shape = (N_PROBES, *fitted.task.input_shape)
     rows = torch.zeros(shape, dtype=torch.int64)
     if not fitted.task.takes_integers:
         rows = torch.from_numpy(Streams(0).numpy("probe").standard_normal(shape)).float()
     try:
-        once, twice = fitted.outputs(rows), fitted.outputs(rows)
+        outputs = []
+        for stream in ("probe once", "probe twice"):  # a module that draws draws other numbers
+            with Streams(0).torch_default(stream):
+                outputs.append(fitted.outputs(rows))
+        once, twice = outputs
     except Exception:  # a module that takes no such rows is saved all the same
         return None
     same = torch.equal(once, twice) and bool(torch.isfinite(once).all())

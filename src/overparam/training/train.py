@@ -188,6 +188,7 @@ def _train_stack(
             m.n_steps,
             Task.of(r.train_set),
             r.train_set.notes,
+            None if m.template is None else r.model,
         )
         for r, m in zip(requests, members, strict=True)
     ]
