@@ -19,8 +19,8 @@ import torch
 from overparam.errors import CodeError, ResourceError, StoreError, UsageError
 from overparam.lab import unit
 from overparam.lab.design import plan_units
-from overparam.lab.plan import plan_study
 from overparam.lab.phenomenon import Scale
+from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study
 from overparam.lab.store import Store
 from overparam.phenomena import find
@@ -397,6 +397,48 @@ def test_an_outcome_that_cannot_be_kept_fails_its_cell(tiny, tmp_path, monkeypat
     assert re.search(text, result.records[1].error)
     with Store.read_only(tmp_path) as store:
         assert store.check() == []
+
+
+class Wordless:
+    def __repr__(self):
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "text"),
+    [
+        (float, "0.5", "size of the outcome is declared float; got \"'0.5' .str.*allowed: int, fl"),
+        ("float", True, "declared float; got 'True .bool.'"),
+        (float, None, "declared float; got 'None"),
+        (float, np.ones(3), "declared float; got 'array"),
+        (float, torch.ones(3), "declared float; got 'array"),
+        (float, 1j, "declared float; got '1j"),
+        (float, Wordless(), "declared float; got 'without a text"),
+        (int, True, "declared int; got 'True"),
+        (str, 7, "declared str; got '7"),
+        (bool, 1, "declared bool; got '1"),
+        (float, 10**400, "size of the outcome is beyond the range of floats; got 'a whole number"),
+        (float, 3, ""),
+        (float, np.float32(3), ""),
+        (float, torch.tensor(3.0), ""),
+        (float, float("nan"), ""),
+        (int, np.int64(3), ""),
+        (bool, np.bool_(True), ""),
+        (np.ndarray, 3.0, ""),
+    ],
+)
+def test_a_field_holds_what_it_is_declared_to_be(tiny, declared, value, text):
+    outcome = dataclasses.make_dataclass("Outcome", [("size", declared)], frozen=True)
+
+    async def run(c, streams):
+        return outcome(value)
+
+    phenomenon = dataclasses.replace(
+        tiny, run=run, outcome=outcome, summarise=lambda records: {}, figures=lambda *_: []
+    )
+    (record, *_) = run_study(phenomenon, seeds=[0], workers=1).records
+    assert record.status == ("failed" if text else "done")
+    assert re.search(text, record.error)
 
 
 def test_an_outcome_of_a_derived_class_fails_its_cell(tiny):
