@@ -58,8 +58,26 @@ def test_a_model_beyond_all_memory_is_one_short_line(here, target):
     assert len(err) < 700
 
 
-def test_a_name_too_long_for_a_file_is_a_resource_error(here):
-    code, _, err = here(*RUN, "--seeds", "1", "--out", "x" * 300)
-    assert code == 5
-    assert "File name too long" in err
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*RUN, "--seeds", "1", "--out", LONG),
+        ("run", f"{LONG}.py"),
+        ("report", LONG),
+        ("check", LONG),
+        ("export", LONG, "--to", "a.csv"),
+        ("gallery", LONG),
+        ("list", "--studies", LONG),
+        ("census", f"{LONG}.py:net"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_path_that_no_file_can_have_is_a_usage_error(here, words):
+    code, _, err = here(*words)
+    assert code == 2
+    assert err.startswith("overparam: a path is too long for the file system; got 'xxx")
     assert err.count("\n") == 1
+    assert len(err) < 200

@@ -187,7 +187,7 @@ def test_a_terminal_gets_the_verdicts_as_a_table(study, study_file, monkeypatch,
     ("kinds", "claimed"),
     [
         ({"treatment": "observed", "c": "absent"}, True),
-        ({"treatment": "observed"}, True),
+        ({"treatment": "observed"}, False),
         ({"treatment": "observed", "c": "inconclusive"}, False),
         ({"treatment": "observed", "c": "absent", "d": "observed"}, False),
         ({"treatment": "absent", "c": "absent"}, False),

@@ -19,6 +19,7 @@ import torch
 from overparam.errors import CodeError, ResourceError, StoreError, UsageError
 from overparam.lab import unit
 from overparam.lab.design import plan_units
+from overparam.lab.phenomenon import Scale
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study
 from overparam.lab.store import Store
@@ -300,10 +301,11 @@ def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, f
 @pytest.mark.parametrize(
     ("function", "returned", "match"),
     [
-        ("summarise", None, "summarise of tiny_phenomenon raised TypeError"),
+        ("summarise", None, "summarise of .* it returned NoneType, not a Mapping; got .*runner.py"),
+        ("summarise", {1: []}, "summarise of .* an arm's name is int, not a str; got .*runner.py"),
         ("verdict", "observed", "verdict of .* it returned str, not a Verdict"),
         ("figures", [7], "figures of .* it returned int, not a figure"),
-        ("figures", None, "figures of .* raised TypeError"),
+        ("figures", None, "figures of .* it returned NoneType, not an Iterable; got .*runner.py"),
         ("cells", None, "cells of .* raised TypeError"),
         ("cells", [1], "cells of .* raised"),
     ],
@@ -312,6 +314,30 @@ def test_what_is_returned_must_be_of_its_kind(tiny, function, returned, match):
     broken = dataclasses.replace(tiny, run=local(tiny), **{function: lambda *_: returned})
     with pytest.raises(CodeError, match=match):
         run_study(broken, seeds=[0], workers=1)
+
+
+@pytest.mark.parametrize("left_out", ["treatment", "control"])
+def test_an_arm_that_summarise_leaves_out_is_inconclusive(tiny, left_out):
+    def summarise(records):
+        return {a: s for a, s in tiny.summarise(records).items() if a != left_out}
+
+    phenomenon = dataclasses.replace(tiny, run=local(tiny), summarise=summarise)
+    verdicts = run_study(phenomenon, seeds=[0, 1], workers=1).verdicts
+    assert list(verdicts) == ["treatment", "control"]
+    assert verdicts[left_out].kind == "inconclusive"
+    assert verdicts[left_out].reason == "summarise returned nothing for this arm"
+
+
+def test_arms_that_the_design_names_otherwise_are_as_summarise_names_them(tiny):
+    @dataclasses.dataclass(frozen=True)
+    class Condition:
+        arm: str = "deeper"
+
+    phenomenon = dataclasses.replace(
+        tiny, run=local(tiny), condition=Condition, cells=lambda base: [base, Condition("wider")],
+        scales={"standard": Scale(Condition(), 2)}, summarise=lambda records: {"treatment": []},
+    )  # fmt: skip
+    assert list(run_study(phenomenon, workers=1).verdicts) == ["treatment"]
 
 
 def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny):
@@ -371,6 +397,48 @@ def test_an_outcome_that_cannot_be_kept_fails_its_cell(tiny, tmp_path, monkeypat
     assert re.search(text, result.records[1].error)
     with Store.read_only(tmp_path) as store:
         assert store.check() == []
+
+
+class Wordless:
+    def __repr__(self):
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "text"),
+    [
+        (float, "0.5", "size of the outcome is declared float; got \"'0.5' .str.*allowed: int, fl"),
+        ("float", True, "declared float; got 'True .bool.'"),
+        (float, None, "declared float; got 'None"),
+        (float, np.ones(3), "declared float; got 'array"),
+        (float, torch.ones(3), "declared float; got 'array"),
+        (float, 1j, "declared float; got '1j"),
+        (float, Wordless(), "declared float; got 'without a text"),
+        (int, True, "declared int; got 'True"),
+        (str, 7, "declared str; got '7"),
+        (bool, 1, "declared bool; got '1"),
+        (float, 10**400, "size of the outcome is beyond the range of floats; got 'a whole number"),
+        (float, 3, ""),
+        (float, np.float32(3), ""),
+        (float, torch.tensor(3.0), ""),
+        (float, float("nan"), ""),
+        (int, np.int64(3), ""),
+        (bool, np.bool_(True), ""),
+        (np.ndarray, 3.0, ""),
+    ],
+)
+def test_a_field_holds_what_it_is_declared_to_be(tiny, declared, value, text):
+    outcome = dataclasses.make_dataclass("Outcome", [("size", declared)], frozen=True)
+
+    async def run(c, streams):
+        return outcome(value)
+
+    phenomenon = dataclasses.replace(
+        tiny, run=run, outcome=outcome, summarise=lambda records: {}, figures=lambda *_: []
+    )
+    (record, *_) = run_study(phenomenon, seeds=[0], workers=1).records
+    assert record.status == ("failed" if text else "done")
+    assert re.search(text, record.error)
 
 
 def test_an_outcome_of_a_derived_class_fails_its_cell(tiny):

@@ -11,7 +11,7 @@ import pytest
 
 from overparam.errors import ResourceError, UsageError
 from overparam.lab.figure import Table
-from overparam.report.export import FORMATS, file_stem, save_figure
+from overparam.report.export import FORMATS, file_stem, file_stems, save_figure
 from overparam.report.tables import csv_text, figure_table
 
 MAGIC = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "csv": b""}
@@ -91,3 +91,12 @@ def test_unwritable_folder_is_named(synthetic, tmp_path):
 def test_names_cannot_leave_the_folder():
     assert file_stem("../../etc/passwd") == "etc_passwd"
     assert file_stem("///") == "figure"
+
+
+def test_every_figure_has_files_of_its_own():
+    assert file_stems(["a/b", "a_b", "A b", "a_b_2"]) == ["a_b", "a_b_2", "A_b_3", "a_b_2_2"]
+    long = [f"{'x' * 300}{k}" for k in range(2)]
+    first, second = file_stems(long)
+    assert first != second
+    assert max(len(first), len(second)) <= 120
+    assert file_stem("x" * 120) == "x" * 120

@@ -27,12 +27,24 @@ from overparam.cli import (
 from overparam.cli.interruption import exit_code_of
 from overparam.cli.output import Output, Unwritable
 from overparam.cli.parser import Parser, examples
-from overparam.errors import EXIT_CODE, EXIT_OK, EXIT_RESOURCE, EXIT_USAGE, OverparamError
+from overparam.errors import (
+    EXIT_CODE,
+    EXIT_OK,
+    EXIT_RESOURCE,
+    EXIT_USAGE,
+    OverparamError,
+    ResourceError,
+)
 from overparam.lab.phenomenon import text_of
 from overparam.stopping import is_stop, stop
 
 EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
 _RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO)
+_PATH_ERRNOS = {  # of a path that no file can have: that is how the command was used
+    errno.ENAMETOOLONG: "a path is too long for the file system",
+    errno.ELOOP: "a path leads in a circle of links",
+}
+_MOST_PATH_LETTERS = 80  # of a path that is shown because it is too long
 _ROOM = "free some space, or choose a place that you may write to"
 _EXIT_CODES = """\
 exit codes:
@@ -124,6 +136,8 @@ def _guarded(words: list[str], out: Output) -> int:
         raise
     except OverparamError as error:
         _trace(show_trace)
+        if (about := _path_error(error)) is not None:
+            return _refuse(out, about, EXIT_USAGE, kind="UsageError")
         parts = {n: getattr(error, n) for n in ("what", "got", "allowed", "remedy")}
         return _refuse(out, str(error), error.exit_code, kind=type(error).__name__, **parts)
     except MemoryError:
@@ -134,6 +148,8 @@ def _guarded(words: list[str], out: Output) -> int:
         if isinstance(error, KeyboardInterrupt) and is_stop(error):
             return _refuse(out, "interrupted", exit_code_of(error))
         _trace(show_trace)
+        if (about := _path_error(error)) is not None:
+            return _refuse(out, about, EXIT_USAGE, kind="UsageError")
         if isinstance(error, OSError) and error.errno in _RESOURCE_ERRNOS:
             text = f"{error.filename or 'a file'} cannot be used; got {error.strerror!r}"
             return _refuse(out, f"{text}; {_ROOM}", EXIT_RESOURCE)
@@ -143,6 +159,18 @@ def _guarded(words: list[str], out: Output) -> int:
         text = f"unexpected {type(error).__name__}: {text_of(error)}"
         text += f"\nPlease report this as a bug{again}"
         return _refuse(out, text, EXIT_CODE, kind=type(error).__name__)
+
+
+def _path_error(error: BaseException) -> str | None:
+    """Return what is wrong with a path, where that is what an error, or its cause, is about."""
+    # An error of a study or of a phenomenon's own code is about that, whatever caused it.
+    cause = error.__cause__ if isinstance(error, ResourceError) else error
+    if not isinstance(cause, OSError) or cause.errno not in _PATH_ERRNOS:
+        return None
+    path = str(cause.filename or "")
+    shown = path if len(path) <= _MOST_PATH_LETTERS else f"{path[:_MOST_PATH_LETTERS]}…"
+    got = f"; got {shown!r}" if path else ""
+    return f"{_PATH_ERRNOS[cause.errno]}{got}; choose another"
 
 
 def _refuse(out: Output, text: str, code: int, **parts: Any) -> int:

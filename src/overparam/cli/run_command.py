@@ -159,9 +159,12 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def as_claimed(study: Study) -> bool:
-    """Whether the treatment's verdict is `observed` and every control's `absent`."""
+    """Whether the treatment's verdict is `observed` and every control's `absent`.
+
+    There must be a control: an effect that nothing was held against is not what was claimed.
+    """
     arms = study.content.arms
-    return any(a.is_treatment for a in arms) and all(
+    return {a.is_treatment for a in arms} == {True, False} and all(
         a.kind == ("observed" if a.is_treatment else "absent") for a in arms
     )
 

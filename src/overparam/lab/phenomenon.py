@@ -192,11 +192,13 @@ def blaming_code(
     function: str,
     passing: tuple[type[Exception], ...] = (StoreError, ResourceError),
     remedy: str = "mend the code",
+    code: Callable | None = None,
 ) -> Iterator[None]:
     """Turn what a phenomenon's function raises into an error that names the place.
 
     Args:
         name: of the phenomenon. passing: errors that say themselves what is to be done.
+        code: the function, whose own line is named where it had returned already.
 
     Raises:
         CodeError: anything else was raised, `sys.exit` included, but for the user's Ctrl-C.
@@ -208,8 +210,12 @@ def blaming_code(
             raise
         frames = traceback.extract_tb(error.__traceback__)
         # Where the function itself was, and not what it called in the package.
-        own = [f for f in frames if not f.filename.startswith(_PACKAGE_FOLDER)] or frames
-        place = f"{own[-1].filename}:{own[-1].lineno} in {own[-1].name}"
+        own = [f for f in frames if not f.filename.startswith(_PACKAGE_FOLDER)]
+        last = (own or frames)[-1]
+        place = f"{last.filename}:{last.lineno} in {last.name}"
+        defined = getattr(code, "__code__", None)
+        if not own and defined is not None:
+            place = f"{defined.co_filename}:{defined.co_firstlineno} in {defined.co_name}"
         raise CodeError(
             f"{function} of {name} raised {type(error).__name__}: {text_of(error)}",
             got=place,

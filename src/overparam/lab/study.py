@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,8 @@ def conclude(
     """Return verdicts per arm, figures, and notes on what they do not rest on.
 
     `summarise` is given a record of every planned cell; of those that failed, diverged or were
-    not run, every value is NaN. Figures are given the measured ones.
+    not run, every value is NaN. Figures are given the measured ones. An arm of the design of
+    which `summarise` returns nothing is inconclusive.
 
     Args:
         planned: the cells of the design, (condition, seed) each. By default those of the scale
@@ -87,25 +90,47 @@ def conclude(
     measured = records.measured
     if not len(measured):
         return {TREATMENT: _no_verdict("no cell has been measured")}, [], []
-    whole = records.completed(_design_of(phenomenon, records) if planned is None else planned)
-    with blaming_code(phenomenon.name, "summarise", remedy=_MEND):
-        summaries = dict(phenomenon.summarise(whole))
+    cells = _design_of(phenomenon, records) if planned is None else planned
+    with _blaming(phenomenon, "summarise"):
+        found = _expect(Mapping, phenomenon.summarise(records.completed(cells)))
+        summaries = {_expect(str, arm, "an arm's name is"): s for arm, s in found.items()}
     verdicts = {}
-    with blaming_code(phenomenon.name, "verdict", remedy=_MEND):
+    with _blaming(phenomenon, "verdict"):
         for arm, summary in summaries.items():
-            verdicts[str(arm)] = _expect(Verdict, phenomenon.verdict(summary))
-    with blaming_code(phenomenon.name, "figures", remedy=_MEND):
-        figures = [_expect(Figure, f) for f in phenomenon.figures(summaries, measured)]
+            verdicts[arm] = _expect(Verdict, phenomenon.verdict(summary))
+    with _blaming(phenomenon, "figures"):
+        returned = _expect(Iterable, phenomenon.figures(summaries, measured))
+        figures = [_expect(Figure, f) for f in returned]
+    for arm in _arms_of(phenomenon, cells):
+        verdicts.setdefault(arm, _no_verdict("summarise returned nothing for this arm"))
     verdicts = verdicts or {TREATMENT: _no_verdict("summarise found no arm")}
     ordered = dict(sorted(verdicts.items(), key=lambda item: item[0] != TREATMENT))
     return ordered, figures, []
 
 
-def _expect(kind: Any, found: Any) -> Any:
+def _blaming(phenomenon: Phenomenon, function: str) -> AbstractContextManager[None]:
+    code = getattr(phenomenon, function)
+    return blaming_code(phenomenon.name, function, remedy=_MEND, code=code)
+
+
+def _expect(kind: Any, found: Any, what: str = "it returned") -> Any:
     if not isinstance(found, kind):
         name = getattr(kind, "__name__", "figure of lab.figure")
-        raise TypeError(f"it returned {type(found).__name__}, not a {name}")
+        article = "an" if name[0] in "AEIOU" else "a"
+        raise TypeError(f"{what} {type(found).__name__}, not {article} {name}")
     return found
+
+
+def _arms_of(phenomenon: Phenomenon, planned: Sequence[tuple[Any, int]]) -> list[str]:
+    """Return the arms that the design names by itself, so that none of them can be left out.
+
+    Those are the values of a field ``arm``, where the treatment's cells bear its name. Where they
+    do not, `summarise` alone knows which cells an arm is read from.
+    """
+    if "arm" not in {f.name for f in dataclasses.fields(phenomenon.condition)}:
+        return []
+    arms = list(dict.fromkeys(condition.arm for condition, _ in planned))
+    return arms if TREATMENT in arms else []
 
 
 def _design_of(phenomenon: Phenomenon, records: Records) -> list[tuple[Any, int]]:

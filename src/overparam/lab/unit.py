@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from overparam.errors import OverparamError, UsageError
@@ -27,6 +28,13 @@ from overparam.training.native.build import troubles
 from overparam.training.request import Context, drive
 
 _MOST_LETTERS = 1 << 26  # of one field in the store, arrays apart
+_NUMBERS = ("float", "int")
+_KINDS: dict[str, tuple[type, ...]] = {  # of fields that are declared so
+    "float": (int, float, np.integer, np.floating),
+    "int": (int, float, np.integer, np.floating),
+    "str": (str,),
+    "bool": (bool, np.bool_),
+}
 _REPORT_SECONDS = 0.2  # how often progress is reported; a message per update would cost more
 
 
@@ -148,6 +156,8 @@ def _keepable(kind: type, result: Any) -> Any:
             remedy="return the outcome that the phenomenon declares",
         )
     outcome = _plain(result)
+    for field in dataclasses.fields(outcome):
+        _check_declared(field, getattr(outcome, field.name))
     for name, value in (field_values(outcome) or {}).items():
         try:
             n_letters = len(encode(value, lambda array: ""))
@@ -176,6 +186,42 @@ def _plain(outcome: Any) -> Any:
         if isinstance(value := getattr(outcome, f.name), torch.Tensor)
     }
     return dataclasses.replace(outcome, **changed) if changed else outcome
+
+
+def _check_declared(field: dataclasses.Field, value: Any) -> None:
+    """Refuse a value that is not of the kind that its field is declared to be.
+
+    Only plain kinds are looked at: what is declared a number goes into means and tables, where
+    text, a truth value or an array would end the study's summary, or be averaged unnoticed.
+
+    Raises:
+        UsageError: it is of another kind, or a number beyond the range of floats.
+    """
+    declared = getattr(field.type, "__name__", str(field.type))  # a text, if postponed
+    kinds = _KINDS.get(declared)
+    if kinds is None:
+        return
+    if not isinstance(value, kinds) or (declared in _NUMBERS and isinstance(value, bool)):
+        raise UsageError(
+            f"{field.name} of the outcome is declared {declared}",
+            got=f"{_short(value)} ({type(value).__name__})",
+            allowed=", ".join(kind.__name__ for kind in kinds),
+            remedy="return that, or declare the field as what it is",
+        )
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise UsageError(
+            f"{field.name} of the outcome is beyond the range of floats",
+            got=f"a whole number of {value.bit_length():,} bits",
+            allowed=f"up to {sys.float_info.max:.2g}",
+            remedy="return its logarithm",
+        )
+
+
+def _short(value: Any) -> str:
+    try:
+        return repr(value)[:80]
+    except Exception:
+        return "without a text"
 
 
 def _describe(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from overparam.report.tables import csv_text, table_svg
 from overparam.whole_file import write_whole
 
 FORMATS = ("svg", "png", "pdf", "csv")
+_MOST_STEM_LETTERS = 120  # file systems end at 255 bytes, and what is written has a longer name
 _PNG_SCALE = 2.0  # pixels of the file per pixel of the drawing, for sharp print
 
 
@@ -48,12 +51,17 @@ def figure_svg(
 
 
 def save_figure(
-    figure: Figure, folder: Path, formats: Sequence[str] = FORMATS, looks: Looks | None = None
+    figure: Figure,
+    folder: Path,
+    formats: Sequence[str] = FORMATS,
+    looks: Looks | None = None,
+    stem: str = "",
 ) -> list[Path]:
     """Write `figure` in each format into `folder` (made if missing) and return the paths.
 
     Args:
         looks: of the names in the report that the figure is of (`drawing.figure_looks`).
+        stem: of the files; by default that of the figure's name.
 
     Raises:
         UsageError: unknown format. ResourceError: the folder cannot be written.
@@ -62,17 +70,37 @@ def save_figure(
         check_choice("figure format", name, FORMATS)
     folder = Path(folder)
     svg = figure_svg(figure, looks=looks) if set(formats) - {"csv"} else ""
-    stem = file_stem(figure.name)
+    stem = stem or file_stem(figure.name)
     return [write_whole(folder / f"{stem}.{name}", _encode(figure, svg, name)) for name in formats]
 
 
 def file_stem(name: str) -> str:
-    """Return `name` as a safe file stem, without any path.
+    """Return `name` as a safe file stem, without any path; a long one is cut, with a digest.
 
     >>> file_stem("../Test error/k=4")
     'Test_error_k_4'
     """
-    return re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_") or "figure"
+    stem = re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_") or "figure"
+    if len(stem) <= _MOST_STEM_LETTERS:
+        return stem
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{stem[: _MOST_STEM_LETTERS - 9]}_{digest}"
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    """Return a stem for each name; those that a file system may take for one are numbered.
+
+    >>> file_stems(["a/b", "A_b", "c"])
+    ['a_b', 'A_b_2', 'c']
+    """
+    taken: set[str] = set()
+    stems = []
+    for stem in map(file_stem, names):
+        numbered = (f"{stem}_{k}" for k in itertools.count(2))
+        free = next(s for s in itertools.chain([stem], numbered) if s.lower() not in taken)
+        taken.add(free.lower())
+        stems.append(free)
+    return stems
 
 
 def _encode(figure: Figure, svg: str, name: str) -> bytes:

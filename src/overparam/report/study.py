@@ -12,7 +12,7 @@ from overparam.lab.study import StudyResult
 from overparam.lab.verdict import Verdict
 from overparam.report.content import Content, describe
 from overparam.report.drawing import figure_looks
-from overparam.report.export import FORMATS, save_figure
+from overparam.report.export import FORMATS, file_stems, save_figure
 from overparam.report.html import render_html
 from overparam.report.json_report import to_json
 from overparam.report.terminal import verdict_text
@@ -75,7 +75,12 @@ class Study:
             UsageError: unknown format. ResourceError: the folder cannot be written.
         """
         looks = figure_looks(self.figures)
-        return [p for f in self.figures for p in save_figure(f, Path(folder), formats, looks)]
+        stems = file_stems([f.name for f in self.figures])
+        return [
+            path
+            for figure, stem in zip(self.figures, stems, strict=True)
+            for path in save_figure(figure, Path(folder), formats, looks, stem)
+        ]
 
     def __str__(self) -> str:
         return verdict_text(self.content)
