@@ -105,6 +105,8 @@ def _shell(layer: nn.Module) -> nn.Module:
 
 def _measured_together(model: nn.Module, data: Dataset) -> set[int]:
     """Return how many rows of a set are tried: some, and as many as its last chunk has."""
+    if len(data) <= _MEASURED_ROWS:  # they are one chunk
+        return {len(data)}
     units = count_units(model, data.input_shape, data.base.dtype)
     chunks = list(in_order(len(data), units, torch.device("cpu")))
     return {min(len(data), _MEASURED_ROWS), min(len(chunks[-1]), _LAST_ROWS)}
