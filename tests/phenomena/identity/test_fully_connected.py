@@ -177,6 +177,24 @@ def test_one_network_near_the_identity_refutes_the_claim(smoke, network):
     assert phenomenon.network_name(network) in verdict.reason
 
 
+def test_one_seed_near_the_identity_refutes_never(smoke):
+    def lucky(r):
+        return is_one("relu", 6)(r) and r.seed == 500
+
+    near = changed(smoke, lucky, identity_correlation=0.9)
+    assert kinds(near)["treatment"] == "absent"
+
+
+def test_a_step_back_to_the_input_refutes_the_claim(smoke):
+    dips = changed(smoke, is_one("identity", 2), constant_correlation=lambda r: 0.1)
+    assert kinds(dips)["treatment"] == "absent"
+
+
+def test_the_control_is_not_asked_what_its_images_leave_open(smoke):
+    control = phenomenon.verdict(phenomenon.summarise(smoke)[MANY_IMAGES])
+    assert [c.what for c in control.clauses] == ["shortfall of 1 layer, linear"]
+
+
 @pytest.mark.parametrize("activation", ["identity", "relu"])
 def test_depth_that_does_not_turn_to_the_constant_refutes_the_claim(smoke, activation):
     flat = changed(smoke, is_one(activation, 6), constant_correlation=lambda r: 0.1)

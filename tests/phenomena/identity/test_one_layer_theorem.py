@@ -133,6 +133,31 @@ def test_networks_that_did_not_fit_are_not_judged(smoke):
     assert phenomenon.verdict(none).kind == "inconclusive"
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["deviation", "noise", "errors"])
+def test_what_is_no_number_is_not_left_out(smoke, name, value):
+    """The other seeds, all within the bounds, do not speak for the one."""
+    errors = np.full_like(smoke[0].outcome.errors, value)
+    broken = changed(
+        smoke, lambda r: r.seed == SEEDS[3], **{name: errors if name == "errors" else value}
+    )
+    found = phenomenon.verdict(phenomenon.summarise(broken)["treatment"])
+    assert found.kind == "inconclusive"
+    assert "nan" not in found.reason
+
+
+def test_adam_obeys_no_formula_only_if_no_seed_does(smoke):
+    adam = [r for r in smoke if r.condition.optimizer == "adam"]
+    obeys = [dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, deviation=1e-9))
+             for r in adam]  # fmt: skip
+    for records, kind in (
+        ([*obeys[:-1], adam[-1]], "inconclusive"),
+        (obeys, "observed"),
+        (adam, "absent"),
+    ):
+        assert kinds(Records(records))[ADAM] == kind
+
+
 def test_a_bin_without_inputs_lacks_no_cell(smoke):
     def without_the_first(r):
         cosines = r.outcome.cosines

@@ -98,14 +98,13 @@ def summarise_fall(
     if start[-1] or not start.any():
         return found
     first, last = maps.preference[start].mean(0), maps.preference[-1]
+    order = monotone_test(maps.levels, maps.preference, "decreasing", step=RESOLUTION)
     return replace(
         found,
         first=score_interval(first),
         last=score_interval(last),
         fall=paired_difference(first, last, step=RESOLUTION),
-        reversal=monotone_test(
-            maps.levels, maps.preference, "decreasing", step=RESOLUTION
-        ).reversal,
+        reversal=order.reversal,
     )
 
 

@@ -95,10 +95,11 @@ RULE = (
     f"Observed if it lies above {FAR} in every network, by the 95 % intervals over seeds and in "
     "every single seed; if the intervals show that the correlation to the training image rises "
     "from each depth to the next, linear and ReLU, paired by seed; and that of the part of an "
-    f"input that is orthogonal to the training images one linear layer makes noise: more than {SOME_ENERGY} "
-    f"of its energy, at a cosine below {NO_LIKENESS} to it. Absent if a whole interval says the contrary of one of "
-    "these, else inconclusive. The control is judged by its own sentence alone: it is absent only "
-    f"if its shortfall is shown to lie below {FAR}. {NOT_JUDGED}"
+    "input that is orthogonal to the training image one linear layer makes noise: more than "
+    f"{SOME_ENERGY} of its energy, at a cosine below {NO_LIKENESS} to it. Absent if a whole "
+    "interval says the contrary of one of these, else inconclusive. The control is judged by its "
+    f"own sentence alone: it is absent only if its shortfall is shown to lie below {FAR}. "
+    f"{NOT_JUDGED}"
 )
 
 
