@@ -150,5 +150,5 @@ def means_by_bin(outcomes: Sequence[Any]) -> np.ndarray:
     for i in range(n_bins):
         inside = bins == i
         count = inside.sum(1)
-        found[:, i, count > 0] = (values * inside).sum(2)[:, count > 0] / count[count > 0]
+        found[:, i, count > 0] = np.where(inside, values, 0).sum(2)[:, count > 0] / count[count > 0]
     return found
