@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import sqlite3
 
 import numpy as np
@@ -351,6 +352,15 @@ def test_links_within_the_arrays_are_refused(tmp_path, victim):
     assert contents(victim) == before
 
 
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_arrays_that_are_no_folder_are_not_read_either(study, victim, kind):
+    shutil.rmtree(study / "arrays", ignore_errors=True)
+    place = study / "arrays"
+    place.symlink_to(victim / "arrays") if kind == "link" else place.write_text("")
+    with pytest.raises(StoreError, match=r"arrays is (a link|no folder).*delete the"):
+        Store.read_only(study)
+
+
 @pytest.mark.parametrize("name", ["study.lock", DATABASE])
 def test_a_file_of_two_names_is_not_written(tmp_path, victim, name):
     folder = tmp_path / "mine"
@@ -409,7 +419,16 @@ def test_missing_records_are_noticed(study):
     look_at_everything(study)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"records": "many"}', "[" * 990])
-def test_a_lock_file_that_says_nothing_is_not_believed(study, text):
-    (study / "study.lock").write_text(text)
+@pytest.mark.parametrize(
+    "text", [None, "", "[]", '{"records": 2}', '{"records": "many"}', "[" * 990]
+)
+def test_a_lock_file_that_says_nothing_is_noticed_and_not_believed(study, text):
+    (study / "study.lock").unlink()
+    if text is not None:
+        (study / "study.lock").write_text(text)
+    with Store.read_only(study) as store:
+        (problem,) = store.check()
+        assert len(store.read(DEMO)) == 2
+    assert f"study.lock is {'missing' if text is None else 'damaged'}, so that nothing" in problem
+    Store.open(study, DEMO).close()
     look_at_everything(study)

@@ -34,6 +34,7 @@ from overparam.errors import (
     EXIT_USAGE,
     OverparamError,
     ResourceError,
+    UsageError,
 )
 from overparam.lab.phenomenon import text_of
 from overparam.stopping import is_stop, stop
@@ -164,7 +165,7 @@ def _guarded(words: list[str], out: Output) -> int:
 def _path_error(error: BaseException) -> str | None:
     """Return what is wrong with a path, where that is what an error, or its cause, is about."""
     # An error of a study or of a phenomenon's own code is about that, whatever caused it.
-    cause = error.__cause__ if isinstance(error, ResourceError) else error
+    cause = error.__cause__ if isinstance(error, ResourceError | UsageError) else error
     if not isinstance(cause, OSError) or cause.errno not in _PATH_ERRNOS:
         return None
     path = str(cause.filename or "")

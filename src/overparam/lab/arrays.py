@@ -99,7 +99,7 @@ class ArrayFolder:
         """
         address = array_address(npy)
         target = self.path(address)
-        self._refuse_links(target)
+        self.refuse_links(target)
         with contextlib.suppress(OSError):
             if target.stat().st_size == len(npy) and target.read_bytes() == npy:
                 return address
@@ -140,6 +140,7 @@ class ArrayFolder:
                 remedy=_RESTORE,
             )
         path = self.path(at.address)
+        self.refuse_links(path)
         try:
             # Not through a link, and without waiting for the other end of a pipe.
             file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -163,7 +164,7 @@ class ArrayFolder:
         Raises:
             StoreError: the folder is a link, so that what lies in it is not this study's.
         """
-        self._refuse_links()
+        self.refuse_links()
         for path in self.folder.glob(f"{_TEMPORARY}*"):
             path.unlink(missing_ok=True)
 
@@ -174,7 +175,7 @@ class ArrayFolder:
             StoreError: the folder, or one in it, is a link; nothing was deleted.
         """
         files = list(self._files())
-        self._refuse_links(*files)
+        self.refuse_links(*files)
         self.sweep()
         for path in files:
             path.unlink(missing_ok=True)
@@ -188,12 +189,22 @@ class ArrayFolder:
             if _NAME.fullmatch(path.name) and path.parent.name == path.name[:2]:
                 yield path
 
-    def _refuse_links(self, *files: Path) -> None:
+    def refuse_links(self, *files: Path) -> None:
+        """Refuse the folder, or that of a file in it, where it is a link or no folder.
+
+        Raises:
+            StoreError: it is; what lies behind it is not this study's.
+        """
         for path in dict.fromkeys((self.folder, *(file.parent for file in files))):
-            if path.is_symlink():
+            try:
+                found = path.lstat().st_mode
+            except OSError:
+                continue  # not there yet, or opening a file in it says why it cannot be
+            if not stat.S_ISDIR(found):
+                linked = stat.S_ISLNK(found)
                 raise StoreError(
-                    "a folder of a study's arrays is a link",
-                    got=f"{path} -> {os.readlink(path)}",
+                    f"a folder of a study's arrays is {'a link' if linked else 'no folder'}",
+                    got=f"{path} -> {os.readlink(path)}" if linked else str(path),
                     allowed="a folder of its own",
-                    remedy="delete the link, or choose another --out",
+                    remedy=f"delete the {'link' if linked else 'file'}, or choose another --out",
                 )

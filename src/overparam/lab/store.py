@@ -31,7 +31,7 @@ from overparam.lab.database import (
 )
 from overparam.lab.encoding import ArrayAt, encode
 from overparam.lab.rows import COLUMNS, FRESH, record_key, record_of, row_of
-from overparam.lab.writer import KeptFile, WriterLock, records_told
+from overparam.lab.writer import KeptFile, WriterLock, lock_damage, records_told
 
 if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
     import numpy as np
@@ -63,6 +63,7 @@ class Store:
         self._lock = lock
         self._open = True
         self._arrays = ArrayFolder(folder)
+        self._arrays.refuse_links()
         self.phenomenon, self.revision = self._identity()
         self._kept = KeptFile(self._path)
 
@@ -274,7 +275,8 @@ class Store:
         """
         from overparam.lab.damage import damage_of
 
-        return damage_of(self._connection, self._path, self.rows, self.array)
+        damaged = damage_of(self._connection, self._path, self.rows, self.array)
+        return damaged + lock_damage(self.folder)
 
     def array(self, at: ArrayAt) -> np.ndarray:
         """Return the array of a record, its checksum verified; also after `close`.

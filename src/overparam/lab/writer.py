@@ -86,15 +86,31 @@ class WriterLock:
 
 def records_told(folder: Path) -> int:
     """Return how many records the last writer said it had written; 0 where nothing is said."""
-    try:
-        file = os.open(folder / LOCK, os.O_RDONLY | _PLAIN)
-    except OSError:
-        return 0
-    with open(file, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            return 0
-        told = _said(opened.read(_MOST_BYTES)).get("records")
+    told = _said(_read(folder / LOCK)).get("records")
     return told if type(told) is int else 0
+
+
+def lock_damage(folder: Path) -> list[str]:
+    """Return what is wrong with the lock's file, if anything: every writer leaves one."""
+    said = _said(_read(folder / LOCK))
+    wanted = {"pid": int, "host": str, "records": int}
+    if all(type(said.get(name)) is kind for name, kind in wanted.items()):
+        return []
+    state = "damaged" if os.path.lexists(folder / LOCK) else "missing"
+    return [
+        f"{folder / LOCK} is {state}, so that nothing says how many records there should be; "
+        "the next run of the study writes it anew"
+    ]
+
+
+def _read(path: Path) -> bytes:
+    """Return the beginning of a plain file; nothing of what is none."""
+    try:
+        file = os.open(path, os.O_RDONLY | _PLAIN)
+    except OSError:
+        return b""
+    with open(file, "rb") as opened:
+        return opened.read(_MOST_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
 
 
 class KeptFile:
