@@ -322,7 +322,7 @@ def test_a_design_that_changes_from_call_to_call_is_refused(tiny):
     changing = dataclasses.replace(
         tiny, cells=lambda base: [dataclasses.replace(base, width=next(counting))]
     )
-    with pytest.raises(CodeError, match="cells of .* returned another design when it was called"):
+    with pytest.raises(CodeError, match=r"cells of .* returned another design when it was called"):
         run_study(changing, seeds=[0], workers=1)
 
 
