@@ -379,6 +379,16 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
         Store.open(tmp_path, DEMO)
 
 
+@pytest.mark.parametrize("kind", ["file", "pipe", "link"])
+def test_what_is_no_folder_is_told_with_the_remedy(tmp_path, kind):
+    place = tmp_path / "mine"
+    {"file": place.touch, "pipe": lambda: os.mkfifo(place), "link": lambda: place.symlink_to("x")}[
+        kind
+    ]()
+    with pytest.raises(ResourceError, match=r"mine is there and is no folder.*another --out$"):
+        Store.open(place, DEMO)
+
+
 @pytest.mark.parametrize("name", ["file:z#w", "file:memory?mode=memory", "a?b#c%20d", "é ü'"])
 def test_names_are_no_addresses(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

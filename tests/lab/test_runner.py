@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import random
 import re
@@ -314,6 +315,15 @@ def test_what_is_returned_must_be_of_its_kind(tiny, function, returned, match):
     broken = dataclasses.replace(tiny, run=local(tiny), **{function: lambda *_: returned})
     with pytest.raises(CodeError, match=match):
         run_study(broken, seeds=[0], workers=1)
+
+
+def test_a_design_that_changes_from_call_to_call_is_refused(tiny):
+    counting = itertools.count(1)
+    changing = dataclasses.replace(
+        tiny, cells=lambda base: [dataclasses.replace(base, width=next(counting))]
+    )
+    with pytest.raises(CodeError, match=r"cells of .* returned another design when it was called"):
+        run_study(changing, seeds=[0], workers=1)
 
 
 @pytest.mark.parametrize("left_out", ["treatment", "control"])

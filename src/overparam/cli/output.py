@@ -65,7 +65,7 @@ class Output:
     def say(self, text: str = "") -> None:
         """Write a line of the result for people."""
         if not self.as_json:
-            with _writing():
+            with writing():
                 print(printable(text, _MOST_LETTERS))
 
     def note(self, text: str) -> None:
@@ -75,7 +75,7 @@ class Output:
     def emit(self, result: Mapping[str, Any]) -> None:
         """Write the result as strict JSON; values that are not finite are null."""
         if self._stream is not None:
-            with _writing():
+            with writing():
                 self._stream.write(json.dumps(strict(result), indent=2, allow_nan=False) + "\n")
                 self._stream.flush()
 
@@ -129,7 +129,8 @@ def tell(text: str = "", end: str = "\n") -> None:
 
 
 @contextlib.contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Tell an error of stdout itself from those of other files."""
     try:
         yield
     except BrokenPipeError:

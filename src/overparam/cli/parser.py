@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from overparam.cli.output import writing
 from overparam.errors import UsageError, suggest
 
 
@@ -27,6 +29,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise UsageError(message, remedy=f"see {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help or version; argparse itself would say nothing of a disk that is full."""
+        if file is None or file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        with writing():
+            file.write(message)
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the parsed command line.

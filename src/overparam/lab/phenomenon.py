@@ -166,13 +166,15 @@ class Phenomenon:
         Raises:
             UsageError: unknown scale or field, value of the wrong type or out of range, or values
                 with which the design's own arithmetic ends, such as a width beyond all numbers.
+            CodeError: `cells` raises, or does not return the same design each time.
         """
         check_choice("scale", scale, list(self.scales))
         base = self.scales[scale].base  # type: ignore[index]
         settings = check_settings(self.condition, settings or {})
         with blaming_code(self.name, "cells", passing=(OverparamError,)):
             try:
-                spanned = list(self.cells(dataclasses.replace(base, **settings)))
+                base = dataclasses.replace(base, **settings)
+                spanned, again = list(self.cells(base)), list(self.cells(base))
             except (OverflowError, MemoryError, TypeError) as error:
                 if not settings:
                     raise
@@ -182,6 +184,13 @@ class Phenomenon:
                     + f" ({type(error).__name__}: {error})",
                     remedy="choose values nearer to the documented ones",
                 ) from error
+            # By their texts too: a NaN is not equal to another.
+            if spanned != again and repr(spanned) != repr(again):
+                raise CodeError(
+                    f"cells of {self.name} returned another design when it was called again",
+                    allowed="the same design each time",
+                    remedy="draw no random numbers and read no clock in it",
+                )
             held = [dataclasses.replace(c, **settings) for c in spanned]
             return list(dict.fromkeys(held))
 

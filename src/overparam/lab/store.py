@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overparam.errors import StoreError, UsageError
+from overparam.errors import ResourceError, StoreError, UsageError
 from overparam.lab.code import edited_files
 from overparam.lab.database import (
     DATABASE,
@@ -92,7 +92,14 @@ class Store:
         if not create and not (folder / DATABASE).is_file():
             open_to_read(folder / DATABASE)  # raises, saying that there is no study
         with sqlite_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:  # a file, a pipe, or a link that leads nowhere
+                raise ResourceError(
+                    f"{folder} is there and is no folder",
+                    allowed="a folder, or a name that is free",
+                    remedy="choose another --out",
+                ) from None
         lock = WriterLock(folder)
         try:
             from overparam.lab.arrays import ArrayFolder
