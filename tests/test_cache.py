@@ -16,7 +16,7 @@ from overparam.cache import (
     private_folder,
 )
 from overparam.errors import ResourceError
-from overparam.report import html
+from overparam.report import page
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX's")
 
@@ -39,9 +39,9 @@ def seem_to_be(monkeypatch, user):
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path / "cache"))
-    html._vega_bundle.cache_clear()
+    page.vega_bundle.cache_clear()
     yield tmp_path / "cache"
-    html._vega_bundle.cache_clear()
+    page.vega_bundle.cache_clear()
 
 
 @pytest.fixture
@@ -214,11 +214,11 @@ def test_what_a_killed_process_left_is_swept(own_cache, ended_process):
 
 
 def test_the_reports_script_is_bundled_once(own_cache):
-    script = html._vega_bundle()
+    script = page.vega_bundle()
     (kept,) = own_cache.iterdir()
     before = kept.stat()
-    html._vega_bundle.cache_clear()
-    assert html._vega_bundle() == script
+    page.vega_bundle.cache_clear()
+    assert page.vega_bundle() == script
     assert kept.stat().st_mtime_ns == before.st_mtime_ns
     assert "vegaEmbed" in script
     assert "</script" not in script.lower()
