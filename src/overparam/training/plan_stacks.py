@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset
-from overparam.streams import Streams
+from overparam.streams import Streams, own_generator
 from overparam.training.copies import first_line
 from overparam.training.dense import dense_shape
 from overparam.training.modules import can_map
@@ -137,15 +137,28 @@ def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) ->
             )
         return "batched"
     n_updates = min(requests[0].recipe.steps_per_epoch(len(requests[0].train_set)), _TRIAL_UPDATES)
+    name = key or str(kinds)
+    checked = _checked_trial(requests, precision, context, n_updates, name)
     ways = {
         "batched": _trial([requests], precision, context, "batched", n_updates),
-        "native": _checked_trial(requests, precision, context, n_updates),
+        "native": checked,
     }
-    return choose(context, key, ways)
+    way = choose(context, key, ways)
+    if way == "native" and name not in _held:  # chosen by another process, with its own code
+        try:
+            with own_generator():
+                checked()
+        except Exception as error:
+            context.notes.append(f"native is not possible here: {error}")
+            return "batched"
+    return way
+
+
+_held: set[str] = set()  # kinds of stacks whose compiled code this process has held against PyTorch
 
 
 def _checked_trial(
-    requests: Sequence[ToTrain], precision: str, context: Context, n_updates: int
+    requests: Sequence[ToTrain], precision: str, context: Context, n_updates: int, name: str
 ) -> Callable[[], None]:
     """Return the trial of the compiled code; its first call holds it against the batched way.
 
@@ -163,6 +176,7 @@ def _checked_trial(
             for m, start in enumerate(before):
                 own, other = (s.models.state_of(m) for s in (*steppers, batched))
                 _check_agreement(start, own, other, _DISAGREEMENT[precision])
+            _held.add(name)
             return
         steppers[0].try_epoch(n_updates)
 

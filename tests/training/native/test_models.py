@@ -144,7 +144,12 @@ def test_a_model_that_blows_up_is_diverged_and_its_neighbour_is_not(always_nativ
         assert [f.status for f in drive(cells, context)] == ["done", "diverged"]
 
 
-def test_code_that_computes_something_else_is_not_used(monkeypatch):
+@pytest.mark.parametrize("chosen", ["here", "by another process"])
+def test_code_that_computes_something_else_is_not_used(monkeypatch, tmp_path, chosen):
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path))  # no choice is known yet
+    monkeypatch.setattr(plan_stacks, "_held", set())
+    if chosen == "by another process":
+        monkeypatch.setattr(plan_stacks, "choose", lambda context, key, ways: "native")
     real = NativeModels.update
 
     def wrong(self, order, n_updates, progress):
