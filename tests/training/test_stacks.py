@@ -262,7 +262,9 @@ def test_one_model_that_does_not_fit_is_an_error_of_its_cell(monkeypatch):
         solve(cell)
 
 
-def test_dropout_runs_alone_and_repeats_itself():
+def test_dropout_runs_alone_and_repeats_itself(monkeypatch, tmp_path):
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path))  # no choice is known yet
+
     def cell(seed: int):
         with torch.device("meta"):
             net = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Dropout(0.5),
