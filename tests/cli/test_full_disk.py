@@ -12,13 +12,15 @@ from overparam.lab.store import peek
 from tests.cli.conftest import COMMAND, environment
 
 needs_dev_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-N_CELLS = 4 * 2 * 3  # levels, arms, seeds of the probe
+N_SEEDS = 30
+N_CELLS = 4 * 2 * N_SEEDS  # levels, arms, seeds of the probe
 
 
 def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(full_disk, probe, here):
     folder = full_disk.folder / "study"
-    words = ("run", "probe.py", "--scale", "smoke", "--workers", "1", "--quiet", "--out", folder)
-    full_disk.fill(free=128 * 1024)
+    words = ("run", "probe.py", "--scale", "smoke", "--seeds", N_SEEDS, "--workers", "1", "--quiet",
+             "--out", folder)  # fmt: skip
+    full_disk.fill(free=112 * 1024)
     code, out, err = here(*words)
     assert (code, out) == (5, "words of a cell\n" * out.count("\n"))
     assert err.startswith(f"overparam: {folder}/study.sqlite cannot be used; got 'database or disk")
