@@ -58,10 +58,12 @@ def told(value: float, spec: str = ".3g", otherwise: str = "not measured") -> st
 
     >>> told(1234.5, ",.0f"), told(math.nan, ",.0f"), told(math.nan, otherwise="no width")
     ('1,234', 'not measured', 'no width')
+    >>> told(-0.001, ".2f")
+    '0.00'
     """
     if math.isnan(value):
         return otherwise
-    return f"{value:{spec}}" if math.isfinite(value) else "beyond all numbers"
+    return f"{value:z{spec}}" if math.isfinite(value) else "beyond all numbers"
 
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan)

@@ -103,6 +103,8 @@ def _trial(target: str, model: nn.Module, shape: tuple[int, int, int], streams: 
     """Return what the network makes of two images, checked."""
     images = torch.linspace(0, 1, _TRIAL_IMAGES * shape[0] * shape[1] * shape[2])
     size = "x".join(map(str, shape))
+    with blaming(target):
+        list(model.parameters())  # one of its own may raise
     modes = {part: part.training for _, part in walk(model)}
     tried = model if is_lazy(model) else copy_on(model, "cpu")
     try:

@@ -248,8 +248,8 @@ def _by_scheme(records: Records) -> HeatMap:
     if np.isfinite(last).any():
         low, high = int(np.nanargmin(last)), int(np.nanargmax(last))
         title = (
-            f"At {depths[-1]} layers the preference is {last[low]:.2f} from {schemes[low]} and "
-            f"{last[high]:.2f} from {schemes[high]}"
+            f"At {depths[-1]} layers the preference is {last[low]:z.2f} from {schemes[low]} and "
+            f"{last[high]:z.2f} from {schemes[high]}"
         )
     return HeatMap(
         "schemes",

@@ -105,7 +105,7 @@ class Outcome(MapOutcome):
     read_by_pixel: Any = quantity("R^2, [layers]", "read off the channels at each pixel")
     read_by_layer: Any = quantity("R^2, [layers]", "read off the whole layer")
     visible_shuffled: Any = quantity(
-        "correlation, [layers]", "as visible, mean over shuffled weights; NaN where not judged"
+        "correlation, [layers]", "as visible, mean over shuffled weights, where it is judged"
     )
 
 

@@ -167,7 +167,7 @@ class Outcome:
     fixed_point_error: float = quantity("relative, median over the training images")
     span_energy: float = quantity("fraction of the outputs' energy in the training images' span")
     input_span_energy: float = quantity("the same of the unseen inputs themselves")
-    closed_form_error: float = quantity("largest entry off the projection; NaN unless linear")
+    closed_form_error: float = quantity("largest entry off the projection, of the linear one")
     path: np.ndarray = quantity("[shown, steps, side, side]", "iterates of unseen images")
     nearest: np.ndarray = quantity("[shown, side, side]", "training image nearest to the end")
 

@@ -177,7 +177,7 @@ class Outcome:
     train_error: float = quantity("fraction wrong, of the labels trained on")
     test_error: float = quantity("fraction wrong")
     epochs_to_fit: float = quantity(f"passes to a training error of {FITTED}")
-    train_loss: np.ndarray = quantity("nats by pass; NaN after the stop")
+    train_loss: np.ndarray = quantity("nats by pass, none after the stop")
 
 
 def cells(base: Condition) -> list[Condition]:
