@@ -117,14 +117,14 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
 def export(arguments: argparse.Namespace, out: Output) -> int:
     """Write the records."""
     from overparam.cli.folders import phenomenon_of
-    from overparam.lab.export import export_records
+    from overparam.lab.export import export_records, in_order
     from overparam.lab.recorded import recorded_phenomenon
     from overparam.lab.store import Store
 
     phenomenon = phenomenon_of(arguments.folder, arguments.phenomenon)
     with Store.read_only(arguments.folder) as store:
         phenomenon = phenomenon or recorded_phenomenon(store)
-        records = store.read(phenomenon)
+        records = in_order(store.read(phenomenon))
     files = export_records(records, phenomenon, arguments.to)
     out.say(f"wrote {len(records):,} records to {' and '.join(map(str, files))}")
     out.emit({"n_records": len(records), "files": [str(f) for f in files]})

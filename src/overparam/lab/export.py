@@ -23,6 +23,16 @@ _OWN_COLUMNS = {"seed": "", "status": "", "error": "", "seconds": "s"}
 _INT64 = range(-(2**63), 2**63)
 
 
+def in_order(records: Records) -> Records:
+    """Return records by seed and unit of work, whenever these ended: so that tables are equal."""
+
+    def place(record: Record) -> tuple[int, int]:
+        number = str(record.provenance.get("unit", "")).rpartition(" ")[2]
+        return record.seed, int(number) if number.isdigit() else 0
+
+    return Records(sorted(records, key=place))
+
+
 def export_records(records: Records, phenomenon: Phenomenon, path: str | Path) -> list[Path]:
     """Write one row per record to `path`, whole or not at all; return the files written.
 
