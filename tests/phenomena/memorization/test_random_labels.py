@@ -11,6 +11,8 @@ from overparam.data import is_corrupted
 from overparam.lab.figure import Chart, Table
 from overparam.lab.records import Record, Records
 from overparam.phenomena.memorization import random_labels as phenomenon
+from overparam.phenomena.memorization._label_fitting_networks import make_network, why_oversized
+from overparam.phenomena.memorization._random_labels_figures import PUBLISHED
 from overparam.phenomena.memorization.random_labels import (
     CONSTRUCTION,
     PHENOMENON,
@@ -126,7 +128,7 @@ def test_full_scale_has_four_networks_beside_the_published_numbers():
     )
     assert shown["mlp_1x512", RANDOM] == "99.34 / 10.61"
     assert shown["mlp_1x512", "20% random labels"] == ""
-    assert set(phenomenon.PUBLISHED) <= set(shown)
+    assert set(PUBLISHED) <= set(shown)
 
 
 def test_rule_fires_where_all_is_fitted_and_not_on_the_small_network():
@@ -211,7 +213,7 @@ def test_a_control_that_is_not_small_is_not_judged():
 @pytest.mark.parametrize("scale", ["smoke", "standard", "full"])
 def test_the_control_is_what_it_says_at_every_scale(scale):
     (c,) = {c for c in PHENOMENON.conditions(scale) if c.model == TOO_SMALL and c.setting == TRUE}
-    assert phenomenon._oversized(c) == ""
+    assert why_oversized(c.dataset, c.n_train) == ""
 
 
 def test_a_title_says_how_many_settings_are_fitted():
@@ -239,7 +241,7 @@ def test_inputs_are_randomised_as_named_and_labels_kept():
     train_set, test_set = phenomenon.load_whitened("mnist_small")
 
     def randomised(inputs):
-        return phenomenon.randomised(Condition(inputs=inputs), train_set, test_set, Streams(0))
+        return phenomenon.randomised(inputs, train_set, test_set, Streams(0))
 
     assert randomised("images")[0] is train_set
     for inputs in phenomenon.INPUTS[1:]:
@@ -258,21 +260,27 @@ def test_inputs_are_randomised_as_named_and_labels_kept():
 def test_regularizers_change_only_what_they_name():
     data = phenomenon.load_whitened("mnist_small")[0]
     plain, decayed, dropped = (Condition(regularizer=r) for r in phenomenon.REGULARIZERS)
+
+    def network(c):
+        return make_network(c.model, data, c.n_train, dropout=c is dropped)
+
     recipe = phenomenon.recipe(plain)
     assert phenomenon.recipe(dropped) == recipe
     assert phenomenon.recipe(decayed) == dataclasses.replace(recipe, weight_decay=1e-4)
-    network = phenomenon.network(dropped, data)
-    assert [type(m) for m in network] == [nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
-    counts = [
-        sum(p.numel() for p in phenomenon.network(c, data).parameters())
-        for c in (plain, decayed, dropped)
+    assert [type(m) for m in network(dropped)] == [
+        nn.Flatten,
+        nn.Linear,
+        nn.ReLU,
+        nn.Dropout,
+        nn.Linear,
     ]
+    counts = [sum(p.numel() for p in network(c).parameters()) for c in (plain, decayed, dropped)]
     assert set(counts) == {784 * 512 + 512 + 512 * 10 + 10}
 
 
 def test_the_small_network_has_three_tenths_of_the_numbers_to_fit():
     data = phenomenon.load_whitened("mnist_small")[0]
-    small = phenomenon.network(Condition(model=TOO_SMALL), data)
+    small = make_network(TOO_SMALL, data, 1000, dropout=False)
     n_params = sum(p.numel() for p in small.parameters())
     assert abs(n_params - 0.3 * 1000 * 10) <= 795 / 2
 

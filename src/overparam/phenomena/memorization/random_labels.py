@@ -33,35 +33,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-from torch import nn
 
-from overparam.data import (
-    Dataset,
-    corrupt_labels_uniform,
-    crop_centre,
-    draw_subset,
-    gaussian_inputs,
-    load,
-    random_pixels,
-    shuffle_pixels,
-    whiten_images,
-)
+from overparam.data import Dataset, corrupt_labels_uniform, draw_subset
 from overparam.data.entries import entry_of
-from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Rule, Series, Table
+from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import (
-    geometric_mean_interval,
-    mean_interval,
-    paired_difference,
-    paired_log_ratio,
-)
+from overparam.lab.statistics import mean_interval, paired_difference
 from overparam.lab.verdict import (
-    UNKNOWN,
     Clause,
     Interval,
     Verdict,
@@ -73,43 +54,45 @@ from overparam.lab.verdict import (
     unmeasured,
 )
 from overparam.measures import error_rate
-from overparam.models import (
-    alexnet_small,
-    interpolate_exactly,
-    mlp,
-    mlp_1x512,
-    mlp_3x512,
-    mlp_n_params,
-    mlp_width_for,
-    small_inception,
+from overparam.models import interpolate_exactly
+from overparam.phenomena.memorization._label_fitting_networks import (
+    CONSTRUCTION,
+    MODELS,
+    NETWORKS,
+    TOO_SMALL,
+    make_network,
+    why_oversized,
 )
-from overparam.models.zhang2017 import CROP_SIZE
+from overparam.phenomena.memorization._random_labels_figures import (
+    error_charts,
+    settings_table,
+    time_charts,
+    training_curves,
+)
+from overparam.phenomena.memorization._randomised_images import (
+    INPUTS,
+    RANDOM,
+    TRUE,
+    load_whitened,
+    randomised,
+    setting_of,
+)
+from overparam.phenomena.memorization._time_to_fit import (
+    FITTED,
+    by_seed,
+    slowest_factor,
+    time_factor,
+)
 from overparam.streams import Streams
 from overparam.training.fitted import predict
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
-NETWORKS = {
-    "mlp_1x512": mlp_1x512,
-    "mlp_3x512": mlp_3x512,
-    "alexnet_small": alexnet_small,
-    "small_inception": small_inception,
-}
-TOO_SMALL, CONSTRUCTION = "too small", "2n+d construction"
-MODELS = (*NETWORKS, TOO_SMALL, CONSTRUCTION)
-INPUTS = ("images", "shuffled pixels", "random pixels", "gaussian")
 REGULARIZERS = ("none", "weight decay", "dropout")
 RATES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # label corruption, each redrawn from all classes
-SHARE_TOO_SMALL = 0.3  # parameters of the control over n_train x n_classes
-ROUNDED = 1.35  # by which whole hidden units may exceed that share
-DROPOUT_RATE = 0.5
 DECAY_STEPS = 391  # updates in an epoch of CIFAR-10
-FITTED = 0.01  # training error
 LARGEST_FACTOR = 10.0  # of time to fit; the paper calls it a small constant
 NEAR_CHANCE = 0.05
-TRUE, RANDOM = "true labels", "random labels"
-TRUE_DECAY = f"{TRUE}, weight decay"
-CORRUPTION = Axis("Label corruption", "fraction redrawn")
 RULE = (
     "For each seed take the training accuracy in the setting that is fitted worst. Observed if its "
     f"whole 95 % interval lies above {1 - FITTED}, that of the epochs that random labels take over "
@@ -124,21 +107,6 @@ RULE_OF_CONTROL = (
     "if the whole 95 % interval of its mean training accuracy on random labels lies above "
     f"{1 - FITTED}, absent if it lies below. Not judged where it is not as small as it should be."
 )
-# Zhang et al. 2017, Table 1, without augmentation
-PUBLISHED = {
-    ("small_inception", TRUE): "100.0 / 85.75",
-    ("small_inception", TRUE_DECAY): "100.0 / 86.03",
-    ("small_inception", RANDOM): "100.0 / 9.78",
-    ("alexnet_small", TRUE): "100.0 / 76.07",
-    ("alexnet_small", TRUE_DECAY): "100.0 / 77.36",
-    ("alexnet_small", RANDOM): "99.82 / 9.86",
-    ("mlp_3x512", TRUE): "100.0 / 52.39",
-    ("mlp_3x512", TRUE_DECAY): "100.0 / 53.35",
-    ("mlp_3x512", RANDOM): "100.0 / 10.48",
-    ("mlp_1x512", TRUE): "100.0 / 50.51",
-    ("mlp_1x512", TRUE_DECAY): "99.80 / 50.39",
-    ("mlp_1x512", RANDOM): "99.34 / 10.61",
-}
 
 
 @dataclass(frozen=True)
@@ -161,12 +129,7 @@ class Condition:
     @property
     def setting(self) -> str:
         """What is randomised or regularized, in words."""
-        if self.inputs != "images":
-            return self.inputs
-        labels = {0.0: TRUE, 1.0: RANDOM}.get(
-            self.corruption_rate, f"{self.corruption_rate:.0%} random labels"
-        )
-        return labels if self.regularizer == "none" else f"{labels}, {self.regularizer}"
+        return setting_of(self.corruption_rate, self.inputs, self.regularizer)
 
 
 @dataclass(frozen=True)
@@ -200,12 +163,12 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     train_set, test_set = load_whitened(c.dataset)
     train_set = draw_subset(train_set, c.n_train, streams, balanced=True)
     train_set = corrupt_labels_uniform(train_set, c.corruption_rate, streams)
-    train_set, test_set = randomised(c, train_set, test_set, streams)
+    train_set, test_set = randomised(c.inputs, train_set, test_set, streams)
     # The model that needs no training
     if c.model == CONSTRUCTION:
         return constructed(c, train_set, test_set, streams)
     # Model and training
-    model = network(c, train_set)
+    model = make_network(c.model, train_set, c.n_train, dropout=c.regularizer == "dropout")
     fitted = await train(model, train_set, recipe(c), streams)
     outputs = await predict(fitted, test_set.inputs)
     # Measures
@@ -218,40 +181,6 @@ async def run(c: Condition, streams: Streams) -> Outcome:
         epochs_to_fit=fitted.trace.first_epoch_at_error(FITTED),
         train_loss=loss,
     )
-
-
-@lru_cache(maxsize=2)
-def load_whitened(dataset: str) -> tuple[Dataset, Dataset]:
-    """Return both parts, cropped to 28 x 28 and whitened per image (cached: one copy for all)."""
-    train_set, test_set = (whiten_images(crop_centre(part, CROP_SIZE)) for part in load(dataset))
-    return train_set, test_set
-
-
-def randomised(
-    c: Condition, train_set: Dataset, test_set: Dataset, streams: Streams
-) -> tuple[Dataset, Dataset]:
-    """Return both sets with their inputs randomised as the condition says."""
-    if c.inputs == "shuffled pixels":
-        return shuffle_pixels(train_set, streams), shuffle_pixels(test_set, streams)
-    if c.inputs == "random pixels":
-        return random_pixels(train_set, streams), random_pixels(test_set, streams)
-    if c.inputs == "gaussian":
-        return gaussian_inputs(train_set, streams), gaussian_inputs(
-            test_set, streams, like=train_set
-        )
-    return train_set, test_set
-
-
-def network(c: Condition, data: Dataset) -> nn.Module:
-    """Return the network of a cell as a shape without weights."""
-    k = data.n_outputs
-    if c.model == TOO_SMALL:
-        n_params = round(SHARE_TOO_SMALL * c.n_train * k)
-        return mlp(data.input_dim, mlp_width_for(n_params, data.input_dim, k), k)
-    model = NETWORKS[c.model](k, data.input_shape[0])
-    if c.regularizer == "dropout":
-        return nn.Sequential(*list(model)[:-1], nn.Dropout(DROPOUT_RATE), model[-1])
-    return model
 
 
 def recipe(c: Condition) -> Recipe:
@@ -328,9 +257,9 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     true, random = (records.where(setting=s) for s in (TRUE, RANDOM))
     entry = entry_of(c.dataset)
     after_true, after_random = (
-        _by_seed(found, "test_error", seeds).mean(0) for found in (true, random)
+        by_seed(found, "test_error", seeds).mean(0) for found in (true, random)
     )
-    accuracy_random = 1 - _by_seed(random, "train_error", seeds).mean(0)
+    accuracy_random = 1 - by_seed(random, "train_error", seeds).mean(0)
     return Summary(
         arm=arm,
         # A setting that is missing might have been the worst: the largest of NaN is NaN.
@@ -341,34 +270,18 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         ),
         worst_setting=max(by_setting, key=lambda s: _mean_present(by_setting[s])),
         random_accuracy=mean_interval(accuracy_random, step=1 / c.n_train, bounds=(0, 1)),
-        time_factor=_time_factor(random, true, seeds),
-        regularized_factor=_slowest_factor(records, true, seeds),
+        time_factor=time_factor(random, true, seeds),
+        regularized_factor=slowest_factor(records, true, seeds),
         random_test_error=mean_interval(after_random, step=1 / entry.n_test, bounds=(0, 1)),
         rise=paired_difference(after_random, after_true, step=1 / entry.n_test),
         chance=1 - 1 / entry.n_classes,
-        oversized=_oversized(c) if arm == TOO_SMALL else "",
+        oversized=why_oversized(c.dataset, c.n_train) if arm == TOO_SMALL else "",
     )
 
 
 def _mean_present(values: list[float]) -> float:
     present = [v for v in values if not np.isnan(v)]
     return float(np.mean(present)) if present else -1.0
-
-
-def _oversized(c: Condition) -> str:
-    """Return why the control is not as small as it should be, or "".
-
-    One hidden unit costs some hundred parameters, so of few images even that is not small.
-    """
-    entry = entry_of(c.dataset)
-    crop = min(entry.input_shape[-1], CROP_SIZE)
-    input_dim = entry.input_shape[0] * crop * crop
-    wanted = SHARE_TOO_SMALL * c.n_train * entry.n_classes
-    width = mlp_width_for(round(wanted), input_dim, entry.n_classes)
-    n_params = mlp_n_params(input_dim, width, entry.n_classes)
-    if n_params <= ROUNDED * wanted:
-        return ""
-    return f"the smallest network has {n_params:,} parameters, {wanted:,.0f} are asked for"
 
 
 def verdict(summary: Summary) -> Verdict:
@@ -428,208 +341,21 @@ def clauses(summary: Summary) -> list[Clause]:
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw errors, training curves and time to fit, one panel per network, and the table."""
-    networks = {m: records.where(model=m) for m in NETWORKS if len(records.where(model=m))}
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     worst, times, near_chance, *_ = clauses(found)
-    chance = Rule(found.chance, "chance", axis="y")
-    small = _over_corruption(
-        f"training error, {TOO_SMALL}", "control", records.where(model=TOO_SMALL)
+    errors = (
+        f"Test error rises to {found.random_test_error.estimate:.2f} with random labels, and "
+        f"training accuracy is at least {found.worst_accuracy.estimate:.3g} in every setting"
     )
-    errors, curves, factors = [], [], []
-    for name, own in networks.items():
-        swept = own.where(inputs="images", regularizer="none")
-        lines = [
-            *_over_corruption("test error", "test", swept, "test_error"),
-            *_over_corruption("training error", "train", swept),
-            *small,
-        ]
-        if lines:
-            y = Axis("Error", "fraction wrong", zero=True)
-            errors.append(Panel(name, CORRUPTION, y, lines, [chance]))
-
-        losses = [
-            line
-            for s in (TRUE, RANDOM, *INPUTS[1:])
-            for line in _training_curve(own.where(setting=s), s)
-        ]
-        if losses:
-            y = Axis("Training loss", "nats", "log")
-            curves.append(Panel(name, Axis("Epoch", scale="log"), y, losses))
-
-        if ratios := _over_corruption(
-            "time to fit", "train", swept, "epochs_to_fit", relative=True
-        ):
-            y = Axis("Time to fit", "true labels = 1")
-            factors.append(Panel(name, CORRUPTION, y, ratios))
-    error_title = "Training and test error over the share of random labels"
-    if shown(worst, near_chance):
-        error_title = (
-            f"Test error rises to {found.random_test_error.estimate:.2f} with random labels, and "
-            f"training accuracy is at least {found.worst_accuracy.estimate:.3g} in every setting"
-        )
-    charts = [
-        Chart(
-            "error",
-            error_title,
-            "From left to right more training labels are redrawn at random, up to all of them. By "
-            "the claim the network fits them all, by one recipe, and what it then knows about new "
-            "images falls smoothly to nothing. A network with three tenths as many parameters as "
-            "there are numbers to fit is not to fit random labels. Labels of the test images are "
-            "true.",
-            errors,
-        ),
-        Chart(
-            "training_curves",
-            "Training loss of true labels, random labels and images of noise",
-            "Each line ends where the first of the seeds reaches a training error of 0 and stops. "
-            "Images of noise lie far apart, so that their labels are easy to tell from each other.",
-            curves,
-        ),
-        Chart(
-            "time_to_fit",
-            f"Random labels take {found.time_factor.estimate:.2f} times as many epochs as true ones"
-            if shown(times)
-            else "Epochs to fit over the share of random labels",
-            f"Epochs to a training error of {FITTED:.0%} over those for true labels, by seed.",
-            factors,
-        ),
+    longer = (
+        f"Random labels take {found.time_factor.estimate:.2f} times as many epochs as true ones"
+    )
+    return [
+        *error_charts(records, found.chance, errors if shown(worst, near_chance) else ""),
+        *training_curves(records),
+        *time_charts(records, longer if shown(times) else ""),
+        settings_table(records),
     ]
-    return [*(chart for chart in charts if chart.panels), _table(records)]
-
-
-def _table(records: Records) -> Table:
-    """Every model and setting, with the published accuracies at the paper's data."""
-    columns: dict[str, list[str]] = {}
-    n_train, fitted = records[0].condition.n_train, []
-    for model, setting in dict.fromkeys((r.condition.model, r.condition.setting) for r in records):
-        rows, true = (records.where(model=model, setting=s) for s in (setting, TRUE))
-        n_test = entry_of(rows[0].condition.dataset).n_test
-        errors = _column(rows, "train_error")
-        fitted += [np.mean(errors) <= FITTED] if model in NETWORKS else []
-        seeds = rows.seeds
-        cells_of_row = {
-            "model": model,
-            "setting": setting,
-            "parameters": f"{rows[0].value('n_params'):,}",
-            "training error": str(mean_interval(errors, step=1 / n_train, bounds=(0, 1))),
-            "test error": str(
-                mean_interval(_column(rows, "test_error"), step=1 / n_test, bounds=(0, 1))
-            ),
-            "epochs to fit": _times(
-                geometric_mean_interval(_column(rows, "epochs_to_fit"), step=1), rows
-            ),
-            "over true labels": _times(_time_factor(rows, true, seeds), rows) if len(true) else "",
-        }
-        if records[0].condition.dataset == "cifar10":
-            cells_of_row["published accuracies"] = PUBLISHED.get((model, setting), "")
-        for header, text in cells_of_row.items():
-            columns.setdefault(header, []).append(text)
-    return Table(
-        "settings",
-        "Every setting is fitted, regularized or not"
-        if fitted and all(fitted)
-        else f"{sum(fitted)} of {len(fitted)} settings of the networks are fitted",
-        f"Fitted: a mean training error of at most {FITTED:.0%}. "
-        "Mean over seeds (geometric for epochs, of the seeds that were fitted) with 95 % interval. "
-        "The construction of Theorem 1 "
-        "fits random labels with 2n+d weights, without training: to represent them takes fewer "
-        "weights than to find them by gradient descent.",
-        columns,
-        {
-            "training error": "fraction wrong",
-            "test error": "fraction wrong",
-            "over true labels": "ratio",
-            "published accuracies": "training / test, %",
-        },
-    )
-
-
-def _times(times: Interval, records: Records) -> str:
-    n_fitted = int(np.isfinite(_column(records, "epochs_to_fit")).sum())
-    if n_fitted == 0:
-        return "not fitted" if records[0].condition.model != CONSTRUCTION else ""
-    if n_fitted < len(records):
-        return f"fitted in {n_fitted} of {len(records)} cells"
-    return str(times)
-
-
-def _over_corruption(
-    label: str,
-    role: Role,
-    swept: Records,
-    name: str = "train_error",
-    *,
-    relative: bool = False,
-) -> list[Series]:
-    """Return the line of a field, relative to true labels if asked; none where nothing is known."""
-    if not len(swept):
-        return []
-    rates, values = swept.matrix(name, by="corruption_rate")
-    if relative:
-        if rates[0] != 0:
-            return []
-        values = values / values[:1]
-    if not np.isfinite(values).any():
-        return []
-    bounds = (0, np.inf) if relative else (0, 1)
-    return [series_over_seeds(label, role, rates, values, "mean", bounds=bounds)]
-
-
-def _training_curve(records: Records, setting: str) -> list[Series]:
-    if not len(records):
-        return []
-    losses = np.stack([r.outcome.train_loss for r in records], axis=1)
-    common = ~np.isnan(losses).any(1)
-    if not common.any():
-        return []
-    role: Role = "test" if setting == TRUE else "other"
-    return [series_over_seeds(setting, role, 1 + np.flatnonzero(common), losses[common])]
-
-
-def _column(records: Records, name: str) -> np.ndarray:
-    return np.array([float(r.value(name)) for r in records])
-
-
-def _by_seed(records: Records, name: str, seeds: list[int]) -> np.ndarray:
-    """Return a field as `[models, seeds]`, NaN where missing."""
-    models = records.levels("model")
-    values = {(r.condition.model, r.seed): float(r.value(name)) for r in records}
-    return np.array([[values.get((m, s), np.nan) for s in seeds] for m in models])
-
-
-def _time_factor(records: Records, true: Records, seeds: list[int]) -> Interval:
-    """Ratio of epochs to fit, paired by seed; with several networks their geometric mean.
-
-    An epoch is the step of the lattice. Without end where a network that was trained did not fit.
-    """
-    with np.errstate(invalid="ignore"):
-        own, others = (np.log(_epochs(found, seeds)).mean(0) for found in (records, true))
-    return paired_log_ratio(np.exp(own), np.exp(others), step=1)
-
-
-def _slowest_factor(records: Records, true: Records, seeds: list[int]) -> Interval:
-    """`_time_factor` of the regularizer with which random labels take longest in each seed."""
-    random = records.where(corruption_rate=1.0)
-    names = [name for name in random.levels("regularizer") if name != "none"]
-    if not names or not len(true):
-        return UNKNOWN
-    base = np.log(_epochs(true, seeds)).mean(0)
-    slowest = np.full(len(seeds), -np.inf)
-    for name in names:
-        own = random.where(regularizer=name)
-        alike = [true.where(model=model) for model in own.levels("model")]
-        fitting = np.log(_epochs(own, seeds)).mean(0)
-        others = np.mean([np.log(_epochs(found, seeds))[0] for found in alike], axis=0)
-        never = np.isinf(fitting) | np.isinf(others)
-        with np.errstate(invalid="ignore"):
-            slowest = np.maximum(slowest, np.where(never, np.inf, fitting - others))
-    return paired_log_ratio(np.exp(base + slowest), np.exp(base), step=1)
-
-
-def _epochs(records: Records, seeds: list[int]) -> np.ndarray:
-    epochs = _by_seed(records, "epochs_to_fit", seeds)
-    trained = ~np.isnan(_by_seed(records, "train_error", seeds))
-    return np.where(np.isnan(epochs) & trained, np.inf, epochs)
 
 
 PHENOMENON = Phenomenon(
