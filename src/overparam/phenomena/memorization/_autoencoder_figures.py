@@ -1,4 +1,5 @@
-"""Figures of autoencoders that were iterated: the images on their way, and the table of networks.
+"""Figures of autoencoders that were iterated: what they store over depth, the images on their way,
+and the table of networks.
 
 Records are those of cells with the outcomes of `overparam.phenomena.memorization.autoencoders`.
 """
@@ -9,10 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from overparam.lab.figure import ImageGrid, Table
+from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Role, Rule, Series, Table
 from overparam.lab.intervals import mean_interval
 from overparam.lab.records import Record, Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.verdict import Interval
+from overparam.phenomena.memorization._trained_autoencoders import at_end, judged, trained_kinds
 
+DEPTH = Axis("Hidden layers", zero=True)
+ATTRACTS = Rule(1.0, "attracts below", axis="y")
 REACHED = 0.05  # of the training image's norm, as in `measures.recalled_examples`
 
 MEANS = {  # headers and fields
@@ -35,15 +41,96 @@ UNITS = {
 }
 
 
-def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid | None:
+def rate_charts(
+    few: Records, many: Records, title: str, recalled: Interval, left_out: str
+) -> list[Chart]:
+    """Return the fractions of images stored and recalled over depth; none where none trained.
+
+    Args:
+        few, many: networks trained on few images, and on many. recalled: of unseen images, in the
+            deepest networks. left_out: what became of the others, in words.
+    """
+    panels = [
+        Panel(
+            kind,
+            DEPTH,
+            Axis("Fraction of images", zero=True),
+            [
+                *_over_depth("stored", "train", few.where(kind=kind), "rate"),
+                *_over_depth("unseen that end at one", "test", few.where(kind=kind), "recalled"),
+                *_over_depth("stored, of many", "control", many.where(kind=kind), "rate"),
+            ],
+        )
+        for kind in trained_kinds(few)
+    ]
+    caption = (
+        "An image is stored where the network returns it and the spectral radius of its "
+        "Jacobian there is below 1. Then iterating the network from unseen images may end at "
+        f"it; from so many of them it ends at a training image in the deepest networks: "
+        f"{recalled}. The control returns its many training images, and is to store "
+        f"none. {left_out}"
+    )
+    return [Chart("memorization_rate", title, caption, panels)] if panels else []
+
+
+def radius_charts(few: Records, many: Records) -> list[Chart]:
+    """Return the spectral radius at the training images over depth; none where none trained."""
+    panels = [
+        Panel(
+            kind,
+            DEPTH,
+            Axis("Spectral radius", zero=True),
+            [
+                *_over_depth("largest", "other", few.where(kind=kind), "largest_radius"),
+                *_over_depth("typical", "train", few.where(kind=kind), "spectral_radius"),
+                *_over_depth("of many", "control", many.where(kind=kind), "spectral_radius"),
+            ],
+            [ATTRACTS],
+        )
+        for kind in trained_kinds(few)
+    ]
+    caption = (
+        "Mean over seeds of the geometric mean over a network's training images (typical) and "
+        "of the largest of them. Where it is below 1, iterating from nearby returns to the "
+        "image."
+    )
+    return [Chart("spectral_radius", _radius_title(few), caption, panels)] if panels else []
+
+
+def _radius_title(few: Records) -> str:
+    shallow, deep = (
+        [r.outcome.spectral_radius for kind in trained_kinds(few) for r in at_end(few, kind, i)]
+        for i in (0, -1)
+    )
+    if not (shallow and deep):
+        return "Spectral radius of the Jacobian at the training images"
+    return (
+        "Spectral radius of the Jacobian at the training images: typically "
+        f"{np.mean(shallow):.2g} in the shallowest, {np.mean(deep):.2g} in the deepest networks"
+    )
+
+
+def _over_depth(label: str, role: Role, records: Records, name: str) -> list[Series]:
+    """Return the line of a field over the depths at which networks trained, if there are any."""
+    if not len(records):
+        return []
+    depths, values = judged(records, name)
+    there = np.isfinite(values).any(1)
+    bounds = (0, 1) if name in ("rate", "recalled") else (0, np.inf)
+    line = series_over_seeds(label, role, depths[there], values[there], "mean", bounds=bounds)
+    return [line] if there.any() else []
+
+
+def iterates_grids(records: Records, steps: Sequence[int]) -> list[ImageGrid]:
     """Return unseen images, their iterates, and the training image nearest to the end.
 
     None where there is no network to show.
 
     Args:
-        groups: trained networks, the first of each of which is shown. steps: applications after
-            which the path was kept, from 0.
+        records: of which the first that trained of each kind, at its largest depth, is shown.
+        steps: applications after which the path was kept, from 0.
     """
+    groups = [at_end(records, kind, -1) for kind in trained_kinds(records)]
     rows: list[list[np.ndarray]] = []
     labels: list[str] = []
     notes: list[list[str]] = []
@@ -58,8 +145,8 @@ def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid 
                 notes.append([_distance(x) for x in off] + [""])
                 n_reached += off[-1] <= REACHED
     if not rows:
-        return None
-    return ImageGrid(
+        return []
+    grid = ImageGrid(
         "iterates",
         f"After {steps[-1]} applications {n_reached} of these {len(rows)} unseen images have "
         "become a training image",
@@ -72,6 +159,7 @@ def iterates_grid(groups: Sequence[Records], steps: Sequence[int]) -> ImageGrid 
         ["unseen image", *(f"after {k}" for k in steps[1:]), "nearest training image"],
         notes=notes,
     )
+    return [grid]
 
 
 def _distance(share: float) -> str:

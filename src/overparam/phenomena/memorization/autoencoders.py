@@ -44,11 +44,10 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data import Dataset, draw_subset, load, make_dataset
-from overparam.lab.figure import Axis, Chart, Figure, Panel, Role, Rule, Series
+from overparam.lab.figure import Figure
 from overparam.lab.intervals import exp_interval, mean_interval, paired_difference
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
 from overparam.lab.verdict import (
     Clause,
     Interval,
@@ -71,9 +70,20 @@ from overparam.models import (
     downsampling_autoencoder,
     linear_model,
 )
-from overparam.phenomena.memorization._autoencoder_figures import iterates_grid, networks_table
+from overparam.phenomena.memorization._autoencoder_figures import (
+    iterates_grids,
+    networks_table,
+    radius_charts,
+    rate_charts,
+)
+from overparam.phenomena.memorization._autoencoder_measures import (
+    N_SHOWN,
+    SHOWN_STEPS,
+    closed_form_error,
+    way,
+)
+from overparam.phenomena.memorization._trained_autoencoders import judged, of_arm
 from overparam.streams import Streams
-from overparam.theory import span_projection
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
@@ -91,10 +101,6 @@ LINEAR_STOP = 1e-24  # the closed form is a limit; the error of the weights is t
 STILL = 1e-5  # change per application, in brightness from 0 to 1, at which iterating stops
 N_UNSEEN = 40  # images from which the map is iterated
 N_JUDGED = 20  # training images whose Jacobian is taken
-N_SHOWN = 4  # unseen images whose way is kept
-DEPTH = Axis("Hidden layers", zero=True)
-ATTRACTS = Rule(1.0, "attracts below", axis="y")
-SHOWN_STEPS = (0, 1, 2, 5, 20, 200)
 UNIT = "fraction of the training images that are attractors"
 SAME_LOSS = 1.25  # losses within this factor of each other count as equal
 RULE = (
@@ -214,7 +220,9 @@ async def run(c: Condition, streams: Streams) -> Outcome:
         fixed_point_error=float(stored.fixed_point_error.median()),
         span_energy=span_energy(once, examples),
         input_span_energy=span_energy(starts, examples),
-        closed_form_error=closed_form_error(c, f, train_set),
+        closed_form_error=(
+            closed_form_error(f, train_set.inputs) if c.kind == LINEAR else float("nan")
+        ),
         path=path,
         nearest=nearest,
     )
@@ -280,27 +288,6 @@ def depths_of(c: Condition, kind: str) -> list[int]:
     return sorted({int(depth) for depth in swept[kind].split()})
 
 
-@torch.no_grad()
-def way(f: nn.Module, starts: Tensor, examples: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return the iterates after `SHOWN_STEPS` applications, and the training image at the end."""
-    path, done = [starts], 0
-    for n_steps in SHOWN_STEPS[1:]:
-        path.append(iterate_to_attractor(f, path[-1], n_steps - done, 0.0).points)
-        done = n_steps
-    # However far the end is from it, the nearest is what to compare it with.
-    nearest = recalled_examples(torch.nan_to_num(path[-1]), examples, 1e30)
-    return torch.stack(path, 1)[:, :, 0].float().numpy(), examples[nearest, 0].float().numpy()
-
-
-def closed_form_error(c: Condition, f: nn.Module, train_set: Dataset) -> float:
-    """Return the largest difference of a linear map's weights from the projection."""
-    if c.kind != LINEAR:
-        return float("nan")
-    closed = span_projection(train_set.inputs.double().flatten(1).numpy())
-    weights = next(f.parameters()).detach().double().numpy()
-    return float(np.abs(weights - closed).max())
-
-
 @dataclass(frozen=True)
 class Summary:
     """One arm, at the largest depth of each kind.
@@ -328,11 +315,6 @@ def summarise(records: Records) -> dict[str, Summary]:
     """Summarise few images, many images, and the linear autoencoder."""
     arms = {arm: of_arm(records, arm) for arm in (TREATMENT, MANY_IMAGES, LINEAR)}
     return {arm: _summarise_arm(arm, found) for arm, found in arms.items() if len(found)}
-
-
-def of_arm(records: Records, arm: str) -> Records:
-    """Return the records of one arm."""
-    return records.where(lambda r: r.condition.arm == arm)
 
 
 def _summarise_arm(arm: str, records: Records) -> Summary:
@@ -366,13 +348,6 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         n_untrained=sum(not r.outcome.trained for r in records.measured),
         n_missing=len(records) - len(records.measured),
     )
-
-
-def judged(records: Records, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return depths `[m]` and a field `[m, seeds]`, NaN where a network failed to train."""
-    depths, values = records.matrix(name, by="depth")
-    _, trained = records.matrix("trained", by="depth")
-    return depths, np.where(trained == 1, values, np.nan)
 
 
 def verdict(summary: Summary) -> Verdict:
@@ -423,89 +398,22 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     few, many = of_arm(records, TREATMENT), of_arm(records, MANY_IMAGES)
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     stored, gain, *_ = clauses(found)
-    rates, radii = [], []
-    kinds = [kind for kind in KINDS if _trained(few, kind)]
-    for kind in kinds:
-        own, control = few.where(kind=kind), many.where(kind=kind)
-        lines = [
-            *_over_depth("stored", "train", own, "rate"),
-            *_over_depth("unseen that end at one", "test", own, "recalled"),
-            *_over_depth("stored, of many", "control", control, "rate"),
-        ]
-        spectral = [
-            *_over_depth("largest", "other", own, "largest_radius"),
-            *_over_depth("typical", "train", own, "spectral_radius"),
-            *_over_depth("of many", "control", control, "spectral_radius"),
-        ]
-        rates.append(Panel(kind, DEPTH, Axis("Fraction of images", zero=True), lines))
-        radii.append(Panel(kind, DEPTH, Axis("Spectral radius", zero=True), spectral, [ATTRACTS]))
     title = "Training images that are attractors, over depth"
     if shown(stored, gain):
         title = (
             f"The deepest autoencoders store {found.rate.estimate:.0%} of their training images as "
             f"attractors, the shallowest {found.rate.estimate - found.gain.estimate:.0%}"
         )
-    charts = [
-        Chart(
-            "memorization_rate",
-            title,
-            "An image is stored where the network returns it and the spectral radius of its "
-            "Jacobian there is below 1. Then iterating the network from unseen images may end at "
-            f"it; from so many of them it ends at a training image in the deepest networks: "
-            f"{found.recalled}. The control returns its many training images, and is to store "
-            f"none. Of {found.n_networks} networks {found.n_untrained} are left out because they "
-            "failed to train.",
-            rates,
-        ),
-        Chart(
-            "spectral_radius",
-            _radius_title(few, kinds),
-            "Mean over seeds of the geometric mean over a network's training images (typical) and "
-            "of the largest of them. Where it is below 1, iterating from nearby returns to the "
-            "image.",
-            radii,
-        ),
-    ]
-    grid = [iterates_grid([_end(few, kind, -1) for kind in kinds], SHOWN_STEPS)]
+    left_out = (
+        f"Of {found.n_networks} networks {found.n_untrained} are left out because they failed to "
+        "train."
+    )
     return [
-        *(chart for chart in charts if chart.panels),
-        *(g for g in grid if g is not None),
+        *rate_charts(few, many, title, found.recalled, left_out),
+        *radius_charts(few, many),
+        *iterates_grids(few, SHOWN_STEPS),
         networks_table(records),
     ]
-
-
-def _radius_title(few: Records, kinds: list[str]) -> str:
-    shallow, deep = (
-        [r.outcome.spectral_radius for kind in kinds for r in _end(few, kind, i)] for i in (0, -1)
-    )
-    if not (shallow and deep):
-        return "Spectral radius of the Jacobian at the training images"
-    return (
-        "Spectral radius of the Jacobian at the training images: typically "
-        f"{np.mean(shallow):.2g} in the shallowest, {np.mean(deep):.2g} in the deepest networks"
-    )
-
-
-def _over_depth(label: str, role: Role, records: Records, name: str) -> list[Series]:
-    """Return the line of a field over the depths at which networks trained, if there are any."""
-    if not len(records):
-        return []
-    depths, values = judged(records, name)
-    there = np.isfinite(values).any(1)
-    bounds = (0, 1) if name in ("rate", "recalled") else (0, np.inf)
-    line = series_over_seeds(label, role, depths[there], values[there], "mean", bounds=bounds)
-    return [line] if there.any() else []
-
-
-def _trained(records: Records, kind: str) -> bool:
-    return any(r.outcome.trained for r in records.where(kind=kind))
-
-
-def _end(records: Records, kind: str, i: int) -> Records:
-    """Return the trained networks of a kind at its smallest (0) or largest (-1) depth."""
-    own = records.where(kind=kind)
-    own = own.where(depth=own.levels("depth")[i])
-    return own.where(lambda r: r.outcome.trained)
 
 
 PHENOMENON = Phenomenon(
