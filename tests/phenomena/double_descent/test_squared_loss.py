@@ -10,6 +10,7 @@ from overparam.data import corrupt_labels_wrong, draw_subset
 from overparam.lab.records import Record, Records
 from overparam.models import mlp, mlp_n_params
 from overparam.phenomena.double_descent import squared_loss as phenomenon
+from overparam.phenomena.double_descent._weight_reuse import grown
 from overparam.phenomena.double_descent.squared_loss import (
     BEST_EPOCH,
     CLEAN_LABELS,
@@ -164,11 +165,11 @@ def test_no_clean_arm_where_the_treatment_is_clean(smoke):
 
 def test_a_grown_network_starts_as_the_narrower_one_with_small_additions():
     c = Condition(width=3, dataset="mnist_small")
-    smallest = phenomenon.grown(None, c, Streams(0))
+    smallest = grown(None, phenomenon.sizes(c), Streams(0))
     assert smallest[1].weight.abs().max() <= (6 / (784 + 3)) ** 0.5
     assert (smallest[1].bias == 0).all()
-    larger = phenomenon.grown(smallest, dataclasses.replace(c, width=50), Streams(0))
-    again = phenomenon.grown(smallest, dataclasses.replace(c, width=50), Streams(0))
+    wider = phenomenon.sizes(dataclasses.replace(c, width=50))
+    larger, again = (grown(smallest, wider, Streams(0)) for _ in range(2))
     for new, old, same in zip(*(m.parameters() for m in (larger, smallest, again)), strict=True):
         torch.testing.assert_close(new[tuple(slice(n) for n in old.shape)], old, rtol=0, atol=0)
         torch.testing.assert_close(new, same, rtol=0, atol=0)
@@ -192,7 +193,7 @@ def test_weight_reuse_is_the_chain_done_by_hand():
     train_set = corrupt_labels_wrong(train_set, 0.3, Streams(3))
     smaller = None
     for c in spanned[:3]:
-        start = phenomenon.grown(smaller, c, Streams(3))
+        start = grown(smaller, phenomenon.sizes(c), Streams(3))
         recipe = phenomenon.recipe(c)
         fitted = solve(train(start, train_set, recipe, Streams(3), evaluate={"test": test_set}))
         smaller = fitted.module()

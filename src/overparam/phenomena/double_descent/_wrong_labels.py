@@ -1,10 +1,11 @@
-"""Networks on partly wrong labels: the data, and the networks by one width, of the phenomena that
+"""Networks on partly wrong labels: data, networks by one width, and recipe of the phenomena that
 follow Nakkiran et al. 2019 (arXiv:1912.02292)."""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Protocol
 
 from torch import nn
 
@@ -13,10 +14,12 @@ from overparam.data.entries import entry_of
 from overparam.data.generate import LENGTH, TEMPLATES
 from overparam.models import convnet5, mlp, preact_resnet18
 from overparam.streams import Streams
+from overparam.training.recipe import Recipe, Schedule
 
 MNIST1D = "mnist1d"
 DATASETS = (MNIST1D, "digits", "fashion_mnist_small", "fashion_mnist", "mnist", "cifar10")
 FAMILIES = ("mlp", "convnet5", "preact_resnet18")
+MOMENTUM = 0.9  # of SGD, for the fully connected family
 
 
 @lru_cache(maxsize=1)
@@ -65,3 +68,35 @@ def make_network(family: str, width: int, n_hidden_layers: int, dataset: str) ->
     if family == "preact_resnet18":
         return preact_resnet18(width, n_classes, shape[0])
     return mlp(math.prod(shape), [width] * n_hidden_layers, n_classes)
+
+
+class RecipeFactors(Protocol):
+    """What a condition says of the training."""
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def schedule(self) -> str: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+
+
+def recipe_of(c: RecipeFactors) -> Recipe:
+    """Return how a network is trained; for the convolutional families as in the paper."""
+    return Recipe(
+        loss="cross_entropy",
+        optimizer=c.optimizer,
+        learning_rate=c.learning_rate,
+        momentum=MOMENTUM if c.optimizer == "sgd" and c.family == "mlp" else 0.0,
+        schedule=Schedule(c.schedule, period=512),
+        epochs=c.epochs,
+        batch_size=c.batch_size,
+        trace="log",
+        precision="auto",
+    )

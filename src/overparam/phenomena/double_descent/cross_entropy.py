@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -41,10 +42,9 @@ from torch import nn
 
 from overparam.data import corrupt_labels_wrong
 from overparam.lab.crossing import crossing_interval
-from overparam.lab.figure import Axis, Chart, Panel, Role, Rule, Series
+from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import PeakTest, exp_interval, peak_test
 from overparam.lab.verdict import (
     UNKNOWN,
@@ -53,16 +53,17 @@ from overparam.lab.verdict import (
     Verdict,
     exceeds,
     judge,
-    lies_within,
-    premise,
     shown,
     told,
     unmeasured,
     weaker,
 )
-from overparam.measures import across_threshold, effective_model_complexity
-from overparam.measures.complexity import DEFAULT_EPSILON, EmcEstimate
+from overparam.measures import across_threshold
+from overparam.measures.complexity import DEFAULT_EPSILON
 from overparam.models import mlp_n_params
+from overparam.phenomena.double_descent._bracketed import bracketed, unless_bracketed
+from overparam.phenomena.double_descent._complexity import emc_charts, measure_emc
+from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
 from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
@@ -70,15 +71,14 @@ from overparam.phenomena.double_descent._wrong_labels import (
     MNIST1D,
     draw_data,
     make_network,
+    recipe_of,
     shape_of,
     size_of_test_set,
 )
 from overparam.streams import Streams
-from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
 BEST_EPOCH, CLEAN_LABELS = "best epoch", "clean labels"
-MOMENTUM = 0.9  # of SGD, for the fully connected family
 # Parameters per example at which networks with two hidden layers fit the 1-D task's noisy labels.
 # It only places the axis, from 1/16 of that width to five times it, and is checked afterwards.
 PARAMS_PER_EXAMPLE = 1.3
@@ -88,7 +88,6 @@ PAPER_WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 
 # error of 0.5 on 4,000 examples has a standard error of 1.6 %; 3 % is two of them, and many of a
 # mean over seeds and neighbouring widths.
 SMALLEST_PEAK = 1.03
-BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test error within a factor 2 of "
     "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
@@ -99,6 +98,7 @@ RULE = (
     "the sweep by a factor 2 from both ends."
 )
 ALONG = "the width"
+LABELS = {TREATMENT: "last epoch"}
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     # Model
     model = network(c)
     # Training
-    fitted = await train(model, train_set, recipe(c), streams, evaluate={"test": test_set})
+    fitted = await train(model, train_set, recipe_of(c), streams, evaluate={"test": test_set})
     # Measures
     trace = fitted.trace
     return Outcome(
@@ -167,22 +167,6 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 def network(c: Condition) -> nn.Module:
     """Return the network of width k as a shape without weights."""
     return make_network(c.family, c.width, c.n_hidden_layers, c.dataset)
-
-
-def recipe(c: Condition) -> Recipe:
-    """Return how a network is trained; for the convolutional families as in the paper."""
-    sgd = c.optimizer == "sgd"
-    return Recipe(
-        loss="cross_entropy",
-        optimizer=c.optimizer,
-        learning_rate=c.learning_rate,
-        momentum=MOMENTUM if sgd and c.family == "mlp" else 0.0,
-        schedule=Schedule(c.schedule, period=512),
-        epochs=c.epochs,
-        batch_size=c.batch_size,
-        trace="log",
-        precision="auto",
-    )
 
 
 def threshold_width(c: Condition) -> int:
@@ -263,7 +247,10 @@ def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to the treatment, and to the controls that their test error only falls."""
     peak, at = summary.peak, _bracketed(summary)
     if summary.arm != TREATMENT:
-        return judge_rise(summary.rise, SMALLEST_PEAK, "test error", ALONG, at, reason=_unless(at))
+        return judge_rise(
+            *(summary.rise, SMALLEST_PEAK, "test error", ALONG, at),
+            reason=unless_bracketed(at, "The threshold"),
+        )
     if peak is None:
         reason = (
             f"No peak can be looked for: no width between {summary.widths[0]:,.0f} and "
@@ -281,25 +268,17 @@ def verdict(summary: Summary) -> Verdict:
         effect=weaker(peak.left, peak.right) if peak else UNKNOWN,
         unit="ratio of test errors, peak over the lowest on either side",
         rule=RULE,
-        reason=reason + _unless(at),
+        reason=reason + unless_bracketed(at, "The threshold"),
     )
 
 
-def _unless(at: Clause) -> str:
-    """Return what to do where the threshold is measured, and not bracketed."""
-    told_elsewhere = shown(at) or at.value.n_missing
-    return "" if told_elsewhere else f" The threshold is {BRACKETED}."
-
-
 def _bracketed(summary: Summary) -> Clause:
-    at = lies_within(
+    return bracketed(
         f"width at which training error falls to {DEFAULT_EPSILON:.0%}",
         summary.threshold,
         2 * summary.widths[0],
         summary.widths[-1] / 2,
-        BRACKETED,
     )
-    return premise(at)
 
 
 def _around(peak: PeakTest | None) -> list[Clause]:
@@ -325,91 +304,30 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
         peak_title = f"Test error peaks at width {peak}, near the threshold at width {at:,.0f}"
     if shown(bracketed):
         fitted_title = f"Training error falls to {DEFAULT_EPSILON:.0%} at width {at:,.0f}"
-    errors = [
-        ("test_error", peak_title,
-         "Follow the line of the last epoch from the left: by the claim test error rises to a "
-         "peak near the dotted threshold, and falls again. At its best epoch, or trained on clean "
-         "labels, the same network is to have no peak. Labels of the test set are clean.",
-         Axis("Test error", "fraction wrong", zero=True)),
-        ("train_error", fitted_title,
-         "Networks that are wide enough reproduce every training label, the wrong ones included. "
-         "With clean labels a narrower network suffices.",
-         Axis("Training error", "fraction wrong, of the labels trained on", zero=True)),
-    ]  # fmt: skip
     x = Axis("Width k", scale="log")
-    charts = [
-        Chart(name, title, caption, [Panel("", x, y, _lines(summaries, name), rules)])
-        for name, title, caption, y in errors
-    ]
-    complexity = measure_emc(records)
-    if complexity:
-        charts.append(_emc_chart(complexity, n, x, rules))
-    return charts
-
-
-def _lines(summaries: Mapping[str, Summary], name: str) -> list[Series]:
-    drawn = [
-        arm
-        for arm, summary in summaries.items()
-        if (name == "test_error" or arm != BEST_EPOCH) and np.isfinite(getattr(summary, name)).any()
-    ]
-    main: Role = "test" if name == "test_error" else "train"
+    chart = partial(chart_of_arms, labels=LABELS, dashed=[CLEAN_LABELS], rules=rules)
     return [
-        series_over_seeds(
-            "last epoch" if arm == TREATMENT else arm,
-            main if arm == TREATMENT else "control",
-            summaries[arm].widths,
-            getattr(summaries[arm], name),
-            "mean",
-            dashed=arm == CLEAN_LABELS,
-            bounds=(0, 1),
-        )
-        for arm in drawn
+        chart(
+            "test_error",
+            peak_title,
+            "Follow the line of the last epoch from the left: by the claim test error rises to a "
+            "peak near the dotted threshold, and falls again. At its best epoch, or trained on "
+            "clean labels, the same network is to have no peak. Labels of the test set are clean.",
+            (x, TEST_ERROR),
+            {arm: (s.widths, s.test_error) for arm, s in summaries.items()},
+            main="test",
+        ),
+        chart(
+            "train_error",
+            fitted_title,
+            "Networks that are wide enough reproduce every training label, the wrong ones "
+            "included. With clean labels a narrower network suffices.",
+            (x, TRAIN_ERROR),
+            {a: (s.widths, s.train_error) for a, s in summaries.items() if a != BEST_EPOCH},
+            main="train",
+        ),
+        *emc_charts(measure_emc(records), n, x, rules),
     ]
-
-
-def measure_emc(records: Records) -> dict[int, EmcEstimate]:
-    """Return the effective model complexity of each width that was trained on several sizes n.
-
-    A width that lacks a cell is left out: a network that is not there has not failed to fit.
-    """
-    found = {}
-    n_shares = max(2, len(records.levels("train_share")))
-    for width in records.levels("width"):
-        here = records.where(labels="noisy", width=width)
-        shares, errors = here.matrix("train_error", by="train_share")
-        if len(shares) == n_shares and not np.isnan(errors).any():
-            found[width] = effective_model_complexity(shares * here[0].condition.n_train, errors)
-    return found
-
-
-def _emc_chart(found: Mapping[int, EmcEstimate], n: int, x: Axis, rules: list[Rule]) -> Chart:
-    known = {k: e for k, e in found.items() if e.censored == "no"}
-    shown_widths = known or found
-    line = Series(
-        "EMC",
-        "other",
-        np.array(list(shown_widths), float),
-        np.array([e.value for e in shown_widths.values()]),
-        np.array([e.low for e in shown_widths.values()]),
-        np.array([e.high for e in shown_widths.values()]),
-        statistic="of the mean training error over seeds",
-        band="95 % jackknife interval over seeds",
-    )
-    caption = (
-        "The effective model complexity of a width is the largest number of examples that it "
-        f"fits to a training error of {DEFAULT_EPSILON}, label noise included. The peak of the "
-        "test error stands where this line crosses the number of training examples. Widths that "
-        "fit all sizes tried, or none, have only a bound and are left out."
-    )
-    y = Axis("Effective model complexity", "examples", "log")
-    rule = Rule(n, f"n_train = {n:,}", axis="y")
-    values = [e.value for e in shown_widths.values()]
-    title = "Effective model complexity of each width"
-    if np.diff(values, prepend=0).min() > 0 and min(values) < n <= max(values):
-        title = f"Effective model complexity grows with width and reaches n_train = {n:,}"
-    panel = Panel("", x, y, [line], [*rules, rule])
-    return Chart("effective_model_complexity", title, caption, [panel])
 
 
 PHENOMENON = Phenomenon(

@@ -31,17 +31,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from torch import nn
 
 from overparam.data import corrupt_labels_wrong
 from overparam.lab.crossing import crossings
-from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
+from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.selection import cross_selected_difference
-from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import exp_interval, mean_interval
 from overparam.lab.verdict import (
     Clause,
@@ -55,21 +55,22 @@ from overparam.lab.verdict import (
     told,
     weaker,
 )
+from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
     FAMILIES,
     MNIST1D,
     draw_data,
     make_network,
+    recipe_of,
     size_of_test_set,
 )
 from overparam.streams import Streams
-from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
 SMALL_NETWORK, CLEAN_LABELS = "small network", "clean labels"
 ARMS = (TREATMENT, SMALL_NETWORK, CLEAN_LABELS)
-MOMENTUM = 0.9  # of SGD, for the fully connected family
+LABELS = {TREATMENT: "large network, noisy labels"}
 NEIGHBOURS = 2  # traced epochs on either side over which an error is averaged
 NEARLY_FITTED = 0.1  # training error at which the effective model complexity reaches n_train
 REACHED = f"training error {NEARLY_FITTED:g}"
@@ -137,7 +138,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     # Model
     model = network(c)
     # Training
-    fitted = await train(model, train_set, recipe(c), streams, evaluate={"test": test_set})
+    fitted = await train(model, train_set, recipe_of(c), streams, evaluate={"test": test_set})
     # Measures
     trace = fitted.trace
     return Outcome(trace.epoch, trace.error["test"], trace.error["train"])
@@ -147,21 +148,6 @@ def network(c: Condition) -> nn.Module:
     """Return the network of the arm's width as a shape without weights."""
     width = c.small_width if c.arm == SMALL_NETWORK else c.width
     return make_network(c.family, width, c.n_hidden_layers, c.dataset)
-
-
-def recipe(c: Condition) -> Recipe:
-    """Return how a network is trained; for the convolutional families as in the paper."""
-    return Recipe(
-        loss="cross_entropy",
-        optimizer=c.optimizer,
-        learning_rate=c.learning_rate,
-        momentum=MOMENTUM if c.optimizer == "sgd" and c.family == "mlp" else 0.0,
-        schedule=Schedule(c.schedule, period=512),
-        epochs=c.epochs,
-        batch_size=c.batch_size,
-        trace="log",
-        precision="auto",
-    )
 
 
 @dataclass(frozen=True)
@@ -312,9 +298,10 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     if np.isfinite(found.fitted_epoch):
         label = f"training error {NEARLY_FITTED:.0%}, epoch {found.fitted_epoch:,.0f}"
         rules.append(Rule(found.fitted_epoch, label))
+    x = Axis("Epoch", scale="log")
+    chart = partial(chart_of_arms, labels=LABELS, dashed=[CLEAN_LABELS], rules=rules)
     return [
-        _chart(
-            summaries,
+        chart(
             "test_errors",
             f"Test error rises to epoch {peak}, and falls again"
             if shown(rise, fall)
@@ -323,11 +310,11 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             "rises after the first minimum, while the wrong labels are being fitted, and falls "
             "again once they are; that of the network too small to fit them, and of the one on "
             "clean labels, only falls. Labels of the test set are clean.",
-            Axis("Test error", "fraction wrong", zero=True),
-            rules,
+            (x, TEST_ERROR),
+            {arm: (s.epochs, s.test_errors) for arm, s in summaries.items()},
+            main="test",
         ),
-        _chart(
-            summaries,
+        chart(
             "train_errors",
             "The peak stands where training error nears 0"
             if shown(rise, fall, *fitted)
@@ -335,35 +322,11 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             "By the claim the network has fitted before the peak what the labels have in common, "
             "and after it every label, the wrong ones included. The small network is to stay "
             "above.",
-            Axis("Training error", "fraction wrong, of the labels trained on", zero=True),
-            rules,
+            (x, TRAIN_ERROR),
+            {arm: (s.epochs, s.train_errors) for arm, s in summaries.items()},
+            main="train",
         ),
     ]
-
-
-def _chart(
-    summaries: Mapping[str, Summary],
-    name: str,
-    title: str,
-    caption: str,
-    y: Axis,
-    rules: list[Rule],
-) -> Chart:
-    main: Role = "test" if name == "test_errors" else "train"
-    series = [
-        series_over_seeds(
-            "large network, noisy labels" if arm == TREATMENT else arm,
-            main if arm == TREATMENT else "control",
-            summary.epochs,
-            getattr(summary, name),
-            "mean",
-            dashed=arm == CLEAN_LABELS,
-            bounds=(0, 1),
-        )
-        for arm, summary in summaries.items()
-        if len(summary.epochs)
-    ]
-    return Chart(name, title, caption, [Panel("", Axis("Epoch", scale="log"), y, series, rules)])
 
 
 PHENOMENON = Phenomenon(

@@ -39,11 +39,10 @@ from torch.nn.functional import one_hot
 
 from overparam.data import Dataset, corrupt_labels_wrong, draw_split, load
 from overparam.data.entries import entry_of
-from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
+from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import How, PeakTest, paired_log_ratio, peak_test
+from overparam.lab.statistics import PeakTest, paired_log_ratio, peak_test
 from overparam.lab.verdict import (
     Clause,
     Interval,
@@ -56,6 +55,7 @@ from overparam.lab.verdict import (
 )
 from overparam.measures import across_threshold, error_rate, squared_error
 from overparam.models.features import RandomFourierFeatures, RandomReluFeatures
+from overparam.phenomena.double_descent._figures import chart_of_fits
 from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge, fit_ridge_path
@@ -75,11 +75,6 @@ RULE = (
     "lowest with n_features < n_train) lies below 1; absent if one of them lies on the other side."
 )
 ALONG = "the number of features"
-MAIN_ROLE: Mapping[str, Role] = {
-    "test_error": "test",
-    "coefficient_norm": "norm",
-    "train_error": "train",
-}
 
 
 @dataclass(frozen=True)
@@ -241,9 +236,14 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     n, peaks = found.n_train, shown(*clauses(found))
     highest = _highest(found.widths, found.coefficient_norm)
+    x, rule = Axis("Random features p", scale="log"), Rule(n, f"n_train = {n:,}")
+
+    def chart(name: str, title: str, caption: str) -> Chart:
+        curves = {arm: (s.widths, getattr(s, name)) for arm, s in summaries.items()}
+        return chart_of_fits(name, title, caption, x, curves, FITS, rule)
+
     return [
-        _chart(
-            summaries,
+        chart(
             "test_error",
             f"Test error peaks at {told(found.peak.peak_level, ',.0f')} features, then falls to "
             f"{found.second_over_first.estimate:.2f} times its first minimum"
@@ -253,24 +253,19 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             f"dotted threshold, where {n:,} features fit {n:,} training images exactly, and falls "
             "again below its first minimum. With a ridge penalty tuned on held-out images the peak "
             "is to be gone. Labels of the test images are clean.",
-            Axis("Test error", "fraction wrong", zero=True),
         ),
-        _chart(
-            summaries,
+        chart(
             "coefficient_norm",
             f"The weights are largest at {told(highest, ',.0f')} features",
             "At the threshold there is one interpolating solution and it is huge; with more "
             "features there are many, and the smallest of them shrinks. The tuned penalty keeps "
             "the weights small at every width.",
-            Axis("Norm of the coefficients", "1 / feature unit", "log"),
         ),
-        _chart(
-            summaries,
+        chart(
             "train_error",
             "Training error over the number of features",
             "From the threshold on the minimum-norm fit reproduces every training label, the "
             "wrong ones included. The tuned ridge does not.",
-            Axis("Training error", "fraction wrong, of the noisy labels", zero=True),
         ),
     ]
 
@@ -280,27 +275,6 @@ def _highest(levels: np.ndarray, values: np.ndarray) -> float:
     there = np.isfinite(values).any(1)
     means = [np.mean(row[np.isfinite(row)]) for row in values[there]]
     return float(levels[there][np.argmax(means)]) if len(means) else np.nan
-
-
-def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str, y: Axis) -> Chart:
-    how: How = "mean" if name == "train_error" else "geometric"  # a training error may be 0
-    series = [
-        series_over_seeds(
-            FITS[arm],
-            "control" if arm != TREATMENT else MAIN_ROLE[name],
-            summary.widths,
-            getattr(summary, name),
-            how,
-            dashed=arm != TREATMENT,
-            bounds=(0, np.inf) if name == "coefficient_norm" else (0, 1),
-        )
-        for arm, summary in summaries.items()
-        if np.isfinite(getattr(summary, name)).any()
-    ]
-    n = next(iter(summaries.values())).n_train
-    x = Axis("Random features p", scale="log")
-    rules = [Rule(n, f"n_train = {n:,}")]
-    return Chart(name, title, caption, [Panel("", x, y, series, rules)])
 
 
 def _draw_features(

@@ -37,14 +37,14 @@ from torch.nn.functional import one_hot
 
 from overparam.data import corrupt_labels_wrong, draw_subset, load
 from overparam.data.entries import entry_of
-from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
+from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import How, PeakTest, peak_test
+from overparam.lab.statistics import PeakTest, peak_test
 from overparam.lab.verdict import Clause, Interval, Verdict, exceeds, judge, shown, told
 from overparam.measures import across_threshold, error_rate
 from overparam.models.features import RandomReluFeatures
+from overparam.phenomena.double_descent._figures import chart_of_fits
 from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge
@@ -62,11 +62,6 @@ RULE = (
     "sizes selected on the other seeds; absent if one lies below."
 )
 ALONG = "the number of examples"
-MAIN_ROLE: Mapping[str, Role] = {
-    "test_error": "test",
-    "coefficient_norm": "norm",
-    "train_error": "train",
-}
 
 
 @dataclass(frozen=True)
@@ -214,9 +209,16 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error, coefficient norm and training error over the number of examples."""
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     peak, p = found.peak, found.n_features
+    far = f"{FAR_RATIO * int(found.sizes[-1]):,} features"
+    labels = {TREATMENT: f"{p:,} features", FAR: far}
+    x, rule = Axis("Training examples n", scale="log"), Rule(p, f"n_features = {p:,}")
+
+    def chart(name: str, title: str, caption: str) -> Chart:
+        curves = {arm: (s.sizes, getattr(s, name)) for arm, s in summaries.items()}
+        return chart_of_fits(name, title, caption, x, curves, labels, rule)
+
     return [
-        _chart(
-            summaries,
+        chart(
             "test_error",
             f"{peak.peak_level:,.0f} examples give {peak.left.estimate:.1f} times the test error "
             f"of {peak.left_level:,.0f}"
@@ -226,49 +228,21 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             "data hurt until there are as many examples as features (dotted), and then help "
             "again. The wide model, far from its threshold at every size, is only to gain. Labels "
             "of the test images are clean.",
-            Axis("Test error", "fraction wrong", zero=True),
         ),
-        _chart(
-            summaries,
+        chart(
             "coefficient_norm",
             "Norm of the coefficients over the number of examples",
             f"With {p:,} features, {p:,} examples are just as many equations as unknowns: they "
             "leave one solution, and it is huge. The wide model has room for a small one at every "
             "size.",
-            Axis("Norm of the coefficients", "1 / feature unit", "log"),
         ),
-        _chart(
-            summaries,
+        chart(
             "train_error",
             "Training error over the number of examples",
             "Up to the threshold both models reproduce every training label, the wrong ones "
             f"included; beyond {p:,} examples the small model can no longer.",
-            Axis("Training error", "fraction wrong, of the noisy labels", zero=True),
         ),
     ]
-
-
-def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str, y: Axis) -> Chart:
-    how: How = "mean" if name == "train_error" else "geometric"  # a training error may be 0
-    found = next(iter(summaries.values()))
-    p, largest = found.n_features, int(found.sizes[-1])
-    labels = {TREATMENT: f"{p:,} features", FAR: f"{FAR_RATIO * largest:,} features"}
-    series = [
-        series_over_seeds(
-            labels[arm],
-            "control" if arm != TREATMENT else MAIN_ROLE[name],
-            summary.sizes,
-            getattr(summary, name),
-            how,
-            dashed=arm != TREATMENT,
-            bounds=(0, np.inf) if name == "coefficient_norm" else (0, 1),
-        )
-        for arm, summary in summaries.items()
-        if np.isfinite(getattr(summary, name)).any()
-    ]
-    x = Axis("Training examples n", scale="log")
-    rules = [Rule(p, f"n_features = {p:,}")]
-    return Chart(name, title, caption, [Panel("", x, y, series, rules)])
 
 
 PHENOMENON = Phenomenon(

@@ -34,35 +34,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
-import torch
 from torch import nn
 
 from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, load, standardise
 from overparam.data.entries import entry_of
 from overparam.lab.crossing import crossing_interval
-from overparam.lab.figure import Axis, Chart, Panel, Rule
+from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import How, PeakTest, exp_interval, paired_log_ratio, peak_test
+from overparam.lab.statistics import PeakTest, exp_interval, paired_log_ratio, peak_test
 from overparam.lab.verdict import (
     Clause,
     Interval,
     Verdict,
     exceeds,
     judge,
-    lies_within,
-    premise,
     shown,
     told,
     weaker,
 )
 from overparam.measures import across_threshold
 from overparam.models import mlp, mlp_n_params, mlp_width_for
+from overparam.phenomena.double_descent._bracketed import bracketed, unless_bracketed
+from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
 from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
+from overparam.phenomena.double_descent._weight_reuse import grown
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
@@ -73,7 +72,6 @@ FITTED = 0.01  # training error that counts as interpolation when the threshold 
 # Without a peak the ratio is below 1, since the test loss falls with width; with one, Belkin et
 # al. have 2 and more. A quarter is far from both.
 SMALLEST_PEAK = 1.25
-BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 NEAR = 1.5  # factor; the next wider network is 1.47 times as large
 FAR = 3.0  # factor; the test loss of still wider networks is below the peak
 SMALLEST_RISE = 1.15  # of a control, anywhere; eight seeds: 0.98 [0.95, 1.02], 0.90 [0.84, 0.96]
@@ -87,6 +85,7 @@ RULE = (
     "does not lie within the sweep and below half its end."
 )
 ALONG = "the number of parameters"
+LABELS = {TREATMENT: "last epoch"}
 # Parameters of Belkin et al. 2019, Fig. 3, in thousands
 BELKIN_SIZES = (
     *(4, 5, 7, 10, 12, 20, 24, 27, 30, 33, 35, 37, 38, 39, 39.5),
@@ -144,9 +143,9 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     if c.weight_reuse and below_threshold(c):
         smaller = None
         for width in [h for h in widths(c) if h < c.width]:
-            start = grown(smaller, replace(c, width=width), streams)
+            start = grown(smaller, sizes(replace(c, width=width)), streams)
             smaller = (await train(start, train_set, recipe(c), streams)).module()
-        model = grown(smaller, c, streams)
+        model = grown(smaller, sizes(c), streams)
     fitted = await train(model, train_set, recipe(c), streams, evaluate={"test": test_set})
     # Measures
     return Outcome(
@@ -204,28 +203,6 @@ def recipe(c: Condition) -> Recipe:
         stop_at_error=0.0 if reused else None,
         trace="log",
     )
-
-
-@torch.no_grad()
-def grown(smaller: nn.Module | None, c: Condition, streams: Streams) -> nn.Module:
-    """Return a network of width H that starts from the weights of a narrower one.
-
-    Weights without a predecessor are drawn from N(0, 0.01); in the smallest network, which has
-    none at all, weights are Glorot-uniform and biases 0.
-    """
-    generator = streams.child("grown").torch(str(c.width))
-    model = mlp(*sizes(c)).to_empty(device="cpu")
-    for parameter in model.parameters():
-        if smaller is not None:
-            parameter.normal_(0, 0.1, generator=generator)
-        elif parameter.ndim == 2:
-            nn.init.xavier_uniform_(parameter, generator=generator)
-        else:
-            parameter.zero_()
-    if smaller is not None:
-        for new, old in zip(model.parameters(), smaller.parameters(), strict=True):
-            new[tuple(slice(length) for length in old.shape)] = old
-    return model
 
 
 @dataclass(frozen=True)
@@ -309,8 +286,7 @@ def verdict(summary: Summary) -> Verdict:
             f"The test loss near {summary.n_equations:,} parameters is highest at "
             f"{told(peak.peak_level, ',.0f')} parameters: times the lowest in narrower networks "
             f"{peak.left}, times that in wider ones {peak.right}. Training error falls to "
-            f"{FITTED:.0%} at {_parameters(summary)}."
-            + ("" if shown(at) or at.value.n_missing else f" This is {BRACKETED}.")
+            f"{FITTED:.0%} at {_parameters(summary)}." + unless_bracketed(at, "This")
         ),
     )
 
@@ -318,18 +294,17 @@ def verdict(summary: Summary) -> Verdict:
 def clauses(summary: Summary) -> list[Clause]:
     """Return what the claim demands; the premise, that the sweep reaches far enough, last."""
     peak, sizes = summary.peak, summary.n_params
-    at = lies_within(
+    at = bracketed(
         f"parameters at which training error falls to {FITTED:.0%}",
         summary.measured_threshold,
         sizes[0],
         sizes[-1] / 2,
-        BRACKETED,
     )
     return [
         exceeds("peak over the lowest test loss in narrower networks", peak.left, SMALLEST_PEAK),
         exceeds("peak over the lowest test loss in wider ones", peak.right, SMALLEST_PEAK),
         exceeds("peak over the highest in far wider ones", summary.around.beyond, 1),
-        premise(at),
+        at,
     ]
 
 
@@ -345,9 +320,11 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     left, right, beyond, threshold = clauses(found)
     n_equations, peak = f"{found.n_equations:,}", told(found.around.peak_level, ",.0f")
+    x, label = Axis("Parameters N", scale="log"), f"n_train x n_classes = {n_equations}"
+    rules = [Rule(found.n_equations, label)]
+    chart = partial(chart_of_arms, labels=LABELS, dashed=[CLEAN_LABELS], rules=rules)
     return [
-        _chart(
-            summaries,
+        chart(
             "test_loss",
             f"Test loss peaks at {peak} parameters, near n_train x n_classes = {n_equations}"
             if shown(left, right, beyond)
@@ -357,47 +334,32 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             "fit, and falls again. Stopped at its best epoch, or trained on clean labels, the "
             "same network is to have no peak. Test loss of the widest network over the best "
             f"narrow one: {found.second_over_first}.",
-            Axis("Test loss", "squared error summed over classes", "log"),
+            (x, Axis("Test loss", "squared error summed over classes", "log")),
+            {arm: (s.n_params, s.test_loss) for arm, s in summaries.items()},
+            main="test",
+            how="geometric",
+            bounds=(0, np.inf),
         ),
-        _chart(
-            summaries,
+        chart(
             "test_error",
             "The test error of the same networks",
             "The share of test images put in a wrong class. Their labels are clean.",
-            Axis("Test error", "fraction wrong", zero=True),
+            (x, TEST_ERROR),
+            {arm: (s.n_params, s.test_error) for arm, s in summaries.items()},
+            main="test",
         ),
-        _chart(
-            {k: v for k, v in summaries.items() if k != BEST_EPOCH},
+        chart(
             "train_error",
             f"Training error falls to {FITTED:.0%} at {_parameters(found)}"
             if shown(threshold)
             else "Training error over parameters",
             "Networks that are wide enough reproduce every training label, the wrong ones "
             "included.",
-            Axis("Training error", "fraction wrong, of the labels trained on", zero=True),
+            (x, TRAIN_ERROR),
+            {a: (s.n_params, s.train_error) for a, s in summaries.items() if a != BEST_EPOCH},
+            main="train",
         ),
     ]
-
-
-def _chart(summaries: Mapping[str, Summary], name: str, title: str, caption: str, y: Axis) -> Chart:
-    how: How = "geometric" if name == "test_loss" else "mean"  # an error may be 0
-    series = [
-        series_over_seeds(
-            "last epoch" if arm == TREATMENT else arm,
-            "control" if arm != TREATMENT else "train" if name == "train_error" else "test",
-            summary.n_params,
-            getattr(summary, name),
-            how,
-            dashed=arm == CLEAN_LABELS,
-            bounds=(0, np.inf) if name == "test_loss" else (0, 1),
-        )
-        for arm, summary in summaries.items()
-        if np.isfinite(getattr(summary, name)).any()
-    ]
-    n_equations = next(iter(summaries.values())).n_equations
-    rules = [Rule(n_equations, f"n_train x n_classes = {n_equations:,}")]
-    x = Axis("Parameters N", scale="log")
-    return Chart(name, title, caption, [Panel("", x, y, series, rules)])
 
 
 PHENOMENON = Phenomenon(
