@@ -12,8 +12,9 @@ import sys
 
 import pytest
 
-from overparam.lab.database import DATABASE, named_row
+from overparam.lab.database import DATABASE
 from overparam.lab.encoding import encode
+from overparam.lab.named_rows import named_row
 
 NAME = "probe_of_session"
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from overparam.errors import ResourceError, StoreError
-from overparam.lab.database import DATABASE, named_row, peek
+from overparam.lab.database import DATABASE, peek
 from overparam.lab.design import design_of
 from overparam.lab.encoding import ArrayAt
+from overparam.lab.named_rows import named_row
 from overparam.lab.rows import checksum
 from overparam.lab.runner import load_study
 from overparam.lab.store import Store

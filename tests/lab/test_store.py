@@ -22,7 +22,8 @@ from hypothesis.extra import numpy as hnp
 from overparam.errors import ResourceError, StoreError, UsageError
 from overparam.lab.phenomenon import Phenomenon, Scale
 from overparam.lab.records import Record
-from overparam.lab.store import SMALL_ARRAY_BYTES, Store, peek, record_key
+from overparam.lab.store import Store, peek, record_key
+from overparam.lab.stored_arrays import SMALL_ARRAY_BYTES
 from overparam.lab.verdict import Interval, decide
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from overparam.errors import StoreError
 from overparam.lab.arrays import array_address
-from overparam.lab.database import check_kind, named_values, sqlite_errors
+from overparam.lab.database import check_kind
 from overparam.lab.encoding import ArrayAt, decode
-from overparam.lab.rows import FRESH, check_row
+from overparam.lab.named_rows import named_values
+from overparam.lab.rows import check_row
+from overparam.lab.sqlite_errors import FRESH, sqlite_errors
 
 
 def damage_of(

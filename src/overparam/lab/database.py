@@ -10,17 +10,15 @@ Importing this module imports no NumPy, so that `overparam list` answers at once
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from overparam.errors import ResourceError, StoreError
-from overparam.lab.encoding import decode
+from overparam.lab.named_rows import named_row, named_values
+from overparam.lab.sqlite_errors import FRESH, RESOURCE_CODES, code_of, sqlite_errors, with_space
 
 DATABASE = "study.sqlite"
 SCHEMA_VERSION = 2  # raise it when a table changes
@@ -30,8 +28,6 @@ _PAGE_BYTES = 4096
 _ID_AT = 68  # where the application's number stands in the file
 _APPLICATION_ID = 0x6F767061  # "ovpa", how `file` and we tell a study from any other database
 _BUSY_SECONDS = 10.0
-_LITTLE_BYTES = 1 << 20  # free space at which a failure is most likely for want of it
-_FRESH = "run again with --fresh, or choose another --out"
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum TEXT NOT NULL)"
     " WITHOUT ROWID",
@@ -88,14 +84,14 @@ def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
         try:
             connection = _connect_to_read(path, "mode=ro")
         except sqlite3.OperationalError as error:
-            if _code(error) & 0xFF not in _RESOURCE_CODES:
+            if code_of(error) & 0xFF not in RESOURCE_CODES:
                 raise
             # No room for SQLite's index of the WAL: a study that was closed needs none.
             with contextlib.suppress(FileNotFoundError):
                 if path.with_name(path.name + "-wal").stat().st_size:
                     raise ResourceError(
                         f"the last records of {path} cannot be read where nothing can be written",
-                        got=_with_space(error, path),
+                        got=with_space(error, path),
                         remedy="free some space, or copy the folder to a disk that can be written",
                     ) from error
             connection = _connect_to_read(path, "immutable=1")
@@ -114,7 +110,7 @@ def check_database(connection: sqlite3.Connection, path: Path) -> None:
     with sqlite_errors(path):
         problems = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     if problems != ["ok"]:
-        raise StoreError(f"{path} is damaged", got=problems[0], remedy=_FRESH)
+        raise StoreError(f"{path} is damaged", got=problems[0], remedy=FRESH)
 
 
 def check_kind(connection: sqlite3.Connection, path: Path) -> None:
@@ -132,49 +128,11 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
                 f"the tables of {path} are of another version of overparam",
                 got=version,
                 allowed=SCHEMA_VERSION,
-                remedy=f"use that version, or {_FRESH}",
+                remedy=f"use that version, or {FRESH}",
             )
         written = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
         if sorted(str(row[0]) for row in written) != sorted(_TABLES):
-            raise StoreError(f"{path} is damaged", got="other tables than a study's", remedy=_FRESH)
-
-
-@contextlib.contextmanager
-def sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the file system's errors into the package's, with what to do next."""
-    try:
-        yield
-    except UnicodeDecodeError as error:  # what should be text is none
-        raise StoreError(f"{path} is damaged", got=str(error)[:100], remedy=_FRESH) from error
-    except sqlite3.Error as error:
-        code = _code(error)
-        if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA):
-            raise StoreError(f"{path} is damaged", got=str(error), remedy=_FRESH) from error
-        if code == sqlite3.SQLITE_IOERR_SHORT_READ:
-            raise StoreError(f"{path} is truncated", got=str(error), remedy=_FRESH) from error
-        if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise StoreError(
-                f"{path} is in use by another process", got=str(error), remedy="wait for it to end"
-            ) from error
-        if code & 0xFF in _RESOURCE_CODES:
-            got = _with_space(error, path)
-            raise ResourceError(f"{path} cannot be used", got=got, remedy=_SPACE) from error
-        raise StoreError(f"{path} cannot be used", got=str(error), remedy=_FRESH) from error
-    except OSError as error:
-        raise ResourceError(
-            f"{error.filename or path} cannot be used", got=error.strerror, remedy=_SPACE
-        ) from error
-
-
-_SPACE = "free space or choose a writable folder with --out; every finished unit is kept"
-_RESOURCE_CODES = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_NOMEM,
-)
+            raise StoreError(f"{path} is damaged", got="other tables than a study's", remedy=FRESH)
 
 
 def refuse_links(path: Path, *, writing: bool = False) -> None:
@@ -251,37 +209,11 @@ def peek(folder: str | Path) -> dict[str, Any] | None:
         for name in ("design", "provenance", "verdicts"):
             if not isinstance(found.get(name, {}), dict):
                 raise StoreError(
-                    f"{name} of this study cannot be read", got=str(path), remedy=_FRESH
+                    f"{name} of this study cannot be read", got=str(path), remedy=FRESH
                 )
         found["counts"] = status_counts(connection)
         found["n_records"] = sum(found["counts"].values())
         return found
-
-
-def named_values(
-    connection: sqlite3.Connection, table: str, path: Path, name: str | None = None
-) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of the rows of ``meta`` or ``choices``, or of the one called `name`.
-
-    Raises:
-        StoreError: a row is not what was written.
-    """
-    query = f"SELECT name, value, checksum FROM {table}"
-    only = ("", ()) if name is None else (" WHERE name = ?", (name,))
-    for found, value, checksum in connection.execute(f"{query}{only[0]} ORDER BY name", only[1]):
-        if named_row(found, value)[2] != checksum:
-            raise StoreError(
-                f"{str(found)[:40]!r} in table {table} is damaged",
-                got=f"{path} with another checksum",
-                remedy=_FRESH,
-            )
-        yield found, decode(value)
-
-
-def named_row(name: str, value: str) -> tuple[str, str, str]:
-    """Return a row of ``meta`` or ``choices``: name, encoded value, checksum of both."""
-    text = f"{name}\x1f{value}".encode("utf-8", "surrogatepass")
-    return name, value, hashlib.sha256(text).hexdigest()[:16]
 
 
 def status_counts(connection: sqlite3.Connection) -> dict[str, int]:
@@ -324,19 +256,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,  # arrays are read when they are looked at, by whom is open
     )
-
-
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", None) or 0
-
-
-def _with_space(error: sqlite3.Error, path: Path) -> str:
-    """SQLite's own words, which do not always name a full disk, and how little space there is."""
-    with contextlib.suppress(OSError):
-        free = shutil.disk_usage(path.parent).free
-        if free < _LITTLE_BYTES:
-            return f"{error}, with {free:,} bytes free"
-    return str(error)
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError
 from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.rows import FRESH, record_key
+from overparam.lab.rows import record_key
+from overparam.lab.sqlite_errors import FRESH
 
 if TYPE_CHECKING:
     from overparam.lab.store import Store

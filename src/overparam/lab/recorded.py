@@ -18,7 +18,7 @@ from overparam.lab.figure import Table
 from overparam.lab.lazy import holds_array, stored_value
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Records
-from overparam.lab.rows import FRESH
+from overparam.lab.sqlite_errors import FRESH
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult
 

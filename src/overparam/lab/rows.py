@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from overparam.errors import StoreError, UsageError
 from overparam.lab.encoding import ArrayAt, decode, encode
 from overparam.lab.lazy import made_by_class, outcome_of
+from overparam.lab.sqlite_errors import FRESH
 
 if TYPE_CHECKING:  # NumPy comes with the first record
     import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:  # NumPy comes with the first record
     from overparam.lab.records import Record
 
 COLUMNS = "key, unit, condition, seed, status, error, outcome, provenance, checksum"
-FRESH = "run again with --fresh, or choose another --out"
 
 
 def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -> str:

@@ -26,7 +26,7 @@ from overparam.lab.phenomenon import Phenomenon, blaming_code
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records
-from overparam.lab.rows import FRESH
+from overparam.lab.sqlite_errors import FRESH
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
 from overparam.lab.unit import Job, UnitResult, must_stay_here

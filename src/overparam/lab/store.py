@@ -2,16 +2,15 @@
 
 A unit of work (a stack of cells) is written in one transaction, so that whatever ends the process,
 each unit is there whole or not at all. Nothing is ever overwritten: a record's key is the hash of
-everything that decides its outcome. Small arrays live in the database itself (a file and an fsync
-for each trace of an epoch-wise curve would cost more than training it), large ones in ``arrays/``;
-either way they are read when a record's field is looked at, and their checksum is verified then.
+everything that decides its outcome. Arrays (see `lab.stored_arrays`) are read when a record's field
+is looked at, and their checksum is verified then.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,17 +20,16 @@ from overparam.lab.code import edited_files
 from overparam.lab.database import (
     DATABASE,
     delete_database,
-    named_row,
-    named_values,
     open_to_read,
     open_to_write,
     peek,
-    sqlite_errors,
     status_counts,
 )
 from overparam.lab.encoding import ArrayAt, encode
-from overparam.lab.rows import COLUMNS, FRESH, record_key, record_of, row_of
-from overparam.lab.writer import KeptFile, WriterLock, lock_damage, records_told
+from overparam.lab.named_rows import named_row, named_values
+from overparam.lab.rows import COLUMNS, record_key, record_of, row_of
+from overparam.lab.sqlite_errors import FRESH, sqlite_errors
+from overparam.lab.writer import Writer, WriterLock, lock_damage, records_told
 
 if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not wait for it
     import numpy as np
@@ -41,7 +39,6 @@ if TYPE_CHECKING:  # NumPy comes with the first record, so that `peek` need not 
 
 __all__ = ["Store", "peek", "record_key"]
 
-SMALL_ARRAY_BYTES = 16 * 1024  # up to here a row in SQLite is faster than a file of its own
 _RESERVED = ("phenomenon", "revision", "code")  # the store's own
 
 
@@ -55,17 +52,14 @@ class Store:
     def __init__(
         self, folder: Path, connection: sqlite3.Connection, lock: WriterLock | None
     ) -> None:
-        from overparam.lab.arrays import ArrayFolder
+        from overparam.lab.stored_arrays import StoredArrays
 
         self.folder = folder
         self._path = folder / DATABASE
         self._connection = connection
-        self._lock = lock
-        self._open = True
-        self._arrays = ArrayFolder(folder)
-        self._arrays.refuse_links()
+        self._arrays = StoredArrays(self._path, connection)
         self.phenomenon, self.revision = self._identity()
-        self._kept = KeptFile(self._path)
+        self._writer = Writer(self._path, connection, lock)
 
     @classmethod
     def open(
@@ -117,7 +111,7 @@ class Store:
             store.check_phenomenon(phenomenon)
             with sqlite_errors(folder):
                 store._arrays.sweep()
-                lock.tell(store._count())
+                store._writer.tell()
         except BaseException:
             store.close()
             raise
@@ -149,10 +143,9 @@ class Store:
 
         Arrays that have not been looked at can still be.
         """
-        self._open = False
+        self._arrays.close()
         self._connection.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._writer.release()
 
     def write(self, records: Sequence[Record], unit: str) -> None:
         """Keep the records of one unit of work, all or none; return when they are on the disk.
@@ -164,13 +157,13 @@ class Store:
             ResourceError: disk full, or it failed. Everything written earlier is kept.
         """
         small: dict[str, bytes] = {}
-        put = partial(self._put, small)
-        with self._writing():
+        put = partial(self._arrays.put, small)
+        with self._writer.ready():
             rows = [
                 row_of(record, unit, (self.phenomenon, self.revision), put) for record in records
             ]
             self._arrays.sync()  # before the transaction that refers to them
-        with self._transaction():
+        with self._writer.transaction():
             self._connection.executemany(
                 "INSERT OR IGNORE INTO arrays VALUES (?, ?)", small.items()
             )
@@ -186,7 +179,8 @@ class Store:
                         allowed="each cell once",
                         remedy="leave out the cells in Store.keys()",
                     ) from None
-        self._tell()
+        with suppress(OSError):  # a full disk: what is said remains true, of fewer records
+            self._writer.tell()
 
     def keys(self) -> set[str]:
         """Return the keys (see `record_key`) of all records."""
@@ -195,10 +189,9 @@ class Store:
 
     def forget_failed(self) -> int:
         """Delete the records of failed cells, so that they are tried again; return how many."""
-        assert self._lock is not None
-        with self._transaction():
+        with self._writer.transaction():
             deleted = self._connection.execute("DELETE FROM records WHERE status = 'failed'")
-            self._lock.tell(self._count())  # before they are gone, or a reader would miss them
+            self._writer.tell()  # before they are gone, or a reader would miss them
             return deleted.rowcount
 
     def check_code(self, code: Mapping[str, Mapping[str, str]], *, accept: bool = False) -> None:
@@ -214,7 +207,7 @@ class Store:
         """
         known = self.get("code", {})
         edited = edited_files(known, code)
-        if edited and not accept and self._count():
+        if edited and not accept and self._writer.count():
             raise StoreError(
                 f"the code of the study in {self.folder} was edited since its records were made",
                 got=", ".join(edited),
@@ -271,7 +264,7 @@ class Store:
     def add_choice(self, key: str, value: Any) -> Any:
         """Keep a choice unless there is one under `key` already; return the one that holds."""
         row = named_row(key, encode(value))
-        with self._transaction():
+        with self._writer.transaction():
             self._connection.execute("INSERT OR IGNORE INTO choices VALUES (?, ?, ?)", row)
             return dict(named_values(self._connection, "choices", self._path, key))[key]
 
@@ -291,14 +284,7 @@ class Store:
         Raises:
             StoreError: it is damaged or missing.
         """
-        from overparam.lab.arrays import array_from_npy
-
-        if self._open:
-            npy = self._small_array(self._connection, at.address)
-        else:
-            with closing(open_to_read(self._path, check=False)) as connection:
-                npy = self._small_array(connection, at.address)
-        return self._arrays.get(at) if npy is None else array_from_npy(npy, at, self._path)
+        return self._arrays.get(at)
 
     def rows(self) -> list[tuple]:
         """Return the rows of all records, as `lab.rows` makes them.
@@ -320,39 +306,10 @@ class Store:
             )
         return rows
 
-    def _put(self, small: dict[str, bytes], array: np.ndarray) -> str:
-        """Keep an array, as a file or among the small ones, and return its address."""
-        from overparam.lab.arrays import array_address, npy_bytes
-
-        npy = npy_bytes(array)
-        if len(npy) > SMALL_ARRAY_BYTES:
-            return self._arrays.put(npy)
-        address = array_address(npy)
-        small[address] = npy
-        return address
-
     def _put_value(self, name: str, value: Any) -> None:
         row = named_row(name, encode(value))
-        with self._transaction():
+        with self._writer.transaction():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", row)
-
-    def _count(self) -> int:
-        return self._connection.execute("SELECT count(*) FROM records").fetchone()[0]
-
-    def _tell(self) -> None:
-        if self._lock is not None:
-            with suppress(OSError):  # a full disk: what is said remains true, of fewer records
-                self._lock.tell(self._count())
-
-    def _small_array(self, connection: sqlite3.Connection, address: str) -> bytes | None:
-        query = "SELECT npy FROM arrays WHERE address = ?"
-        with sqlite_errors(self._path):
-            row = connection.execute(query, (address,)).fetchone()
-        if row is not None and not isinstance(row[0], bytes):
-            raise StoreError(
-                f"array {address[:12]} is damaged", got=f"{self._path}: no bytes", remedy=FRESH
-            )
-        return row[0] if row else None
 
     def _identity(self) -> tuple[str, int]:
         name, revision = self.get("phenomenon"), self.get("revision")
@@ -373,27 +330,3 @@ class Store:
                     allowed=wanted,
                     remedy=FRESH,
                 )
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        if self._lock is None:
-            raise StoreError(
-                "this store was opened for reading only",
-                got=str(self.folder),
-                remedy="use Store.open(folder, phenomenon)",
-            )
-        with sqlite_errors(self._path):
-            self._kept.check(lambda: self._connection.execute("PRAGMA wal_checkpoint(FULL)"))
-            yield
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise

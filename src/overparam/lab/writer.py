@@ -13,12 +13,13 @@ import errno
 import json
 import os
 import socket
+import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from overparam.errors import StoreError
-from overparam.lab.database import sqlite_errors
+from overparam.lab.sqlite_errors import sqlite_errors
 
 try:
     import fcntl
@@ -158,6 +159,63 @@ class KeptFile:
                 remedy="run the same command again; what was written before is kept",
             )
         self._log_is = log
+
+
+class Writer:
+    """What writes an open study, in transactions, and tells how many records there are.
+
+    Args:
+        path: of the database. connection: to it, open.
+        lock: the right to write it, or None where it was opened for reading only.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
+        self._path, self._connection, self._lock = path, connection, lock
+        self._kept = KeptFile(path)
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[None]:
+        """Make sure that the study may be written, and that its files are still those it opened.
+
+        Raises:
+            StoreError: opened for reading only, or the database is no longer what it was.
+        """
+        if self._lock is None:
+            raise StoreError(
+                "this store was opened for reading only",
+                got=str(self._path.parent),
+                remedy="use Store.open(folder, phenomenon)",
+            )
+        with sqlite_errors(self._path):
+            self._kept.check(lambda: self._connection.execute("PRAGMA wal_checkpoint(FULL)"))
+            yield
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write all of what follows, or nothing of it; raises as `ready`."""
+        with self.ready():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def count(self) -> int:
+        """Return how many records the database has."""
+        return self._connection.execute("SELECT count(*) FROM records").fetchone()[0]
+
+    def tell(self) -> None:
+        """Say in the lock's file how many records there are, for readers to rely on."""
+        if self._lock is not None:
+            self._lock.tell(self.count())
+
+    def release(self) -> None:
+        """Give the right to write back; may be called again."""
+        if self._lock is not None:
+            self._lock.release()
 
 
 def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
