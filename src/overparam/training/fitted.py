@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from overparam.data.arrays import as_tensor
-from overparam.data.dataset import Dataset, check_finite
 from overparam.errors import DataError, UsageError, suggest
 from overparam.training.asked import asked
 from overparam.training.copies import (
@@ -29,53 +27,11 @@ from overparam.training.copies import (
 )
 from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
-
-Status = Literal["done", "stopped", "diverged"]
+from overparam.training.task import Task, rows_of
+from overparam.training.trace import Status, Trace
 
 # What a Fitted shows of itself: ten lines at most.
 _SETS_SHOWN, _NOTES_SHOWN, _NOTE_LENGTH = 3, 2, 110
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What was measured along the training, one entry per traced epoch.
-
-    Attributes:
-        epoch: int `[t]`, counted from 1. step: int `[t]`, updates done by then.
-        loss: mean loss by set name, `[t]` each; ``"train"`` is always there.
-        error: fraction wrong in [0, 1] by set name, `[t]`; NaN for floating targets.
-    """
-
-    epoch: np.ndarray
-    step: np.ndarray
-    loss: Mapping[str, np.ndarray]
-    error: Mapping[str, np.ndarray]
-
-    def first_epoch_at_error(self, threshold: float, of: str = "train") -> float:
-        """Return the first traced epoch whose error is at most `threshold`; NaN if none is."""
-        reached = np.flatnonzero(self.error[of] <= threshold)
-        return float(self.epoch[reached[0]]) if len(reached) else float("nan")
-
-
-@dataclass(frozen=True)
-class Task:
-    """What of its training set a fitted model must know to be asked for predictions.
-
-    Attributes:
-        input_shape: of one row. takes_integers: whether inputs are whole numbers, such as tokens.
-        n_classes: K, or None for floating targets. n_targets: outputs of a row.
-    """
-
-    input_shape: tuple[int, ...]
-    takes_integers: bool
-    n_classes: int | None
-    n_targets: int
-
-    @classmethod
-    def of(cls, train_set: Dataset) -> Task:
-        """Return the task that a training set poses."""
-        whole = not train_set.base.is_floating_point()
-        return cls(train_set.input_shape, whole, train_set.n_classes, train_set.n_outputs)
 
 
 @dataclass(frozen=True)
@@ -306,30 +262,7 @@ def rows_for(fitted: Fitted, inputs: Any) -> Tensor:
             got=fitted.status,
             remedy="it diverged: train with a smaller learning_rate",
         )
-    rows = as_tensor("inputs", inputs)
-    if rows.ndim == 0 or len(rows) == 0:
-        raise DataError("inputs must be [n, *shape] with at least one row", got=list(rows.shape))
-    if fitted.task is not None and tuple(rows.shape[1:]) != fitted.task.input_shape:
-        shape = fitted.task.input_shape
-        raise UsageError(
-            "rows have another shape than those that the model was trained on",
-            got=list(rows.shape),
-            allowed=f"[{', '.join(map(str, ('n', *shape)))}]",
-            remedy="one row is x[None]"
-            if tuple(rows.shape) == shape
-            else "give rows as in training; one row is x[None], and for rows of other shapes "
-            "fitted.module() is the plain module",
-        )
-    check_finite(rows)
-    if fitted.task is None or fitted.task.takes_integers != rows.is_floating_point():
-        return rows
-    if not fitted.task.takes_integers:
-        return rows.to(torch.float64)  # exact; the model's precision follows
-    if not bool((rows == rows.round()).all()):
-        raise DataError(
-            "the model was trained on whole numbers", got=rows.dtype, remedy="give integers"
-        )
-    return rows.to(torch.int64)
+    return rows_of(fitted.task, inputs)
 
 
 def _name_of(loss: str | LossFunction) -> str:

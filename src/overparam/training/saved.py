@@ -23,9 +23,11 @@ from overparam.errors import DataError, OverparamError, ResourceError, UsageErro
 from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.streams import Streams
 from overparam.training.copies import copy_module
-from overparam.training.fitted import Fitted, Task, Trace
+from overparam.training.fitted import Fitted
 from overparam.training.marks import Marks
 from overparam.training.recipe import Recipe, Schedule
+from overparam.training.task import Task
+from overparam.training.trace import Trace
 from overparam.whole_file import write_whole
 
 FORMAT = 1

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from overparam.data.dataset import Dataset
 from overparam.streams import Streams
 from overparam.training.batches import Orders
-from overparam.training.fitted import Status, Trace
 from overparam.training.recipe import Recipe
+from overparam.training.trace import Status, Trace
 
 Progress = Callable[[int], None]  # told how many updates of one model were just made
 

@@ -17,7 +17,7 @@ from overparam.streams import Streams, check_streams
 from overparam.training.asked import asked
 from overparam.training.copies import state_of
 from overparam.training.fits import check_fit, own_copy
-from overparam.training.fitted import Fitted, Task, Trace
+from overparam.training.fitted import Fitted
 from overparam.training.initialise import materialise
 from overparam.training.plan_stacks import (
     make_stepper,
@@ -29,6 +29,8 @@ from overparam.training.recipe import Recipe
 from overparam.training.request import Context, Cost, Request
 from overparam.training.stacks import signature, step_flops
 from overparam.training.targets import check_targets
+from overparam.training.task import Task
+from overparam.training.trace import Trace
 from overparam.training.ways import resolve_precision
 
 

@@ -19,10 +19,11 @@ from overparam.phenomena.identity.fully_connected import (
 )
 from overparam.streams import Streams
 from overparam.theory.identity_map import learned_map
-from overparam.training.fitted import Fitted, Trace
+from overparam.training.fitted import Fitted
 from overparam.training.initialise import materialise
 from overparam.training.recipe import Recipe
 from overparam.training.request import solve_all
+from overparam.training.trace import Trace
 
 SEEDS = range(500, 504)
 SMOKE = PHENOMENON.conditions("smoke")
