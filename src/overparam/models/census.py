@@ -17,9 +17,10 @@ from overparam.errors import UsageError
 from overparam.models.census_estimators import count_estimator
 from overparam.models.census_layers import LayerCount, count_module
 from overparam.models.census_outputs import estimator_outputs, module_outputs
-from overparam.models.estimator_attributes import is_estimator, settings_of
-from overparam.models.targets import blaming, error_text
-from overparam.models.trial import is_lazy, walk
+from overparam.models.census_settings import estimator_settings, module_settings, text_of
+from overparam.models.estimator_attributes import is_estimator
+from overparam.models.targets import blaming
+from overparam.models.trial import is_lazy
 
 TABLE_HEADER = ("layer", "kind", "weights", "biases", "trainable", "buffers")
 _TABLE_FIELDS = ("n_weights", "n_biases", "n_trainable", "n_buffers")
@@ -218,7 +219,7 @@ def census(
     if not (isinstance(target, nn.Module) or is_estimator(target)):
         raise UsageError(
             "cannot take the census of this object",
-            got=_text(target)[:80],
+            got=text_of(target)[:80],
             allowed="an nn.Module or a scikit-learn estimator",
             remedy="pass an instance, such as LogisticRegression()"
             if isinstance(target, type)
@@ -230,14 +231,14 @@ def census(
         input_shape = train_set.input_shape if input_shape is None else input_shape
     with blaming(f"the census of {name}"):
         if isinstance(target, nn.Module):
-            library, settings = "torch", _module_settings(target)
+            library, settings = "torch", module_settings(target)
             dtype = None if train_set is None else train_set.base.dtype
             is_whole = dtype is not None and not dtype.is_floating_point
             read, why, filled = module_outputs(target, input_shape, dtype if is_whole else None)
             counted = filled if filled is not None and is_lazy(target) else target
             layers, notes, is_complete = count_module(counted)
         else:
-            library, settings = "sklearn", _settings(target)
+            library, settings = "sklearn", estimator_settings(target)
             n_targets = train_set.n_outputs if train_set is not None else None
             n_targets = n_outputs if n_outputs is not None else n_targets
             read, why = estimator_outputs(target, n_targets, input_shape)
@@ -284,32 +285,3 @@ def _agree(
     if train_set.n_classes == 2:
         return None, [*why, "two classes can be told apart by one number or two: give n_outputs"]
     return train_set.n_outputs, [*why, "n_outputs is that of the training set"]
-
-
-def _module_settings(module: nn.Module) -> dict[str, str]:
-    """Return the settings of each layer that has no parts of its own, such as sizes and strides."""
-    settings = {}
-    for name, part in walk(module):
-        if not part._modules:
-            try:
-                words = part.extra_repr()
-            except Exception as error:  # the user's own
-                words = f"its extra_repr failed: {error_text(error)}"
-            if words:
-                settings[name or "(root)"] = f"{type(part).__name__}({words})"
-    return settings
-
-
-def _settings(estimator: Any) -> dict[str, str]:
-    try:
-        found = estimator.get_params(deep=True)
-    except Exception:  # a constructor or property of the user's
-        found = settings_of(estimator)
-    return {str(name): _text(value) for name, value in found.items()}
-
-
-def _text(value: Any) -> str:
-    try:
-        return str(value)
-    except Exception as error:  # the user's own
-        return f"({type(value).__name__}, whose text cannot be made: {error_text(error)})"
