@@ -25,7 +25,10 @@ from overparam.training.request import Context, drive, solve
 from overparam.training.stacks import signature
 from overparam.training.train import train
 from tests.training.zoo.data import data
-from tests.training.zoo.modules import Counts, Reads, Tied, images, points, twice
+from tests.training.zoo.modules import images, points
+from tests.training.zoo.modules_changing import Counts
+from tests.training.zoo.modules_holding import Tied, twice
+from tests.training.zoo.modules_of_images import Reads
 
 RECIPE = Recipe(epochs=2, batch_size=8, learning_rate=0.1, precision="float64")
 
