@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from overparam.errors import CodeError, ResourceError, StoreError, UsageError
-from overparam.lab import unit
+from overparam.errors import ResourceError, StoreError, UsageError
 from overparam.lab.design import plan_units
-from overparam.lab.phenomenon import Scale
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study
 from overparam.lab.store import Store
-from overparam.phenomena import find
 from overparam.stopping import stop
+from tests.lab.conftest import TINY
+from tests.lab.test_broken_code import local
 
-FILE = Path(__file__).with_name("tiny_phenomenon.py")
 KILLS = 6
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return find(str(FILE))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +66,7 @@ def test_verdicts(tiny):
     assert next(iter(result.verdicts)) == "treatment"
     assert result.complete
     words = result.command().split()
-    assert Path(words[2]).samefile(FILE)
+    assert Path(words[2]).samefile(TINY)
     assert " ".join(words[3:]) == "--scale standard --seeds 4 --first-seed 0"
 
 
@@ -107,7 +96,7 @@ def test_killed_at_random_moments_nothing_finished_is_lost(tiny, tmp_path):
     script = (
         "from pathlib import Path; from overparam.phenomena import find\n"
         "from overparam.lab.runner import run_study\n"
-        f"run_study(find({str(FILE)!r}), workers=2, settings={settings!r},"
+        f"run_study(find({str(TINY)!r}), workers=2, settings={settings!r},"
         f" folder=Path({str(tmp_path)!r}))"
     )
     moments = random.Random(7)
@@ -225,46 +214,6 @@ def test_a_plan_counts_without_training(tiny):
     assert 0 < plan.wall_seconds <= plan.core_seconds
 
 
-RAISERS = {
-    "exit": "sys.exit()",
-    "exit with a text": "sys.exit('bye')",
-    "Ctrl-C of its own": "raise KeyboardInterrupt",
-    "generator": "raise GeneratorExit",
-    "cancelled": "raise asyncio.CancelledError",
-    "skipped": "pytest.skip('no')",
-    "of its own": "raise type('Own', (BaseException,), {})('mine')",
-    "without a text": "raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})()",
-    "awaiting what is no request": "await asyncio.sleep(0)",
-}
-
-
-def raiser(statement):
-    """A coroutine function that runs one statement."""
-    text = f"import asyncio, sys, pytest\nasync def run(c, streams):\n    {statement}"
-    names: dict = {}
-    exec(text, names)
-    return names["run"]
-
-
-@pytest.mark.parametrize("statement", RAISERS.values(), ids=RAISERS)
-def test_whatever_a_cell_raises_fails_the_cell_and_no_more(tiny, statement):
-    broken = raiser(statement)
-
-    async def run(c, streams):
-        return await (broken if c.width == 1 else tiny.run)(c, streams)
-
-    # As where a command handles Ctrl-C: what a cell raises is not the user's.
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    failed = [r for r in result.records if r.status == "failed"]
-    assert [r.condition.width for r in failed] == [1]
-    assert failed[0].error
-    assert len(result.records) == 4
-
-
 def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
     async def run(c, streams):
         if c.width == 1:
@@ -282,185 +231,6 @@ def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
         finally:
             signal.signal(signal.SIGINT, before)
         assert len(load_study(folder, phenomenon).records) == 2
-
-
-@pytest.mark.parametrize("function", ["cells", "summarise", "verdict", "figures"])
-@pytest.mark.parametrize("statement", ["1 / 0", "sys.exit()", "raise KeyboardInterrupt", "c.x"])
-def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, function, statement):
-    names: dict = {}
-    text = f"import sys\ndef {function}(c, *more):\n    {statement}"
-    exec(compile(text, "own.py", "exec"), names)
-    broken = dataclasses.replace(tiny, run=local(tiny), **{function: names[function]})
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        with pytest.raises(CodeError, match=rf"^{function} of .* got 'own.py:3 in {function}'"):
-            run_study(broken, seeds=[0], workers=1)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.parametrize(
-    ("function", "returned", "match"),
-    [
-        ("summarise", None, "summarise of .* it returned NoneType, not a Mapping; got .*runner.py"),
-        ("summarise", {1: []}, "summarise of .* an arm's name is int, not a str; got .*runner.py"),
-        ("verdict", "observed", "verdict of .* it returned str, not a Verdict"),
-        ("figures", [7], "figures of .* it returned int, not a figure"),
-        ("figures", None, "figures of .* it returned NoneType, not an Iterable; got .*runner.py"),
-        ("cells", None, "cells of .* raised TypeError"),
-        ("cells", [1], "cells of .* raised"),
-    ],
-)
-def test_what_is_returned_must_be_of_its_kind(tiny, function, returned, match):
-    broken = dataclasses.replace(tiny, run=local(tiny), **{function: lambda *_: returned})
-    with pytest.raises(CodeError, match=match):
-        run_study(broken, seeds=[0], workers=1)
-
-
-def test_a_design_that_changes_from_call_to_call_is_refused(tiny):
-    counting = itertools.count(1)
-    changing = dataclasses.replace(
-        tiny, cells=lambda base: [dataclasses.replace(base, width=next(counting))]
-    )
-    with pytest.raises(CodeError, match=r"cells of .* returned another design when it was called"):
-        run_study(changing, seeds=[0], workers=1)
-
-
-@pytest.mark.parametrize("left_out", ["treatment", "control"])
-def test_an_arm_that_summarise_leaves_out_is_inconclusive(tiny, left_out):
-    def summarise(records):
-        return {a: s for a, s in tiny.summarise(records).items() if a != left_out}
-
-    phenomenon = dataclasses.replace(tiny, run=local(tiny), summarise=summarise)
-    verdicts = run_study(phenomenon, seeds=[0, 1], workers=1).verdicts
-    assert list(verdicts) == ["treatment", "control"]
-    assert verdicts[left_out].kind == "inconclusive"
-    assert verdicts[left_out].reason == "summarise returned nothing for this arm"
-
-
-def test_arms_that_the_design_names_otherwise_are_as_summarise_names_them(tiny):
-    @dataclasses.dataclass(frozen=True)
-    class Condition:
-        arm: str = "deeper"
-
-    phenomenon = dataclasses.replace(
-        tiny, run=local(tiny), condition=Condition, cells=lambda base: [base, Condition("wider")],
-        scales={"standard": Scale(Condition(), 2)}, summarise=lambda records: {"treatment": []},
-    )  # fmt: skip
-    assert list(run_study(phenomenon, workers=1).verdicts) == ["treatment"]
-
-
-def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny):
-    def misuse(records):
-        return records.where(widht=3)
-
-    def damaged(records):
-        raise StoreError("an array is damaged")
-
-    with pytest.raises(CodeError, match=r"UsageError: no such field.*test_runner.py:"):
-        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=misuse), seeds=[0])
-    with pytest.raises(StoreError, match="an array is damaged"):
-        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=damaged), seeds=[0])
-
-
-def local(tiny):
-    """The phenomenon's cells, so that they stay in this process; no training."""
-
-    async def run(c, streams):
-        return tiny.outcome(0.25, np.zeros(3))
-
-    return run
-
-
-class Unstorable:
-    """What no store keeps."""
-
-
-ENDLESS: list = []
-ENDLESS.append(ENDLESS)
-
-
-@pytest.mark.parametrize(
-    ("weights", "text"),
-    [
-        (Unstorable(), "weights of the outcome cannot be kept.*Unstorable"),
-        (np.array([Unstorable()]), "weights of the outcome cannot be kept.*of object"),
-        (ENDLESS, "weights of the outcome cannot be kept.*nested too deeply"),
-        ((i for i in ()), "weights of the outcome cannot be kept.*generator"),
-        ({"f": print}, "weights of the outcome cannot be kept"),
-        (np.ma.masked_array([1.0], [True]), "weights of the outcome cannot be kept"),
-        (torch.zeros(2, dtype=torch.bfloat16), "BFloat16"),
-        (torch.eye(2).to_sparse(), "TypeError|RuntimeError"),
-        ((torch.zeros(1),), "weights of the outcome cannot be kept.*torch.Tensor"),
-        ("x" * 2**17, "weights of the outcome is too long"),
-    ],
-    ids=range(10),
-)
-def test_an_outcome_that_cannot_be_kept_fails_its_cell(tiny, tmp_path, monkeypatch, weights, text):
-    monkeypatch.setattr(unit, "_MOST_LETTERS", 2**16)
-
-    async def run(c, streams):
-        return tiny.outcome(0.25, weights if c.width == 12 else np.zeros(3))
-
-    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1, folder=tmp_path)
-    assert [r.status for r in result.records] == ["done", "failed", "done", "done"]
-    assert re.search(text, result.records[1].error)
-    with Store.read_only(tmp_path) as store:
-        assert store.check() == []
-
-
-class Wordless:
-    def __repr__(self):
-        raise ValueError
-
-
-@pytest.mark.parametrize(
-    ("declared", "value", "text"),
-    [
-        (float, "0.5", "size of the outcome is declared float; got \"'0.5' .str.*allowed: int, fl"),
-        ("float", True, "declared float; got 'True .bool.'"),
-        (float, None, "declared float; got 'None"),
-        (float, np.ones(3), "declared float; got 'array"),
-        (float, torch.ones(3), "declared float; got 'array"),
-        (float, 1j, "declared float; got '1j"),
-        (float, Wordless(), "declared float; got 'without a text"),
-        (int, True, "declared int; got 'True"),
-        (str, 7, "declared str; got '7"),
-        (bool, 1, "declared bool; got '1"),
-        (float, 10**400, "size of the outcome is beyond the range of floats; got 'a whole number"),
-        (float, 3, ""),
-        (float, np.float32(3), ""),
-        (float, torch.tensor(3.0), ""),
-        (float, float("nan"), ""),
-        (int, np.int64(3), ""),
-        (bool, np.bool_(True), ""),
-        (np.ndarray, 3.0, ""),
-    ],
-)
-def test_a_field_holds_what_it_is_declared_to_be(tiny, declared, value, text):
-    outcome = dataclasses.make_dataclass("Outcome", [("size", declared)], frozen=True)
-
-    async def run(c, streams):
-        return outcome(value)
-
-    phenomenon = dataclasses.replace(
-        tiny, run=run, outcome=outcome, summarise=lambda records: {}, figures=lambda *_: []
-    )
-    (record, *_) = run_study(phenomenon, seeds=[0], workers=1).records
-    assert record.status == ("failed" if text else "done")
-    assert re.search(text, record.error)
-
-
-def test_an_outcome_of_a_derived_class_fails_its_cell(tiny):
-    @dataclasses.dataclass(frozen=True)
-    class More(tiny.outcome):
-        more: int = 0
-
-    async def run(c, streams):
-        return More(0.25, np.zeros(3))
-
-    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1)
-    assert {r.error.partition(";")[0] for r in result.records} == {"run returned More, not Outcome"}
 
 
 def test_a_seed_named_twice_counts_once(tiny):
@@ -488,7 +258,7 @@ def test_a_plan_says_where_a_rule_may_end_training_sooner(tiny):
 
 def test_functions_of_a_script_run_in_its_own_process(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(FILE.read_text() + (
+    script.write_text(TINY.read_text() + (
         "\nfrom overparam.lab.runner import run_study\n"
         "print(len(run_study(PHENOMENON, 'smoke', workers=2).records))\n"
     ))  # fmt: skip

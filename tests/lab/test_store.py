@@ -3,14 +3,9 @@
 import contextlib
 import dataclasses
 import os
-import random
-import resource
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from overparam.errors import ResourceError, StoreError, UsageError
+from overparam.errors import StoreError, UsageError
 from overparam.lab.phenomenon import Phenomenon, Scale
 from overparam.lab.records import Record
 from overparam.lab.store import Store, peek, record_key
@@ -74,50 +69,6 @@ def record(n_train=1, seed=0, test_error: Any = 0.5, trace=None, **more):
 def write(folder, *records, unit="unit"):
     with Store.open(folder, DEMO) as store:
         store.write(records, unit)
-
-
-# ------------------------------------------------------------------ keys
-
-
-def test_key_depends_on_every_part_and_on_nothing_else():
-    key = record_key("demo", 1, Condition(10), 0)
-    assert key == record_key("demo", 1, Condition(10, 0.0, "treatment", (1, 2)), 0)
-    others = [
-        record_key("other", 1, Condition(10), 0),
-        record_key("demo", 2, Condition(10), 0),
-        record_key("demo", 1, Condition(10), 1),
-        *(
-            record_key("demo", 1, dataclasses.replace(Condition(10), **change), 0)
-            for change in ({"n_train": 11}, {"ridge": 1e-300}, {"arm": "a"}, {"widths": (1, 3)})
-        ),
-    ]
-    assert len({key, *others}) == 1 + len(others)
-
-
-def test_key_is_the_same_today_and_tomorrow():
-    # Computed by hand: SHA-256 of the canonical text, so that a change of the rule is noticed.
-    import hashlib
-
-    text = (
-        '{"condition":{"arm":"treatment","n_train":10,"ridge":0.1,"widths":{"$tuple":[1,2]}},'
-        '"phenomenon":"demo","revision":1,"seed":3}'
-    )
-    expected = hashlib.sha256(text.encode()).hexdigest()
-    assert record_key("demo", 1, Condition(10, 0.1), 3) == expected
-
-
-@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
-def test_equal_conditions_and_only_they_have_equal_keys(a, b):
-    keys = [record_key("demo", 1, Condition(1, ridge), 0) for ridge in (a, b)]
-    assert (keys[0] == keys[1]) == (a == b)
-
-
-def test_whole_and_numpy_numbers_key_like_the_floats_they_equal():
-    keys = {
-        record_key("demo", 1, Condition(1, ridge), 0)
-        for ridge in (2, 2.0, np.float64(2), np.int8(2))
-    }
-    assert len(keys) == 1
 
 
 # ------------------------------------------------------------------ round trips
@@ -346,181 +297,3 @@ def test_a_second_writer_is_refused_and_told_who_holds_it(tmp_path):
             store.write([record(2)], "b")
             assert len(reader.read(DEMO)) == 2
     write(tmp_path, record(3))
-
-
-WRITER = """
-import sys
-sys.path.insert(0, {tests!r})
-from test_store import DEMO, LARGE, Condition, Outcome, Record, Store, np
-with Store.open(sys.argv[1], DEMO) as store:
-    done = len(store.keys()) // 4
-    print("open", flush=True)
-    for unit in range(done, done + 100_000):
-        store.write(
-            [
-                Record(Condition(unit), seed, Outcome(seed, np.full(n, float(unit))))
-                for seed, n in enumerate((3, 3, LARGE, 1))
-            ],
-            str(unit),
-        )
-        print(unit, flush=True)
-"""
-
-
-def start_writer(folder):
-    code = WRITER.format(tests=str(Path(__file__).parent))
-    return subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE, text=True)
-
-
-def test_a_living_writer_is_named_and_a_killed_one_leaves_whole_units(tmp_path):
-    """Killed at random moments, many times: nothing half, nothing lost, nothing twice."""
-    moment = random.Random(0)
-    for _ in range(6):
-        writer = start_writer(tmp_path)
-        try:
-            assert writer.stdout.readline() == "open\n"
-            with pytest.raises(StoreError, match=f"being written; got 'process {writer.pid} on"):
-                Store.open(tmp_path, DEMO)
-            time.sleep(moment.uniform(0.0, 0.15))
-        finally:
-            writer.send_signal(signal.SIGKILL)
-            said = writer.stdout.read().split()
-            writer.wait()
-        with Store.read_only(tmp_path) as store:
-            assert store.check() == []
-            found = store.read(DEMO)
-        units = [r.condition.n_train for r in found]
-        assert units == [u for u in range(len(found) // 4) for _ in range(4)]
-        assert len(found) // 4 >= int(said[-1]) + 1 if said else True
-        for r in found:
-            assert (np.asarray(r.outcome.trace) == r.condition.n_train).all()
-    with Store.open(tmp_path, DEMO):  # sweeps what the killed writers left half
-        assert list((tmp_path / "arrays").glob(".writing-*")) == []
-
-
-# ------------------------------------------------------------------ damage
-
-
-def make_damaged(folder, damage, n=2000):
-    write(folder, *[record(i, test_error="x" * 300) for i in range(n)])
-    path = folder / "study.sqlite"
-    content = bytearray(path.read_bytes())
-    damage(content)
-    path.write_bytes(content)
-
-
-def truncate(content):
-    del content[len(content) // 2 :]
-
-
-def zero_a_page(content):
-    content[8192 : 8192 + 4096] = bytes(4096)
-
-
-def scribble(content):
-    content[:4096] = os.urandom(4096)
-
-
-@pytest.mark.parametrize("damage", [truncate, zero_a_page, scribble])
-def test_a_damaged_file_is_refused_with_a_remedy(tmp_path, damage):
-    make_damaged(tmp_path, damage)
-    for attempt in (lambda: Store.open(tmp_path, DEMO), lambda: Store.read_only(tmp_path)):
-        with pytest.raises(StoreError, match="--fresh"):
-            attempt()
-    with Store.open(tmp_path, DEMO, fresh=True) as store:
-        assert store.check() == []
-
-
-def test_a_changed_letter_inside_a_record_is_found(tmp_path):
-    # SQLite sees no wrong page here; the record's own checksum does.
-    def change(content):
-        at = content.rindex(b"xxxx")
-        content[at] = ord("y")
-
-    make_damaged(tmp_path, change, n=3)
-    with Store.read_only(tmp_path) as store:
-        (problem,) = store.check()
-        assert "is damaged" in problem
-        with pytest.raises(StoreError, match=r"record [0-9a-f]{12} is damaged"):
-            store.read(DEMO)
-
-
-def test_damaged_and_missing_arrays_are_named(tmp_path):
-    write(tmp_path, record(1, trace=np.zeros(LARGE)), record(2, trace=np.ones(LARGE)))
-    first, second = sorted(tmp_path.glob("arrays/??/*.npy"))
-    first.write_bytes(first.read_bytes()[:-1] + b"\1")
-    with Store.read_only(tmp_path) as store:
-        (problem,) = store.check()
-        assert f"array {first.stem[:12]} is damaged" in problem
-        records = store.read(DEMO)  # an array is read when it is looked at
-        assert {r.outcome.test_error for r in records} == {0.5}
-        with pytest.raises(StoreError, match=r"is damaged; got .*another checksum"):
-            [r.outcome.trace for r in records]
-        first.unlink()
-        second.write_bytes(b"")
-        assert [f"{first.stem[:12]} is missing" in p for p in sorted(store.check())].count(
-            True
-        ) == 1
-        with pytest.raises(StoreError, match=r"is missing|is damaged"):
-            [r.outcome.trace for r in store.read(DEMO)]
-
-
-def test_a_damaged_array_is_mended_when_it_is_written_again(tmp_path):
-    write(tmp_path, record(1, trace=np.zeros(LARGE)))
-    (path,) = tmp_path.glob("arrays/??/*.npy")
-    path.write_bytes(b"damaged")
-    write(tmp_path, record(2, trace=np.zeros(LARGE)))
-    with Store.read_only(tmp_path) as store:
-        assert store.check() == []
-
-
-def test_an_empty_file_left_by_a_killed_start_becomes_a_study(tmp_path):
-    (tmp_path / "study.sqlite").touch()
-    write(tmp_path, record())
-    with Store.read_only(tmp_path) as store:
-        assert len(store.keys()) == 1
-
-
-# ------------------------------------------------------------------ disks
-
-
-def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(ResourceError, match=r"cannot be used.*choose a writable folder"):
-        Store.open(tmp_path / "file" / "study", DEMO)
-
-
-def test_a_lock_that_cannot_be_opened_is_a_resource_error(tmp_path):
-    (tmp_path / "study.lock").mkdir()
-    with pytest.raises(ResourceError, match=r"study\.lock cannot be used"):
-        Store.open(tmp_path, DEMO)
-
-
-@contextlib.contextmanager
-def files_no_longer_than(n_bytes):
-    """A full disk, as far as files of this process are concerned."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-@pytest.mark.parametrize("trace", [np.zeros(10 * LARGE), tuple("x" * 1000 for _ in range(1000))])
-def test_a_full_disk_keeps_what_was_written_before(tmp_path, trace):
-    with Store.open(tmp_path, DEMO) as store:
-        store.write([record(1)], "a")
-        with (
-            files_no_longer_than(400_000),
-            pytest.raises(ResourceError, match=r"cannot be used.*free space.*every finished unit"),
-        ):
-            store.write([record(2), record(3, trace=trace)], "b")
-        assert [r.condition.n_train for r in store.read(DEMO)] == [1]
-        store.write([record(4, trace=trace)], "c")  # there is space again
-    with Store.read_only(tmp_path) as store:
-        assert [r.condition.n_train for r in store.read(DEMO)] == [1, 4]
-        assert store.check() == []
-    assert list((tmp_path).glob("arrays/.writing-*")) == []
