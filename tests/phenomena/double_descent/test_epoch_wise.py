@@ -7,6 +7,7 @@ import pytest
 
 from overparam.lab.records import Record, Records
 from overparam.phenomena.double_descent import epoch_wise as phenomenon
+from overparam.phenomena.double_descent._curves import NEIGHBOURS, mean_over_neighbours
 from overparam.phenomena.double_descent.epoch_wise import ARMS, Condition, Outcome
 from overparam.streams import Streams
 from overparam.training.request import solve_all
@@ -43,7 +44,7 @@ def test_a_rise_without_a_second_fall_is_absent():
 
 def test_the_summary_finds_the_times_and_the_size_of_the_bump():
     summary = phenomenon.summarise(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING]))["treatment"]
-    curve = phenomenon.smoothed((FALLING + 0.1 * BUMP)[:, None])[:, 0]
+    curve = mean_over_neighbours((FALLING + 0.1 * BUMP)[:, None], NEIGHBOURS)[:, 0]
     low, peak = phenomenon.largest_rise(curve)
     assert abs(summary.minimum_epoch - EPOCHS[low]) <= 3
     assert abs(summary.peak_epoch - EPOCHS[peak]) <= 3
@@ -64,9 +65,9 @@ def test_largest_rise_agrees_with_brute_force():
 
 
 def test_smoothing_averages_neighbours_and_keeps_constants():
-    ramp = phenomenon.smoothed(np.arange(7.0)[:, None])[:, 0]
+    ramp = mean_over_neighbours(np.arange(7.0)[:, None], 2)[:, 0]
     np.testing.assert_allclose(ramp, [1, 1.5, 2, 3, 4, 4.5, 5], rtol=1e-12)
-    np.testing.assert_allclose(phenomenon.smoothed(np.ones((9, 2))), 1, rtol=1e-12)
+    np.testing.assert_allclose(mean_over_neighbours(np.ones((9, 2)), 2), 1, rtol=1e-12)
 
 
 def test_a_bump_that_is_not_where_the_labels_are_fitted_is_absent():

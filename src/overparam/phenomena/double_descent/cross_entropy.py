@@ -61,10 +61,15 @@ from overparam.lab.verdict import (
 from overparam.measures import across_threshold
 from overparam.measures.complexity import DEFAULT_EPSILON
 from overparam.models import mlp_n_params
-from overparam.phenomena.double_descent._bracketed import bracketed, unless_bracketed
 from overparam.phenomena.double_descent._complexity import emc_charts, measure_emc
+from overparam.phenomena.double_descent._curves import mean_over_neighbours
 from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
-from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
+from overparam.phenomena.double_descent._rules import (
+    bracketed,
+    judge_rise,
+    largest_rise,
+    unless_bracketed,
+)
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
     FAMILIES,
@@ -239,8 +244,7 @@ def smoothed(errors: np.ndarray) -> np.ndarray:
     """
     with np.errstate(divide="ignore"):  # an error of 0 stays 0
         logs = np.log(errors)
-    windows = [slice(max(0, i - 1), i + 2) for i in range(len(errors))]
-    return np.exp(np.stack([logs[window].mean(0) for window in windows]))
+    return np.exp(mean_over_neighbours(logs, 1))
 
 
 def verdict(summary: Summary) -> Verdict:

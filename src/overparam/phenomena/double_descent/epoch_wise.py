@@ -55,6 +55,11 @@ from overparam.lab.verdict import (
     told,
     weaker,
 )
+from overparam.phenomena.double_descent._curves import (
+    NEIGHBOURS,
+    curves_of,
+    largest_rise,
+)
 from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
@@ -71,7 +76,6 @@ from overparam.training.train import train
 SMALL_NETWORK, CLEAN_LABELS = "small network", "clean labels"
 ARMS = (TREATMENT, SMALL_NETWORK, CLEAN_LABELS)
 LABELS = {TREATMENT: "large network, noisy labels"}
-NEIGHBOURS = 2  # traced epochs on either side over which an error is averaged
 NEARLY_FITTED = 0.1  # training error at which the effective model complexity reaches n_train
 REACHED = f"training error {NEARLY_FITTED:g}"
 # Where test error only falls there is no rise, and a selected one is noise around 0. A point in
@@ -183,7 +187,7 @@ def summarise(records: Records) -> dict[str, Summary]:
 
 def _summarise_arm(arm: str, records: Records) -> Summary:
     c = records[0].condition
-    epochs, test, train = _curves(records)
+    epochs, test, train = curves_of(records)
     n_seeds = test.shape[1]
     there = np.flatnonzero(~np.isnan(test).any(0)) if len(epochs) else np.array([], int)
     low, peak, end, peak_time = np.full((4, n_seeds), np.nan)
@@ -214,36 +218,6 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         peak_epoch=float(epochs[second]) if len(there) else np.nan,
         fitted_epoch=fitted if np.isfinite(fitted) else np.nan,
     )
-
-
-def _curves(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return epochs `[t]`, smoothed test and training errors `[t, seeds]`, NaN where missing."""
-    column = {seed: i for i, seed in enumerate(records.seeds)}
-    there = records.measured
-    epochs = there[0].outcome.epochs if len(there) else np.array([])
-    curves = np.full((2, len(epochs), len(column)), np.nan)
-    for r in there:
-        errors = np.stack([r.outcome.test_errors, r.outcome.train_errors])
-        curves[:, :, column[r.seed]] = errors
-    test, train = (smoothed(errors) if len(epochs) else errors for errors in curves)
-    return epochs, test, train
-
-
-def smoothed(errors: np.ndarray) -> np.ndarray:
-    """Return means of `[t, seeds]` over neighbouring times, fewer of them at the ends."""
-    n_times = len(errors)
-    windows = [slice(max(0, t - NEIGHBOURS), t + NEIGHBOURS + 1) for t in range(n_times)]
-    return np.stack([errors[window].mean(0) for window in windows])
-
-
-def largest_rise(values: np.ndarray) -> tuple[int, int]:
-    """Return the times i <= j between which `[t]` values rise most.
-
-    >>> largest_rise(np.array([5.0, 2.0, 4.0, 3.0]))
-    (1, 2)
-    """
-    peak = int(np.argmax(values - np.minimum.accumulate(values)))
-    return int(np.argmin(values[: peak + 1])), peak
 
 
 def verdict(summary: Summary) -> Verdict:

@@ -56,7 +56,7 @@ from overparam.lab.verdict import (
 from overparam.measures import across_threshold, error_rate, squared_error
 from overparam.models.features import RandomFourierFeatures, RandomReluFeatures
 from overparam.phenomena.double_descent._figures import chart_of_fits
-from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
+from overparam.phenomena.double_descent._rules import judge_rise, largest_rise
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge, fit_ridge_path
 

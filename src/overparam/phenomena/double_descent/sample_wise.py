@@ -45,7 +45,7 @@ from overparam.lab.verdict import Clause, Interval, Verdict, exceeds, judge, sho
 from overparam.measures import across_threshold, error_rate
 from overparam.models.features import RandomReluFeatures
 from overparam.phenomena.double_descent._figures import chart_of_fits
-from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
+from overparam.phenomena.double_descent._rules import judge_rise, largest_rise
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge
 

@@ -58,9 +58,13 @@ from overparam.lab.verdict import (
 )
 from overparam.measures import across_threshold
 from overparam.models import mlp, mlp_n_params, mlp_width_for
-from overparam.phenomena.double_descent._bracketed import bracketed, unless_bracketed
 from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
-from overparam.phenomena.double_descent._only_falls import judge_rise, largest_rise
+from overparam.phenomena.double_descent._rules import (
+    bracketed,
+    judge_rise,
+    largest_rise,
+    unless_bracketed,
+)
 from overparam.phenomena.double_descent._weight_reuse import grown
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule

@@ -1,4 +1,4 @@
-"""Records of autoencoders by arm, kind and depth; networks that failed to train have no value.
+"""Trained autoencoders: their way with unseen images, and their records by arm, kind and depth.
 
 Records are those of cells with the outcomes of `overparam.phenomena.memorization.autoencoders`.
 """
@@ -6,8 +6,26 @@ Records are those of cells with the outcomes of `overparam.phenomena.memorizatio
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from overparam.lab.records import Records
+from overparam.measures import iterate_to_attractor, recalled_examples
+
+N_SHOWN = 4  # unseen images whose way is kept
+SHOWN_STEPS = (0, 1, 2, 5, 20, 200)
+
+
+@torch.no_grad()
+def way(f: nn.Module, starts: Tensor, examples: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the iterates after `SHOWN_STEPS` applications, and the training image at the end."""
+    path, done = [starts], 0
+    for n_steps in SHOWN_STEPS[1:]:
+        path.append(iterate_to_attractor(f, path[-1], n_steps - done, 0.0).points)
+        done = n_steps
+    # However far the end is from it, the nearest is what to compare it with.
+    nearest = recalled_examples(torch.nan_to_num(path[-1]), examples, 1e30)
+    return torch.stack(path, 1)[:, :, 0].float().numpy(), examples[nearest, 0].float().numpy()
 
 
 def of_arm(records: Records, arm: str) -> Records:

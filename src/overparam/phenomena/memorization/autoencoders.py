@@ -68,7 +68,6 @@ from overparam.models import (
     convolutional_autoencoder,
     dense_autoencoder,
     downsampling_autoencoder,
-    linear_model,
 )
 from overparam.phenomena.memorization._autoencoder_figures import (
     iterates_grids,
@@ -76,13 +75,18 @@ from overparam.phenomena.memorization._autoencoder_figures import (
     radius_charts,
     rate_charts,
 )
-from overparam.phenomena.memorization._autoencoder_measures import (
+from overparam.phenomena.memorization._linear_autoencoder import (
+    closed_form_error,
+    descent_to_the_limit,
+    start_at_zero,
+)
+from overparam.phenomena.memorization._trained_autoencoders import (
     N_SHOWN,
     SHOWN_STEPS,
-    closed_form_error,
+    judged,
+    of_arm,
     way,
 )
-from overparam.phenomena.memorization._trained_autoencoders import judged, of_arm
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
@@ -97,7 +101,6 @@ STORED = 0.5  # memorization rate, and share of unseen images
 FEW_STORED = 0.25
 TRAINED = 1e-5  # squared error per pixel; of these images about 0.6 % of their norm
 STOP = 1e-8  # the same, at which training stops; the papers' bound, from memory
-LINEAR_STOP = 1e-24  # the closed form is a limit; the error of the weights is the root
 STILL = 1e-5  # change per application, in brightness from 0 to 1, at which iterating stops
 N_UNSEEN = 40  # images from which the map is iterated
 N_JUDGED = 20  # training images whose Jacobian is taken
@@ -240,11 +243,7 @@ def autoencoder(c: Condition, train_set: Dataset) -> nn.Module:
     """Return the network of a cell as a shape without weights, or the linear one at zero."""
     side = train_set.input_shape[-1]
     if c.kind == LINEAR:
-        start = linear_model(train_set.n_outputs, train_set.n_outputs, bias=False)
-        start = start.to_empty(device="cpu")
-        for weight in start.parameters():
-            nn.init.zeros_(weight)
-        return start
+        return start_at_zero(train_set)
     if c.kind == DENSE:
         return dense_autoencoder(side, c.width, c.depth, activation=c.activation)
     build = convolutional_autoencoder if c.kind == CONVOLUTIONAL else downsampling_autoencoder
@@ -254,16 +253,7 @@ def autoencoder(c: Condition, train_set: Dataset) -> nn.Module:
 def recipe(c: Condition, train_set: Dataset) -> Recipe:
     """Return Adam to the loss asked for, or plain gradient descent where its limit is known."""
     if c.kind == LINEAR:
-        singular = torch.linalg.svdvals(train_set.inputs.double().flatten(1))
-        return Recipe(
-            loss="squared_error",
-            learning_rate=len(train_set) / (2 * float(singular[0]) ** 2),
-            steps=40_000,
-            batch_size=None,
-            stop_at_loss=LINEAR_STOP * train_set.n_outputs,
-            trace=100,
-            precision="float64",
-        )
+        return descent_to_the_limit(train_set)
     few = c.arm == TREATMENT
     return Recipe(
         loss="squared_error",

@@ -1,7 +1,8 @@
-"""The rule of controls whose test error, or loss, is said only to fall along the sweep.
+"""What rules of this chapter share: controls that only fall, and thresholds that are bracketed.
 
-Such a control is not put to the treatment's rule, of which it fails some clause in any case (its
-threshold lies elsewhere, it never fits): what would falsify its own sentence is a rise, anywhere.
+A control whose test error, or loss, is said only to fall along the sweep is not put to the
+treatment's rule, of which it fails some clause in any case (its threshold lies elsewhere, it never
+fits): what would falsify its own sentence is a rise, anywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,18 @@ import numpy as np
 
 from overparam.lab.intervals import exp_interval, logs_above, step_of_logs
 from overparam.lab.selection import cross_selected_reversal
-from overparam.lab.verdict import Clause, Interval, Verdict, exceeds, judge
+from overparam.lab.verdict import (
+    Clause,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    lies_within,
+    premise,
+    shown,
+)
+
+BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 
 
 def largest_rise(errors: np.ndarray, step: float = 0.0) -> Interval:
@@ -45,3 +57,14 @@ def judge_rise(
         rule=rule_of(bound, what, along),
         reason=f"Along {along} the {what} rises at most by a factor of {rise}." + reason,
     )
+
+
+def bracketed(what: str, threshold: Interval, low: float, high: float) -> Clause:
+    """Return the premise that a threshold lies between two values of what is swept."""
+    return premise(lies_within(what, threshold, low, high, BRACKETED))
+
+
+def unless_bracketed(at: Clause, subject: str) -> str:
+    """Return what to do where the threshold is measured, and not bracketed, or ""."""
+    told_elsewhere = shown(at) or at.value.n_missing
+    return "" if told_elsewhere else f" {subject} is {BRACKETED}."
