@@ -3,11 +3,15 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from overparam.lab.store import Store
 from overparam.phenomena import find
 from tests.lab.demo_tasks import TASKS
+from tests.lab.test_store import DEMO, LARGE, record
 
+TRACE = np.arange(float(LARGE))
 TINY = Path(__file__).with_name("tiny_phenomenon.py")
 
 
@@ -24,3 +28,15 @@ def tasks(tmp_path, monkeypatch):
 def tiny():
     """A phenomenon that takes no time."""
     return find(str(TINY))
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The folder of a study with two records, of arrays in a file and in the database."""
+    folder = tmp_path / "study"
+    with Store.open(folder, DEMO) as store:
+        store.write([record(1, trace=TRACE), record(2, trace=np.ones(3), error="text")], "a")
+        store.set("design", {"scale": "smoke", "settings": {}, "seeds": [0], "cells": 1})
+        store.set("verdicts", {"treatment": "observed"})
+        store.add_choice("stack", "native")
+    return folder

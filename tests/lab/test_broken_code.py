@@ -72,11 +72,23 @@ def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, f
 @pytest.mark.parametrize(
     ("function", "returned", "match"),
     [
-        ("summarise", None, "summarise of .* it returned NoneType, not a Mapping; got .*runner.py"),
-        ("summarise", {1: []}, "summarise of .* an arm's name is int, not a str; got .*runner.py"),
+        (
+            "summarise",
+            None,
+            "summarise of .* it returned NoneType, not a Mapping; got .*broken_code.py",
+        ),
+        (
+            "summarise",
+            {1: []},
+            "summarise of .* an arm's name is int, not a str; got .*broken_code.py",
+        ),
         ("verdict", "observed", "verdict of .* it returned str, not a Verdict"),
         ("figures", [7], "figures of .* it returned int, not a figure"),
-        ("figures", None, "figures of .* it returned NoneType, not an Iterable; got .*runner.py"),
+        (
+            "figures",
+            None,
+            "figures of .* it returned NoneType, not an Iterable; got .*broken_code.py",
+        ),
         ("cells", None, "cells of .* raised TypeError"),
         ("cells", [1], "cells of .* raised"),
     ],
@@ -127,7 +139,7 @@ def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny)
     def damaged(records):
         raise StoreError("an array is damaged")
 
-    with pytest.raises(CodeError, match=r"UsageError: no such field.*test_runner.py:"):
+    with pytest.raises(CodeError, match=r"UsageError: no such field.*test_broken_code.py:"):
         run_study(dataclasses.replace(tiny, run=local(tiny), summarise=misuse), seeds=[0])
     with pytest.raises(StoreError, match="an array is damaged"):
         run_study(dataclasses.replace(tiny, run=local(tiny), summarise=damaged), seeds=[0])

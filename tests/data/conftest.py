@@ -1,0 +1,12 @@
+"""Fixtures that several files of this folder use."""
+
+import pytest
+
+
+@pytest.fixture
+def only_this_folder(tmp_path, monkeypatch):
+    """No place holds anything unless the test puts it there."""
+    monkeypatch.delenv("OVERPARAM_DATA", raising=False)
+    monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("overparam.data.places.DEBIAN_FOLDER", tmp_path / "debian")
