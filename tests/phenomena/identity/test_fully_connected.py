@@ -1,6 +1,7 @@
 """Fully connected networks on one image: smoke run, measures of known maps, made-up records."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 from overparam.lab.figure import Chart, HeatMap, NetworkGallery, Table
 from overparam.lab.records import Record, Records
 from overparam.phenomena.identity import fully_connected as phenomenon
+from overparam.phenomena.identity._many_images import noisy_images
 from overparam.phenomena.identity._task import make_identity_task
 from overparam.phenomena.identity.fully_connected import (
     MANY_IMAGES,
@@ -24,6 +26,7 @@ from overparam.training.initialise import materialise
 from overparam.training.recipe import Recipe
 from overparam.training.request import solve_all
 from overparam.training.trace import Trace
+from tests.phenomena.verdicts import kinds_of
 
 SEEDS = range(500, 504)
 SMOKE = PHENOMENON.conditions("smoke")
@@ -38,8 +41,7 @@ def smoke():
     return Records(records)
 
 
-def kinds(records):
-    return {a: phenomenon.verdict(s).kind for a, s in phenomenon.summarise(records).items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 def changed(records, keep, **fields):
@@ -137,19 +139,18 @@ def zeros(d):
 
 
 def test_control_images_are_nested_and_span_all_pixels():
-    few, many = (phenomenon.noisy_images(Condition(side=8, n_train=n), Streams(2)) for n in (5, 64))
+    few, many = (noisy_images(n, 8, 0.2, Streams(2)) for n in (5, 64))
     assert few.shape == (5, 1, 8, 8)
     assert torch.equal(few[:4], many[:4])
     assert torch.linalg.matrix_rank(many.flatten(1).double()) == 64
-    clean = Condition(side=8, n_train=64, pixel_noise=0.0)
-    blank = phenomenon.noisy_images(clean, Streams(2))
+    blank = noisy_images(64, 8, 0.0, Streams(2))
     assert torch.linalg.matrix_rank(blank.flatten(1).double()) <= 64
     assert blank.min() >= 0
 
 
 def test_more_images_than_there_are_come_again_with_fresh_noise():
-    images = phenomenon.noisy_images(Condition(side=8, n_train=804), Streams(3))
-    clean = phenomenon.noisy_images(Condition(side=8, n_train=804, pixel_noise=0.0), Streams(3))
+    images = noisy_images(804, 8, 0.2, Streams(3))
+    clean = noisy_images(804, 8, 0.0, Streams(3))
     assert torch.equal(clean[0], clean[800])  # the first of 400 digits
     assert not torch.equal(images[0], images[800])
     assert not torch.equal(clean[1], clean[801])  # clothes last longer

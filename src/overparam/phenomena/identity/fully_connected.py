@@ -32,11 +32,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from overparam.data.embedded_sets import load_embedded
-from overparam.data.probe_images import resize_images
 from overparam.lab.figure import Figure
 from overparam.lab.intervals import paired_difference
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
@@ -66,6 +62,7 @@ from overparam.phenomena.identity._fully_connected_figures import (
     similarity_maps,
 )
 from overparam.phenomena.identity._left_out import LeftOut, left_out_of, unfitted
+from overparam.phenomena.identity._many_images import noisy_images, response_to_lacking
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION, score_interval
 from overparam.phenomena.identity._task import (
@@ -77,7 +74,7 @@ from overparam.phenomena.identity._task import (
     make_identity_task,
 )
 from overparam.streams import Streams
-from overparam.theory.identity_map import off_span, principal_directions
+from overparam.theory.identity_map import principal_directions
 from overparam.training.fitted import Fitted
 from overparam.training.recipe import Recipe
 from overparam.training.train import train
@@ -85,7 +82,6 @@ from overparam.training.train import train
 MANY_IMAGES = "more images than pixels"
 NETWORKS = (("identity", 1), ("identity", 2), ("identity", 6), ("relu", 2), ("relu", 6))
 MOMENTUM = 0.9
-NOTHING = 1e-12  # share of an input's energy off the span below which the span holds all of it
 FAR = 0.5  # half way between the constant and the identity
 NO_LIKENESS = 0.25  # cosine; the identity has 1, a random direction of 64 pixels 0.12 in size
 SOME_ENERGY = 0.1  # of what comes in; a random layer passes on a third
@@ -149,24 +145,9 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 def task_of(c: Condition, streams: Streams) -> IdentityTask:
     """Return one seed's images: one 7, or digits and clothes with noise where there are more."""
     one = make_identity_task(streams, c.side)
-    return one if c.n_train == 1 else replace(one, training=noisy_images(c, streams))
-
-
-def noisy_images(c: Condition, streams: Streams) -> Tensor:
-    """Return digits and clothes in turns, with Gaussian noise, `[n_train, 1, side, side]`.
-
-    In general position: any `side^2` of them span all images. Those of a smaller n come first.
-    """
-    n = -(-c.n_train // 2)
-    halves = []
-    for name in ("mnist_small", "fashion_mnist_small"):
-        train_set = load_embedded(name)[0]
-        order = torch.randperm(len(train_set), generator=streams.torch("training images"))
-        chosen = order[torch.arange(n) % len(order)]
-        halves.append(resize_images(train_set.inputs[chosen].float(), c.side))
-    images = torch.stack(halves, 1).flatten(0, 1)[: c.n_train]
-    noise = torch.randn(images.shape, generator=streams.torch("noise"))
-    return images + c.pixel_noise * noise
+    if c.n_train == 1:
+        return one
+    return replace(one, training=noisy_images(c.n_train, c.side, c.pixel_noise, streams))
 
 
 def recipe(c: Condition, task: IdentityTask) -> Recipe:
@@ -186,25 +167,14 @@ def recipe(c: Condition, task: IdentityTask) -> Recipe:
     )
 
 
-@torch.no_grad()
 def describe(c: Condition, fitted: Fitted, task: IdentityTask) -> Outcome:
     """Return the scores of a trained network, and its response to what the training lacked."""
     found = describe_map(fitted, task, recipe(c, task), with_layers=c.n_train == 1)
-    module, inputs = fitted.module().double(), task.probe.images.flatten(1).double()
-    lacking = torch.from_numpy(off_span(task.training.flatten(1).numpy(), inputs.numpy()))
-    outputs = module(inputs)
-    response = outputs - module(inputs - lacking)
-    energy, lacking_energy = (v.square().sum(1) for v in (inputs, lacking))
-    # Where the span is all there is, rounding is no direction.
-    lacks = lacking_energy > NOTHING * energy
-    cosine = torch.nn.functional.cosine_similarity(response[lacks], lacking[lacks])
+    lacking = response_to_lacking(fitted.module().double(), task.training, task.probe.images)
     return Outcome(
         **{f.name: getattr(found, f.name) for f in fields(MapOutcome)},
         baseline=float(np.mean(found.baselines)),
-        response_energy=float((response.square().sum(1) / lacking_energy)[lacks].mean()),
-        response_cosine=float(cosine.mean()),
-        relative_error=float(((outputs - inputs).square().sum(1) / energy).mean()),
-        off_span=float((lacking_energy / energy).mean()),
+        **lacking,
     )
 
 

@@ -54,6 +54,7 @@ from overparam.lab.verdict import (
 from overparam.models import linear_model, same_convnet
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._one_layer import (
+    NOTHING,
     LayerProblem,
     cosines,
     layer_problem,
@@ -90,7 +91,6 @@ RULE = (
 AROUND_ONE = (1 - PREDICTED, 1 + PREDICTED)
 MOMENTUM = 0.9
 CONVERGED = 1e-24  # squared error per pixel at which descent stops: nothing is left but rounding
-NOTHING = 1e-12  # share of an input's energy off the span below which the span holds all of it
 MIXES = (0.25, 0.5, 0.75)  # share of the training image in test inputs that are near it
 
 
