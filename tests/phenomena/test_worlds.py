@@ -21,6 +21,7 @@ from overparam.lab.figure import Chart, HeatMap, ImageGrid, NetworkGallery, Tabl
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Records
 from overparam.lab.study import conclude
+from tests.phenomena.verdicts import kinds_of
 from tests.phenomena.worlds.studies import (
     World,
     conditions_of,
@@ -152,14 +153,13 @@ def parts_of(name: str) -> list[set]:
 
 
 @functools.cache
-def kinds_of(name: str, whole: Records) -> dict[str, str]:
-    found = phenomena.find(name)
-    return {arm: found.verdict(s).kind for arm, s in found.summarise(whole).items()}
+def kinds_by(name: str, whole: Records) -> dict[str, str]:
+    return kinds_of(phenomena.find(name), whole)
 
 
 def expect_no_more(name: str, whole: Records, damaged: Records, with_figures: bool = True) -> None:
     """Demand that no arm is observed that was not, that none vanishes, and that no text has nan."""
-    found, before = phenomena.find(name), kinds_of(name, whole)
+    found, before = phenomena.find(name), kinds_by(name, whole)
     if not with_figures:
         found = dataclasses.replace(found, figures=lambda summaries, records: [])
     verdicts, figures, _ = conclude(found, damaged, planned(name, whole))

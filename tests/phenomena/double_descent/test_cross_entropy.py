@@ -1,5 +1,6 @@
 """Double descent with cross-entropy: the rule against made-up curves, the design, single cells."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from overparam.phenomena.double_descent import cross_entropy as phenomenon
 from overparam.phenomena.double_descent.cross_entropy import Condition, Outcome
 from overparam.streams import Streams
 from overparam.training.request import solve_all
+from tests.phenomena.verdicts import kinds_of
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
 TRAIN = (0.7, 0.6, 0.5, 0.3, 0.05, 0.0, 0.0)
@@ -34,9 +36,7 @@ def made_up(last, best, clean, train=TRAIN, n_seeds=4):
     return Records(records)
 
 
-def kinds(records):
-    found = phenomenon.summarise(records)
-    return {arm: phenomenon.verdict(summary).kind for arm, summary in found.items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 def test_a_peak_at_the_threshold_is_observed_and_falling_curves_are_absent():

@@ -1,5 +1,6 @@
 """Epoch-wise double descent: selection and rule against made-up curves, single cells."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from overparam.phenomena.double_descent._curves import NEIGHBOURS, mean_over_nei
 from overparam.phenomena.double_descent.epoch_wise import ARMS, Condition, Outcome
 from overparam.streams import Streams
 from overparam.training.request import solve_all
+from tests.phenomena.verdicts import kinds_of
 
 EPOCHS = np.arange(1, 61)
 FALLING = 0.4 + 0.4 * np.exp(-EPOCHS / 8)
@@ -27,9 +29,7 @@ def made_up(curves, n_seeds=5):
     return Records(records)
 
 
-def kinds(records):
-    found = phenomenon.summarise(records)
-    return {arm: phenomenon.verdict(summary).kind for arm, summary in found.items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 def test_a_bump_is_observed_and_falling_curves_are_absent():

@@ -1,6 +1,7 @@
 """Double descent with the squared loss: smoke run, rule against made-up curves, weight reuse."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from overparam.phenomena.double_descent.squared_loss import (
 from overparam.streams import Streams
 from overparam.training.request import Context, drive_dry, solve, solve_all
 from overparam.training.train import train
+from tests.phenomena.verdicts import kinds_of
 
 FULL = PHENOMENON.scales["full"].base
 REUSED = {"weight_reuse": "true", "epochs": "30"}
@@ -65,8 +67,7 @@ def peaked(ratio):
     return falling(ratio) * (1 + 3 * np.exp(-(np.log(ratio) ** 2)))
 
 
-def kinds(records):
-    return {a: phenomenon.verdict(s).kind for a, s in phenomenon.summarise(records).items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 def test_smoke_never_contradicts_the_claim(smoke):

@@ -1,6 +1,7 @@
 """The one-layer theorem: trained layers against the formula, and the rule on made-up records."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from overparam.phenomena.identity._task import make_identity_task
 from overparam.phenomena.identity.one_layer_theorem import ADAM, FROM_ZERO, PHENOMENON, Condition
 from overparam.streams import Streams
 from overparam.training.request import solve_all
+from tests.phenomena.verdicts import kinds_of
 
 SEEDS = range(500, 512)
 SMOKE = PHENOMENON.conditions("smoke")
@@ -30,8 +32,7 @@ def smoke():
     return Records(records)
 
 
-def kinds(records):
-    return {a: phenomenon.verdict(s).kind for a, s in phenomenon.summarise(records).items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 def changed(records, keep=lambda r: True, **fields):

@@ -22,6 +22,7 @@ from overparam.phenomena.identity._fall import judge_fall, summarise_fall
 from overparam.phenomena.identity._task import SCORES, MapOutcome, make_identity_task
 from overparam.streams import Streams
 from overparam.training.request import solve_all
+from tests.phenomena.verdicts import kinds_of
 
 N_SHOWN = 16
 
@@ -66,11 +67,6 @@ def size(c) -> int:
     return getattr(c, "n_params", 0)
 
 
-def kinds(phenomenon, records) -> dict[str, str]:
-    found = phenomenon.summarise(records)
-    return {arm: phenomenon.verdict(summary).kind for arm, summary in found.items()}
-
-
 # Width
 
 
@@ -79,7 +75,7 @@ def falls_with_depth(c) -> float:
 
 
 def test_a_fall_with_depth_alone_is_observed_in_depth_alone():
-    found = kinds(width, records_of(width, falls_with_depth))
+    found = kinds_of(width, records_of(width, falls_with_depth))
     assert found == {
         "treatment": "observed",
         "wider, equal counts": "absent",
@@ -100,7 +96,7 @@ def test_one_level_has_no_fall():
 
 def test_an_arm_that_is_not_there_is_inconclusive():
     records = records_of(width, falls_with_depth).where(arm="deeper")
-    assert kinds(width, records) == {
+    assert kinds_of(width, records) == {
         "treatment": "observed",
         "wider, equal counts": "inconclusive",
         "wider, one depth": "inconclusive",
@@ -108,7 +104,7 @@ def test_an_arm_that_is_not_there_is_inconclusive():
 
 
 def test_a_fall_with_width_would_be_seen():
-    found = kinds(width, records_of(width, lambda c: 1.4 - c.width / 30))
+    found = kinds_of(width, records_of(width, lambda c: 1.4 - c.width / 30))
     assert found["treatment"] == "absent"
     assert found["wider, equal counts"] == found["wider, one depth"] == "observed"
 
@@ -174,7 +170,7 @@ def test_the_fall_is_first_minus_last_paired_by_seed():
 
 def test_a_fall_with_the_kernel_alone_is_observed_in_kernels_alone():
     records = records_of(kernel_size, lambda c: 1.3 - c.size[2] / 8)
-    assert kinds(kernel_size, records) == {
+    assert kinds_of(kernel_size, records) == {
         "treatment": "observed",
         "more channels": "absent",
     }
@@ -221,7 +217,7 @@ def test_starts_that_differ_at_few_channels_alone_are_observed_there_alone():
     # of 196 pixels, standard error below 0.01.
     assert summaries["treatment"].interval.estimate == pytest.approx(0.6, abs=0.03)
     assert summaries["many channels"].interval.estimate == pytest.approx(0.05, abs=0.01)
-    assert kinds(initialization, records) == {
+    assert kinds_of(initialization, records) == {
         "treatment": "observed",
         "many channels": "absent",
     }
@@ -315,7 +311,7 @@ def later_by(layers):
 def test_a_later_change_of_sides_is_observed_and_copies_are_absent():
     records = records_of(more_images, later_by(3))
     summaries = more_images.summarise(records)
-    assert kinds(more_images, records) == {
+    assert kinds_of(more_images, records) == {
         "treatment": "observed",
         "shifted copies": "absent",
     }
@@ -329,7 +325,7 @@ def test_a_later_change_of_sides_is_observed_and_copies_are_absent():
 
 
 def test_no_later_change_of_sides_is_absent():
-    assert kinds(more_images, records_of(more_images, later_by(0))) == {
+    assert kinds_of(more_images, records_of(more_images, later_by(0))) == {
         "treatment": "absent",
         "shifted copies": "absent",
     }

@@ -1,6 +1,7 @@
 """Memorizing autoencoders: the closed form, the design, the rule on made-up records."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from overparam.streams import Streams
 from overparam.theory import span_projection
 from overparam.training.request import solve
 from overparam.training.train import train
+from tests.phenomena.verdicts import kinds_of
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +74,7 @@ def deep_nets_store(c):
     return 0.8 if deepest(c) else 0.1
 
 
-def kinds(records):
-    return {a: phenomenon.verdict(s).kind for a, s in phenomenon.summarise(records).items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 # The study itself

@@ -1,6 +1,7 @@
 """Random labels: smoke run, settings against their definitions, rule against made-up records."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from overparam.phenomena.memorization.random_labels import (
 )
 from overparam.streams import Streams
 from overparam.training.request import solve, solve_all
+from tests.phenomena.verdicts import kinds_of
 
 SEEDS = range(500, 500 + PHENOMENON.scales["smoke"].n_seeds)
 
@@ -69,8 +71,7 @@ def twice_as_long(c):
     return np.nan if c.model == TOO_SMALL else 10.0 * (1 + c.corruption_rate)
 
 
-def kinds(records):
-    return {a: phenomenon.verdict(s).kind for a, s in phenomenon.summarise(records).items()}
+kinds = functools.partial(kinds_of, phenomenon)
 
 
 def test_smoke_never_contradicts_the_claim(smoke):
