@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +35,7 @@ def noisy_images(n_images: int, side: int, pixel_noise: float, streams: Streams)
 
 
 @torch.no_grad()
-def response_to_lacking(module: nn.Module, training: Tensor, images: Tensor) -> dict[str, float]:
+def response_to_lacking(module: nn.Module, training: Tensor, images: Tensor) -> dict[str, Any]:
     """Return the scores of f by the part u = x - P x of inputs that training lacked.
 
     Args:
