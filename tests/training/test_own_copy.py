@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
+import threading
 import weakref
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch.testing import assert_close
 
 from overparam.data.dataset import make_dataset
 from overparam.errors import UsageError
+from overparam.models.census import census
 from overparam.models.dense import mlp
 from overparam.streams import Streams
 from overparam.training.copies import copy_module, state_of
@@ -46,20 +49,30 @@ class Layered(nn.Module):
 class Child(nn.Module):
     def __init__(self, parent) -> None:
         super().__init__()
-        self.parent = weakref.ref(parent)
+        self.parent, self.proxies = weakref.ref(parent), (weakref.proxy(parent), dead_proxy())
 
     def forward(self, units):
         return units * self.parent().factor
+
+    def by_proxy(self, units):
+        return units * self.proxies[0].factor / self.proxies[0].count()
+
+
+def dead_proxy():
+    return weakref.proxy(nn.Identity())
 
 
 class Helper:
     """No module; it knows one."""
 
     def __init__(self, owner) -> None:
-        self.owner = weakref.ref(owner)
+        self.owner, self.proxy = weakref.ref(owner), weakref.proxy(owner)
 
     def __call__(self, units):
         return units + self.owner().factor
+
+    def by_proxy(self, units):
+        return units + self.proxy.factor / self.proxy.count()
 
 
 class Parent(Layered):
@@ -67,7 +80,7 @@ class Parent(Layered):
 
     def __init__(self, how: str) -> None:
         super().__init__()
-        self.factor, self.how = nn.Parameter(torch.tensor(1.5)), how
+        self.factor, self.how, self.calls = nn.Parameter(torch.tensor(1.5)), how, 0
         self.part = Child(self)
         self.helpers = (Helper(self),)
         self.table = weakref.WeakValueDictionary(layer=self.layer)
@@ -78,7 +91,19 @@ class Parent(Layered):
 
     def forward(self, inputs):
         units = self.table["layer"](inputs)
-        return {"child": self.part, "object": self._helped, "method": self._method}[self.how](units)
+        ways = {
+            "child": self.part,
+            "object": self._helped,
+            "method": self._method,
+            "proxy": self.part.by_proxy,
+            "proxy in an object": self.helpers[0].by_proxy,
+        }
+        return ways[self.how](units)
+
+    def count(self):
+        """Count the calls, so that each copy must ask its own."""
+        self.calls += self.training
+        return 1 + self.calls
 
     def _helped(self, units):
         return self.helpers[0](units)
@@ -144,6 +169,20 @@ class Counted(Layered):
         return self.layer(inputs) / self.read()
 
 
+def gathering(numbers):
+    """Return a module divided by how often a hook has gathered in training."""
+    net, seen = Layered(), []
+    append = seen.append
+
+    def hook(module, inputs, outputs):
+        if module.training:
+            append(1 if numbers is None else next(numbers))
+        return outputs / (1 + len(seen))
+
+    net.layer.register_forward_hook(hook)
+    return net
+
+
 class Slotted(nn.Module):
     __slots__ = ("__hidden", "scale")
 
@@ -171,12 +210,16 @@ KINDS = {
     "weak parent": lambda: Parent("child"),
     "weak reference in an object in a tuple": lambda: Parent("object"),
     "weak method": lambda: Parent("method"),
+    "weak proxy": lambda: Parent("proxy"),
+    "weak proxy in an object": lambda: Parent("proxy in an object"),
     "attached": lambda: Attached(nn.Parameter),
     "attached to a class of its own": lambda: Attached(Marked),
     "cached method": Cached,
     "a variable of a closure": lambda: Counted("variable"),
     "a list of a closure": lambda: Counted("list"),
     "a variable of a hook": lambda: Counted("hook"),
+    "a list in which a hook gathers": lambda: gathering(itertools.count(1)),
+    "a list that a hook fills by its method": lambda: gathering(None),
     "slots": Slotted,
     "no length": Empty,
 }
@@ -246,9 +289,59 @@ class Outside(Layered):
         return self.layer(inputs) / Outside.calls
 
 
+def told():
+    """A function of this file, whose attribute is everybody's."""
+
+
+def tells(module, inputs, outputs):
+    told.calls = getattr(told, "calls", 0) + 1
+    return outputs / told.calls
+
+
+def own_attribute(module, inputs, outputs):
+    own_attribute.calls = getattr(own_attribute, "calls", 0) + 1
+    return outputs / own_attribute.calls
+
+
+def hooked(hook):
+    net = Layered()
+    net.layer.register_forward_hook(hook)
+    return net
+
+
+class Uncopied:
+    """A count that cannot be copied, as it holds a lock."""
+
+    def __init__(self) -> None:
+        self.lock, self.calls = threading.Lock(), 0
+
+    def hook(self):
+        def count(module, inputs, outputs):
+            self.calls += 1
+            return outputs / self.calls
+
+        return count
+
+
+def open_generator():
+    numbers = (n for n in itertools.count(1))
+    return lambda module, inputs, outputs: outputs / next(numbers)
+
+
+class Circular(Layered):
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Identity()
+        self.part.parent = weakref.proxy(self)
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
+        (hooked(tells), "gives other outputs when it is called again"),
+        (hooked(own_attribute), "gives other outputs when it is called again"),
+        (hooked(Uncopied().hook()), "gives other outputs when it is called again"),
+        (hooked(open_generator()), "holds an iterator that cannot be copied; got 'generator'"),
         (Shares("always"), "would compute with layer.(weight|bias) of the model itself"),
         (Shares("evaluation"), "would compute with layer.(weight|bias) of the model itself"),
         (Shares("without gradient"), "would compute with layer.weight of the model itself"),
@@ -263,6 +356,58 @@ def test_a_copy_that_is_another_model_is_refused(model, message):
         fit(model, DATA, RECIPE)
     assert_close(state_of(model), before, rtol=0, atol=0)
     assert all(p.grad is None for p in model.parameters())
+
+
+METHODS = [
+    "parameters", "named_parameters", "named_buffers", "modules", "named_modules", "children",
+    "train", "_apply",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_module_whose_own_methods_raise_is_refused(method, inner, tmp_path):
+    def refuse(self, *arguments, **options):
+        raise RuntimeError(f"no {method} today")
+
+    kind = type("Raises", (Layered,), {method: refuse})
+    model = nn.Sequential(kind()) if inner else kind()
+    if inner and method in ("parameters", "named_parameters", "named_buffers", "modules"):
+        assert fit(model, DATA, RECIPE).status == "done"  # PyTorch asks the whole alone
+        return
+    match = f"{type(model).__name__}.*no {method} today"
+    for ask in (
+        lambda: fit(model, DATA, RECIPE),
+        lambda: fit(model, DATA, RECIPE, progress=lambda fraction: None),
+        lambda: solve_all([train(model, DATA, RECIPE, Streams(0))] * 2),
+    ):
+        with pytest.raises(UsageError, match=match):
+            ask()
+    if method not in ("parameters", "children", "train", "_apply"):  # which nobody needs to ask
+        path = fit(nn.Sequential(Layered()) if inner else Layered(), DATA, RECIPE).save(
+            tmp_path / "fitted"
+        )
+        with pytest.raises(UsageError, match=match):
+            load_fitted(path, model)
+
+
+@pytest.mark.parametrize("method", ["state_dict", "load_state_dict", "to", "eval", "__repr__"])
+def test_methods_that_training_does_not_need_may_raise(method, tmp_path):
+    def refuse(self, *arguments, **options):
+        raise RuntimeError(f"no {method} today")
+
+    model = type("Raises", (Layered,), {method: refuse})()
+    fitted = fit(model, DATA, RECIPE)
+    again = load_fitted(fitted.save(tmp_path / "fitted"), model)
+    if method != "eval":  # by which `Fitted.module` says what it returns
+        assert torch.equal(again.outputs(ROWS), fitted.outputs(ROWS))
+
+
+def test_a_weak_proxy_among_the_parts_is_refused():
+    """PyTorch itself would go round in it, in `train()` and `named_parameters`."""
+    for ask in (lambda net: fit(net, DATA, RECIPE), census):
+        with pytest.raises(UsageError, match="proxy of a module is registered as the part 'part.p"):
+            ask(Circular())
 
 
 def test_a_shared_parameter_is_found_by_its_gradient():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -108,16 +109,65 @@ def test_a_state_is_put_back_under_all_names():
     assert again.enter.weight is again.back.weight
 
 
-def test_a_list_in_which_a_hook_gathers_stays_its_owners():
-    seen: list = []
-    net = points(nn.GELU())
-    net[0].register_forward_hook(lambda module, inputs, outputs: seen.append(len(outputs)))
-    solve(train(net, data("points"), RECIPE, Streams(0)))
-    assert seen[:3] == [8, 8, 4]  # of the first epoch; what tried the module left no trace
-    copied = copy_module(net, isolated=True)
-    before = len(seen)
-    copied(torch.zeros(3, 6))
-    assert len(seen) == before
+class Recorder:
+    def __init__(self) -> None:
+        self.seen: list = []
+
+    def record(self, module, inputs, outputs):
+        self.seen.append(len(outputs))
+
+    def __call__(self, *call):
+        self.record(*call)
+
+
+def closed_over(seen):
+    return lambda module, inputs, outputs: seen.append(len(outputs))
+
+
+def by_its_method(seen, append=None):
+    append = seen.append
+    return lambda module, inputs, outputs: append(len(outputs))
+
+
+def held_by(seen, hook):
+    recorder = Recorder()
+    recorder.seen = seen
+    return hook(recorder)
+
+
+RECORDERS = {
+    "closure": closed_over,
+    "method of the list": by_its_method,
+    "default": lambda seen: lambda module, inputs, outputs, to=seen: to.append(len(outputs)),
+    "partial": lambda seen: functools.partial(lambda to, m, i, o: to.append(len(o)), seen),
+    "partial in a closure": lambda seen: (
+        (lambda inner: lambda *call: inner(*call))(RECORDERS["partial"](seen))
+    ),
+    "object": lambda seen: held_by(seen, lambda recorder: recorder),
+    "object in a closure": lambda seen: held_by(seen, lambda r: lambda *call: r(*call)),
+    "method of an object": lambda seen: held_by(seen, lambda r: r.record),
+    "method in a closure": lambda seen: held_by(
+        seen, lambda r: (lambda record: lambda *call: record(*call))(r.record)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", RECORDERS)
+def test_what_a_hook_gathers_is_the_copys_own(how):
+    """As what the module gathers itself: it is found in the fitted module."""
+
+    class Gathers(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(6, 6)
+            self.seen: list = []
+            self.register_forward_hook(RECORDERS[how](self.seen))
+
+    net = nn.Sequential(Gathers(), nn.GELU(), nn.Linear(6, 3))
+    fits = [solve(train(net, data("points"), RECIPE, Streams(0))) for _ in range(2)]
+    assert net[0].seen == []
+    gathered = [fitted.module()[0].seen for fitted in fits]
+    assert gathered[0][:3] == [8, 8, 4]  # of the first epoch; what tried the module left no trace
+    assert gathered[0] == gathered[1]
 
 
 def test_fast_forms_are_proved():

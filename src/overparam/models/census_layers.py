@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from overparam.models.trial import SHAPELESS, is_script, walk
+from overparam.models.trial import SHAPELESS, is_proxy, is_script, walk
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 COUNTS = (
@@ -276,6 +276,8 @@ def _is_integer(tensor: Tensor | None) -> bool:
 
 def _inside(value: Any, depth: int = 3) -> Iterator[Any]:
     """Yield layers with parameters and trainable tensors in a value and its containers."""
+    if is_proxy(value):
+        return  # it owns nothing
     if isinstance(value, nn.Module):
         if any(part._parameters for _, part in walk(value)):
             yield value

@@ -13,6 +13,7 @@ import io
 import random
 import types
 import warnings
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -22,6 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from overparam.errors import UsageError
 
 SHAPELESS = (UninitializedParameter, UninitializedBuffer)  # what lazy layers hold before use
 _MOST_ON_CPU = 1 << 27  # numbers in weights, and in inputs, that are copied for a trial
@@ -114,10 +117,18 @@ def is_script(part: nn.Module) -> bool:
     return isinstance(part, torch.jit.ScriptModule)
 
 
+def is_proxy(thing: object) -> bool:
+    """Whether it is a weak proxy, which claims the type of what is behind it, or raises if dead."""
+    return type(thing) in weakref.ProxyTypes
+
+
 def walk(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield path and part of every module, the root first and each part once.
 
     As `named_modules`, which a subclass may override, and which ends in the depths of long chains.
+
+    Raises:
+        UsageError: a weak proxy of a module stands among the parts of another.
     """
     seen: set[int] = set()
     waiting = [("", module)]
@@ -128,8 +139,16 @@ def walk(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         seen.add(id(part))
         yield path, part
         for name, child in reversed(list(part._modules.items())):
+            own = f"{path}.{name}" if path else name
+            if is_proxy(child):
+                raise UsageError(
+                    f"a weak proxy of a module is registered as the part {own!r}, so that PyTorch "
+                    "itself ends in a circle or cannot tell the parts apart",
+                    got=type(part).__name__,
+                    remedy=f"hide it from PyTorch in a tuple: self.{name} = (weakref.proxy(it),)",
+                )
             if child is not None:
-                waiting.append((f"{path}.{name}" if path else name, child))
+                waiting.append((own, child))
 
 
 def copy_on(module: nn.Module, device: str) -> nn.Module:
@@ -141,8 +160,9 @@ def copy_on(module: nn.Module, device: str) -> nn.Module:
     parts = [part for _, part in walk(module)]
     for part in parts:
         memo[id(part)] = copy.deepcopy(part) if is_script(part) else object.__new__(type(part))
+        memo.update((id(r), memo[id(part)]) for r in weakref.getweakrefs(part) if is_proxy(r))
         for value in (*part._parameters.values(), *part._buffers.values(), *vars(part).values()):
-            if isinstance(value, Tensor) and id(value) not in memo:
+            if not is_proxy(value) and isinstance(value, Tensor) and id(value) not in memo:
                 memo[id(value)] = _stand_in(value, device)
     for part in parts:
         if not is_script(part):

@@ -17,32 +17,32 @@ import torch
 from torch import Tensor, nn
 
 from overparam.errors import UsageError
+from overparam.models.trial import is_proxy
 from overparam.training.marks import Marks
 from overparam.training.rebinding import Rebinding
 
 HALVES = (torch.float16, torch.bfloat16)
 
 
-def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
+def copy_module(module: nn.Module) -> nn.Module:
     """Return a copy that shares no tensor with the module, hooks and all.
 
-    What functions of the module's own keep between calls (a count in a closure) is the copy's own
-    too; hooks share with their owner the lists in which they gather.
-
-    Args:
-        isolated: also copy what the module's hooks hold on to, where that can be copied, so
-            that running the copy leaves no trace (a hook that counts its calls).
+    What its functions and hooks keep between calls (a count in a closure, a list in which they
+    gather) is the copy's own too, so that running the copy leaves no trace. Only global variables,
+    and what cannot be copied in a closure, such as a log, are everybody's.
 
     Raises:
         UsageError: it holds something that cannot be copied.
     """
     memo: dict[Any, Any] = {}
+    for _, held in _held(module):
+        if is_proxy(held) or isinstance(held, weakref.WeakMethod):  # unknown to deepcopy
+            memo[id(held)] = held
+        elif isinstance(held, Tensor) and held.grad_fn is not None:
+            memo[id(held)] = held.detach().clone()
+    for thing in (*module.modules(), *(tensor for _, tensor in named_tensors(module))):
+        memo.update((id(r), r) for r in weakref.getweakrefs(thing) if is_proxy(r))
     try:
-        for _, held in _held(module):
-            if isinstance(held, Tensor) and held.grad_fn is not None:
-                memo[id(held)] = held.detach().clone()
-            elif isinstance(held, weakref.WeakMethod):  # of which deepcopy knows nothing
-                memo[id(held)] = held
         _start_slotted(module, memo)
         copied = copy.deepcopy(module, memo)
         _keep_attributes(module, memo)
@@ -54,8 +54,8 @@ def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
             "generators), or define __deepcopy__",
         ) from error
     mend = Rebinding(memo)
-    for (holder, key, is_hook), held in list(_held(copied, mend.copies())):
-        made = mend.of(held, isolated or not is_hook)
+    for (holder, key), held in list(_held(copied, mend.made)):
+        made = mend.of(held)
         if made is not held:
             if isinstance(holder, tuple):
                 continue  # it is made anew as a whole
@@ -65,10 +65,9 @@ def copy_module(module: nn.Module, *, isolated: bool = False) -> nn.Module:
                 object.__setattr__(holder, key, made)
     for _, parameter in module.named_parameters():  # whose hooks deepcopy leaves behind
         for hook in (parameter._backward_hooks or {}).values():
-            memo[id(parameter)].register_hook(mend.of(hook, isolated))
+            memo[id(parameter)].register_hook(mend.of(hook))
         for hook in (getattr(parameter, "_post_accumulate_grad_hooks", None) or {}).values():
-            hook = mend.of(hook, isolated)
-            memo[id(parameter)].register_post_accumulate_grad_hook(hook)
+            memo[id(parameter)].register_post_accumulate_grad_hook(mend.of(hook))
     return copied
 
 
@@ -160,26 +159,27 @@ def first_line(error: BaseException) -> str:
 
 def _held(
     module: nn.Module, copies: Collection[int] = ()
-) -> Iterator[tuple[tuple[Any, Any, bool], Any]]:
-    """Yield (where, what) for all that modules hold in attributes, dictionaries and lists.
+) -> Iterator[tuple[tuple[Any, Any], Any]]:
+    """Yield ((holder, key), what) for all that modules hold in attributes, dictionaries and lists.
 
-    Where is (holder, key, whether hooks stand there). Objects among `copies`, by identity, are
-    looked into as well.
+    Objects among `copies`, by identity, are looked into as well.
     """
-    pending: list[tuple[Any, bool]] = [(part, False) for part in module.modules()]
+    pending: list[Any] = list(module.modules())
     seen: set[int] = set()
     while pending:
-        holder, hooks = pending.pop()
+        holder = pending.pop()
         if id(holder) in seen:
             continue
         seen.add(id(holder))
         for place, key, value in list(_places(holder)):
-            within = hooks or (isinstance(key, str) and key.endswith("_hooks"))
+            if is_proxy(value):
+                yield (place, key), value
+                continue
             looked_into = isinstance(value, dict | list | tuple) or id(value) in copies
             if looked_into and type(value) not in (FunctionType, MethodType):
-                pending.append((value, within))
+                pending.append(value)
             if not isinstance(value, dict | list):
-                yield (place, key, within), value
+                yield (place, key), value
 
 
 def _places(holder: Any) -> Iterator[tuple[Any, Any, Any]]:
@@ -228,7 +228,7 @@ def _start_slotted(module: nn.Module, memo: dict[Any, Any]) -> None:
 def _keep_attributes(module: nn.Module, memo: dict[Any, Any]) -> None:
     """Give the copies of tensors what their owner attached to them, which PyTorch leaves behind."""
     for _, held in list(_held(module)):
-        if isinstance(held, Tensor) and id(held) in memo:
+        if not is_proxy(held) and isinstance(held, Tensor) and id(held) in memo:
             made = vars(memo[id(held)])
             for name, value in vars(held).items():
                 if name not in made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -126,7 +127,7 @@ def _as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:
 @torch.no_grad()
 def _takes(model: nn.Module, train_set: Dataset, dtype: torch.dtype) -> bool:
     try:
-        trial = copy_module(model, isolated=True).eval()
+        trial = copy_module(model).eval()
         if any(p.is_meta for p in trial.parameters()):  # where types are not looked at
             trial = trial.to_empty(device="cpu")
         first = next(iter(trial.parameters()), torch.empty(0))
@@ -166,11 +167,7 @@ class _Meter:
         recipe: Recipe,
     ) -> None:
         self._tell = progress if callable(progress) else _write_percent if progress else None
-        self._done, self._total = 0.0, 0.0
-        if self._tell is not None:
-            n = len(train_set)
-            batch = min(recipe.batch_size or n, n)
-            self._total = step_flops(model, batch, train_set.input_shape) * recipe.n_steps(n)
+        self._done, self._model, self._train_set, self._recipe = 0.0, model, train_set, recipe
 
     def add(self, flops: float) -> None:
         """Count operations that were just done."""
@@ -178,6 +175,13 @@ class _Meter:
         # The end is told when it is reached: the last operations may be measurements.
         if self._tell is not None and self._done < self._total:
             self._tell(self._done / self._total)
+
+    @cached_property
+    def _total(self) -> float:  # asked when the model is known to answer
+        n = len(self._train_set)
+        batch = min(self._recipe.batch_size or n, n)
+        flops = step_flops(self._model, batch, self._train_set.input_shape)
+        return flops * self._recipe.n_steps(n)
 
     def end(self) -> None:
         """Say that all is done; a stop rule may have ended it early."""

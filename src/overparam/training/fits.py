@@ -15,6 +15,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
+from overparam.models.trial import is_script, walk
 from overparam.streams import Streams
 from overparam.training.batches import in_order
 from overparam.training.copies import HALVES, copy_module, first_line, named_tensors, precision_of
@@ -59,7 +60,7 @@ def check_fit(
         return
     with undisturbed():
         dtype = torch.float64 if recipe.precision == "float64" else torch.float32
-        trial = copy_module(model, isolated=True)
+        trial = copy_module(model)
         few = train_set.head(min(len(train_set), _COPIED_ROWS))
         check_copy(original, trial, few.inputs.to("cpu"))
         trial = give_weights(trial, streams, dtype)
@@ -223,7 +224,7 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
 
 def _check_parameters(model: nn.Module) -> None:
     """Refuse parameters that no loop trains, or that a copy would not train alike."""
-    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+    if any(is_script(part) for _, part in walk(model)):
         raise UsageError(
             "a model that TorchScript compiled cannot be copied with other weights",
             got=type(model).__name__,

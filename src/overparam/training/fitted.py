@@ -212,7 +212,7 @@ class PredictRequest(Request):
 
     @torch.no_grad()
     def _outputs(self, device: torch.device) -> Tensor:
-        module = self.fitted.module().to(device)
+        module = self.fitted.module()._apply(lambda tensor: tensor.to(device))
         numbers = [p.dtype for p in module.parameters() if p.is_floating_point()]
         wanted = precision_of(self.inputs.dtype, numbers[0] if numbers else torch.float32)
         parts = self.inputs.split(self.chunk)

@@ -112,7 +112,7 @@ def _called_as_a_whole(
     """Return the names of Sequentials whose layers are called by them alone."""
     if has_global_hooks():
         return frozenset()
-    copied = cast(copy_module(module, isolated=True), torch.float64)
+    copied = cast(copy_module(module), torch.float64)
     again, calls = repeated(copied), dict.fromkeys(map(id, copied.modules()), 0)
 
     def count(part: nn.Module, arguments: object) -> None:
@@ -143,7 +143,7 @@ def _observed(
     module: nn.Module, form: Form, loss: str | LossFunction, inputs: Tensor, labels: Tensor
 ) -> list[Tensor]:
     """Return what two passes with gradients and one without give, and the state they leave."""
-    copied = cast(copy_module(module, isolated=True), torch.float64)
+    copied = cast(copy_module(module), torch.float64)
     modes = Modes(copied)
     form.apply(copied)
     modes.set(True)

@@ -149,7 +149,7 @@ def count_units(
             counts.append(output.numel())
 
     try:
-        copied = copy_module(module, isolated=True).to("meta").eval()
+        copied = copy_module(module).to("meta").eval()
         for part in copied.modules():
             if next(part.children(), None) is None:
                 part.register_forward_hook(count)

@@ -2,20 +2,26 @@
 
 `copy.deepcopy` shares functions and weak references, so that a hook written as
 ``lambda m, i, o: net.scale * o``, or a child that knows its parent, would go on reading the
-original, and a count that a function keeps in its closure would be one for all copies.
+original, and what a function keeps between calls, in its closure or its defaults, would be one for
+all copies. Global variables alone are everybody's.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import io
 import sys
 import weakref
-from collections.abc import Collection
-from types import CellType, FunctionType, MethodType, ModuleType
+from collections import deque
+from collections.abc import Iterator
+from types import BuiltinMethodType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
+
+from overparam.errors import UsageError
+from overparam.models.trial import is_proxy
 
 _CACHED = type(functools.lru_cache(lambda: None))
 
@@ -25,72 +31,78 @@ class Rebinding:
 
     Args:
         memo: of the copying: what stands for the object of an identity. It is added to.
+
+    Attributes:
+        made: identities of the objects that were made in copying.
     """
 
     def __init__(self, memo: dict[Any, Any]) -> None:
         self._memo = memo
+        self.made = {id(made) for key, made in memo.items() if key != id(memo)}
         self._cells: dict[int, CellType] = {}
         self._alive: list[Any] = []  # so that no identity in the memo is used twice
 
-    def copies(self) -> Collection[int]:
-        """Return the identities of the objects that were made in copying."""
-        return {id(made) for key, made in self._memo.items() if key != id(self._memo)}
+    def of(self, held: Any) -> Any:
+        """Return what the copy holds in this place: a new object, or the same where it may be.
 
-    def of(self, held: Any, isolated: bool) -> Any:
-        """Return what leads to the copy: a new object, or the same where nothing is to change.
-
-        Args:
-            isolated: whether containers and objects that do not lead to the original are copied
-                too; else a list in which a hook gathers outputs is still the owner's.
+        Raises:
+            UsageError: an iterator that nobody can copy, so that each copy would go on with it
+                where another has stopped.
         """
+        if is_proxy(held):
+            return self._proxy(held)
         kind = type(held)
         if isinstance(held, weakref.ref):
             return self._reference(held)
         if id(held) in self._memo:
             return self._memo[id(held)]
+        if kind is tuple:
+            made = tuple(self.of(v) for v in held)
+            return held if _same(made, held) else made
         if kind is FunctionType:
-            return self._function(held, isolated)
-        if kind is MethodType:
-            owner = self.of(held.__self__, False)
-            return held if owner is held.__self__ else MethodType(held.__func__, owner)
+            return self._function(held)
         if kind is functools.partial:
-            parts = [self.of(p, isolated) for p in (held.func, held.args, held.keywords)]
-            return functools.partial(parts[0], *parts[1], **parts[2])
+            function, arguments, named = map(self.of, (held.func, held.args, held.keywords))
+            return functools.partial(function, *arguments, **named)
+        if id(held) in self.made or isinstance(held, ModuleType | type):
+            return held
+        if kind is MethodType:
+            owner = self.of(held.__self__)
+            return held if owner is held.__self__ else MethodType(held.__func__, owner)
+        if kind is BuiltinMethodType and isinstance(held.__self__, list | dict | set | deque):
+            return getattr(self.of(held.__self__), held.__name__)
         if kind is _CACHED:
-            function = self.of(held.__wrapped__, isolated)
+            function = self.of(held.__wrapped__)
             if function is held.__wrapped__:
                 return held
             return self._keep(held, functools.lru_cache(**held.cache_parameters())(function))
-        if kind is tuple:
-            made = tuple(self.of(v, isolated) for v in held)
-            return held if _same(made, held) else made
-        return held
+        if kind in (list, set, dict):
+            return self._container(held)
+        return self._object(held)
 
-    def _within(self, held: Any, isolated: bool) -> Any:
-        """Return the same of something that a function holds."""
-        kind = type(held)
-        if id(held) in self._memo:
-            return self._memo[id(held)]
-        if kind in (list, set):
-            made = [self._within(v, isolated) for v in held]
-            changed = isolated or not _same(made, held)
-            return self._keep(held, kind(made)) if changed else held
-        if kind is tuple:
-            parts = tuple(self._within(v, isolated) for v in held)
-            return held if _same(parts, held) else parts
-        if kind is dict:
-            pairs = {k: self._within(v, isolated) for k, v in held.items()}
-            changed = isolated or any(pairs[k] is not held[k] for k in held)
-            return self._keep(held, pairs) if changed else held
-        made = self.of(held, isolated)
-        if made is not held or not isolated or isinstance(held, ModuleType | type):
-            return made
-        if callable(held) and not isinstance(held, nn.Module):
-            return held
+    def _container(self, held: Any) -> Any:
+        made = self._keep(held, type(held)())  # first, as it may hold itself
+        if isinstance(held, dict):
+            made.update((self.of(k), self.of(v)) for k, v in held.items())
+        elif isinstance(held, set):
+            made.update(map(self.of, held))
+        else:
+            made.extend(map(self.of, held))
+        return made
+
+    def _object(self, held: Any) -> Any:
         try:
-            return copy.deepcopy(held, self._memo)
-        except Exception:  # it cannot be copied, and is shared
-            return held
+            made = copy.deepcopy(held, self._memo)
+        except Exception as error:
+            if isinstance(held, Iterator) and not isinstance(held, io.IOBase):
+                raise UsageError(
+                    "a function of the model holds an iterator that cannot be copied",
+                    got=type(held).__name__,
+                    remedy="keep a list and a position in it, as attributes of the module",
+                ) from error
+            return held  # a lock, or a log: it is shared
+        self.made.add(id(made))
+        return made
 
     def _reference(self, held: weakref.ref) -> Any:
         if isinstance(held, weakref.WeakMethod):
@@ -103,7 +115,14 @@ class Rebinding:
         made = None if target is None else self._memo.get(id(target))
         return held if made is None else weakref.ref(made)
 
-    def _function(self, function: FunctionType, isolated: bool) -> Any:
+    def _proxy(self, held: Any) -> Any:
+        """Return a proxy of the copy of what is behind this one, which does not say what that is."""
+        for original in self._memo[id(self._memo)]:  # where deepcopy keeps what it has copied
+            if any(proxy is held for proxy in weakref.getweakrefs(original)):
+                return weakref.proxy(self._memo[id(original)])
+        return held
+
+    def _function(self, function: FunctionType) -> Any:
         read = {
             name: self._memo[id(held)]
             for name in function.__code__.co_names
@@ -112,9 +131,12 @@ class Rebinding:
         }
         closure = () if _is_of_its_module(function) else function.__closure__ or ()
         self._memo[id(function)] = function  # where its defaults hold it
-        defaults = self._within(function.__defaults__, isolated)
-        named = self._within(function.__kwdefaults__, isolated)
-        if not read and not closure and defaults is function.__defaults__ and not named:
+        defaults = self.of(function.__defaults__)
+        named = {name: self.of(held) for name, held in (function.__kwdefaults__ or {}).items()}
+        as_it_was = defaults is function.__defaults__ and _same(
+            named.values(), (function.__kwdefaults__ or {}).values()
+        )
+        if not read and not closure and as_it_was:
             return function
         # A cell is a variable, and may be set: every copy has its own, the functions that share it
         # share the new one. It is filled when the function is known that it may hold.
@@ -129,20 +151,20 @@ class Rebinding:
             tuple(self._cells[id(c)] for c in closure) or function.__closure__,
         )
         self._keep(function, rebound)
-        rebound.__kwdefaults__ = named
+        rebound.__kwdefaults__ = named or None
         rebound.__qualname__, rebound.__module__ = function.__qualname__, function.__module__
-        rebound.__dict__.update(self._within(dict(function.__dict__), isolated))
+        rebound.__dict__.update(self.of(dict(function.__dict__)))
         for cell in new:
             try:
                 held = cell.cell_contents
             except ValueError:  # not bound yet
                 continue
-            self._cells[id(cell)].cell_contents = self._within(held, isolated)
+            self._cells[id(cell)].cell_contents = self.of(held)
         return rebound
 
     def _keep(self, held: Any, made: Any) -> Any:
         self._memo[id(held)] = made
-        self._memo[id(made)] = made  # met again on the way, it is what is wanted
+        self.made.add(id(made))
         self._alive += [held, made]
         return made
 

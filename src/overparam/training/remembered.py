@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from overparam.models.trial import is_proxy
 from overparam.training.copies import slots_of
 
 _ATOMS = (
@@ -27,17 +28,22 @@ _ATOMS = (
 class Remembered:
     """The contents of everything that can be reached from a thing, when it was made.
 
+    Args:
+        apart_from: what was remembered there is not remembered here.
+
     Attributes:
         complete: whether all of it can be put back; of a file or an iterator nobody knows.
     """
 
-    def __init__(self, thing: object) -> None:
+    def __init__(self, thing: object, apart_from: Remembered | None = None) -> None:
         self.complete = True
         self._back: list[Callable[[], None]] = []
-        self._seen: set[int] = set()
+        self._seen: set[int] = set() if apart_from is None else set(apart_from._seen)
         pending: list[Any] = [thing]
         while pending:
             held = pending.pop()
+            if is_proxy(held):
+                held = _behind(held)
             if isinstance(held, _ATOMS) or id(held) in self._seen:
                 continue
             self._seen.add(id(held))
@@ -140,3 +146,11 @@ class Remembered:
         for name, value in zip(names, kept, strict=True):
             self._back.append(functools.partial(object.__setattr__, held, name, value))
         return kept
+
+
+def _behind(proxy: Any) -> Any:
+    """Return the attributes of what a weak proxy stands for; None where that is no more."""
+    try:
+        return getattr(proxy, "__dict__", None)
+    except ReferenceError:
+        return None

@@ -8,6 +8,7 @@ another model, or leaves training to parameters that it does not own. So it is t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 import torch
@@ -31,7 +32,8 @@ def check_copy(model: nn.Module, copied: nn.Module, inputs: Tensor) -> None:
     """Refuse a copy that gives other outputs, or computes with the original's tensors.
 
     Both are called in evaluation and in training mode from the same states, and left as they were.
-    A module that is not on the CPU, or holds what nobody can put back, is not called: its copy is
+    What both hold (a function with a count, an object that copies as itself) moves on from call to
+    call, so that outputs that depend on it are seen to. A module that is not on the CPU, or holds what nobody can put back, is not called: its copy is
     asked alone.
 
     Args:
@@ -46,17 +48,12 @@ def check_copy(model: nn.Module, copied: nn.Module, inputs: Tensor) -> None:
     floating = [t.dtype for t in model.parameters() if t.is_floating_point()]
     if inputs.is_floating_point() and floating:
         inputs = inputs.to(floating[0])
-    callable_twice = Remembered(model).complete
-    for training in (False, True):
-        watch = _Watch(model)
-        found = _outputs(copied, inputs, training, watch)
-        if watch.found is not None:
-            refuse_shared(model, watch.found)
-        if not callable_twice:
-            continue
-        expected = _outputs(model, inputs, training, _Watch(None))
-        if not _equal(expected, found):
-            _refuse_other(model, inputs, training, expected)
+    whole = Remembered(model)
+    try:
+        for training in (False, True):
+            _check_mode(model, copied, inputs, training, whole)
+    finally:
+        whole.put_back()
 
 
 def leaves_of(values: Tensor) -> Iterator[Tensor]:
@@ -81,12 +78,36 @@ def refuse_shared(model: nn.Module, name: str) -> NoReturn:
     )
 
 
+def _check_mode(
+    model: nn.Module, copied: nn.Module, inputs: Tensor, training: bool, whole: Remembered
+) -> None:
+    watch = _Watch(model)
+    found = _outputs(copied, inputs, training, watch, whole)
+    if watch.found is not None:
+        refuse_shared(model, watch.found)
+    if Remembered(copied, whole).complete:
+        again = _outputs(copied, inputs, training, apart_from=whole)
+        if not _equal(found, again):
+            _refuse_unlike(model, training)
+    if not whole.complete:
+        return
+    expected = _outputs(model, inputs, training)
+    if not _equal(expected, found):
+        if not _equal(expected, _outputs(model, inputs, training)):
+            _refuse_unlike(model, training)
+        raise UsageError(
+            f"a copy of the model computes something else than the model ({_mode(training)})",
+            got=type(model).__name__,
+            remedy=_REMEDY,
+        )
+
+
 class _Watch(TorchFunctionMode):
     """Finds the first of a model's tensors that is used."""
 
-    def __init__(self, model: nn.Module | None) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self._names = {} if model is None else {id(t): n for n, t in named_tensors(model)}
+        self._names = {id(t): n for n, t in named_tensors(model)}
         self.found: str | None = None
 
     def __torch_function__(
@@ -102,13 +123,19 @@ class _Watch(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def _outputs(module: nn.Module, inputs: Tensor, training: bool, watch: _Watch) -> Any:
+def _outputs(
+    module: nn.Module,
+    inputs: Tensor,
+    training: bool,
+    watch: _Watch | None = None,
+    apart_from: Remembered | None = None,
+) -> Any:
     """Return what the module makes of the inputs, or the error; it is left as it was."""
-    remembered = Remembered(module)
+    remembered = Remembered(module, apart_from)
     try:
         with undisturbed(), torch.enable_grad():
             Modes(module).set(training)
-            with watch:
+            with watch or nullcontext():
                 outputs = module(inputs.clone())
         return outputs.detach().clone() if isinstance(outputs, Tensor) else type(outputs)
     except Exception as error:  # a module of the user's own raises what it likes
@@ -128,18 +155,15 @@ def _equal(expected: Any, found: Any) -> bool:
     return torch.allclose(expected, found, rtol=0, atol=near, equal_nan=True)
 
 
-def _refuse_other(model: nn.Module, inputs: Tensor, training: bool, expected: Any) -> NoReturn:
-    mode = "training" if training else "evaluation"
-    if not _equal(expected, _outputs(model, inputs, training, _Watch(None))):
-        raise UsageError(
-            f"the model gives other outputs when it is called again ({mode} mode), although "
-            "all that it holds and the generators are as before",
-            got=type(model).__name__,
-            remedy="keep what it counts or draws from in the module, not in a global variable, "
-            "a class or an open generator",
-        )
+def _refuse_unlike(model: nn.Module, training: bool) -> NoReturn:
     raise UsageError(
-        f"a copy of the model computes something else than the model ({mode} mode)",
+        f"the model gives other outputs when it is called again ({_mode(training)}), although all "
+        "that it holds for itself and the generators are as before",
         got=type(model).__name__,
-        remedy=_REMEDY,
+        remedy="keep what it counts or draws from in attributes of the module, not in a global "
+        "variable, a class, a function's attribute or an open generator",
     )
+
+
+def _mode(training: bool) -> str:
+    return "training mode" if training else "evaluation mode"

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from overparam.errors import DataError, OverparamError, ResourceError, UsageError
 from overparam.models.plain_layers import build_layers, describe_layers
+from overparam.models.targets import blaming
 from overparam.streams import Streams
-from overparam.training.copies import copy_module
+from overparam.training.copies import copy_module, named_tensors
 from overparam.training.fitted import Fitted
 from overparam.training.marks import Marks
 from overparam.training.recipe import Recipe, Schedule
@@ -140,6 +141,10 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
         ResourceError: the file cannot be read.
     """
     header, content = _read(Path(path))
+    if isinstance(model, nn.Module):
+        with blaming(type(model).__name__):  # whose own methods may raise
+            model = copy_module(model)  # its owner may change it later
+            Marks.of(model)
     try:
         fitted = _assemble(header, content, model)
         marks = Marks(**header["marks"])
@@ -197,7 +202,6 @@ def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module 
         model = Marks(**header["marks"]).put(build_layers(header["layers"]))
     if not isinstance(model, nn.Module):
         raise UsageError("the model must be a module", got=type(model).__name__)
-    model = copy_module(model)  # its owner may change it later
     recipe = dict(header["recipe"])
     recipe["schedule"] = Schedule(**_tuples(recipe["schedule"]))
     if isinstance(recipe["loss"], dict):
@@ -225,8 +229,13 @@ def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module 
 
 def _check_module(fitted: Fitted, probe: Tensor | None, marks: Marks, *, given: bool) -> None:
     """Hold the module against weights and ties, and its outputs against those that were kept."""
-    own = dict(fitted.template.named_parameters()) | dict(fitted.template.state_dict())
-    unkept = {name for name, _ in fitted.template.named_buffers()} - set(own)
+    parts = fitted.template.named_modules(remove_duplicate=False)
+    unkept = {
+        f"{path}.{name}" if path else name
+        for path, part in parts
+        for name in part._non_persistent_buffers_set
+    }
+    own = dict(named_tensors(fitted.template))
     for name in sorted({*own, *fitted.state}):
         have, need = own.get(name), fitted.state.get(name)
         if name in unkept:

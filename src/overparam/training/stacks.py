@@ -10,7 +10,7 @@ from torch import nn
 
 from overparam.training.alone import OneModule
 from overparam.training.batched import BatchedModels, Network
-from overparam.training.copies import copy_module, named_tensors
+from overparam.training.copies import cast, copy_module, named_tensors
 from overparam.training.dense import DenseStack, dense_shape
 from overparam.training.describe import Undescribable, describe, same_object
 from overparam.training.initialise import materialise
@@ -186,7 +186,8 @@ def _alone(
     if not as_it_is:
         form = fastest_form(module, member.recipe.loss, few.inputs, few.labels)
     units = _count_units(module, member)
-    return OneModule(member, module.to(device), working, form, units, device)
+    module = cast(module, torch.promote_types(working, torch.float32), device)
+    return OneModule(member, module, working, form, units, device)
 
 
 def _count_units(module: nn.Module, member: Member) -> int:
@@ -200,7 +201,7 @@ def _forward_flops(
 
     counter = FlopCounterMode(display=False)
     try:
-        template = copy_module(module, isolated=True).to("meta").eval()
+        template = copy_module(module).to("meta").eval()
         with torch.no_grad(), counter:
             template(torch.empty(batch, *input_shape, dtype=dtype, device="meta"))
     except Exception:

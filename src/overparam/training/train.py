@@ -13,6 +13,7 @@ from torch import nn
 
 from overparam.data.dataset import Dataset
 from overparam.errors import ResourceError, UsageError
+from overparam.models.targets import blaming
 from overparam.streams import Streams, check_streams
 from overparam.training.asked import asked
 from overparam.training.copies import state_of
@@ -68,6 +69,7 @@ async def train(
             batch normalization on a single row; parameters that have no shape yet (lazy layers),
             are in half precision, or share memory without being one; it cannot be copied, or a
             copy computes something else than the module, or with parameters of the module's; a
+            method of the module's own, such as `parameters`, raises; a
             loss of the user's own does not return one number per row; cross-entropy of targets
             that are no classes; a number in place of `Streams`.
 
@@ -90,9 +92,10 @@ async def train(
             remedy="call the evaluated set something else",
         )
     check_targets(recipe.loss, train_set, evaluated)
-    # The request waits for others, and a cell may change its module meanwhile.
-    asked_for = own_copy(model)
-    check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
+    with blaming(type(model).__name__):  # whose own methods may raise
+        # The request waits for others, and a cell may change its module meanwhile.
+        asked_for = own_copy(model)
+        check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
     return await TrainRequest(asked_for, train_set, recipe, streams, evaluated)
 
 
