@@ -52,6 +52,10 @@ def open_to_all(own_cache):
     return own_cache
 
 
+def test_tests_have_a_folder_of_their_own():
+    assert cache_home().name.startswith("overparam-tests-")
+
+
 def test_the_folder_is_named_or_below_home(monkeypatch, tmp_path):
     monkeypatch.setenv("OVERPARAM_CACHE", str(tmp_path))
     assert cache_home() == tmp_path

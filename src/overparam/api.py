@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from overparam import phenomena, probes
-from overparam.checks import check_choice, check_count
+from overparam.checks import check_choice, check_count, check_path
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.plan import Plan, plan_study
 from overparam.lab.recorded import load_records
@@ -67,7 +67,7 @@ def run(
     result = run_study(
         found, scale, seeds=_seeds(found, scale, n_seeds, first_seed), settings=settings,
         workers=workers, device=device, memory_bytes=memory_bytes,
-        folder=None if out is None else Path(out), fresh=fresh, accept_edits=accept_edits,
+        folder=None if out is None else check_path(out), fresh=fresh, accept_edits=accept_edits,
         choices_path=choices_file(), on_progress=on_progress,
     )  # fmt: skip
     return Study(result)
@@ -104,7 +104,7 @@ def load(folder: str | Path, phenomenon: str | Phenomenon | None = None) -> Stud
     Raises:
         StoreError: there is no study, it is damaged, or another phenomenon's.
     """
-    folder = Path(folder)
+    folder = check_path(folder)
     if phenomenon is None:
         phenomenon = phenomenon_of(folder)
     if phenomenon is None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TypeVar
 
 from overparam.errors import UsageError, suggest
 
 T = TypeVar("T")
+
+NO_PLACE = {  # by what the system says of a path where nothing can be
+    errno.ENAMETOOLONG: "a path is too long for the file system",
+    errno.ELOOP: "a path leads in a circle of links",
+    errno.ENOTDIR: "a file stands where a path needs a folder",
+}
+_MOST_PATH_LETTERS = 80  # that are shown of a path
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
@@ -64,3 +74,24 @@ def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> 
         raise UsageError(f"{name} must be a whole number", got=value, allowed=f">= {low}")
     check_range(name, int(value), low, high)
     return int(value)
+
+
+def check_path(path: str | Path) -> Path:
+    """Return a path where a file or folder is, or could be.
+
+    >>> str(check_path("studies/mine"))
+    'studies/mine'
+    """
+    found, why = Path(path), None
+    if "\0" in str(found):
+        why = "a path holds a NUL character"
+    else:
+        try:
+            os.lstat(found)
+        except OSError as error:  # others are told by what is done there
+            why = NO_PLACE.get(error.errno or 0)
+    if why is not None:
+        text = str(found)
+        shown = text if len(text) <= _MOST_PATH_LETTERS else f"{text[:_MOST_PATH_LETTERS]}…"
+        raise UsageError(why, got=shown, remedy="choose another")
+    return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from overparam import api, phenomena, probes
+from overparam.checks import check_path
 from overparam.errors import OverparamError, UsageError
 from overparam.lab.phenomenon import SCALES
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance
@@ -72,7 +73,7 @@ def run_each(
     Raises:
         UsageError: there is no such chapter. ResourceError: the index cannot be written.
     """
-    base = Path(out)
+    base = check_path(out)
     place = base if chapter == ALL else base / chapter
     entries: list[IndexEntry] = []
     for name in names_in(chapter):
@@ -118,10 +119,10 @@ def write_index(folder: str | Path, to: str | Path | None = None) -> tuple[Path,
     Raises:
         UsageError: there is no such folder. ResourceError: the index cannot be written.
     """
-    place = Path(folder)
+    place = check_path(folder)
     if not place.is_dir():
         raise UsageError("there is no such folder of studies", got=str(place))
-    target = place / INDEX if to is None else Path(to)
+    target = place / INDEX if to is None else check_path(to)
     own = phenomena.names()
     found = [
         (_order(told, own), path, told)

@@ -1,5 +1,8 @@
 """Values that nobody means: each is one line that says what is allowed, before anything runs."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 RUN = ("run", "double_descent/random_features", "--scale", "smoke", "--quiet")
@@ -72,6 +75,9 @@ LONG = "x" * 300
         ("gallery", LONG),
         ("list", "--studies", LONG),
         ("census", f"{LONG}.py:net"),
+        ("plan", f"{LONG}.py"),
+        ("probe", "identity", f"{LONG}.py:net"),
+        ("data", "fetch", "mnist", "--to", LONG),
     ],
     ids=lambda words: words[0],
 )
@@ -81,3 +87,59 @@ def test_a_path_that_no_file_can_have_is_a_usage_error(here, words):
     assert err.startswith("overparam: a path is too long for the file system; got 'xxx")
     assert err.count("\n") == 1
     assert len(err) < 200
+
+
+PLACES = {  # that are given to a command, and where the words stop before anything is fetched
+    "run": (*RUN, "--seeds", "1", "--quiet", "--out"),
+    "fetch": ("data", "fetch", "mnist", "--to"),
+    "report": ("report",),
+    "check": ("check",),
+    "gallery": ("gallery",),
+    "list": ("list", "--studies"),
+    "page": ("gallery", ".", "--to"),
+}
+
+
+@pytest.mark.parametrize("words", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("file/below", "a file stands where a path needs a folder"),
+        ("a\0b", "a path holds a NUL character"),
+        ("circle/below", "a path leads in a circle of links"),
+    ],
+)
+def test_a_path_through_what_is_no_folder_is_a_usage_error(here, words, place, why):
+    Path("file").touch()
+    Path("circle").symlink_to("circle")
+    code, _, err = here(*words, place)
+    assert code == 2
+    assert err.startswith(f"overparam: {why}; got ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [PLACES["run"], PLACES["fetch"]], ids=["run", "fetch"])
+def test_a_file_where_a_folder_is_to_be_is_a_usage_error(here, words):
+    Path("file").touch()
+    code, _, err = here(*words, "file")
+    assert code == 2
+    assert "file" in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_where_a_file_is_to_be_is_a_usage_error(here):
+    Path("folder/inner").mkdir(parents=True)
+    code, _, err = here("gallery", ".", "--to", "folder")
+    assert code == 2
+    assert err.startswith("overparam: a folder stands where a file is to be written; got ")
+
+
+def test_a_disk_that_can_only_be_read_is_a_usage_error(here, full_disk):
+    remounted = subprocess.run(["mount", "-o", "remount,ro", full_disk.folder], capture_output=True)
+    if remounted.returncode:
+        pytest.skip("a disk cannot be made read-only here")
+    for words in (PLACES["run"], PLACES["fetch"], PLACES["page"]):
+        code, _, err = here(*words, str(full_disk.folder / "below"))
+        assert code == 2
+        assert err.startswith("overparam: a path leads to a disk that can only be read; got ")
+        assert err.count("\n") == 1

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from overparam.errors import ResourceError, StoreError
+from overparam.errors import StoreError, UsageError
 from overparam.lab.database import DATABASE
 from overparam.lab.store import Store
 from tests.lab.conftest import TRACE
@@ -87,7 +87,7 @@ def test_what_is_no_folder_is_told_with_the_remedy(tmp_path, kind):
     {"file": place.touch, "pipe": lambda: os.mkfifo(place), "link": lambda: place.symlink_to("x")}[
         kind
     ]()
-    with pytest.raises(ResourceError, match=r"mine is there and is no folder.*another --out$"):
+    with pytest.raises(UsageError, match=r"mine is there and is no folder.*another --out$"):
         Store.open(place, DEMO)
 
 

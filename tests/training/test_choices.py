@@ -94,6 +94,30 @@ def test_a_way_that_raises_is_out_with_a_note(tmp_path):
     context = Context(choices=Choices(path=tmp_path / "choices.json"))
     assert choose(context, "kind", {"alone": lambda: None, "mapped": broken}) == "alone"
     assert context.notes == ["mapped is not possible here: cannot be mapped"]
+    # Whoever takes the choice from the machine's file or from the study says the same.
+    ways = {"alone": never, "mapped": never}
+    from_machine = Context(choices=Choices(path=context.choices.path))
+    from_study = Context(choices=Choices(context.choices.made))
+    for other in (from_machine, from_study, from_study):
+        assert choose(other, "kind", ways) == "alone"
+        assert other.notes == context.notes
+    assert from_machine.choices.made == context.choices.made  # and is kept in the next study
+    assert choose(Context(choices=Choices({"kind": "alone"})), "kind", ways) == "alone"
+
+
+def test_a_note_is_not_believed_and_not_said_of_another_choice(tmp_path):
+    path = tmp_path / "choices.json"
+    for note in (3, ["x"], None):
+        notes: list = []
+        assert Choices({"a": "alone", "a note": note}).decide("a", WAYS, never, notes) == "alone"
+        assert notes == []
+    notes = []
+    Choices({"a": "alone", "a note": "x" * 10_000}).decide("a", WAYS, never, notes)
+    assert len(notes[0]) == 300
+    path.write_text('{"a": "no such way", "a note": "of another"}')
+    notes = []
+    assert Choices({"a note": "of it"}, path).decide("a", WAYS, lambda: "mapped", notes) == "mapped"
+    assert notes == []
 
 
 def test_named_precision_is_kept_and_auto_is_one_of_two():

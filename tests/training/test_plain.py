@@ -140,8 +140,8 @@ RECORDERS = {
     "method of the list": by_its_method,
     "default": lambda seen: lambda module, inputs, outputs, to=seen: to.append(len(outputs)),
     "partial": lambda seen: functools.partial(lambda to, m, i, o: to.append(len(o)), seen),
-    "partial in a closure": lambda seen: (
-        (lambda inner: lambda *call: inner(*call))(RECORDERS["partial"](seen))
+    "partial in a closure": lambda seen: (lambda inner: lambda *call: inner(*call))(
+        RECORDERS["partial"](seen)
     ),
     "object": lambda seen: held_by(seen, lambda recorder: recorder),
     "object in a closure": lambda seen: held_by(seen, lambda r: lambda *call: r(*call)),

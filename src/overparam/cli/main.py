@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from overparam import __version__
+from overparam.checks import NO_PLACE
 from overparam.cli import (
     census_command,
     data_command,
@@ -41,9 +42,10 @@ from overparam.stopping import is_stop, stop
 
 EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
 _RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO)
-_PATH_ERRNOS = {  # of a path that no file can have: that is how the command was used
-    errno.ENAMETOOLONG: "a path is too long for the file system",
-    errno.ELOOP: "a path leads in a circle of links",
+_PATH_ERRNOS = NO_PLACE | {  # that is how the command was used
+    errno.EEXIST: "a file stands where a path needs a folder",
+    errno.EISDIR: "a folder stands where a file is to be written",
+    errno.EROFS: "a path leads to a disk that can only be read",
 }
 _MOST_PATH_LETTERS = 80  # of a path that is shown because it is too long
 _ROOM = "free some space, or choose a place that you may write to"
@@ -51,7 +53,7 @@ _EXIT_CODES = """\
 exit codes:
   0   done; after run: every verdict is what the phenomenon claims
   1   run: a verdict is another one
-  2   a name, option or value that does not exist
+  2   a name, option or value that does not exist, or a path where nothing can be
   3   data that cannot be used
   4   a study folder that is in use, damaged, of another revision or of code edited since
   5   disk, memory, permissions or network

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overparam.checks import check_choice, check_count
+from overparam.checks import check_choice, check_count, check_path
 from overparam.errors import UsageError
 from overparam.models.targets import blaming
 
@@ -80,7 +80,7 @@ def parse_path(text: str) -> Path:
     """
     if not text.strip():
         raise UsageError("a path is empty", got=text, remedy="is a variable of the shell not set?")
-    return Path(text)
+    return check_path(text)
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, str]:

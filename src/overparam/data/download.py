@@ -66,7 +66,7 @@ def _continue_download(url: str, part: Path, progress: Progress | None) -> bool:
         try:
             file = part.open("ab" if offset else "wb", buffering=0)
         except OSError as error:
-            raise not_writable(part.parent, error) from None
+            raise not_writable(part.parent, error) from error
         done = offset
         with file:
             while piece := _next_piece(response):
@@ -107,7 +107,7 @@ def _check_space(path: Path, n_bytes: int) -> None:
     try:
         free = shutil.disk_usage(path.parent).free
     except OSError as error:
-        raise not_writable(path.parent, error) from None
+        raise not_writable(path.parent, error) from error
     if n_bytes > free:
         raise ResourceError(
             f"no space for {path.name} in {path.parent}",

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from overparam.cache import CacheUnusable, private_folder
+from overparam.checks import check_path
 from overparam.data.download import (
     PIECE_BYTES,
     DownloadFailed,
@@ -72,7 +73,7 @@ def fetch(
         raise UsageError(
             f"{name!r} comes with the package and needs no fetching", remedy=f'load("{name}")'
         )
-    return fetch_entry(entry, mirrors, _in_cache() if to is None else Path(to), progress)
+    return fetch_entry(entry, mirrors, _in_cache() if to is None else check_path(to), progress)
 
 
 def _in_cache() -> Path:
@@ -101,12 +102,12 @@ def fetch_entry(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise not_writable(folder, error) from None
+        raise not_writable(folder, error) from error
     with _only_fetcher(folder):
         try:
             _fetch_missing(entry, mirrors or entry.mirrors, place, folder, progress)
         except OSError as error:  # the folder was taken away, or its permissions, meanwhile
-            raise not_writable(folder, error) from None
+            raise not_writable(folder, error) from error
     return folder
 
 
@@ -204,7 +205,7 @@ def _write_whole(source: IO[bytes], target: Path) -> None:
     try:
         file = part.open("wb", buffering=0)
     except OSError as error:
-        raise not_writable(target.parent, error) from None
+        raise not_writable(target.parent, error) from error
     with file:
         while piece := source.read(PIECE_BYTES):
             write_piece(file, piece, part)

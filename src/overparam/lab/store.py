@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overparam.errors import ResourceError, StoreError, UsageError
+from overparam.errors import StoreError, UsageError
 from overparam.lab.code import edited_files
 from overparam.lab.database import (
     DATABASE,
@@ -80,6 +80,7 @@ class Store:
             StoreError: no study and not `create`; another process writes it; the file is no
                 study, damaged, or of another phenomenon, revision or version of the tables; a
                 link stands where the study's own files belong.
+            UsageError: what is there is no folder.
             ResourceError: the folder cannot be written.
         """
         folder = Path(folder)
@@ -89,7 +90,7 @@ class Store:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except FileExistsError:  # a file, a pipe, or a link that leads nowhere
-                raise ResourceError(
+                raise UsageError(
                     f"{folder} is there and is no folder",
                     allowed="a folder, or a name that is free",
                     remedy="choose another --out",

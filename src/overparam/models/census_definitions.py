@@ -8,7 +8,7 @@ that is not here is as its nearest ancestor, or is counted generically.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,11 @@ def _quadratic_discriminant(q: Any) -> Counts:
 
 def _gaussian_process(g: Any) -> Counts:
     # One coefficient for each training row; those of the kernel are hyperparameters.
-    return size_of(g.alpha_ if hasattr(g, "alpha_") else g.y_train_), 0, size_of(g.X_train_), 0
+    n_weights = size_of(g.alpha_ if hasattr(g, "alpha_") else g.y_train_)
+    n_scales = n_means = 0
+    if getattr(g, "normalize_y", False):
+        n_scales, n_means = size_of(g._y_train_std), size_of(g._y_train_mean)
+    return n_weights + n_scales, n_means, size_of(g.X_train_), 0
 
 
 def _kernel_machine(s: Any) -> Counts:
@@ -120,6 +124,23 @@ def _kernel_machine(s: Any) -> Counts:
 
 def _neighbours(n: Any) -> Counts:
     return 0, 0, int(n.n_samples_fit_) * int(n.n_features_in_), 0
+
+
+def _outlier_neighbours(n: Any) -> Counts:
+    # The threshold of `predict`, which there is with novelty=True alone.
+    _, _, kept, _ = _neighbours(n)
+    return 0, size_of(n.offset_) * bool(n.novelty), kept, 0
+
+
+def _bisected(k: Any) -> Counts:
+    """Count the centres at which a new row turns left or right, those of the groups among them."""
+    n_centres, waiting = 0, [k._bisecting_tree]
+    while waiting:
+        node = waiting.pop()
+        below = [n for n in (node.left, node.right) if n is not None]
+        n_centres += len(below)
+        waiting += below
+    return n_centres * np.shape(k.cluster_centers_)[1], 0, 0, 0
 
 
 def _density(k: Any) -> Counts:
@@ -139,6 +160,9 @@ _EMBEDDED = Learned(kept=("embedding_",), note=_NO_FUNCTION)
 _GROUPED = Learned(kept=("labels_",), note=_NO_FUNCTION)
 _NAMES = Learned(note="learns names, choices or counts of its inputs: it has no parameters")
 _PARTS = Learned(has_parts=True)
+_PREDICTS = replace(
+    LINEAR, note="is counted by what predict is made of; transform has numbers of its own"
+)
 _GREW = "its size grows with the training set"
 
 DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
@@ -150,8 +174,13 @@ DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
     "LinearSVR": LINEAR,
     "HuberRegressor": LINEAR,
     "QuantileRegressor": LINEAR,
-    "_PLS": LINEAR,
-    "PLSSVD": Learned(("x_weights_", "y_weights_"), ("_x_mean", "_y_mean")),
+    "_PLS": _PREDICTS,
+    "LinearDiscriminantAnalysis": _PREDICTS,
+    "PLSSVD": Learned(
+        ("x_weights_", "y_weights_", "_x_std", "_y_std"),
+        ("_x_mean", "_y_mean"),
+        unless=(("_x_std", "scale"), ("_y_std", "scale")),
+    ),
     "SGDOneClassSVM": Learned(("coef_",), ("offset_",)),
     "KernelRidge": Learned(("dual_coef_",), kept=("X_fit_",), note=f"keeps training rows: {_GREW}"),
     "BaseLibSVM": _kernel_machine,
@@ -163,14 +192,16 @@ DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
     "BaseMixture": _mixture,
     "GaussianNB": Learned(("theta_", "var_", "class_prior_")),
     "_BaseDiscreteNB": _BAYES,
+    "ComplementNB": Learned(("feature_log_prob_",)),  # where there are two classes or more
     "QuadraticDiscriminantAnalysis": _quadratic_discriminant,
-    "NearestCentroid": Learned(("centroids_",)),
+    "NearestCentroid": Learned(("centroids_", "within_class_std_dev_", "class_prior_")),
     "EmpiricalCovariance": Learned(("location_", "offset_"), symmetric=("covariance_",)),
     "KernelDensity": _density,
     "DummyClassifier": Learned(biases=("class_prior_",)),
     "DummyRegressor": Learned(biases=("constant_",)),
     # what keeps its training rows
     "NeighborsBase": _neighbours,
+    "LocalOutlierFactor": _outlier_neighbours,
     "KNNImputer": Learned(kept=("_fit_X",), note=f"keeps the training set: {_GREW}"),
     "BaseLabelPropagation": Learned(("label_distributions_",), kept=("X_",)),
     "DBSCAN": Learned(kept=("components_",), note=_NO_FUNCTION),
@@ -235,6 +266,7 @@ DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
     "PolynomialCountSketch": Learned(drawn=("indexHash_", "bitHash_")),
     # groups and embeddings
     "_BaseKMeans": _CENTRES,
+    "BisectingKMeans": _bisected,
     "AffinityPropagation": _CENTRES,
     "MeanShift": _CENTRES,
     "Birch": Learned(("subcluster_centers_",)),
@@ -253,6 +285,6 @@ DEFINITIONS: dict[str, Learned | Callable[[Any], Counts]] = {
     # trees: the rest of them is counted node by node
     "BaseWeightBoosting": _Boosted(has_parts=True),
     "BaseGradientBoosting": _PARTS,
-    "IsolationForest": _PARTS,
+    "IsolationForest": Learned(biases=("offset_",), has_parts=True),
     "_BinMapper": Learned(),  # its edges stand again in the nodes of the trees
 }

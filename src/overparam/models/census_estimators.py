@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from overparam.models.census_definitions import LINEAR, definition_of, lineage
+from overparam.models.census_definitions import LINEAR, Learned, definition_of, lineage
 from overparam.models.census_fitted import FittedCount
 from overparam.models.census_layers import Counted, LayerCount
 from overparam.models.estimator_attributes import is_fitted, settings_of
@@ -62,7 +63,9 @@ def _count_unfitted(
 def _network_widths(estimator: Any, settings: dict[str, Any]) -> list[int] | None:
     if "BaseMultilayerPerceptron" in lineage(type(estimator)):
         return list(np.atleast_1d(settings["hidden_layer_sizes"]).tolist())
-    return [] if definition_of(type(estimator)) is LINEAR else None
+    known = definition_of(type(estimator))
+    is_linear = isinstance(known, Learned) and replace(known, note="") == LINEAR
+    return [] if is_linear else None
 
 
 def _unknown_before_fit(settings: dict[str, Any], kind: str, n_train: int | None) -> str:

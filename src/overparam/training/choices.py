@@ -3,7 +3,9 @@
 A choice is looked up in the study first (a resumed run repeats itself), then in a file of this
 machine (two workers, two studies and two scripts agree); only then it is measured, under a lock
 on that file, so that of two that ask at once one measures and the other reads. Where there is no
-such file to write in, nothing is measured: the first way is taken, by every run alike.
+such file to write in, nothing is measured: the first way is taken, by every run alike. What a
+measurement had to say (a way that is not possible) is kept beside its choice, so that every run
+that takes the choice says it too.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ try:
 except ImportError:  # not POSIX: without a lock two might choose differently, so nothing is kept
     fcntl = None  # type: ignore[assignment]
 
+_MOST_LETTERS = 300  # of a note, which comes from a file
+
 
 class Choices:
     """Choices by key.
@@ -41,29 +45,45 @@ class Choices:
         self.made: dict[str, str] = dict(known or {})
         self.path = path
 
-    def decide(self, key: str | None, ways: Sequence[str], measure: Callable[[], str]) -> str:
+    def decide(
+        self,
+        key: str | None,
+        ways: Sequence[str],
+        measure: Callable[[], str],
+        notes: list[str] | None = None,
+    ) -> str:
         """Return the choice under `key`; if there is none yet, what `measure` says.
 
         Args:
             key: None for what has no stable name, which nobody could find again.
             ways: what there is to choose from. The first is taken wherever a measurement could
                 not be kept: it would be forgotten, and the next run might decide otherwise.
+            notes: an empty list to which `measure` adds. Whenever the choice is taken, it holds
+                what was said when it was measured.
         """
         if key is None:
             return ways[0]
+        said = [] if notes is None else notes
         if self.made.get(key) not in ways:
-            self.made[key] = self._on_this_machine(key, ways, measure)
+            self.made |= self._on_this_machine(key, ways, measure, said)
+        note = self.made.get(_beside(key))
+        said[:] = [note[:_MOST_LETTERS]] if isinstance(note, str) else []
         return self.made[key]
 
-    def _on_this_machine(self, key: str, ways: Sequence[str], measure: Callable[[], str]) -> str:
+    def _on_this_machine(
+        self, key: str, ways: Sequence[str], measure: Callable[[], str], said: list[str]
+    ) -> dict[str, str]:
+        """Return the choice under its key and, where there is one, the note beside it."""
         with self._file() as (file, writable):
             kept = _read(file)
             if kept.get(key) in ways:
-                return kept[key]
+                return {k: kept[k] for k in (key, _beside(key)) if k in kept}
             if file is None or not writable:
-                return ways[0]
-            choice = measure()
-            return choice if _keep(file, kept | {key: choice}) else ways[0]
+                return {key: ways[0]}
+            made = {key: measure()}
+            if said:
+                made[_beside(key)] = "; ".join(said)
+            return made if _keep(file, kept | made) else {key: ways[0]}
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[tuple[IO[str] | None, bool]]:
@@ -78,6 +98,11 @@ class Choices:
                 file = stack.enter_context(os.fdopen(handle, "r+" if writable else "r"))
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield file, writable
+
+
+def _beside(key: str) -> str:
+    """Return the key of the note beside a choice."""
+    return f"{key} note"
 
 
 def _keep(file: IO[str], choices: Mapping[str, str]) -> bool:

@@ -157,9 +157,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _held(
-    module: nn.Module, copies: Collection[int] = ()
-) -> Iterator[tuple[tuple[Any, Any], Any]]:
+def _held(module: nn.Module, copies: Collection[int] = ()) -> Iterator[tuple[tuple[Any, Any], Any]]:
     """Yield ((holder, key), what) for all that modules hold in attributes, dictionaries and lists.
 
     Objects among `copies`, by identity, are looked into as well.

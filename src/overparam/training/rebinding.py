@@ -116,7 +116,7 @@ class Rebinding:
         return held if made is None else weakref.ref(made)
 
     def _proxy(self, held: Any) -> Any:
-        """Return a proxy of the copy of what is behind this one, which does not say what that is."""
+        """Return a proxy of the copy of what is behind this one, which cannot be asked for it."""
         for original in self._memo[id(self._memo)]:  # where deepcopy keeps what it has copied
             if any(proxy is held for proxy in weakref.getweakrefs(original)):
                 return weakref.proxy(self._memo[id(original)])

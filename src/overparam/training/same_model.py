@@ -33,8 +33,8 @@ def check_copy(model: nn.Module, copied: nn.Module, inputs: Tensor) -> None:
 
     Both are called in evaluation and in training mode from the same states, and left as they were.
     What both hold (a function with a count, an object that copies as itself) moves on from call to
-    call, so that outputs that depend on it are seen to. A module that is not on the CPU, or holds what nobody can put back, is not called: its copy is
-    asked alone.
+    call, so that outputs that depend on it are seen to. A module that is not on the CPU, or holds
+    what nobody can put back, is not called: its copy is asked alone.
 
     Args:
         inputs: a few rows, as they are; they are given in the model's precision.

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from overparam.checks import check_path
 from overparam.errors import DataError, OverparamError, ResourceError, UsageError
 from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.models.targets import blaming
@@ -67,7 +68,7 @@ def save_fitted(fitted: Fitted, path: str | Path) -> Path:
         "trace": trace,
         "probe": probe,
     }
-    return write_whole(Path(path), lambda place: torch.save(content, place))
+    return write_whole(check_path(path), lambda place: torch.save(content, place))
 
 
 def _layers(fitted: Fitted, probe: Tensor | None) -> list[list[Any]] | None:
@@ -140,7 +141,7 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
         UsageError: the module is missing, or is not the one that was trained.
         ResourceError: the file cannot be read.
     """
-    header, content = _read(Path(path))
+    header, content = _read(check_path(path))
     if isinstance(model, nn.Module):
         with blaming(type(model).__name__):  # whose own methods may raise
             model = copy_module(model)  # its owner may change it later

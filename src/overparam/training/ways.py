@@ -38,8 +38,10 @@ def choose(context: Context, key: str | None, ways: Mapping[str, Callable[[], ob
     Args:
         key: from `key_of`; None, of what has no stable name, takes the first way.
         ways: name to a function that does the same amount of work that way. A way that raises
-            is out; the first way must not raise.
+            is out, with a note whenever the choice is taken; the first way must not raise.
     """
+
+    notes: list[str] = []
 
     def fastest() -> str:
         seconds: dict[str, float] = {}
@@ -49,10 +51,12 @@ def choose(context: Context, key: str | None, ways: Mapping[str, Callable[[], ob
             except Exception as error:
                 if number == 0:
                     raise
-                context.notes.append(f"{name} is not possible here: {_first_line(error)}")
+                notes.append(f"{name} is not possible here: {_first_line(error)}")
         return min(seconds, key=lambda name: seconds[name])
 
-    return context.choices.decide(key, tuple(ways), fastest)
+    choice = context.choices.decide(key, tuple(ways), fastest, notes)
+    context.notes += [note for note in notes if note not in context.notes]
+    return choice
 
 
 def measure(work: Callable[[], object], device: torch.device, repeats: int = 2) -> float:
