@@ -76,7 +76,7 @@ def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> 
     return int(value)
 
 
-def check_path(path: str | Path) -> Path:
+def check_path(path: str | os.PathLike[str]) -> Path:
     """Return a path where a file or folder is, or could be.
 
     >>> str(check_path("studies/mine"))

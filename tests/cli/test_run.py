@@ -1,13 +1,17 @@
 """`run` and `plan`: verdicts as exit codes, files, interruptions and resumption."""
 
+import dataclasses
 import json
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from overparam import api
 from overparam.cli import run_command
+from overparam.cli.folders import seconds_of_a_cell
 from overparam.cli.output import Output
 from overparam.lab.store import Store, peek
 
@@ -213,3 +217,36 @@ def test_plan_says_what_a_run_would_take(here, study_file):
     assert "with 2 workers on cpu" in out
     code, out, _ = here("plan", study_file, "--scale", "smoke", "--memory", "1G", "--json")
     assert json.loads(out)["n_cells"] == N_CELLS
+
+
+def test_plan_says_what_the_same_took_where_networks_may_stop_early(here, study_file, monkeypatch):
+    words = ("plan", study_file, "--scale", "smoke", "--workers", "2")
+    real = api.plan
+
+    def may_stop(*arguments, **options):
+        found = real(*arguments, **options)
+        most = {"core_seconds": 1e6, "wall_seconds": 5e5, "may_end_sooner": True}
+        return dataclasses.replace(found, **most)
+
+    monkeypatch.setattr(api, "plan", may_stop)
+    _, out, _ = here(*words)
+    assert "time        at most 138 h 53 min" in out
+    assert "once run here, a plan also says what that took" in out
+    here("run", study_file, "--scale", "smoke", "--quiet")
+    _, out, _ = here(*words)
+    assert "at its pace about" in out
+    found = json.loads(here(*words, "--seeds", "100", "--json")[1])
+    folder = Path(found["as_in"])
+    seconds = peek(folder)["provenance"]["seconds"]
+    assert found["likely_core_seconds"] == pytest.approx(seconds * found["n_cells"] / N_CELLS)
+    assert found["likely_wall_seconds"] == pytest.approx(found["likely_core_seconds"] / 2)
+    phenomenon = api.find(study_file)
+    assert seconds_of_a_cell(folder, phenomenon, "cpu") == pytest.approx(seconds / N_CELLS)
+    # Of another revision, device or machine, or of a damaged study, nothing is known.
+    assert seconds_of_a_cell(folder, dataclasses.replace(phenomenon, revision=9), "cpu") is None
+    assert seconds_of_a_cell(folder, phenomenon, "cuda") is None
+    with monkeypatch.context() as patch:
+        patch.setattr("overparam.lab.machine.processor_name", lambda: "another")
+        assert seconds_of_a_cell(folder, phenomenon, "cpu") is None
+    (folder / "study.sqlite").write_bytes(b"no database")
+    assert seconds_of_a_cell(folder, phenomenon, "cpu") is None

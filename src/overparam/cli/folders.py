@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,6 +81,30 @@ def describe_folder(folder: Path) -> dict[str, Any] | None:
         nothing = {"phenomenon": "", "scale": "", "settings": {}, "n_cells": 0, "n_records": 0}
         more = {"complete": False, "verdicts": {}, "created": "", "problem": str(error)}
         return {"folder": str(folder), **nothing, **more}
+
+
+def seconds_of_a_cell(folder: Path, phenomenon: Phenomenon, device: str) -> float | None:
+    """Return the mean computing time of a cell of the study in `folder`.
+
+    None where there is no study of this phenomenon's revision, run on this machine and device.
+    """
+    from overparam.lab.machine import describe_machine
+
+    with contextlib.suppress(StoreError, ResourceError, OSError):
+        found = peek(folder) or {}
+        design, provenance = _dict(found.get("design")), _dict(found.get("provenance"))
+        same = (
+            (found.get("phenomenon"), phenomenon.name),
+            (found.get("revision"), phenomenon.revision),
+            (provenance.get("device"), device),
+            (_dict(provenance.get("machine")).get("cpu"), describe_machine()["cpu"]),
+        )
+        seconds, n_cells = provenance.get("seconds"), design.get("cells")
+        if all(a == b for a, b in same) and type(seconds) is float and type(n_cells) is int:
+            n_cells = min(n_cells, found["n_records"])  # of a study that was interrupted
+            if n_cells > 0 and 0 < seconds < float("inf"):
+                return seconds / n_cells
+    return None
 
 
 def _dict(value: Any) -> dict[str, Any]:

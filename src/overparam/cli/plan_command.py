@@ -48,7 +48,12 @@ def plan(arguments: argparse.Namespace, out: Output) -> int:
     found = [_plan_one(name, design, out) for name in collection.names_in(arguments.name)]
     seconds = sum(one["wall_seconds"] for one in found)
     about = "at most" if any(one["may_end_sooner"] for one in found) else "about"
-    out.say(f"all {len(found)} one after the other: {about} {format_seconds(seconds)}")
+    text = f"{about} {format_seconds(seconds)}"
+    if any(one["as_in"] for one in found):
+        likely = sum(one["likely_wall_seconds"] or one["wall_seconds"] for one in found)
+        n_known = sum(one["as_in"] is not None for one in found)
+        text = f"about {format_seconds(likely)}, {n_known} of them as they took here; {text}"
+    out.say(f"all {len(found)} one after the other: {text}")
     out.emit({"chapter": arguments.name, "wall_seconds": seconds, "plans": found})
     return EXIT_OK
 
@@ -56,9 +61,16 @@ def plan(arguments: argparse.Namespace, out: Output) -> int:
 def _plan_one(name: str, design: dict[str, Any], out: Output) -> dict[str, Any]:
     phenomenon = parse_phenomenon(name)
     from overparam import api
+    from overparam.cli.folders import default_folder, seconds_of_a_cell
     from overparam.report.formatting import format_bytes, format_number, format_seconds
 
     found = api.plan(phenomenon, **design)
+    like = default_folder(phenomenon.name, design["scale"], design["settings"])
+    each_cell = seconds_of_a_cell(like, phenomenon, found.device) if found.may_end_sooner else None
+    likely_core = likely_wall = None
+    if each_cell is not None and found.core_seconds > 0:
+        likely_core = min(each_cell * found.n_cells, found.core_seconds)
+        likely_wall = found.wall_seconds * likely_core / found.core_seconds
     most, about = ("at most ", "at most ") if found.may_end_sooner else ("", "about ")
     each = f"{found.workers} worker{'s' if found.workers > 1 else ''} on {found.device}"
     facts = [
@@ -70,11 +82,24 @@ def _plan_one(name: str, design: dict[str, Any], out: Output) -> dict[str, Any]:
         ("time", f"{about}{format_seconds(found.wall_seconds)} with {each}"),
         ("computing", f"{most}{format_seconds(found.core_seconds)}, all workers"),
     ]
+    if likely_wall is not None:
+        facts.append(("last time", f"at its pace about {format_seconds(likely_wall)}: {like}"))
     out.say(f"{phenomenon.name} ({design['scale']})")
     for what, text in facts:
         out.say(f"  {what:<11} {text}")
     if found.may_end_sooner:
-        out.say("  note: networks stop when they have met their rule, most of them sooner")
+        out.say(
+            "  note: networks stop when they have met their rule, most of them much sooner; 'at "
+            "most' counts every update that they may take"
+            + ("" if likely_wall else "; once run here, a plan also says what that took")
+        )
     for note in found.notes:
         out.say(f"  note: {note}")
-    return {"name": phenomenon.name, "scale": design["scale"], **dataclasses.asdict(found)}
+    return {
+        "name": phenomenon.name,
+        "scale": design["scale"],
+        **dataclasses.asdict(found),
+        "likely_wall_seconds": likely_wall,
+        "likely_core_seconds": likely_core,
+        "as_in": None if likely_wall is None else str(like),
+    }

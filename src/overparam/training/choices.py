@@ -65,6 +65,7 @@ class Choices:
             return ways[0]
         said = [] if notes is None else notes
         if self.made.get(key) not in ways:
+            self.made.pop(_beside(key), None)
             self.made |= self._on_this_machine(key, ways, measure, said)
         note = self.made.get(_beside(key))
         said[:] = [note[:_MOST_LETTERS]] if isinstance(note, str) else []
