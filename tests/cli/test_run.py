@@ -79,7 +79,7 @@ def test_another_verdict_is_code_1(here, tmp_path, probe_text):
             "cells of probe_of_session raised ZeroDivisionError: fourteen; got .*session.py:",
         ),
         (("--resume", "--out", "nothing"), 4, "there is no study in this folder; got 'nothing'"),
-        (("--out", "a_file/study"), 5, "cannot be used"),
+        (("--out", "a_file/study"), 2, "a file stands where a path needs a folder"),
     ],
 )
 def test_refusals_make_no_folder(here, study_file, tmp_path, words, code, message):

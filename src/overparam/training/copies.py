@@ -215,6 +215,7 @@ def _start_slotted(module: nn.Module, memo: dict[Any, Any]) -> None:
     ]
     for part in slotted:
         memo[id(part)] = type(part).__new__(type(part))
+        memo.setdefault(id(memo), []).append(part)  # as deepcopy does with what it has copied
     for part in slotted:
         made = memo[id(part)]
         vars(made).update(copy.deepcopy(vars(part), memo))

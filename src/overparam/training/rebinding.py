@@ -59,13 +59,13 @@ class Rebinding:
         if kind is tuple:
             made = tuple(self.of(v) for v in held)
             return held if _same(made, held) else made
-        if kind is FunctionType:
-            return self._function(held)
         if kind is functools.partial:
             function, arguments, named = map(self.of, (held.func, held.args, held.keywords))
             return functools.partial(function, *arguments, **named)
         if id(held) in self.made or isinstance(held, ModuleType | type):
             return held
+        if kind is FunctionType:
+            return self._function(held)
         if kind is MethodType:
             owner = self.of(held.__self__)
             return held if owner is held.__self__ else MethodType(held.__func__, owner)
