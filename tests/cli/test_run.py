@@ -240,7 +240,7 @@ def test_plan_says_what_the_same_took_where_networks_may_stop_early(here, study_
     seconds = peek(folder)["provenance"]["seconds"]
     assert found["likely_core_seconds"] == pytest.approx(seconds * found["n_cells"] / N_CELLS)
     assert found["likely_wall_seconds"] == pytest.approx(found["likely_core_seconds"] / 2)
-    phenomenon = api.find(study_file)
+    phenomenon = api.find(str(study_file))
     assert seconds_of_a_cell(folder, phenomenon, "cpu") == pytest.approx(seconds / N_CELLS)
     # Of another revision, device or machine, or of a damaged study, nothing is known.
     assert seconds_of_a_cell(folder, dataclasses.replace(phenomenon, revision=9), "cpu") is None
