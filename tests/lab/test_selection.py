@@ -7,12 +7,71 @@ import pytest
 from scipy import stats
 
 from overparam.errors import UsageError
+from overparam.lab.intervals import mean_interval
+from overparam.lab.selection import largest_interval, largest_reversal, smallest_interval
 from overparam.lab.statistics import monotone_test, paired_log_ratio, peak_test
 from tests.lab.test_statistics import INF, NAN, ends, generator, misses, noisy
 
-# ------------------------------------------------------------------ monotone curves
-
 LEVELS = np.geomspace(1, 1000, 10)
+
+# ------------------------------------------------------------------ the largest of several
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("shape", ["equal", "one above", "staircase"])
+def test_largest_interval_misses_on_neither_side(n_seeds, shape):
+    rng = generator(f"largest {shape} {n_seeds}")
+    centre = {
+        "equal": np.zeros(8),
+        "one above": 0.4 * (np.arange(8) == 5),
+        "staircase": 0.2 * np.arange(8),
+    }[shape][:, None]
+    found = [
+        largest_interval(centre + rng.standard_normal((8, n_seeds)) * (1 + 0.2 * centre))
+        for _ in range(500)
+    ]
+    allowed = 0.025 + 4 * math.sqrt(0.025 * 0.975 / 500)
+    assert np.mean([f.low > centre.max() for f in found]) < allowed
+    assert np.mean([f.high < centre.max() for f in found]) < allowed
+
+
+def test_each_choice_alone_would_have_missed_on_one_side():
+    """The bounds of the test above can be broken: both naive intervals break them."""
+    rng = generator("largest, naive")
+    above, below = [], []
+    for _ in range(500):
+        y = rng.standard_normal((8, 10)) + 0.4 * (np.arange(8) == 5)[:, None]
+        above.append(mean_interval(y.max(0)).low > 0.4)  # each seed chooses its own
+        chosen = [y[np.delete(y, s, 1).mean(1).argmax(), s] for s in range(10)]
+        below.append(mean_interval(chosen).high < 0.4)
+    allowed = 0.025 + 4 * math.sqrt(0.025 * 0.975 / 500)
+    assert np.mean(above) > allowed
+    assert np.mean(below) > allowed
+
+
+def test_largest_interval_of_what_is_missing_alone_or_diverged():
+    y = noisy(generator("largest, gaps"), [1, 2, 4], 5)
+    whole = largest_interval(y)
+    gap = largest_interval(np.column_stack([y, [1, NAN, 2]]))
+    assert (ends(gap), gap.n_missing, gap.is_known) == (ends(whole), 1, False)
+    assert ends(smallest_interval(-y)) == (-whole.estimate, -whole.high, -whole.low)
+    one = largest_interval([[1.0], [3.0]])
+    assert (one.estimate, math.isnan(one.low), math.isnan(one.high)) == (3, True, True)
+    assert largest_interval(np.zeros((0, 3))).n == 3
+    assert math.isnan(largest_interval(np.zeros((0, 3))).estimate)
+    diverged = largest_interval([[1, 2, 3], [1, INF, 2]])
+    assert math.isnan(diverged.low)
+    assert not diverged.high < INF
+
+
+def test_largest_reversal_is_the_largest_of_all_pairs():
+    y = noisy(generator("pairs"), [1, 3, 2, 4, 2.5], 6)
+    pairs = [y[i] - y[j] for i in range(5) for j in range(i + 1, 5)]
+    assert ends(largest_reversal(y)) == ends(largest_interval(pairs))
+    assert math.isnan(largest_reversal([[1.0, 2.0]]).estimate)  # of one level
+
+
+# ------------------------------------------------------------------ monotone curves
 
 
 def test_monotone_test_is_pages_test():
@@ -29,8 +88,9 @@ def test_monotone_test_measures_the_largest_reversal():
     found = monotone_test([1, 2, 3, 4, 5], y, "decreasing")
     np.testing.assert_allclose(ends(found.reversal), (1.6, NAN, NAN), rtol=1e-12)
     stepped = monotone_test([1, 2, 3, 4, 5], y, "decreasing", step=0.01).reversal
-    half = stats.t.ppf(0.975, 2) * 0.01 * math.sqrt(1 / 3 + 1 / 2)
-    np.testing.assert_allclose(ends(stepped), (1.6, 1.6 - half, 1.6 + half), rtol=1e-12)
+    half = stats.t.ppf(0.975, 2) * 0.01
+    low, high = 1.6 - half * math.sqrt(1 / 3 + 1 / 2), 1.6 + half * math.sqrt(1 / 3)
+    np.testing.assert_allclose(ends(stepped), (1.6, low, high), rtol=1e-12)
     assert found.reversal_levels == (2, 4)
     one = monotone_test([1, 2], [[1.0], [0.5]])
     assert (one.reversal.estimate, one.reversal_levels) == (0.5, (1, 2))

@@ -62,16 +62,26 @@ def mean_interval(
     n = len(x)
     with np.errstate(invalid="ignore"):
         estimate = float(np.mean(x)) if n else math.nan
-    spread = float(np.std(x, ddof=1)) if n > 1 and np.isfinite(x).all() else math.nan
-    # Rounding leaves equal values a spread of some 1e-17 of their size.
-    if spread <= 1e-14 * abs(estimate):
-        spread = 0.0
-    spread = max(spread, step) if math.isfinite(spread) else spread
-    if not spread > 0:
-        return Interval(estimate, math.nan, math.nan, checked_level(level), n, n_missing)
-    half = float(special.stdtrit(n - 1, 0.5 + checked_level(level) / 2)) * spread / math.sqrt(n)
+    half = float(half_widths(x[None], level, step=step)[0])
     low, high = max(bounds[0], estimate - half), min(bounds[1], estimate + half)
+    if math.isnan(half):  # max and min keep whichever they see first
+        low = high = math.nan
     return Interval(estimate, low, high, level, n, n_missing)
+
+
+def half_widths(rows: np.ndarray, level: float = LEVEL, *, step: float = 0.0) -> np.ndarray:
+    """Return t(n-1) s / √n of every row of `[m, n]`, NaN where a row has no interval."""
+    checked_level(level)
+    m, n = rows.shape
+    if n < 2:
+        return np.full(m, math.nan)
+    with np.errstate(invalid="ignore"):  # rows that hold an infinity have no spread
+        spread, centre = rows.std(1, ddof=1), np.abs(rows.mean(1))
+    # Rounding leaves equal values a spread of some 1e-17 of their size.
+    spread = np.where(spread <= 1e-14 * centre, 0.0, spread)
+    spread = np.where(np.isfinite(spread), np.maximum(spread, step), math.nan)
+    quantile = special.stdtrit(n - 1, 0.5 + level / 2)
+    return np.where(spread > 0, quantile * spread / math.sqrt(n), math.nan)
 
 
 def geometric_mean_interval(

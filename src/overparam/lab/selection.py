@@ -11,7 +11,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam.lab.intervals import LEVEL, checked_level, paired_difference, step_of_logs
+from overparam.lab.intervals import (
+    LEVEL,
+    checked_level,
+    half_widths,
+    paired_difference,
+    step_of_logs,
+)
 from overparam.lab.verdict import UNKNOWN, Interval
 
 
@@ -59,24 +65,55 @@ def cross_selected_difference(
     return replace(plain, low=low, high=high)
 
 
-def cross_selected_reversal(up: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
-    """Mean of the largest fall from an earlier to a later level; selected on the other seeds.
+def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+    """Interval of the largest of several means over seeds, honest at both ends.
+
+    The level that is largest in these seeds owes some of it to luck, and one chosen on the other
+    seeds is at times not the largest: one lies too high, the other too low, the more seeds the
+    more surely. So each end is taken where its error is on the safe side. The lower end is that
+    of levels chosen on the other seeds: what they have, the largest has. The upper end is the
+    highest of the levels' own: that the largest mean lies below a bound is shown where it is
+    shown of every level by itself, which takes no correction for their number.
 
     Args:
-        up: `[m, seeds]`, curves that should rise. Seeds that lack a level count as missing.
+        values: `[m, seeds]`. Seeds that lack a level count as missing: it might have been the one.
         step: of the lattice of the values.
     """
-    y = np.asarray(up, float)
+    y = np.asarray(values, float)
     whole = ~np.isnan(y).any(0)
     n_missing, y = int((~whole).sum()), y[:, whole]
     m, n = y.shape
-    if m < 2 or n < 1:
+    if m < 1 or n < 1:
         return replace(UNKNOWN, level=checked_level(level), n=n, n_missing=n_missing)
-    pairs = [largest_reversal(np.delete(y, s, 1) if n > 1 else y) for s in range(n)]
-    earlier = [y[i, s] for s, (i, _) in enumerate(pairs)]
-    later = [y[j, s] for s, (_, j) in enumerate(pairs)]
-    found = cross_selected_difference(earlier, later, level, step=step)
-    return replace(found, n_missing=n_missing)
+    chosen = y[best_rows(-means_of_others(y), np.ones(m, bool)), np.arange(n)]
+    found = cross_selected_difference(chosen, np.zeros(n), level, step=step)
+    with np.errstate(invalid="ignore"):  # of levels that diverged
+        means = y.mean(1)
+    # NaN where a level has no interval: of the largest nothing is known then.
+    estimate, high = float(means.max()), float((means + half_widths(y, level, step=step)).max())
+    finite = math.isfinite(estimate) and math.isfinite(found.low)
+    low = min(found.low, estimate) if finite else math.nan
+    return replace(found, estimate=estimate, low=low, high=high, n_missing=n_missing)
+
+
+def smallest_interval(values: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+    """Interval of the smallest of several means over seeds (see `largest_interval`)."""
+    found = largest_interval(-np.asarray(values, float), level, step=step)
+    return replace(found, estimate=-found.estimate, low=-found.high, high=-found.low)
+
+
+def largest_reversal(up: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+    """Interval of the largest fall from an earlier to a later level (see `largest_interval`).
+
+    Args:
+        up: `[m, seeds]`, curves that should rise. step: of the lattice of the values.
+    """
+    y = np.asarray(up, float)
+    earlier, later = np.triu_indices(len(y), k=1)
+    with np.errstate(invalid="ignore"):
+        falls = y[earlier] - y[later]
+    undefined = np.isnan(falls) & ~(np.isnan(y[earlier]) | np.isnan(y[later]))  # inf - inf
+    return largest_interval(np.where(undefined, np.inf, falls), level, step=step)
 
 
 def means_of_others(values: np.ndarray) -> np.ndarray:
@@ -112,7 +149,7 @@ def best_row(values: np.ndarray, among: np.ndarray) -> int | None:
     return int(rows[np.argmin(np.where(np.isnan(means), np.inf, means))])
 
 
-def largest_reversal(up: np.ndarray) -> tuple[int, int]:
+def reversal_of_means(up: np.ndarray) -> tuple[int, int]:
     """Indices i < j of the levels between which the mean over seeds falls most."""
     with np.errstate(invalid="ignore"):  # inf - inf, of levels that diverged: never selected
         mean = up.mean(1)

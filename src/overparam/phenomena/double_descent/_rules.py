@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from overparam.lab.intervals import exp_interval, logs_above, step_of_logs
-from overparam.lab.selection import cross_selected_reversal
+from overparam.lab.selection import largest_interval, largest_reversal
 from overparam.lab.verdict import (
     Clause,
     Interval,
@@ -28,21 +28,35 @@ BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen th
 def largest_rise(errors: np.ndarray, step: float = 0.0) -> Interval:
     """Return the largest ratio of `[m, seeds]` errors from a level to a later one, below 1 if none.
 
-    Both levels are selected on the other seeds, so that looking for the largest makes no rise.
+    See `largest_interval`: looking for the largest among many pairs neither makes nor hides one.
 
     Args:
         step: of the lattice of the errors, such as 1 / n_test.
     """
     logs = logs_above(errors, 0.0)
-    return exp_interval(cross_selected_reversal(-logs, step=step_of_logs(step, logs)))
+    return exp_interval(largest_reversal(-logs, step=step_of_logs(step, logs)))
+
+
+def over_each(errors: np.ndarray, others: np.ndarray, step: float = 0.0) -> Interval:
+    """Return the largest ratio of `[seeds]` errors to those of each level of others, `[m, seeds]`.
+
+    It lies below 1 where the errors are lower than at every such level (see `largest_interval`).
+
+    Args:
+        step: of the lattice of the errors, such as 1 / n_test.
+    """
+    own, each = logs_above(errors, 0.0), logs_above(others, 0.0)
+    found = largest_interval(own - each, step=step_of_logs(step, own, each))
+    return exp_interval(found) if found.n else found
 
 
 def rule_of(bound: float, what: str, along: str) -> str:
     """Return the rule in words, such as of "test error" along "the width"."""
     return (
-        f"A control, of which the {what} is said only to fall. Its largest rise from any value of "
-        f"{along} to any later one, both selected on the other seeds, is taken as a ratio. Absent "
-        f"if the whole 95 % interval lies below {bound}, observed if it lies above."
+        f"A control, of which the {what} is said only to fall. Its rise from a value of {along} to "
+        f"a later one is taken as a ratio. Absent if the 95 % interval lies below {bound} for "
+        "every such pair, observed if it lies above for the pair that rises most on the other "
+        "seeds."
     )
 
 

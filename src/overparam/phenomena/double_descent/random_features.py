@@ -42,7 +42,7 @@ from overparam.data.entries import entry_of
 from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.statistics import PeakTest, paired_log_ratio, peak_test
+from overparam.lab.statistics import PeakTest, peak_test
 from overparam.lab.verdict import (
     Clause,
     Interval,
@@ -56,7 +56,7 @@ from overparam.lab.verdict import (
 from overparam.measures import across_threshold, error_rate, squared_error
 from overparam.models.features import RandomFourierFeatures, RandomReluFeatures
 from overparam.phenomena.double_descent._figures import chart_of_fits
-from overparam.phenomena.double_descent._rules import judge_rise, largest_rise
+from overparam.phenomena.double_descent._rules import judge_rise, largest_rise, over_each
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge, fit_ridge_path
 
@@ -71,8 +71,9 @@ RULE = (
     "Observed if, paired by seed, the whole 95 % interval of (highest test error within a factor "
     f"2 of n_features = n_train) / (lowest with fewer features) lies above {SMALLEST_PEAK}, both "
     "widths selected on the other seeds, that of the same / (highest with more features) lies "
-    "above 1, and the whole interval of (test error at the largest width) / (each seed's own "
-    "lowest with n_features < n_train) lies below 1; absent if one of them lies on the other side."
+    "above 1, and for every n_features < n_train that of (test error at the largest width) / (test "
+    "error there) lies below 1; absent if one of them lies on the other side (of the last, where "
+    "n_features is selected on the other seeds)."
 )
 ALONG = "the number of features"
 
@@ -189,7 +190,6 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     widths, test_error = records.matrix("test_error", by="n_features")
     n_train = int(records[0].condition.n_train)
     step = 1 / entry_of(records[0].condition.dataset).n_test
-    last, first = test_error[-1], test_error[widths < n_train].min(0, initial=np.inf)
     return Summary(
         arm=arm,
         n_train=n_train,
@@ -198,7 +198,7 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         train_error=records.matrix("train_error", by="n_features")[1],
         coefficient_norm=records.matrix("coefficient_norm", by="n_features")[1],
         peak=peak_test(widths, test_error, at=n_train, step=step),
-        second_over_first=paired_log_ratio(last, first, step=step),
+        second_over_first=over_each(test_error[-1], test_error[widths < n_train], step),
         rise=largest_rise(test_error, step),
     )
 

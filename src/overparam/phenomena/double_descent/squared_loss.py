@@ -45,7 +45,7 @@ from overparam.lab.crossing import crossing_interval
 from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.statistics import PeakTest, exp_interval, paired_log_ratio, peak_test
+from overparam.lab.statistics import PeakTest, exp_interval, peak_test
 from overparam.lab.verdict import (
     Clause,
     Interval,
@@ -63,6 +63,7 @@ from overparam.phenomena.double_descent._rules import (
     bracketed,
     judge_rise,
     largest_rise,
+    over_each,
     unless_bracketed,
 )
 from overparam.phenomena.double_descent._weight_reuse import grown
@@ -270,9 +271,7 @@ def _summarise_arm(arm: str, records: Records, prefix: str, threshold: Interval)
         peak=peak_test(n_params, test_loss, at=n_equations, within=NEAR, step=step),
         around=peak_test(n_params, test_loss, at=n_equations, within=FAR, step=step),
         rise=largest_rise(test_loss, step),
-        second_over_first=paired_log_ratio(
-            test_loss[-1], test_loss[below].min(0, initial=np.inf), step=step
-        ),
+        second_over_first=over_each(test_loss[-1], test_loss[below], step),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from overparam.lab.intervals import paired_difference
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Records
+from overparam.lab.selection import largest_interval, smallest_interval
 from overparam.lab.statistics import monotone_test
 from overparam.lab.verdict import (
     UNKNOWN,
@@ -45,8 +46,8 @@ class MapFall:
         first, last: preference at the first levels (their mean) and at the last one.
         fall: first minus last, paired by seed.
         reversal: the largest rise from a level to a later one.
-        highest, lowest: of the preferences of all levels, seed by seed. Each seed chooses, so the
-            highest lies too high and the lowest too low: a control has it harder to be absent.
+        highest, lowest: of the mean preferences of the levels; unknown of a single level, which
+            shows nothing of what a sweep does.
     """
 
     arm: str
@@ -88,12 +89,13 @@ def summarise_fall(
     maps = summarise_maps(records, by)
     if not len(maps.levels):
         return MapFall(arm, maps)
-    found = MapFall(
-        arm,
-        maps,
-        highest=score_interval(maps.preference.max(0)),
-        lowest=score_interval(maps.preference.min(0)),
-    )
+    found = MapFall(arm, maps)
+    if len(maps.levels) > 1:
+        found = replace(
+            found,
+            highest=largest_interval(maps.preference, step=RESOLUTION),
+            lowest=smallest_interval(maps.preference, step=RESOLUTION),
+        )
     start = maps.levels <= (maps.levels[0] if up_to is None else up_to)
     if start[-1] or not start.any():
         return found

@@ -73,8 +73,8 @@ RULE = fall_rule(
     "the deepest",
     -CLEAR,
     f"{MANY_IMAGES} are absent only if the deepest network's preference is shown to lie above "
-    f"{-CLEAR:g}, so that it does not return a constant; {DENSE} networks only if the highest "
-    f"preference of any depth, seed by seed, is shown to lie below {CLEAR}.",
+    f"{-CLEAR:g}, so that it does not return a constant; {DENSE} networks only if the "
+    f"preference at every depth is shown to lie below {CLEAR}.",
 )
 DEPTH = Axis("Depth", "layers")
 PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)

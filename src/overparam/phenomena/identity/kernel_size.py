@@ -54,8 +54,7 @@ RULE = fall_rule(
     "the smallest kernel",
     "the largest",
     ENDS_BELOW,
-    "it is absent only if the lowest preference of any of its networks, seed by seed, is shown to "
-    f"lie above {CLEAR}.",
+    f"it is absent only if the preference of each of its networks is shown to lie above {CLEAR}.",
 )
 KERNEL = Axis("Kernel size, or that of as many parameters", "pixels")
 

@@ -70,7 +70,7 @@ RULE = fall_rule(
     "the smallest network of the arm",
     "its largest",
     -CLEAR,
-    "it is absent only if the lowest preference of any of its networks, seed by seed, is shown to "
+    "it is absent only if the preference of each of its networks is shown to "
     f"lie above {KEPT_ABOVE[WIDER]} ({WIDER}) or {KEPT_ABOVE[SPAN]:g} ({SPAN}).",
 )
 ROLES: dict[str, Role] = {DEEPER: "test", WIDER: "control", SPAN: "other"}
