@@ -94,6 +94,38 @@ def test_one_level_has_no_fall():
     assert "preference" in [f.name for f in width.figures(found, records)]
 
 
+@pytest.mark.parametrize(
+    ("phenomenon", "setting", "control"),
+    [
+        (width, {"depths": "3"}, "wider, equal counts"),
+        (width, {"span_widths": "8"}, "wider, one depth"),
+        (kernel_size, {"kernel_sizes": "3"}, "more channels"),
+    ],
+)
+def test_a_control_of_one_level_shows_nothing(phenomenon, setting, control):
+    """One network that prefers the identity is not made wider by being alone."""
+    base = replace(phenomenon.PHENOMENON.scales["standard"].base, **setting)
+    records = records_of(phenomenon, lambda _: 0.9, base=base)
+    assert kinds_of(phenomenon, records)[control] == "inconclusive"
+
+
+@pytest.mark.parametrize("n_seeds", [3, 10, 20])
+def test_many_seeds_do_not_refute_a_control_that_holds(n_seeds):
+    """Each seed's own lowest of five levels would lie below the bound, the surer the more seeds."""
+    rng, kinds = np.random.default_rng(0), []
+    cells = kernel_size.PHENOMENON.conditions("standard")
+    for _ in range(20):
+        records = Records(
+            [
+                Record(c, seed, made_up(0.6 + rng.normal(0, 0.15)))
+                for seed in range(n_seeds)
+                for c in cells
+            ]
+        )
+        kinds.append(kinds_of(kernel_size, records)["more channels"])
+    assert "observed" not in kinds
+
+
 def test_an_arm_that_is_not_there_is_inconclusive():
     records = records_of(width, falls_with_depth).where(arm="deeper")
     assert kinds_of(width, records) == {
