@@ -350,7 +350,7 @@ PHENOMENON = Phenomenon(
             ),
             n_seeds=2,
         ),
-        "standard": Scale(Condition(), n_seeds=8),
+        "standard": Scale(Condition(), n_seeds=6),
         "full": Scale(
             Condition(
                 n_train=50_000,
