@@ -66,7 +66,7 @@ PENALTIES = tuple(float(a) for a in np.logspace(-2, 5, 15))
 # Theory has an infinite peak for the treatment and none for the control. An error rate cannot
 # pass 0.9; a quarter above the best of the first descent is far from both.
 SMALLEST_PEAK = 1.25
-SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 0.99 [0.97, 1.01]
+SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 1.02 [0.99, 1.04]
 RULE = (
     "Observed if, paired by seed, the whole 95 % interval of (highest test error within a factor "
     f"2 of n_features = n_train) / (lowest with fewer features) lies above {SMALLEST_PEAK}, both "
