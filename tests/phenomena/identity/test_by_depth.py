@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.testing import assert_close
 
 from overparam import phenomena
 from overparam.lab.phenomenon import TREATMENT
@@ -131,12 +132,15 @@ def test_the_rule_of_the_layers():
     assert layered(0.05, 0.0, constant=0.5)[TREATMENT] == "inconclusive"  # returns no constant
 
 
-def test_shuffled_weights_are_the_same_numbers_in_every_layer():
-    network = materialise(same_convnet(3, 4), Streams(0), torch.float32)
-    shuffled = through.shuffle_weights(network, Streams(0))
-    for before, after in zip(network.parameters(), shuffled.parameters(), strict=True):
-        assert not torch.equal(before, after)
-        assert torch.equal(before.flatten().sort()[0], after.flatten().sort()[0])
+def test_shuffled_weights_are_the_same_numbers_around_the_mean_given():
+    network = materialise(same_convnet(3, 4), Streams(0), torch.float32).double()
+    means = [0.5, -0.25, 0.0]
+    shuffled = through.shuffle_weights(network, means, Streams(0))
+    for before, after, mean in zip(network.parameters(), shuffled.parameters(), means, strict=True):
+        moved = after - mean + before.mean()
+        assert not torch.allclose(before, moved)
+        assert_close(before.flatten().sort()[0], moved.flatten().sort()[0])
+        assert_close(after.mean(), torch.tensor(mean).double())
 
 
 def test_many_images_are_fitted_or_not_judged():

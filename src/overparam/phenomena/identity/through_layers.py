@@ -4,12 +4,12 @@ Claim: A deep convolutional network with random weights shows nothing of its inp
     layers. Trained on one image until it returns that image whatever it is shown, the same
     network shows more of its input in its middle layers than networks with random weights do.
 
-Control: The trained network with the weights of every layer shuffled: as large and as spread, but
-    without the places that training gave them.
+Control: The trained network with the weights of every layer shuffled, and their mean put back to
+    where it started: as spread, but without the places and the common shift that training gave.
 
-Falsified: The control would fail if sizes and signs of the trained weights did it, wherever they
-    stand, as a mean that has become positive might: a layer of positive weights blurs its input
-    and goes on showing it, more than random networks do, in the middle layers.
+Falsified: The control would fail if the spread of the trained weights did it, wherever they stand
+    (because they have grown, or a few have become very large): such networks would show more of
+    their input than random ones do, in the middle layers.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of the activations of random and trained networks of 7, 14 and 20 layers.
@@ -28,7 +28,7 @@ In practice: What a network returns says little of what its layers still hold. B
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,6 +130,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     task = make_identity_task(streams, c.side)
     # Model
     network = materialise(same_convnet(c.depth, c.n_channels), streams, torch.float32)
+    means = [float(weight.mean()) for weight in network.parameters()]
     # Training
     n_steps, loss, learned = 0, float("nan"), False
     if c.state == TRAINED:
@@ -145,18 +146,27 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     if c.depth == max(depths_of(c)):  # what is judged
         each = [streams.child(f"shuffle {i}") for i in range(N_SHUFFLES)]
         middle = slice(*middle_of(c.depth))
-        drawn = [visible_of(shuffle_weights(network, s), task.probe.images, middle) for s in each]
+        drawn = [
+            visible_of(shuffle_weights(network, means, s), task.probe.images, middle) for s in each
+        ]
         shuffled[middle] = np.mean(drawn, axis=0)
     return Outcome(**vars(seen), **scores, visible_shuffled=shuffled)
 
 
 @torch.no_grad()
-def shuffle_weights(network: torch.nn.Module, streams: Streams) -> torch.nn.Module:
-    """Return a copy whose weights have been shuffled within every layer."""
+def shuffle_weights(
+    network: torch.nn.Module, means: Sequence[float], streams: Streams
+) -> torch.nn.Module:
+    """Return a copy whose weights have been shuffled within every layer, and have its given mean.
+
+    A mean that has become positive makes a layer blur its input and go on showing it; that is
+    something that training does, and no size of weights.
+    """
     shuffled, generator = copy.deepcopy(network), streams.torch("shuffled weights")
-    for weight in shuffled.parameters():
+    for weight, mean in zip(shuffled.parameters(), means, strict=True):
         order = torch.randperm(weight.numel(), generator=generator)
-        weight.copy_(weight.flatten()[order].reshape(weight.shape))
+        centred = weight - weight.mean() + mean
+        weight.copy_(centred.flatten()[order].reshape(weight.shape))
     return shuffled
 
 
@@ -310,7 +320,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
-    revision=4,
+    revision=5,
     scales=three_scales(
         Condition,
         smoke={"depths": "12", "n_channels": 16, "n_fit": 60, "max_steps": 6000},
