@@ -9,14 +9,16 @@ Control: The trained network with the weights of every layer shuffled, and their
 
 Falsified: The control would fail if the spread of the trained weights did it, wherever they stand
     (because they have grown, or a few have become very large): such networks would show more of
-    their input than random ones do, in the middle layers.
+    their input than random ones do, in the middle layers. Their mean is put back because it is no
+    size: a layer whose weights have become positive in the mean blurs its input and goes on showing
+    it, which alone makes up to three quarters of what training does.
 
 Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902.04698), the
     figure of the activations of random and trained networks of 7, 14 and 20 layers.
 
 Differs: The paper shows pictures; here "shows" is a number: the correlation of a layer's leading
     component with the input, both without what all inputs have in common. Below the full scale,
-    14 x 14 pixels, 32 channels, 7 and 20 layers, trained to a squared error of 1e-5 per pixel. A
+    14 x 14 pixels, 32 channels, 7 and 20 layers, trained to a squared error of 1e-4 per pixel. A
     linear probe says how much can be read off all activations of a layer together, which need not
     be visible in any picture.
 
@@ -65,8 +67,8 @@ TRAINED, RANDOM = "trained", "random"
 SHUFFLED = "shuffled weights"
 N_SHUFFLES = 8  # one alone scatters as much as one random start, by a tenth
 MIDDLE = (0.4, 0.7)  # of the depth: layers 8 to 14 of 20; the last layers lie beyond
-# Visible shape is 1 for a layer that passes its input on. A tenth can be seen in the pictures; the
-# sizes of trained weights alone, wherever they stand, make a twentieth.
+# Visible shape is 1 for a layer that passes its input on. A tenth can be seen in the pictures, and
+# single random networks scatter by as much.
 SMALLEST, NOTHING = 0.12, 0.1
 RULE = (
     "Visible shape: correlation of a layer's leading component with the input, both without their "
@@ -93,6 +95,9 @@ class Condition(AdamFactors):
     n_channels: int = factor(32, symbol="c", unit="channels", low=1)
     n_fit: int = factor(200, unit="images", low=10, high=4000, doc="that fit the linear probes")
     noise: float = factor(0.01, low=1e-6, doc="of activations under a probe, relative")
+    # With twice the step one in twenty of these networks leaves its way and never comes back.
+    learning_rate: float = factor(1.5e-4, symbol="eta", low=1e-8, doc="of Adam")
+    target_loss: float = factor(1e-4, unit="squared error per pixel", low=1e-12)
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     task = make_identity_task(streams, c.side)
     # Model
     network = materialise(same_convnet(c.depth, c.n_channels), streams, torch.float32)
-    means = [float(weight.mean()) for weight in network.parameters()]
+    means = [float(weight.detach().mean()) for weight in network.parameters()]
     # Training
     n_steps, loss, learned = 0, float("nan"), False
     if c.state == TRAINED:
@@ -323,9 +328,15 @@ PHENOMENON = Phenomenon(
     revision=5,
     scales=three_scales(
         Condition,
-        smoke={"depths": "12", "n_channels": 16, "n_fit": 60, "max_steps": 6000},
+        smoke={
+            "depths": "12",
+            "n_channels": 16,
+            "n_fit": 60,
+            "max_steps": 6000,
+            "target_loss": 1e-5,
+        },
         full={"depths": "7 14 20", "n_channels": 128, "n_fit": 1000},
-        n_seeds=(3, 12, 5),
+        n_seeds=(3, 8, 5),
         note="128 channels, 7, 14 and 20 layers",
     ),
 )
