@@ -196,7 +196,7 @@ def test_clauses_with_their_state_interval_and_bound(synthetic):
     assert found == [
         ("shown", "above 1.1", "1.50 [1.20, 1.90]"),
         ("undecided", "below 1", "0.98 [0.90, 1.06]"),
-        ("undecided", "between 1 and 2", "1 of 5 seeds lack a cell that it needs"),
+        ("undecided", "between 1 and 2", "1 of 5 seeds lacks a cell that it needs"),
         ("undecided", "above 3", "no network was wide enough"),
     ]
     assert treatment.decided_by == (1, 2, 3)
@@ -230,7 +230,7 @@ def test_terminal_says_which_clause_decided_against_the_claim(synthetic):
     told = [line for line in text.splitlines() if " is " in line and ": " in line]
     assert told[1:] == [
         "treatment is inconclusive: training error between 1 and 2: undecided"
-        " (1 of 5 seeds lack a cell that it needs)",
+        " (1 of 5 seeds lacks a cell that it needs)",
         "treatment is inconclusive: width above 3: undecided (no network was wide enough)",
         "control is observed: ratio above 1.1: shown (1.50 [1.20, 1.90])",
     ]

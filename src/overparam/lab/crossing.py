@@ -59,7 +59,8 @@ def crossing_interval(
     A place between two levels is not known better than the levels are spaced, however many seeds
     there are: where a curve falls sharply, the line between the levels errs by up to their
     distance, and in all seeds alike. So the interval is Student's t over seeds, and reaches at
-    least from the mean of the levels before the crossing to the mean of those after it.
+    least from the mean of the levels before the crossing to the mean of those after it. It ends
+    where the levels end, beyond which no crossing is seen.
 
     Where a seed's curve does not cross, its crossing is infinite and the interval has no ends; a
     seed that lacks a level counts as missing.
@@ -71,7 +72,8 @@ def crossing_interval(
     after = np.clip(np.searchsorted(x, known), 1, len(x) - 1)
     before, behind = float(x[after - 1].mean()), float(x[after].mean())
     # Seeds that agree have no interval of their own; half a spacing stands in for it.
-    over_seeds = mean_interval(found, level, step=(behind - before) / math.sqrt(12))
+    step, ends = (behind - before) / math.sqrt(12), (float(x[0]), float(x[-1]))
+    over_seeds = mean_interval(found, level, step=step, bounds=ends)
     low, high = min(over_seeds.low, before), max(over_seeds.high, behind)
     return replace(over_seeds, low=low, high=high)
 

@@ -13,8 +13,10 @@ def significant_digits(value: float, low: float, high: float) -> int:
 
     The interval's width gets two digits, and the value's last digit stands where the width's does.
     A value that is not 0 keeps its first digit, so that the end of an interval does not seem to
-    reach 0.
+    reach 0; but not a value inside an interval that holds 0 anyway.
 
+    >>> significant_digits(-0.00098, -0.104, 0.102)
+    0
     >>> [significant_digits(v, 2.31, 2.97) for v in (2.6342, 0.04, 0.0)]
     [3, 1, 0]
     >>> significant_digits(2.6342, float("nan"), float("nan"))
@@ -28,6 +30,8 @@ def significant_digits(value: float, low: float, high: float) -> int:
     if abs(value) < 1e-6 * width:  # rounding
         return 0
     carried = _exponent(value) - _exponent(width) + 2
+    if carried < 1 and low < min(value, 0) and max(value, 0) < high:
+        return 0
     return min(max(carried, 1), _MOST)
 
 

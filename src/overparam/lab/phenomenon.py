@@ -6,7 +6,6 @@ import ast
 import contextlib
 import dataclasses
 import inspect
-import math
 import os
 import re
 import traceback
@@ -15,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from overparam.checks import check_choice, check_count, check_range
+from overparam.checks import check_choice
 from overparam.errors import (
     CodeError,
     OverparamError,
     ResourceError,
     StoreError,
     UsageError,
-    suggest,
 )
+from overparam.lab.settings import check_settings, out_of_range
 from overparam.stopping import is_stop
 
 if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
@@ -49,8 +48,17 @@ def factor(
     low: float | None = None,
     high: float | None = None,
     choices: Sequence[str] | None = None,
+    odd: bool = False,
+    instead: str = "",
 ) -> Any:
     """Declare one field of a `Condition` with symbol, unit and range (all shown and checked).
+
+    Args:
+        default: need not lie in the range where the design places the field in every cell.
+        low, high, choices: of what a user sets and of what `cells` places.
+        odd: whether only odd numbers are allowed.
+        instead: fields that a user sets instead of this one, where only the design can tell what
+            belongs in it.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Condition:
@@ -65,6 +73,8 @@ def factor(
         "low": low,
         "high": high,
         "choices": choices,
+        "odd": odd,
+        "instead": instead,
     }
     return dataclasses.field(default=default, metadata=meta)
 
@@ -165,7 +175,8 @@ class Phenomenon:
 
         Raises:
             UsageError: unknown scale or field, value of the wrong type or out of range, or values
-                with which the design's own arithmetic ends, such as a width beyond all numbers.
+                with which `cells` ends or places another field out of its range, where it does
+                not without them.
             CodeError: `cells` raises, or does not return the same design each time.
         """
         check_choice("scale", scale, list(self.scales))
@@ -173,26 +184,66 @@ class Phenomenon:
         settings = check_settings(self.condition, settings or {})
         with blaming_code(self.name, "cells", passing=(OverparamError,)):
             try:
-                base = dataclasses.replace(base, **settings)
-                spanned, again = list(self.cells(base)), list(self.cells(base))
-            except (OverflowError, MemoryError, TypeError) as error:
-                if not settings:
+                held = self._span(base, settings)
+            except OverparamError:
+                raise
+            except Exception as error:
+                # What ends without these settings too is the code's own fault.
+                if not settings or self._ends(base, {}):
                     raise
+                alone = {n: v for n, v in settings.items() if self._ends(base, {n: v})}
                 raise UsageError(
                     "the design cannot be made with these values",
-                    got=", ".join(f"{name}={value}" for name, value in settings.items())
-                    + f" ({type(error).__name__}: {error})",
+                    got=f"{_told(alone or settings)} ({type(error).__name__}: {text_of(error)})",
                     remedy="choose values nearer to the documented ones",
                 ) from error
-            # By their texts too: a NaN is not equal to another.
-            if spanned != again and repr(spanned) != repr(again):
+        self._check_ranges(held, settings)
+        return held
+
+    def _span(self, base: Any, settings: Mapping[str, Any]) -> list[Any]:
+        base = dataclasses.replace(base, **settings)
+        spanned, again = list(self.cells(base)), list(self.cells(base))
+        # By their texts too: a NaN is not equal to another.
+        if spanned != again and repr(spanned) != repr(again):
+            raise CodeError(
+                f"cells of {self.name} returned another design when it was called again",
+                allowed="the same design each time",
+                remedy="draw no random numbers and read no clock in it",
+            )
+        if not spanned:
+            raise ValueError("it returned no cells")
+        return list(dict.fromkeys(dataclasses.replace(c, **settings) for c in spanned))
+
+    def _ends(self, base: Any, settings: Mapping[str, Any]) -> bool:
+        try:
+            self._span(base, settings)
+        except Exception:
+            return True
+        return False
+
+    def _check_ranges(self, conditions: Sequence[Any], settings: Mapping[str, Any]) -> None:
+        """Refuse a design that places a value outside its field's range."""
+        for c in conditions:
+            wrong = out_of_range(c)
+            if not wrong:
+                continue
+            name, value, allowed = wrong
+            if not settings:
                 raise CodeError(
-                    f"cells of {self.name} returned another design when it was called again",
-                    allowed="the same design each time",
-                    remedy="draw no random numbers and read no clock in it",
+                    f"cells of {self.name} places {name} out of range",
+                    got=value,
+                    allowed=allowed,
+                    remedy="mend the code, or the range that the field declares",
                 )
-            held = [dataclasses.replace(c, **settings) for c in spanned]
-            return list(dict.fromkeys(held))
+            raise UsageError(
+                f"the design places {name} out of range with these values",
+                got=f"{value}, from {_told(settings)}",
+                allowed=allowed,
+            )
+
+
+def _told(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
 @contextlib.contextmanager
@@ -264,45 +315,3 @@ def paragraph(doc: str, heading: str) -> str:
     """
     found = re.search(rf"^\s*{heading}:\s*(.+?)(?=\n\s*\n|\Z)", doc, re.M | re.S)
     return " ".join(found.group(1).split()) if found else ""
-
-
-def check_settings(condition: type, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `settings` converted to the fields' types; strings as the command line gives them."""
-    fields = {f.name: f for f in dataclasses.fields(condition)}
-    checked = {}
-    for name, raw in settings.items():
-        if name not in fields:
-            raise UsageError(
-                f"{condition.__name__} has no such field",
-                got=name,
-                allowed=", ".join(fields),
-                remedy=suggest(name, fields),
-            )
-        checked[name] = _check_value(name, raw, fields[name])
-    return checked
-
-
-def _check_value(name: str, raw: Any, declared: dataclasses.Field) -> Any:
-    meta = declared.metadata
-    # The type itself, or its name where the author postponed annotations.
-    kind = getattr(declared.type, "__name__", str(declared.type))
-    low: float = -math.inf if meta.get("low") is None else meta["low"]
-    high: float = math.inf if meta.get("high") is None else meta["high"]
-    if meta.get("choices"):
-        return check_choice(name, str(raw), meta["choices"])
-    if kind == "str":
-        return str(raw)
-    if kind == "bool":
-        return {"true": True, "1": True, "false": False, "0": False}[
-            check_choice(name, str(raw).lower(), ["true", "false", "1", "0"])
-        ]
-    try:
-        number = float(raw)
-        number = int(number) if kind == "int" and number == int(number) else number
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{name} must be a number", got=raw, allowed=f"[{low}, {high}]") from None
-    if kind == "int" and abs(number) >= 2**63:
-        raise UsageError(f"{name} is out of range", got=raw, allowed=f"[{low}, 2^63)")
-    if kind == "int":
-        return check_count(name, number, low=low, high=high)  # type: ignore[arg-type]
-    return check_range(name, number, low, high)

@@ -41,8 +41,17 @@ class Interval:
 
     @property
     def is_known(self) -> bool:
-        """Whether something can be concluded: finite ends, and nothing missing behind them."""
-        return not self.n_missing and all(map(math.isfinite, (self.estimate, self.low, self.high)))
+        """Whether something can be concluded: finite ends, and nothing missing behind them.
+
+        Of one seed nothing can: what its value says of others is not known.
+        """
+        ends = (self.estimate, self.low, self.high)
+        return not self.n_missing and self.n != 1 and all(map(math.isfinite, ends))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is an estimate from all that was planned, so that it may be a title."""
+        return not self.n_missing and math.isfinite(self.estimate)
 
     def __str__(self) -> str:
         values = (self.estimate, self.low, self.high)
@@ -123,7 +132,10 @@ class Clause:
     def _measured(self) -> str:
         value = self.value
         if value.n_missing:
-            return f"{value.n_missing} of {value.n + value.n_missing} seeds lack a cell it needs"
+            n = value.n + value.n_missing
+            seeds = f"{n} seed{'' if n == 1 else 's'}"
+            lack = "lacks" if value.n_missing == 1 else "lack"
+            return f"{value.n_missing} of {seeds} {lack} a cell it needs"
         if value.is_known:
             return str(value)
         if not math.isfinite(value.estimate):
@@ -155,6 +167,15 @@ def unmeasured(what: str, why: str) -> Clause:
     return Clause(what, UNKNOWN, note=why)
 
 
+def not_in_design(what: str) -> Clause:
+    """Return the clause of something that a claim names and no planned cell shows.
+
+    >>> print(not_in_design("training accuracy, gaussian"))
+    training accuracy, gaussian: undecided (not in the design)
+    """
+    return unmeasured(what, "not in the design")
+
+
 def premise(clause: Clause) -> Clause:
     """Return the clause as a premise: where it does not hold, the question was not put.
 
@@ -162,6 +183,11 @@ def premise(clause: Clause) -> Clause:
     'undecided'
     """
     return replace(clause, premise=True)
+
+
+def whole(*values: Interval) -> bool:
+    """Return whether all of these are there whole, so that a title may tell them."""
+    return all(value.is_whole for value in values)
 
 
 def shown(*clauses: Clause) -> bool:

@@ -40,7 +40,8 @@ class ClauseContent:
     @property
     def sentence(self) -> str:
         """Return the clause on one line."""
-        return f"{self.what} {self.bound}: {self.state} ({self.found})"
+        demand = f"{self.what} {self.bound}".rstrip()
+        return f"{demand}: {self.state} ({self.found})"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def describe_arm(name: str, verdict: Verdict) -> Arm:
 
 def interval_sentence(arm: Arm) -> str:
     """Return the interval with its level and number of seeds, or why there is none."""
-    seeds = f"{arm.n_seeds} seed{'' if arm.n_seeds == 1 else 's'}"
+    seeds = _seeds(arm.n_seeds)
     interval = format_interval(arm.low, arm.high)
     if interval == "–":
         needs = ": it needs at least two" if arm.n_seeds < 2 else ""
@@ -130,6 +131,8 @@ def _clause(clause: Clause) -> ClauseContent:
 
 
 def _bound(clause: Clause) -> str:
+    if math.isinf(clause.low) and math.isinf(clause.high):  # nothing is known of it
+        return ""
     low, high = format_number(clause.low, 4), format_number(clause.high, 4)
     if math.isinf(clause.high):
         return f"above {low}"
@@ -139,13 +142,18 @@ def _bound(clause: Clause) -> str:
 def _found(clause: Clause) -> str:
     value = clause.value
     if value.n_missing:
-        return f"{value.n_missing} of {value.n + value.n_missing} seeds lack a cell that it needs"
+        lacks = f"{value.n_missing} of {_seeds(value.n + value.n_missing)}"
+        return f"{lacks} lack{'s' if value.n_missing == 1 else ''} a cell that it needs"
     if not math.isfinite(value.estimate):
         return clause.note or "not measured"
     estimate = format_measured(value.estimate, value.low, value.high)
     if not value.is_known:
-        return f"{estimate}, {clause.note or f'no interval from {value.n} seeds'}"
+        return f"{estimate}, {clause.note or f'no interval from {_seeds(value.n)}'}"
     return f"{estimate} {format_interval(value.low, value.high)}"
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'' if n == 1 else 's'}"
 
 
 def _bounds(verdict: Verdict) -> tuple[float, ...]:

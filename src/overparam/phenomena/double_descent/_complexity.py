@@ -28,12 +28,12 @@ def measure_emc(records: Records) -> dict[int, EmcEstimate]:
 
 
 def emc_charts(
-    found: Mapping[int, EmcEstimate], n: int, x: Axis, rules: Sequence[Rule]
+    found: Mapping[int, EmcEstimate], n: int, x: Axis, rules: Sequence[Rule], *, whole: bool
 ) -> list[Chart]:
     """Return the complexity over width, and where it reaches n_train; none where none is known.
 
     Args:
-        n: n_train. rules: drawn across the widths.
+        n: n_train. rules: drawn across the widths. whole: whether every planned width is there.
     """
     if not found:
         return []
@@ -59,7 +59,7 @@ def emc_charts(
     rule = Rule(n, f"n_train = {n:,}", axis="y")
     values = [e.value for e in shown_widths.values()]
     title = "Effective model complexity of each width"
-    if np.diff(values, prepend=0).min() > 0 and min(values) < n <= max(values):
+    if whole and np.diff(values, prepend=0).min() > 0 and min(values) < n <= max(values):
         title = f"Effective model complexity grows with width and reaches n_train = {n:,}"
     panel = Panel("", x, y, [line], [*rules, rule])
     return [Chart("effective_model_complexity", title, caption, [panel])]

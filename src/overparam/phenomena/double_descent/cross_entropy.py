@@ -110,7 +110,7 @@ LABELS = {TREATMENT: "last epoch"}
 class Condition:
     """A width, the labels it is trained on, and the recipe."""
 
-    width: int = factor(0, symbol="k", unit="units or channels", low=0, doc="0: placed by design")
+    width: int = factor(0, symbol="k", unit="units or channels", low=1, doc="0: placed by design")
     labels: str = factor("noisy", choices=("noisy", "clean"), doc="what is trained on")
     train_share: float = factor(1.0, unit="of n_train", low=0.01, high=1, doc="swept for EMC")
     n_train: int = factor(4000, symbol="n", unit="examples", low=100)
@@ -142,9 +142,8 @@ def cells(base: Condition) -> list[Condition]:
     sweep = [replace(base, width=k, labels=kind) for kind in ("noisy", "clean") for k in axis]
     if base.family != "mlp":
         return sweep
-    at = threshold_width(base)
-    just_below = [k for k in axis if at / 3 <= k <= at]  # fit some, not all, of the shares
-    smaller_sets = [replace(base, width=k, train_share=f) for f in EMC_SHARES for k in just_below]
+    at_emc = widths_of_emc(base)
+    smaller_sets = [replace(base, width=k, train_share=f) for f in EMC_SHARES for k in at_emc]
     return sweep + smaller_sets
 
 
@@ -188,6 +187,12 @@ def widths(c: Condition) -> list[int]:
         return list(PAPER_WIDTHS)
     at = threshold_width(c)
     return across_threshold(at, min(10, at - 1), 5, low_ratio=0.06, high_ratio=5.0)
+
+
+def widths_of_emc(c: Condition) -> list[int]:
+    """Return the widths of perceptrons that fit some, not all, of the shares."""
+    at = threshold_width(c)
+    return [k for k in widths(c) if at / 3 <= k <= at]
 
 
 @dataclass(frozen=True)
@@ -308,7 +313,9 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
         peak_title = f"Test error peaks at width {peak}, near the threshold at width {at:,.0f}"
     if shown(bracketed):
         fitted_title = f"Training error falls to {DEFAULT_EPSILON:.0%} at width {at:,.0f}"
-    x = Axis("Width k", scale="log")
+    x, c = Axis("Width k", scale="log"), records[0].condition
+    complexity = measure_emc(records)
+    planned = set(widths_of_emc(c)) if c.family == "mlp" else set()
     chart = partial(chart_of_arms, labels=LABELS, dashed=[CLEAN_LABELS], rules=rules)
     return [
         chart(
@@ -330,7 +337,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             {a: (s.widths, s.train_error) for a, s in summaries.items() if a != BEST_EPOCH},
             main="train",
         ),
-        *emc_charts(measure_emc(records), n, x, rules),
+        *emc_charts(complexity, n, x, rules, whole=set(complexity) >= planned),
     ]
 
 

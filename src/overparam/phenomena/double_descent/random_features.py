@@ -82,7 +82,7 @@ ALONG = "the number of features"
 class Condition:
     """A width, and how its coefficients are fitted."""
 
-    n_features: int = factor(0, symbol="p", unit="features", low=0, doc="0: placed by the design")
+    n_features: int = factor(0, symbol="p", unit="features", low=1, doc="0: placed by the design")
     fit: str = factor("minimum norm", choices=tuple(FITS.values()))
     n_train: int = factor(300, symbol="n", unit="examples", low=40)
     label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=1)
@@ -256,7 +256,9 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
         ),
         chart(
             "coefficient_norm",
-            f"The weights are largest at {told(highest, ',.0f')} features",
+            f"The weights are largest at {highest:,.0f} features"
+            if np.isfinite(found.coefficient_norm).all()
+            else "Norm of the coefficients over the number of features",
             "At the threshold there is one interpolating solution and it is huge; with more "
             "features there are many, and the smallest of them shrinks. The tuned penalty keeps "
             "the weights small at every width.",

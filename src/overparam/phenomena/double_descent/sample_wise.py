@@ -68,7 +68,7 @@ ALONG = "the number of examples"
 class Condition:
     """A number of rows, and of random features."""
 
-    n_train: int = factor(0, symbol="n", unit="examples", low=0, doc="0: placed by the design")
+    n_train: int = factor(0, symbol="n", unit="examples", low=1, doc="0: placed by the design")
     arm: str = factor(TREATMENT, choices=ARMS)
     n_features: int = factor(300, symbol="p", unit="features", low=40, doc="of the treatment")
     label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=1)

@@ -102,7 +102,7 @@ BELKIN_SIZES = (
 class Condition:
     """A width, and the labels it is trained on."""
 
-    width: int = factor(0, symbol="H", unit="hidden units", low=0, doc="0: placed by the design")
+    width: int = factor(0, symbol="H", unit="hidden units", low=1, doc="0: placed by the design")
     label_noise_rate: float = factor(0.3, unit="fraction, always a wrong class", low=0, high=1)
     n_train: int = factor(300, symbol="n", unit="examples", low=50)
     epochs: int = factor(1200, unit="passes", low=1)

@@ -187,9 +187,12 @@ def score_chart(
     if np.isfinite(summary.baseline):
         rules.append(Rule(summary.baseline, f"inputs themselves: {summary.baseline:.2f}", axis="y"))
     said = " and ".join(f"{text} {end.estimate:.1f} {place}".rstrip() for text, end in found)
+    title = f"The learned map {said}" if said else "No end of a phase is seen within the sweep"
+    if any(end.n_missing for _, end in ends) or not len(summary.levels):
+        title = "Correlation to the input and to the training image"
     return Chart(
         name,
-        f"The learned map {said}" if said else "No end of a phase is seen within the sweep",
+        title,
         "Correlation of the outputs with the input, with the training image and with the edges "
         f"of the input, mean over the test inputs; a phase ends where a line crosses {NEAR}. The "
         "inputs are like the training image to some degree anyway (horizontal rule): a score "

@@ -64,7 +64,7 @@ def gallery(
 
     Args:
         task_of: with one image, of a seed. way: share of the way to the identity, in words, that
-            the network nearest to it goes.
+            the network nearest to it goes; "" where not all of them are known.
     """
     many = max(records.levels("n_train"))
     one_image = records.where(n_train=1)
@@ -86,7 +86,9 @@ def gallery(
         level=lambda r: r.condition.depth,
         label=lambda r: network_name((r.condition.activation, r.condition.depth)),
         title=f"Trained on one image, the best fully connected network goes {way} of the way from "
-        "the constant to the identity",
+        "the constant to the identity"
+        if way
+        else "What fully connected networks make of images that they never saw",
         hint="Correlation of what it returns with the training image, all seeds: "
         f"{turned or 'not measured'}. Without biases a brighter input gives a brighter output: "
         "only its shape can be constant. Of networks that were trained on many images only the "
@@ -111,10 +113,13 @@ def similarity_maps(records: Records) -> list[HeatMap]:
     ]
 
 
-def depth_charts(records: Records) -> list[Chart]:
+def depth_charts(records: Records, *, whole: bool) -> list[Chart]:
     """Return correlations to the two targets by depth, linear and ReLU, one training image.
 
     None where no network was run.
+
+    Args:
+        whole: whether every planned network is there, so that a title may tell what they do.
     """
     networks = networks_of(records)
     if not networks:
@@ -122,18 +127,23 @@ def depth_charts(records: Records) -> list[Chart]:
     constant = network_scores(records, networks, "constant_correlation")
     baseline = mean_present(network_scores(records, networks, "baseline"))
     deepest = {activation: i for i, (activation, _) in enumerate(networks)}
-    ends = " and ".join(
-        f"{told(mean_present(constant[i]), '.3f')} ({network_name(networks[i])})"
-        for i in deepest.values()
-    )
+    title = "Correlation to the training image and to the input, by depth"
+    if whole:
+        ends = " and ".join(
+            f"{told(mean_present(constant[i]), '.3f')} ({network_name(networks[i])})"
+            for i in deepest.values()
+        )
+        title = (
+            f"Correlation to the training image goes from {told(mean_present(constant[0]), '.2f')} "
+            f"({network_name(networks[0])}) to {ends}"
+        )
     lines: list[tuple[str, str, Role]] = [
         ("constant_correlation", "to the training image", "train"),
         ("identity_correlation", "to the input", "test"),
     ]
     chart = Chart(
         "correlations",
-        f"Correlation to the training image goes from {told(mean_present(constant[0]), '.2f')} "
-        f"({network_name(networks[0])}) to {ends}",
+        title,
         "Correlation of the outputs with the training image and with the input, mean over test "
         "inputs that no network has seen. Unseen inputs are like the training image to some "
         f"degree, {told(baseline, '.2f')} on average (rule): an output that is the training image "
@@ -153,10 +163,13 @@ def depth_charts(records: Records) -> list[Chart]:
     return [chart]
 
 
-def response_charts(records: Records) -> list[Chart]:
+def response_charts(records: Records, *, whole: bool) -> list[Chart]:
     """Return how much of what the training image lacks comes through, by depth.
 
     None where no network fitted.
+
+    Args:
+        whole: as in `depth_charts`.
     """
     networks = networks_of(records)
     energy = [mean_present(row) for row in network_scores(records, networks, "response_energy")]
@@ -171,7 +184,9 @@ def response_charts(records: Records) -> list[Chart]:
         "response",
         f"Of what the training image lacks, {told(energy[0], '.2f')} of the energy comes "
         f"through {network_name(networks[0])}, {np.nanmin(energy):.1g} through the least "
-        "permeable network",
+        "permeable network"
+        if whole
+        else "How much of what the training image lacks comes through, by depth",
         "Energy of the response f(x) - f(P x) to the part x - P x of an input that is orthogonal "
         f"to the training image, relative to that part: {through}; the identity has 1. The theory "
         "for one layer with PyTorch's default start is 1/3 (rule). "
@@ -190,10 +205,13 @@ def response_charts(records: Records) -> list[Chart]:
     return [chart]
 
 
-def images_charts(records: Records) -> list[Chart]:
+def images_charts(records: Records, n_seeds: int) -> list[Chart]:
     """Return the error of one linear layer by the number of training images, and the theory.
 
     None where no such layer was run or fitted.
+
+    Args:
+        n_seeds: of the study.
     """
     one_layer = records.where(has_value, activation="identity")
     one_layer = one_layer.where(depth=1)
@@ -202,11 +220,16 @@ def images_charts(records: Records) -> list[Chart]:
     levels, errors = one_layer.matrix("relative_error", by="n_train")
     lacking = one_layer.matrix("off_span", by="n_train")[1]
     pixels = one_layer[0].condition.side ** 2
+    title = "The error of one linear layer by the number of training images"
+    if levels[0] == 1 and levels[-1] > pixels and np.isfinite(errors[[0, -1]]).sum() == 2 * n_seeds:
+        title = (
+            f"The error of one linear layer is {mean_present(errors[0]):.2f} with 1 image and "
+            f"{mean_present(errors[-1]):.1g} with {levels[-1]:.0f}, of {pixels} pixels"
+        )
     theory = (1 + DEFAULT_GAIN) * np.array([mean_present(row) for row in lacking])
     chart = Chart(
         "images",
-        f"The error of one linear layer is {mean_present(errors[0]):.2f} with {levels[0]:.0f} "
-        f"images and {mean_present(errors[-1]):.1g} with {levels[-1]:.0f}, of {pixels} pixels",
+        title,
         "Squared error of the output against the input, relative to the input, mean over test "
         "inputs. The theory is 4/3 of the share of an input that is orthogonal to all training "
         "images. The one image is a 7; the others are digits and clothes with noise.",

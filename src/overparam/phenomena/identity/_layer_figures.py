@@ -27,6 +27,7 @@ def layer_charts(
     """
     ends = [told(mean_present(trained["constant"][i]), ".2f") for i in (-2, -1)]
     read = [told(mean_present(s["read_by_layer"][-2]), ".0%") for s in (random, trained)]
+    whole = all(np.isfinite(s["read_by_layer"][-2:]).all() for s in (random, trained))
     visible: Lines = {
         "trained": ("test", trained["visible"]),
         "random": ("control", random["visible"]),
@@ -39,7 +40,9 @@ def layer_charts(
     return [
         _chart(
             "visible_shape",
-            f"Visible shape in the middle layers, less that of random networks: {difference}",
+            f"Visible shape in the middle layers, less that of random networks: {difference}"
+            if difference.is_whole
+            else "What each layer shows of its input",
             "Visible shape: correlation of a layer's leading component with the input, both "
             "without what all inputs have in common (their mean). With the trained weights "
             f"shuffled the difference is {shuffled}. {left_out}",
@@ -49,7 +52,9 @@ def layer_charts(
         _chart(
             "constant",
             f"Correlation with the training image: {ends[0]} in the trained network's last hidden "
-            f"layer, {ends[1]} in its output",
+            f"layer, {ends[1]} in its output"
+            if whole
+            else "Correlation of each layer with the training image",
             "Correlation of a layer's leading component with the training image. Unseen inputs "
             "and the training image are alike to some degree anyway.",
             Axis("Correlation with the training image", zero=True, limits=(-1, 1)),
@@ -58,7 +63,9 @@ def layer_charts(
         _chart(
             "read_off",
             f"A linear probe reads {read[0]} of the input off the random network's last hidden "
-            f"layer, {read[1]} off the trained one's",
+            f"layer, {read[1]} off the trained one's"
+            if whole
+            else "How much of the input a linear probe reads off each layer",
             "Share of the variance of unseen inputs that a linear probe of the whole layer "
             "explains, when every activation is known to one part in a hundred: what cannot be "
             "seen can still be read.",

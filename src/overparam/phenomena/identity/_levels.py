@@ -11,7 +11,12 @@ from overparam.lab.figure import Table
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.verdict import Interval, told
 from overparam.phenomena.identity._left_out import LeftOut
-from overparam.phenomena.identity._summary import CLEAR, MapSummary, score_interval
+from overparam.phenomena.identity._summary import (
+    CLEAR,
+    CORRELATION,
+    MapSummary,
+    score_interval,
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ def levels_of(summaries: Mapping[str, Summary]) -> list[Level]:
                     prefers=preferred(preference, left_out if trained else None),
                     why=left_out.remedy if trained and left_out.reached else "",
                     preference=preference,
-                    identity=score_interval(s.maps.identity[i]),
-                    constant=score_interval(s.maps.constant[i]),
+                    identity=score_interval(s.maps.identity[i], CORRELATION),
+                    constant=score_interval(s.maps.constant[i], CORRELATION),
                     n_learned=preference.n if trained else None,
                     n_seeds=s.maps.preference.shape[1],
                 )

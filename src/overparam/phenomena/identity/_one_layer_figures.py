@@ -11,6 +11,7 @@ from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.verdict import told
+from overparam.phenomena.identity._left_out import LeftOut
 from overparam.phenomena.identity._one_layer import LayerProblem
 from overparam.phenomena.identity._summary import mean_present
 from overparam.streams import Streams
@@ -20,6 +21,12 @@ OPTIMIZERS = {
     "sgd": "gradient descent",
     "momentum": "gradient descent, momentum 0.9",
     "adam": "Adam",
+}
+
+
+_TOLD = {  # in the title of the table
+    *(("fully connected", optimizer) for optimizer in OPTIMIZERS),
+    ("convolution", "momentum"),
 }
 
 
@@ -35,6 +42,10 @@ class ErrorByCorrelation(Protocol):
         """Squared errors relative to the input, `[bins, seeds]`."""
 
     @property
+    def left_out(self) -> LeftOut:
+        """What became of its layers."""
+
+    @property
     def misprediction(self) -> float:
         """Largest relative difference of a bin's mean error from the theory."""
 
@@ -48,6 +59,12 @@ def error_charts(one: ErrorByCorrelation, zero: ErrorByCorrelation, n_seeds: int
         return []
     grid = np.linspace(0, 1, 101)
     far, near = (mean_present(one.errors[i]) for i in (0, -1))
+    title = "Error by the correlation of the input with the training image"
+    if not one.left_out.n_planned > one.left_out.n_judged:
+        title = (
+            f"The error is {near:.2f} for inputs like the training image and {far:.2f} for inputs "
+            f"unlike it, within {one.misprediction:.1%} of the theorem"
+        )
     series = [
         series_over_seeds("trained, default start", "test", one.cosines, one.errors, "mean"),
         Series("theorem: 4/3 (1 - corr\u00b2)", "theory", grid, 4 / 3 * (1 - grid**2)),
@@ -59,11 +76,11 @@ def error_charts(one: ErrorByCorrelation, zero: ErrorByCorrelation, n_seeds: int
         ]
     chart = Chart(
         "error_by_correlation",
-        f"The error is {near:.2f} for inputs like the training image and {far:.2f} for inputs "
-        f"unlike it, within {one.misprediction:.1%} of the theorem",
+        title,
         "Squared error of the output against the input, relative to the input's own energy, over "
         "the correlation (cosine) of the input with the training image. Dots are seeds, lines "
-        f"their means; the thin lines are the theory. Over {n_seeds} seeds the means "
+        f"their means; the thin lines are the theory. Over {n_seeds} seed"
+        f"{'' if n_seeds == 1 else 's'} the means "
         f"lie within {one.misprediction:.1%} of it. A start at zero adds no noise: what is left "
         "is the part of the input that the training image has nothing of.",
         [
@@ -123,8 +140,12 @@ def parts_grids(
     return [grid]
 
 
-def settings_table(records: Records) -> Table:
-    """Return how near every layer, start and optimizer is to the formula."""
+def settings_table(records: Records, *, whole: bool) -> Table:
+    """Return how near every layer, start and optimizer is to the formula.
+
+    Args:
+        whole: whether every planned cell is among the records.
+    """
     rows = []
     for c in dict.fromkeys(r.condition for r in records):
         found = [r.outcome for r in records if r.condition == c]
@@ -156,7 +177,9 @@ def settings_table(records: Records) -> Table:
     return Table(
         "settings",
         f"Largest deviation from the formula: {descent} with descent, with momentum and on "
-        f"patches too; {adam} with Adam",
+        f"patches too; {adam} with Adam"
+        if whole and {(r.condition.layer, r.condition.optimizer) for r in records} >= _TOLD
+        else "How near each layer is to the formula",
         "Largest values over all seeds and test inputs, but medians of updates and means of "
         "noise. Deviations are from the formula for as many updates, and from its limit. "
         "Noise is relative to that expected of a default start; it has no value where the span "

@@ -21,6 +21,7 @@ NEAR = 0.9  # correlation from which an output counts as the target
 # Seeds whose preferences agree more closely, as they may at the ends of their range, do not say
 # that they agree exactly: networks are trained to a tolerance.
 RESOLUTION = 1e-3
+CORRELATION = (-1.0, 1.0)  # its bounds
 PREFERENCE = (
     "Preference: (correlation to the input - correlation to the training image) / (1 - "
     "correlation of the two), mean over the test inputs; 1 for the identity, -1 for the constant."
@@ -107,10 +108,25 @@ def summarise_maps(records: Records, by: str, *, must_learn: bool = True) -> Map
     )
 
 
-def score_interval(values: np.ndarray) -> Interval:
+def score_interval(values: np.ndarray, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
     """Return the mean of preferences, correlations or shares over seeds, `[seeds]`, with its
-    interval."""
-    return mean_interval(values, step=RESOLUTION)
+    interval.
+
+    Args:
+        bounds: of what the values can be; of the preference there are none.
+    """
+    return mean_interval(values, step=RESOLUTION, bounds=bounds)
+
+
+def extreme(value: float, *, low: float, high: float, n: int, n_missing: int = 0) -> Interval:
+    """Return the largest or least value of any seed: no estimate, and so without another width.
+
+    Args:
+        low, high: as far as it is to be read; of fewer than two seeds nothing is.
+    """
+    if n < 2:
+        low = high = np.nan
+    return Interval(value, low, high, n=n, n_missing=n_missing)
 
 
 def mean_present(values: np.ndarray) -> float:

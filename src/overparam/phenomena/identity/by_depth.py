@@ -33,12 +33,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 from torch import nn
 
+from overparam.checks import check_count
+from overparam.errors import UsageError
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
+from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import Verdict, exceeds, stays_below
 from overparam.models import mlp, same_convnet
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
@@ -67,6 +69,7 @@ from overparam.training.train import train
 CONVOLUTIONAL, DENSE = "convolutional", "fully connected"
 MANY_IMAGES = "many images"
 DENSE_WIDTH = 2048 / 784  # hidden units for each pixel, as in the paper
+MOST_FEW = 40  # images of a treatment; a control has 100 or more
 SHALLOW = 5  # layers up to which a network counts as shallow
 RULE = fall_rule(
     f"the shallow networks (at most {SHALLOW} layers, their mean)",
@@ -85,12 +88,12 @@ class Condition(AdamFactors):
     """A depth, and the number of images it is trained on."""
 
     family: str = factor(CONVOLUTIONAL, choices=(CONVOLUTIONAL, DENSE))
-    depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
+    depth: int = factor(0, unit="layers", low=1, doc="0: placed by the design")
     n_train: int = factor(1, symbol="n", unit="images", low=1, high=4000)
     depths: str = factor("1 2 3 5 7 9 12 15", unit="layers", doc="of the sweep")
     dense_depths: str = factor("1 2 6", unit="layers", doc="of fully connected networks")
     n_channels: int = factor(32, symbol="c", unit="channels", low=1)
-    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
     n_control: int = factor(1000, unit="images", low=100, high=4000, doc="of the control")
     control_batch: int = factor(2, unit="images", low=1)
     control_loss: float = factor(0.02, unit="squared error per pixel", low=0, doc="to fit to")
@@ -104,13 +107,26 @@ class Condition(AdamFactors):
 
 
 def cells(base: Condition) -> list[Condition]:
-    """Span the depths on one image, for both families, and the ends of the sweep on many."""
-    depths = [int(d) for d in base.depths.split()]
+    """Span the depths on one image, for both families, and the ends of the sweep on many.
+
+    Raises:
+        UsageError: no shallow depth, or more images than a network of the treatment may have.
+    """
+    # One digit has no more images, and the control, of which there are more, is told by that.
+    check_count("n_train", base.n_train, high=MOST_FEW)
+    depths = whole_numbers(base, "depths", places="depth")
+    if depths[0] > SHALLOW:
+        raise UsageError(
+            "the sweep has no shallow network",
+            got=f"depths={base.depths}",
+            allowed=f"one of them at most {SHALLOW}",
+        )
     shallow = max(d for d in depths if d <= SHALLOW)
     ends = dict.fromkeys((shallow, max(depths)))
+    dense = whole_numbers(base, "dense_depths", places="depth")
     return [
         *(replace(base, depth=d) for d in depths),
-        *(replace(base, family=DENSE, depth=int(d)) for d in base.dense_depths.split()),
+        *(replace(base, family=DENSE, depth=d) for d in dense),
         *(replace(base, depth=d, n_train=base.n_control) for d in ends),
     ]
 
@@ -229,7 +245,7 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
 
 def _where(maps: MapSummary) -> str:
     change = maps.changes_sides
-    return f", at {change} layers" if np.isfinite(change.low) else ""
+    return f", at {change} layers" if change.is_known else ""
 
 
 PHENOMENON = Phenomenon(

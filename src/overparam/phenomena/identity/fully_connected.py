@@ -44,12 +44,15 @@ from overparam.lab.verdict import (
     Verdict,
     exceeds,
     judge,
+    not_in_design,
     stays_below,
     told,
     unmeasured,
+    whole,
 )
 from overparam.models import mlp
 from overparam.phenomena.identity._fully_connected_figures import (
+    KINDS,
     Network,
     depth_charts,
     gallery,
@@ -64,7 +67,13 @@ from overparam.phenomena.identity._fully_connected_figures import (
 from overparam.phenomena.identity._left_out import LeftOut, left_out_of, unfitted
 from overparam.phenomena.identity._many_images import noisy_images, response_to_lacking
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION, score_interval
+from overparam.phenomena.identity._summary import (
+    CORRELATION,
+    NOT_JUDGED,
+    RESOLUTION,
+    extreme,
+    score_interval,
+)
 from overparam.phenomena.identity._task import (
     IdentityTask,
     MapOutcome,
@@ -80,7 +89,9 @@ from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
 MANY_IMAGES = "more images than pixels"
-NETWORKS = (("identity", 1), ("identity", 2), ("identity", 6), ("relu", 2), ("relu", 6))
+MANY = 2  # images of the control for each pixel
+ONE_LAYER = ("identity", 1)
+NETWORKS = (ONE_LAYER, ("identity", 2), ("identity", 6), ("relu", 2), ("relu", 6))
 MOMENTUM = 0.9
 FAR = 0.5  # half way between the constant and the identity
 NO_LIKENESS = 0.25  # cosine; the identity has 1, a random direction of 64 pixels 0.12 in size
@@ -128,7 +139,7 @@ class Outcome(MapOutcome):
 def cells(base: Condition) -> list[Condition]:
     """Span the networks on one image, and one linear layer on parts of as many as pixels."""
     pixels = base.side**2
-    counts = (pixels // 8, pixels // 4, pixels // 2, 3 * pixels // 4, 2 * pixels)
+    counts = (pixels // 8, pixels // 4, pixels // 2, 3 * pixels // 4, MANY * pixels)
     one_image = [replace(base, activation=a, depth=d) for a, d in NETWORKS]
     return one_image + [replace(base, n_train=n) for n in counts]
 
@@ -185,7 +196,7 @@ class Summary:
     Attributes:
         arm: the treatment or the control, which has a shorter rule.
         shortfalls: of every network.
-        least: the smallest of any network of any seed; no estimate, and so without width.
+        least: the smallest of any network of any seed (see `extreme`).
         rises: of the correlation to the training image from one depth to the next, by the deeper
             network; empty with one depth.
         noise_energy, noise_cosine: of one layer's response; None without such a layer.
@@ -211,10 +222,13 @@ def summarise(records: Records) -> dict[str, Summary]:
     """Arrange both arms by network and seed."""
     return {
         TREATMENT: _summarise_arm(TREATMENT, records.where(n_train=1)),
-        MANY_IMAGES: _summarise_arm(
-            MANY_IMAGES, records.where(lambda r: r.condition.n_train > r.condition.side**2)
-        ),
+        MANY_IMAGES: _summarise_arm(MANY_IMAGES, records.where(lambda r: is_control(r.condition))),
     }
+
+
+def is_control(c: Condition) -> bool:
+    """Whether this is the one linear layer on as many images as the control is said to have."""
+    return (c.activation, c.depth) == ONE_LAYER and c.n_train == MANY * c.side**2
 
 
 def _summarise_arm(arm: str, records: Records) -> Summary:
@@ -227,22 +241,22 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     base = by_seed("baseline")
     shortfall = 1 - (identity - base) / (1 - base)
     steps = [i for i, (a, _) in enumerate(networks) if i and networks[i - 1][0] == a]
-    one_layer = networks.index(NETWORKS[0]) if NETWORKS[0] in networks else None
+    one_layer = networks.index(ONE_LAYER) if ONE_LAYER in networks else None
 
-    def of_one_layer(name: str) -> Interval | None:
-        return None if one_layer is None else score_interval(by_seed(name)[one_layer])
+    def of_one_layer(name: str, bounds: tuple[float, float]) -> Interval | None:
+        return None if one_layer is None else score_interval(by_seed(name)[one_layer], bounds)
 
     least = float(shortfall.min()) if shortfall.size else float("nan")
     return Summary(
         arm,
         shortfalls={n: score_interval(shortfall[i]) for i, n in enumerate(networks)},
-        least=Interval(least, least, least, n=len(records.seeds)),
+        least=extreme(least, low=least, high=least, n=len(records.seeds)),
         rises={
             networks[i]: paired_difference(constant[i], constant[i - 1], step=RESOLUTION)
             for i in steps
         },
-        noise_energy=of_one_layer("response_energy"),
-        noise_cosine=of_one_layer("response_cosine"),
+        noise_energy=of_one_layer("response_energy", (0.0, np.inf)),
+        noise_cosine=of_one_layer("response_cosine", CORRELATION),
         left_out=left_out_of(records),
     )
 
@@ -252,9 +266,11 @@ def verdict(summary: Summary) -> Verdict:
     clauses = [
         exceeds(f"shortfall of {network_name(n)}", found, FAR)
         for n, found in summary.shortfalls.items()
-    ] or [unmeasured("shortfall", "there is no such network")]
+    ]
     if summary.arm == TREATMENT:
         clauses += _of_one_image(summary)
+    elif not clauses:
+        clauses = [unmeasured("shortfall", "no control was run")]
     clauses += unfitted(summary.left_out)
     least = summary.nearest
     nearest = (
@@ -282,8 +298,13 @@ def _of_one_image(summary: Summary) -> list[Clause]:
         exceeds(f"rise of the correlation to the training image up to {network_name(n)}", rise, 0.0)
         for n, rise in summary.rises.items()
     ]
+    for activation, kind in KINDS.items():
+        if not any(a == activation for a, _ in summary.shortfalls):
+            clauses.append(not_in_design(f"shortfall of {kind} networks"))
+        if not any(a == activation for a, _ in summary.rises):
+            clauses.append(not_in_design(f"rise with depth, {kind}"))
     if summary.noise_energy is None or summary.noise_cosine is None:
-        return [*clauses, unmeasured("noise of one linear layer", "there is no such network")]
+        return [*clauses, not_in_design("noise of one linear layer")]
     return [
         *clauses,
         exceeds("energy of one layer's response", summary.noise_energy, SOME_ENERGY),
@@ -295,12 +316,14 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the networks at work, the scores by depth, by similarity and by number of images."""
     one_image = records.where(n_train=1)
     c, least = replace(records[0].condition, n_train=1), summaries[TREATMENT].nearest
-    way = told(round(1 - least[1].estimate, 2), ".0%") if least else "an unknown part"
+    shortfalls = summaries[TREATMENT].shortfalls.values()
+    every = bool(shortfalls) and whole(*shortfalls)
+    way = told(round(1 - least[1].estimate, 2), ".0%") if least and every else ""
     return [
         *gallery(records, lambda streams: task_of(c, streams), way),
-        *depth_charts(one_image),
-        *response_charts(one_image),
-        *images_charts(records),
+        *depth_charts(one_image, whole=every),
+        *response_charts(one_image, whole=every),
+        *images_charts(records, summaries[TREATMENT].least.n),
         *similarity_maps(one_image),
         networks_table(records),
     ]

@@ -34,7 +34,17 @@ from overparam.lab.figure import Axis, Chart, Figure, HeatMap, Panel, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import UNKNOWN, Interval, Verdict, exceeds, judge, told, unmeasured
+from overparam.lab.settings import whole_numbers
+from overparam.lab.verdict import (
+    UNKNOWN,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    told,
+    unmeasured,
+    whole,
+)
 from overparam.measures.image_maps import correlation
 from overparam.models import same_convnet
 from overparam.phenomena.identity._figures import galleries
@@ -68,16 +78,16 @@ class Condition(AdamFactors):
     """A start of a network: its scheme and which draw of it."""
 
     arm: str = factor(STARTS, choices=(STARTS, BY_SCHEME))
-    n_channels: int = factor(0, symbol="c", unit="channels", low=0, doc="0: placed by the design")
-    depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
+    n_channels: int = factor(0, symbol="c", unit="channels", low=1, doc="0: placed by the design")
+    depth: int = factor(0, unit="layers", low=1, doc="0: placed by the design")
     start: int = factor(0, low=0, doc="which random draw of the weights")
     scheme: str = factor(DEFAULT_SCHEME, choices=ALL_SCHEMES)
     channels: str = factor("3 6 16 48", unit="channels", doc="of the sweep over starts")
-    n_starts: int = factor(4, unit="starts", low=2)
+    n_starts: int = factor(4, unit="starts", low=2, high=100)
     starts_depth: int = factor(5, unit="layers", low=2, doc="of the sweep over starts")
     scheme_channels: int = factor(32, unit="channels", low=1, doc="of the schemes' networks")
     scheme_depths: str = factor("5 9", unit="layers", doc="of the schemes' networks")
-    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
     learning_rate: float = factor(1e-3, symbol="eta", low=1e-8, doc="of Adam")
     target_loss: float = factor(1e-4, unit="squared error per pixel", low=1e-12)
     max_steps: int = factor(3000, unit="updates", low=1)
@@ -87,13 +97,13 @@ def cells(base: Condition) -> list[Condition]:
     """Span channels and starts by the default scheme; then schemes and depths."""
     starts = [
         replace(base, arm=STARTS, n_channels=c, depth=base.starts_depth, start=s)
-        for c in map(int, base.channels.split())
+        for c in whole_numbers(base, "channels", places="n_channels")
         for s in range(base.n_starts)
     ]
     schemes = [
         replace(base, arm=BY_SCHEME, n_channels=base.scheme_channels, depth=d, scheme=scheme)
         for scheme in ALL_SCHEMES
-        for d in map(int, base.scheme_depths.split())
+        for d in whole_numbers(base, "scheme_depths", places="depth")
     ]
     return [*starts, *schemes]
 
@@ -109,12 +119,17 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 
 @dataclass(frozen=True)
 class Summary:
-    """Networks of one width: how far their starts disagree, `[seeds]`, and what is left out."""
+    """Networks of one width: how far their starts disagree, `[seeds]`, and what is left out.
+
+    Attributes:
+        sweep: of the treatment, the same of every width.
+    """
 
     n_channels: int
     disagreement: np.ndarray
     interval: Interval
     left_out: LeftOut
+    sweep: tuple[Summary, ...] = ()
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -122,7 +137,11 @@ def summarise(records: Records) -> dict[str, Summary]:
     starts = records.where(arm=STARTS)
     few, *more = starts.levels("n_channels") or [0]
     many = more[-1] if more else 0  # of which there are no networks
-    return {TREATMENT: summarise_width(starts, few), MANY_CHANNELS: summarise_width(starts, many)}
+    sweep = tuple(summarise_width(starts, c) for c in (few, *more))
+    return {
+        TREATMENT: replace(sweep[0], sweep=sweep),
+        MANY_CHANNELS: sweep[-1] if more else summarise_width(starts, many),
+    }
 
 
 def summarise_width(starts: Records, n_channels: int) -> Summary:
@@ -138,7 +157,7 @@ def summarise_width(starts: Records, n_channels: int) -> Summary:
             for some in by_seed
         ]
     )
-    return Summary(n_channels, found, score_interval(found), left_out_of(networks))
+    return Summary(n_channels, found, score_interval(found, (0, 2)), left_out_of(networks))
 
 
 def disagreement(outputs: Sequence[np.ndarray]) -> float:
@@ -168,14 +187,14 @@ def verdict(summary: Summary) -> Verdict:
     clause = (
         exceeds(what, summary.interval, CLEAR_DISAGREEMENT)
         if planned
-        else unmeasured(what, "another number of channels is needed")
+        else unmeasured(what, "no control was run: another number of channels is needed")
     )
     return judge(
         [clause, *unfitted(summary.left_out)],
         effect=summary.interval if planned else UNKNOWN,
         unit="disagreement of starts, 0 one map to 2",
         rule=RULE,
-        reason=f"With {summary.n_channels} channels, the disagreement of outputs from different "
+        reason=f"With {_channels(summary.n_channels)}, the disagreement of outputs from different "
         f"starts is {summary.interval}. {summary.left_out}",
     )
 
@@ -184,18 +203,17 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the starts side by side, the disagreement over channels, and the schemes."""
     side = records[0].condition.side
     starts, by_scheme = records.where(arm=STARTS), records.where(arm=BY_SCHEME)
-    said = (
-        f"{told(s.interval.estimate, '.2f')} with {s.n_channels} channels"
-        for s in summaries.values()
-        if s.left_out.n_planned
-    )
+    compared = [s for s in summaries.values() if s.left_out.n_planned]
     gallery = galleries(
         starts,
         lambda streams: make_identity_task(streams, side),
-        family=lambda r: f"{r.condition.n_channels} channels",
+        family=lambda r: _channels(r.condition.n_channels),
         level=lambda r: r.condition.start + 1,
         label=lambda r: f"start {r.condition.start + 1}",
-        title=f"Disagreement of random starts: {', '.join(said)}",
+        title=_title(
+            "What different random starts make of images that they never saw",
+            {s.n_channels: (s.interval, told(s.interval.estimate, ".2f")) for s in compared},
+        ),
         rows="one random start of the same network on the same training image, beside the grid",
         hint="Compare the rows, then switch to more channels.",
         level_name="Random start",
@@ -203,22 +221,38 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     )
     return [
         *gallery,
-        *([_by_channels(starts)] if len(starts) else []),
-        *([_by_scheme(by_scheme)] if len(by_scheme) else []),
+        *([_by_channels(summaries[TREATMENT].sweep, compared)] if len(starts) else []),
+        *(
+            [_by_scheme(by_scheme, len(summaries[TREATMENT].disagreement))]
+            if len(by_scheme)
+            else []
+        ),
     ]
 
 
-def _by_channels(starts: Records) -> Chart:
-    found = [summarise_width(starts, c) for c in starts.levels("n_channels")]
+def _title(otherwise: str, said: Mapping[int, tuple[Interval, str]]) -> str:
+    """Return the disagreement by number of channels, where all of it is known."""
+    if not whole(*(interval for interval, _ in said.values())):
+        return otherwise
+    numbers = (f"{text} with {_channels(n)}" for n, (_, text) in said.items())
+    return f"Disagreement of random starts: {', '.join(numbers)}"
+
+
+def _channels(n: int) -> str:
+    return f"{n} channel{'' if n == 1 else 's'}"
+
+
+def _by_channels(found: Sequence[Summary], compared: Sequence[Summary]) -> Chart:
     values = np.stack([s.disagreement for s in found])
     line = series_over_seeds("starts", "test", [s.n_channels for s in found], values, "mean")
-    first, last = found[0], found[-1]
     return Chart(
         "disagreement",
-        f"Disagreement of starts: {first.interval} with {first.n_channels} channels, "
-        f"{last.interval} with {last.n_channels}",
+        _title(
+            "Disagreement of random starts by the number of channels",
+            {s.n_channels: (s.interval, str(s.interval)) for s in compared},
+        ),
         "Disagreement: 1 - correlation of the outputs of two starts, mean over test inputs and "
-        f"pairs. {tell({f'{s.n_channels} channels': s.left_out for s in found})}",
+        f"pairs. {tell({_channels(s.n_channels): s.left_out for s in found})}",
         [
             Panel(
                 "",
@@ -231,12 +265,11 @@ def _by_channels(starts: Records) -> Chart:
     )
 
 
-def _by_scheme(records: Records) -> HeatMap:
+def _by_scheme(records: Records, n_seeds: int) -> HeatMap:
     schemes = [s for s in ALL_SCHEMES if s in records.levels("scheme")]
     depths = records.levels("depth")
     means = np.full((len(schemes), len(depths)), np.nan)
     notes, failed = [["" for _ in depths] for _ in schemes], []
-    n_seeds = len(records.seeds)
     for i, j in np.ndindex(means.shape):
         cell = records.where(scheme=schemes[i], depth=depths[j])
         fitted = [r.value("preference") for r in cell if has_value(r)]
@@ -244,8 +277,9 @@ def _by_scheme(records: Records) -> HeatMap:
         means[i, j] = mean_present(np.array(fitted, float))
         if len(fitted) < n_seeds:
             failed.append(f"{schemes[i]}, {depths[j]} layers: {len(fitted)} of {n_seeds}")
-    title, last = "No network fitted its image at the largest depth", means[:, -1]
-    if np.isfinite(last).any():
+    title, last = "Preference by scheme of initialization and depth", means[:, -1]
+    deepest = records.where(depth=depths[-1])
+    if len(deepest) == len(ALL_SCHEMES) * n_seeds and np.isfinite(last).any():
         low, high = int(np.nanargmin(last)), int(np.nanargmax(last))
         title = (
             f"At {depths[-1]} layers the preference is {last[low]:z.2f} from {schemes[low]} and "

@@ -31,7 +31,8 @@ from dataclasses import dataclass, replace
 from overparam.lab.figure import Axis, Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import Verdict, stays_below, told
+from overparam.lab.settings import whole_numbers
+from overparam.lab.verdict import Verdict, stays_below, told, whole
 from overparam.models import same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
@@ -64,7 +65,9 @@ class Condition(AdamFactors):
     """A kernel size, or a number of channels with as many parameters."""
 
     arm: str = factor(KERNELS, choices=ARMS)
-    like: int = factor(0, symbol="k", unit="pixels", low=0, doc="kernel that sets the count")
+    like: int = factor(
+        0, symbol="k", unit="pixels", low=1, odd=True, doc="sets the count"
+    )
     kernel_sizes: str = factor("3 5 7 9 13", unit="pixels", doc="of the sweep, odd")
     n_channels: int = factor(32, symbol="c", unit="channels", low=1, doc="with larger kernels")
     depth: int = factor(5, unit="layers", low=2)
@@ -81,7 +84,7 @@ class Condition(AdamFactors):
 
 def kernels(c: Condition) -> list[int]:
     """Return the kernel sizes of the sweep, rising."""
-    return sorted({int(k) for k in c.kernel_sizes.split()})
+    return whole_numbers(c, "kernel_sizes", places="like")
 
 
 def cells(base: Condition) -> list[Condition]:
@@ -123,7 +126,9 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
         level=lambda r: r.condition.like,
         label=_label,
         title="From the smallest kernel to the largest, the preference for the identity goes "
-        f"from {first} to {last}",
+        f"from {first} to {last}"
+        if whole(larger.first, larger.last)
+        else "What networks of each kernel size make of images that they never saw",
         hint="Switch to see as many parameters in channels.",
         level_name="Kernel size",
         level_unit="pixels",
@@ -132,7 +137,9 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
         {KERNELS: ("test", larger.maps), CHANNELS: ("control", wider.maps)},
         KERNEL,
         title=f"Fall of the preference with larger kernels: {larger.fall}; with as many "
-        f"parameters in channels: {wider.fall}",
+        f"parameters in channels: {wider.fall}"
+        if whole(larger.fall, wider.fall)
+        else "Preference by kernel size, and by as many parameters in channels",
         caption="Both lines have the same parameters at the same place, counted below. "
         + tell({KERNELS: larger.maps.left_out, CHANNELS: wider.maps.left_out}),
     )

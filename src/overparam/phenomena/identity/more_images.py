@@ -38,7 +38,18 @@ from overparam.lab.crossing import crossings
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import UNKNOWN, Interval, Verdict, exceeds, judge, told, unmeasured
+from overparam.lab.settings import whole_numbers
+from overparam.lab.verdict import (
+    UNKNOWN,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    not_in_design,
+    told,
+    unmeasured,
+    whole,
+)
 from overparam.models import same_convnet
 from overparam.phenomena.identity._figures import (
     galleries,
@@ -69,12 +80,14 @@ FIRST_DIGIT = 7
 # From 6 to 10 layers, the preference of networks that learned one image falls by about a quarter
 # a layer: a rise by 0.1 at every depth is less than half a layer.
 CLEAR_RISE = 0.1
+CLAIMED = (2, 3)  # numbers of images that the claim names; the control's sentence, the second
 DEPTH = Axis("Depth", "layers")
 RULE = (
     f"{PREFERENCE} Observed if the 95 % interval over seeds of its rise, most images minus one "
     f"image, paired by seed and depth and mean over the depths of the sweep, lies above "
     f"{CLEAR_RISE}, and that of every number of images between, where there is one, above 0; "
-    f"absent if one lies below its bound; else inconclusive. {NOT_JUDGED}"
+    "absent if one lies below its bound; else inconclusive, and so too where the design lacks a "
+    f"number of images that the claim names. {NOT_JUDGED}"
 )
 
 
@@ -82,20 +95,21 @@ RULE = (
 class Condition(AdamFactors):
     """A depth, and the images it is trained on."""
 
-    depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
+    depth: int = factor(0, unit="layers", low=1, doc="0: placed by the design")
     n_images: int = factor(1, symbol="n", unit="images", low=1, high=10)
     images: str = factor(DIGITS, choices=(DIGITS, SHIFTED))
     counts: str = factor("1 2 3", unit="images", doc="of the sweep")
     depths: str = factor("6 8 10", unit="layers", doc="of the sweep")
     n_channels: int = factor(24, symbol="c", unit="channels", low=1)
-    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
     learning_rate: float = factor(1e-3, symbol="eta", low=1e-8, doc="of Adam")
     target_loss: float = factor(1e-4, unit="squared error per pixel", low=1e-12)
 
 
 def cells(base: Condition) -> list[Condition]:
     """Span the depths on each number of images, and on copies of one image."""
-    counts, depths = ([int(word) for word in t.split()] for t in (base.counts, base.depths))
+    counts = whole_numbers(base, "counts", places="n_images")
+    depths = whole_numbers(base, "depths", places="depth")
     kinds = [(n, DIGITS) for n in counts] + [(max(counts), SHIFTED)]
     return [replace(base, depth=d, n_images=n, images=kind) for n, kind in kinds for d in depths]
 
@@ -136,10 +150,13 @@ class Summary:
     """One arm: scores over depth by number of images, and what the rule looks at.
 
     Attributes:
-        maps: number of images to scores; the smallest number is one image.
-        rises: number of images to the rise of the preference against the fewest; rising numbers.
+        arm: the treatment or the control.
+        maps: number of images to scores, rising numbers.
+        rises: number of images to the rise of the preference against one image, rising numbers;
+            none where no network learned a single one.
     """
 
+    arm: str
     maps: Mapping[int, MapSummary]
     rises: Mapping[int, Interval]
 
@@ -153,14 +170,17 @@ def summarise(records: Records) -> dict[str, Summary]:
     """Arrange both arms by number of images, depth and seed; one image is the start of both."""
     digits, copies = records.where(images=DIGITS), records.where(images=SHIFTED)
     by_count = {n: digits.where(n_images=n) for n in digits.levels("n_images")}
-    fewest = dict(list(by_count.items())[:1])
+    one_image = {n: found for n, found in by_count.items() if n == 1}
     shifted = {n: copies.where(n_images=n) for n in copies.levels("n_images")}
-    return {TREATMENT: _summarise_arm(by_count), SHIFTED: _summarise_arm({**shifted, **fewest})}
+    return {
+        TREATMENT: _summarise_arm(TREATMENT, by_count),
+        SHIFTED: _summarise_arm(SHIFTED, {**shifted, **one_image}),
+    }
 
 
-def _summarise_arm(by_count: Mapping[int, Records]) -> Summary:
+def _summarise_arm(arm: str, by_count: Mapping[int, Records]) -> Summary:
     maps = {n: summarise_maps(by_count[n], "depth") for n in sorted(by_count)}
-    return Summary(maps, {n: rise(maps[min(maps)], maps[n]) for n in list(maps)[1:]})
+    return Summary(arm, maps, {n: rise(maps[1], maps[n]) for n in maps if n > 1 and 1 in maps})
 
 
 def rise(one: MapSummary, more: MapSummary) -> Interval:
@@ -187,7 +207,12 @@ def verdict(summary: Summary) -> Verdict:
     clauses = [
         exceeds(f"rise with {_images(n)}", found, CLEAR_RISE if n == most else 0.0)
         for n, found in summary.rises.items()
-    ] or [unmeasured("rise", "another number of images is needed")]
+    ]
+    if summary.arm == SHIFTED and most < CLAIMED[-1]:
+        clauses = [unmeasured(f"rise with {CLAIMED[-1]} {SHIFTED}", "no control was run")]
+    elif summary.arm == TREATMENT:
+        lacking = [n for n in CLAIMED if n not in summary.rises]
+        clauses += [not_in_design(f"rise with {_images(n)} over one") for n in lacking]
     clauses += unfitted(*(maps.left_out for maps in summary.maps.values()))
     sides = [f"{_told(maps)} with {_images(n)}" for n, maps in summary.maps.items()]
     left_out = tell({_images(n): maps.left_out for n, maps in summary.maps.items()})
@@ -197,7 +222,9 @@ def verdict(summary: Summary) -> Verdict:
         unit="rise of the preference, 1 identity to -1 constant",
         rule=RULE,
         reason=f"Networks change sides at {', '.join(sides)} (layers, median over seeds). "
-        f"{left_out}",
+        f"{left_out}"
+        if sides
+        else "",
     )
 
 
@@ -212,7 +239,15 @@ def _images(n: int) -> str:
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw the networks at work, the preference over depth, and the heat map."""
     more, copies = summaries[TREATMENT], summaries[SHIFTED]
-    most, fewest = max(more.maps), min(more.maps)
+    most, fewest = max(more.maps, default=1), min(more.maps, default=1)
+    title = "What networks that learned several images make of others, by depth"
+    if most > fewest and all(
+        m.left_out.n_judged == m.left_out.n_planned for m in more.maps.values()
+    ):
+        title = (
+            f"From identity to constant: at {_told(more.maps[most])} layers with {_images(most)}, "
+            f"at {_told(more.maps[fewest])} with {_images(fewest)}"
+        )
     shown = replace(records[0].condition, images=DIGITS, n_images=most)
     gallery = galleries(
         records,
@@ -220,8 +255,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         family=_family,
         level=lambda r: r.condition.depth,
         label=lambda r: f"{r.condition.depth} layers",
-        title=f"From identity to constant: at {_told(more.maps[most])} layers with "
-        f"{_images(most)}, at {_told(more.maps[fewest])} with {_images(fewest)}",
+        title=title,
         rows="a network that was trained to return its training images: the first of those shown, "
         "the first two, all of them, or the first and shifted copies of it",
     )
@@ -235,7 +269,9 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     chart = preference_chart(
         lines,
         DEPTH,
-        title=f"Rise of the preference: {'; '.join(rises)}" if rises else "Preference by depth",
+        title=f"Rise of the preference: {'; '.join(rises)}"
+        if rises and whole(*more.rises.values(), *copies.rises.values())
+        else "Preference by depth",
         caption=tell({text: maps.left_out for text, (_, maps) in lines.items()}),
     )
     heat = similarity_heat_maps(
@@ -264,7 +300,7 @@ PHENOMENON = Phenomenon(
     figures=figures,
     scales=three_scales(
         Condition,
-        smoke={"counts": "1 3", "depths": "5 8", "n_channels": 12},
+        smoke={"depths": "5 8", "n_channels": 12},
         full={"depths": "5 7 9 11 13 15 17 20", "n_channels": 128, "learning_rate": 3e-4},
         n_seeds=(3, 10, 5),
         note="5 x 5 filters, 128 channels",

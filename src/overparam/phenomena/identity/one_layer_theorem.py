@@ -66,7 +66,7 @@ from overparam.phenomena.identity._one_layer_figures import (
     settings_table,
 )
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION
+from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION, extreme
 from overparam.phenomena.identity._task import IdentityTask, identity_recipe, make_identity_task
 from overparam.streams import Streams
 from overparam.training.fitted import Fitted
@@ -101,7 +101,7 @@ class Condition:
     layer: str = factor("fully connected", choices=("fully connected", "convolution"))
     start: str = factor("default", choices=("default", "zero"), doc="W0")
     optimizer: str = factor("sgd", choices=("sgd", "momentum", "adam"))
-    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, doc="of a convolution")
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True, doc="of a convolution")
     side: int = factor(14, unit="pixels", low=8)
     rate: float = factor(0.25, unit="1 / |t|^2", low=1e-6, doc="learning rate")
     adam_rate: float = factor(1e-3, low=1e-8, doc="learning rate of Adam")
@@ -223,8 +223,9 @@ class Summary:
     Attributes:
         arm: the treatment or a control, which has a shorter rule.
         noise: over seeds. deviation: the largest of any seed; of Adam, from the least of the
-            seeds' largest to the largest; no estimate, and so without another width.
+            seeds' largest to the largest (see `extreme`).
         ratios: of every bin, squared error over its prediction.
+        n_unmeasured: cells of the whole design, also those that no rule looks at.
         cosines: correlation of the inputs of each bin, `[bins]`. errors, predicted: relative to
             the input's energy.
     """
@@ -233,6 +234,7 @@ class Summary:
     noise: Interval
     deviation: Interval
     ratios: Sequence[Interval]
+    n_unmeasured: int
     cosines: np.ndarray
     errors: np.ndarray
     predicted: np.ndarray
@@ -248,8 +250,9 @@ class Summary:
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange the fully connected layers by start and optimizer."""
     dense = records.where(layer="fully connected")
+    n_unmeasured = len(records) - len(records.measured)
     return {
-        arm: _summarise_arm(arm, dense.where(start=start, optimizer=optimizer))
+        arm: _summarise_arm(arm, dense.where(start=start, optimizer=optimizer), n_unmeasured)
         for arm, start, optimizer in (
             (TREATMENT, "default", "sgd"),
             (FROM_ZERO, "zero", "sgd"),
@@ -258,7 +261,7 @@ def summarise(records: Records) -> dict[str, Summary]:
     }
 
 
-def _summarise_arm(arm: str, records: Records) -> Summary:
+def _summarise_arm(arm: str, records: Records, n_unmeasured: int) -> Summary:
     judged = [r.outcome for r in records if has_value(r)]
     n_missing = len(records) - len(judged)
     # The error is linear in the square, so that means over a bin stay on the theory's line.
@@ -276,12 +279,13 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     return Summary(
         arm,
         noise=interval(np.array([o.noise for o in judged])),
-        deviation=Interval(worst, least, worst, n=len(judged), n_missing=n_missing),
+        deviation=extreme(worst, low=least, high=worst, n=len(judged), n_missing=n_missing),
         # A seed without inputs in a bin lacks no cell; one whose error is no number does.
         ratios=[
             interval(e[inside] / p[inside])
             for e, p, inside in zip(errors, predicted, np.isfinite(squares), strict=True)
         ],
+        n_unmeasured=n_unmeasured,
         cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares]),
         errors=errors,
         predicted=predicted,
@@ -299,13 +303,17 @@ def verdict(summary: Summary) -> Verdict:
     ] or [unmeasured("error over prediction", "no layer has fitted its image")]
     own = {FROM_ZERO: [noise], ADAM: [deviation]}
     clauses = own.get(summary.arm, [noise, deviation, *ratios])
+    if summary.arm in own and not summary.left_out.n_planned:
+        clauses = [unmeasured(clauses[0].what, "no control was run")]
     return judge(
         [*clauses, *unfitted(summary.left_out)],
-        effect=summary.noise,
-        unit="of the random part's expected energy",
+        effect=clauses[0].value,
+        unit="brightness, largest deviation from the formula"
+        if summary.arm == ADAM
+        else "of the random part's expected energy",
         rule=RULE,
         reason=f"The noise has {summary.noise} times the energy expected of a default start; "
-        f"outputs deviate from the formula by at most {told(summary.deviation.high, '.1g')}, "
+        f"outputs deviate from the formula by at most {told(summary.deviation.estimate, '.1g')}, "
         f"squared errors from the prediction by at most {told(summary.misprediction, '.1%')} in "
         f"any bin of correlation. {summary.left_out}",
     )
@@ -317,7 +325,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     return [
         *error_charts(summaries[TREATMENT], summaries[FROM_ZERO], len(records.seeds)),
         *parts_grids(descents, _shown_problem),
-        settings_table(records),
+        settings_table(records, whole=not summaries[TREATMENT].n_unmeasured),
     ]
 
 

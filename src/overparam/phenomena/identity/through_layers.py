@@ -41,6 +41,7 @@ from overparam.data import draw_clothes
 from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
+from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import Interval, Verdict, exceeds, judge, premise, stays_below
 from overparam.measures.image_maps import correlation
 from overparam.measures.layer_images import layer_activations, leading_component
@@ -50,7 +51,7 @@ from overparam.phenomena.identity._figures import galleries
 from overparam.phenomena.identity._layer_figures import layer_charts
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import NEAR, NOT_JUDGED, score_interval
+from overparam.phenomena.identity._summary import CORRELATION, NEAR, NOT_JUDGED, score_interval
 from overparam.phenomena.identity._task import (
     AdamFactors,
     IdentityTask,
@@ -66,6 +67,7 @@ from overparam.training.train import train
 TRAINED, RANDOM = "trained", "random"
 SHUFFLED = "shuffled weights"
 N_SHUFFLES = 8  # one alone scatters as much as one random start, by a tenth
+SHALLOWEST = 4  # layers; of fewer, none lies beyond the middle
 MIDDLE = (0.4, 0.7)  # of the depth: layers 8 to 14 of 20; the last layers lie beyond
 # Visible shape is 1 for a layer that passes its input on. A tenth can be seen in the pictures, and
 # single random networks scatter by as much.
@@ -89,7 +91,7 @@ SCORES = ("visible", "constant", "dependence", "read_by_pixel", "read_by_layer")
 class Condition(AdamFactors):
     """A depth, and whether the network is trained."""
 
-    depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
+    depth: int = factor(0, unit="layers", low=SHALLOWEST, doc="0: placed by the design")
     state: str = factor(TRAINED, choices=(TRAINED, RANDOM))
     depths: str = factor("7 20", unit="layers", doc="of the design")
     n_channels: int = factor(32, symbol="c", unit="channels", low=1)
@@ -126,7 +128,7 @@ def middle_of(depth: int) -> tuple[int, int]:
 
 def depths_of(base: Condition) -> list[int]:
     """Return the depths of the design."""
-    return [int(d) for d in base.depths.split()]
+    return whole_numbers(base, "depths", places="depth")
 
 
 async def run(c: Condition, streams: Streams) -> Outcome:
@@ -258,8 +260,8 @@ def _summarise_arm(deepest: Records, arm: str, shown: str) -> Summary:
         scores,
         random,
         difference=score_interval(more),
-        last=score_interval(random["visible"][end:-1].mean(0)),
-        to_constant=score_interval(scores["constant"][-1]),
+        last=score_interval(random["visible"][end:-1].mean(0), CORRELATION),
+        to_constant=score_interval(scores["constant"][-1], CORRELATION),
         left_out=left_out_of(deepest.where(state=TRAINED)),
     )
 

@@ -40,7 +40,8 @@ from overparam.lab.intervals import paired_log_ratio
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Verdict, stays_below, told
+from overparam.lab.settings import whole_numbers
+from overparam.lab.verdict import Verdict, stays_below, told, whole
 from overparam.models import mlp, mlp_n_params, same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
@@ -81,14 +82,14 @@ class Condition(AdamFactors):
     """One network, deep or wide."""
 
     arm: str = factor(DEEPER, choices=ARMS)
-    depth: int = factor(0, unit="layers", low=0, doc="0: placed by the design")
-    width: int = factor(0, unit="channels or units", low=0, doc="0: placed by the design")
+    depth: int = factor(0, unit="layers", low=1, doc="0: placed by the design")
+    width: int = factor(0, unit="channels or units", low=1, doc="0: placed by the design")
     depths: str = factor("3 6 10 18", unit="layers", doc="of the sweep, convolutional")
     n_channels: int = factor(24, symbol="c", unit="channels", low=1, doc="of deeper networks")
     span_depth: int = factor(6, unit="layers", low=2, doc="of the sweep from few to many channels")
     span_widths: str = factor("8 24 64", unit="channels", doc="of that sweep")
     dense_depths: str = factor("2 4 6", unit="layers", doc="of the sweep, fully connected")
-    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
 
     @property
     def dense(self) -> bool:
@@ -105,14 +106,14 @@ class Condition(AdamFactors):
 
 def cells(base: Condition) -> list[Condition]:
     """Span the depths, the widths of equal counts, and the widths of one depth."""
-    depths, dense_depths = numbers(base.depths), numbers(base.dense_depths)
+    depths = whole_numbers(base, "depths", places="depth")
+    dense_depths = whole_numbers(base, "dense_depths", places="depth")
+    widths = whole_numbers(base, "span_widths", places="width")
     shallow, pixels = depths[0], base.side**2
     deeper = [replace(base, arm=DEEPER, depth=d, width=base.n_channels) for d in depths]
     equal = [same_convnet_width_for(c.n_params, shallow, c.kernel_size) for c in deeper]
     wider = [replace(base, arm=WIDER, depth=shallow, width=w) for w in equal]
-    span = [
-        replace(base, arm=SPAN, depth=base.span_depth, width=w) for w in numbers(base.span_widths)
-    ]
+    span = [replace(base, arm=SPAN, depth=base.span_depth, width=w) for w in widths]
     # L layers of p x p weights count L p^2, two layers of L p / 2 units as many.
     dense = [replace(base, arm=DENSE_DEEPER, depth=d, width=pixels) for d in dense_depths]
     dense += [
@@ -120,15 +121,6 @@ def cells(base: Condition) -> list[Condition]:
         for d in dense_depths
     ]
     return [*deeper, *wider, *span, *dense]
-
-
-def numbers(text: str) -> list[int]:
-    """Return the whole numbers of a text, rising, each once.
-
-    >>> numbers("3 10 6 3")
-    [3, 6, 10]
-    """
-    return sorted({int(word) for word in text.split()})
 
 
 def dense_sizes(c: Condition) -> tuple[int, list[int], int]:
@@ -179,7 +171,9 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
         label=_label,
         title="From the smallest network to the largest, the preference for the identity falls "
         f"by {told(falls[DEEPER].fall.estimate, '.2f')} in depth, by "
-        f"{told(falls[WIDER].fall.estimate, '.2f')} in width",
+        f"{told(falls[WIDER].fall.estimate, '.2f')} in width"
+        if whole(falls[DEEPER].fall, falls[WIDER].fall)
+        else "What deeper and wider networks make of images that they never saw",
         hint="Switch between networks that grow deeper and networks that grow wider.",
         level_name="Size",
         level_unit="parameters",
@@ -188,7 +182,9 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
     chart = preference_chart(
         {arm: (ROLES[arm], found.maps) for arm, found in falls.items()},
         PARAMETERS,
-        title=f"At equal counts of parameters, depth and width end at {' and '.join(ends)}",
+        title=f"At equal counts of parameters, depth and width end at {' and '.join(ends)}"
+        if whole(falls[DEEPER].last, falls[WIDER].last)
+        else "Preference by the number of parameters",
         caption="Fall of the preference from the smallest to the largest network: "
         + "; ".join(f"{arm} {found.fall}" for arm, found in falls.items())
         + f". {tell({arm: found.maps.left_out for arm, found in falls.items()})}",
@@ -208,10 +204,20 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
         },
         {"Depth": "layers", "Width": "channels or units"},
     )
-    return [*gallery, chart, *([_dense_chart(dense)] if dense else []), table]
+    charts = [chart]
+    if dense:
+        planned = len(whole_numbers(records[0].condition, "dense_depths", places="depth"))
+        seeds = falls[DEEPER].maps.preference.shape[1:]
+        every = len(dense) == 2 and all(
+            m.constant.shape == (planned, *seeds) and np.isfinite(m.constant).all()
+            for m in dense.values()
+        )
+        charts.append(_dense_chart(dense, every and planned > 1))
+    return [*gallery, *charts, table]
 
 
-def _dense_chart(arms: Mapping[str, MapSummary]) -> Chart:
+def _dense_chart(arms: Mapping[str, MapSummary], whole: bool) -> Chart:
+    """Return the distance to the constant; the title tells it where the arms are there whole."""
     distance = {a: np.maximum(1 - m.constant, SMALLEST_DISTANCE) for a, m in arms.items()}
     nearer = {a: paired_log_ratio(d[0], d[-1]).estimate for a, d in distance.items()}
     said = [f"{told(n, '.3g')} times nearer when {a.split(', ')[1]}" for a, n in nearer.items()]
@@ -224,7 +230,9 @@ def _dense_chart(arms: Mapping[str, MapSummary]) -> Chart:
     return Chart(
         "distance_to_constant",
         f"From the smallest to the largest, fully connected networks come {' and '.join(said)} "
-        "to the constant",
+        "to the constant"
+        if whole
+        else "Distance of fully connected networks to the constant",
         "Distance to the constant: 1 - correlation of the outputs with the training image, mean "
         "over the test inputs. Both lines start from one network and have equal counts.",
         [Panel("", PARAMETERS, Axis("Distance to the constant", scale="log"), series)],

@@ -73,8 +73,12 @@ def rate_charts(
     return [Chart("memorization_rate", title, caption, panels)] if panels else []
 
 
-def radius_charts(few: Records, many: Records) -> list[Chart]:
-    """Return the spectral radius at the training images over depth; none where none trained."""
+def radius_charts(few: Records, many: Records, *, ends_known: bool) -> list[Chart]:
+    """Return the spectral radius at the training images over depth; none where none trained.
+
+    Args:
+        ends_known: whether the shallowest and the deepest networks are all there and trained.
+    """
     panels = [
         Panel(
             kind,
@@ -94,15 +98,19 @@ def radius_charts(few: Records, many: Records) -> list[Chart]:
         "of the largest of them. Where it is below 1, iterating from nearby returns to the "
         "image."
     )
-    return [Chart("spectral_radius", _radius_title(few), caption, panels)] if panels else []
+    return (
+        [Chart("spectral_radius", _radius_title(few, ends_known), caption, panels)]
+        if panels
+        else []
+    )
 
 
-def _radius_title(few: Records) -> str:
+def _radius_title(few: Records, ends_known: bool) -> str:
     shallow, deep = (
         [r.outcome.spectral_radius for kind in trained_kinds(few) for r in at_end(few, kind, i)]
         for i in (0, -1)
     )
-    if not (shallow and deep):
+    if not ends_known:
         return "Spectral radius of the Jacobian at the training images"
     return (
         "Spectral radius of the Jacobian at the training images: typically "
@@ -148,8 +156,8 @@ def iterates_grids(records: Records, steps: Sequence[int]) -> list[ImageGrid]:
         return []
     grid = ImageGrid(
         "iterates",
-        f"After {steps[-1]} applications {n_reached} of these {len(rows)} unseen images have "
-        "become a training image",
+        f"After {steps[-1]} applications {n_reached} of these {len(rows)} unseen images "
+        f"{'has' if n_reached == 1 else 'have'} become a training image",
         "Each row is one unseen image: it is put into the network, its output is put in again, and "
         "so on. Last stands the training image that is nearest to the end; an end within "
         f"{REACHED:.0%} of its norm counts as it. One network of each kind, the deepest, of the "

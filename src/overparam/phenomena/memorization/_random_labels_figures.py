@@ -163,8 +163,13 @@ def _training_curve(records: Records, setting: str) -> list[Series]:
     return [series_over_seeds(setting, role, 1 + np.flatnonzero(common), losses[common])]
 
 
-def settings_table(records: Records) -> Table:
-    """Return every model and setting, with the published accuracies at the paper's data."""
+def settings_table(records: Records, finding: str, *, countable: bool) -> Table:
+    """Return every model and setting, with the published accuracies at the paper's data.
+
+    Args:
+        finding: title where the clauses behind it are shown, or "". countable: whether no network
+            of the treatment is missing, so that those that are fitted may be counted.
+    """
     columns: dict[str, list[str]] = {}
     n_train, fitted = records[0].condition.n_train, []
     for model, setting in dict.fromkeys((r.condition.model, r.condition.setting) for r in records):
@@ -190,11 +195,10 @@ def settings_table(records: Records) -> Table:
             cells_of_row["published accuracies"] = PUBLISHED.get((model, setting), "")
         for header, text in cells_of_row.items():
             columns.setdefault(header, []).append(text)
+    counted = f"{sum(fitted)} of {len(fitted)} settings of the networks are fitted"
     return Table(
         "settings",
-        "Every setting is fitted, regularized or not"
-        if fitted and all(fitted)
-        else f"{sum(fitted)} of {len(fitted)} settings of the networks are fitted",
+        finding or (counted if countable and len(fitted) > 1 else "Which settings are fitted"),
         f"Fitted: a mean training error of at most {FITTED:.0%}. "
         "Mean over seeds (geometric for epochs, of the seeds that were fitted) with 95 % interval. "
         "The construction of Theorem 1 "

@@ -51,7 +51,7 @@ def _epochs(records: Records, seeds: list[int]) -> np.ndarray:
 
 
 def by_seed(records: Records, name: str, seeds: list[int]) -> np.ndarray:
-    """Return a field as `[models, seeds]`, NaN where missing."""
-    models = records.levels("model")
+    """Return a field as `[models, seeds]`, NaN where missing, also where there is no model."""
+    models = records.levels("model") or [""]
     values = {(r.condition.model, r.seed): float(r.value(name)) for r in records}
     return np.array([[values.get((m, s), np.nan) for s in seeds] for m in models])

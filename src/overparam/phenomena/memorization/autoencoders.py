@@ -44,19 +44,25 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data import Dataset, draw_subset, load, make_dataset
+from overparam.errors import UsageError
 from overparam.lab.figure import Figure
 from overparam.lab.intervals import exp_interval, mean_interval, paired_difference
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
+from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import (
+    UNKNOWN,
     Clause,
     Interval,
     Verdict,
     exceeds,
     judge,
+    not_in_design,
     premise,
     shown,
     stays_below,
+    unmeasured,
+    whole,
 )
 from overparam.measures import (
     iterate_to_attractor,
@@ -93,6 +99,8 @@ from overparam.training.train import train
 
 DENSE, CONVOLUTIONAL, DOWNSAMPLING = "fully connected", "convolutional", "with downsampling"
 KINDS = (DENSE, CONVOLUTIONAL, DOWNSAMPLING)
+DEPTHS = ("dense_depths", "conv_depths", "downsampling_depths")  # fields, in the order of KINDS
+N_HALVINGS = 2  # of the downsampling one, which has at least as many layers
 LINEAR = "linear"
 MANY_IMAGES = "many images"
 STORED = 0.5  # memorization rate, and share of unseen images
@@ -128,8 +136,8 @@ RULE_OF_CONTROLS = (
 class Condition:
     """A kind of autoencoder, its depth, and how many images it is trained on."""
 
-    kind: str = factor(DENSE, choices=(*KINDS, LINEAR))
-    depth: int = factor(0, unit="hidden layers", low=0, doc="0: placed by the design")
+    kind: str = factor(DENSE, choices=(*KINDS, LINEAR), instead=f"one of {', '.join(DEPTHS)}")
+    depth: int = factor(0, unit="hidden layers", low=0, instead=f"one of {', '.join(DEPTHS)}")
     n_train: int = factor(5, symbol="n", unit="images", low=1, doc="fully connected: twice as many")
     n_control: int = factor(100, unit="images", low=2, doc="of the control")
     dense_depths: str = factor("1 2 4 8 12", unit="hidden layers")
@@ -137,7 +145,7 @@ class Condition:
     downsampling_depths: str = factor("2 4 6", unit="hidden layers")
     width: int = factor(256, unit="hidden units", low=1)
     n_channels: int = factor(32, symbol="c", unit="channels", low=1)
-    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1)
+    kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
     activation: str = factor(
         "leaky_relu", choices=("leaky_relu", "selu", "silu", "relu", "tanh", "identity")
     )
@@ -182,7 +190,17 @@ class Outcome:
 
 
 def cells(base: Condition) -> list[Condition]:
-    """Span the depths of all kinds on few images; a control on many, and the linear one."""
+    """Span the depths of all kinds on few images; a control on many, and the linear one.
+
+    Raises:
+        UsageError: the control's images would be no more than those of a network on few.
+    """
+    if base.n_control <= 2 * base.n_train:
+        raise UsageError(
+            "the control needs more images than the fully connected networks have",
+            got=f"n_control={base.n_control}, n_train={base.n_train}",
+            allowed=f"n_control above {2 * base.n_train}, twice n_train",
+        )
     found = []
     for kind in KINDS:
         n_train = 2 * base.n_train if kind == DENSE else base.n_train
@@ -270,12 +288,9 @@ def recipe(c: Condition, train_set: Dataset) -> Recipe:
 
 def depths_of(c: Condition, kind: str) -> list[int]:
     """Return the depths of the sweep of one kind, in ascending order."""
-    swept = {
-        DENSE: c.dense_depths,
-        CONVOLUTIONAL: c.conv_depths,
-        DOWNSAMPLING: c.downsampling_depths,
-    }
-    return sorted({int(depth) for depth in swept[kind].split()})
+    field = DEPTHS[KINDS.index(kind)]
+    low = N_HALVINGS if kind == DOWNSAMPLING else 1
+    return whole_numbers(c, field, places="depth", low=low)
 
 
 @dataclass(frozen=True)
@@ -304,10 +319,12 @@ class Summary:
 def summarise(records: Records) -> dict[str, Summary]:
     """Summarise few images, many images, and the linear autoencoder."""
     arms = {arm: of_arm(records, arm) for arm in (TREATMENT, MANY_IMAGES, LINEAR)}
-    return {arm: _summarise_arm(arm, found) for arm, found in arms.items() if len(found)}
+    return {arm: _summarise_arm(arm, found) for arm, found in arms.items()}
 
 
 def _summarise_arm(arm: str, records: Records) -> Summary:
+    if not len(records):
+        return Summary(arm, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, {}, 0, 0, 0)
     kinds = dict.fromkeys(r.condition.kind for r in records)
     by_kind = {kind: records.where(kind=kind) for kind in kinds}
     rates = {kind: judged(own, "rate")[1] for kind, own in by_kind.items()}
@@ -343,9 +360,12 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to the treatment, and `RULE_OF_CONTROLS` to the others."""
     if summary.arm != TREATMENT:
-        stored = exceeds("training images that are attractors", summary.rate, FEW_STORED)
+        what = "training images that are attractors"
+        stored = exceeds(what, summary.rate, FEW_STORED)
         return judge(
-            [stored, _fitted(summary)],
+            [stored, _fitted(summary)]
+            if summary.n_networks
+            else [unmeasured(what, "no control was run")],
             effect=summary.rate,
             unit=UNIT,
             rule=RULE_OF_CONTROLS,
@@ -374,6 +394,7 @@ def clauses(summary: Summary) -> list[Clause]:
         exceeds(rate, summary.rate, STORED),
         exceeds("gain over the shallowest networks", summary.gain, 0.0),
         exceeds("unseen images that end at a training image", summary.recalled, STORED),
+        *(not_in_design(f"{kind} networks") for kind in KINDS if kind not in summary.kinds),
         _fitted(summary),
     ]
 
@@ -386,7 +407,7 @@ def _fitted(summary: Summary) -> Clause:
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw rates and radii over depth, unseen images on their way, and the table."""
     few, many = of_arm(records, TREATMENT), of_arm(records, MANY_IMAGES)
-    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    found = summaries[TREATMENT]
     stored, gain, *_ = clauses(found)
     title = "Training images that are attractors, over depth"
     if shown(stored, gain):
@@ -395,12 +416,12 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
             f"attractors, the shallowest {found.rate.estimate - found.gain.estimate:.0%}"
         )
     left_out = (
-        f"Of {found.n_networks} networks {found.n_untrained} are left out because they failed to "
-        "train."
+        f"Of {found.n_networks} networks {found.n_untrained} failed to train and "
+        f"{'is' if found.n_untrained == 1 else 'are'} left out."
     )
     return [
         *rate_charts(few, many, title, found.recalled, left_out),
-        *radius_charts(few, many),
+        *radius_charts(few, many, ends_known=whole(found.rate, found.gain)),
         *iterates_grids(few, SHOWN_STEPS),
         networks_table(records),
     ]

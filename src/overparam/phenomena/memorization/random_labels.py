@@ -49,9 +49,11 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    not_in_design,
     shown,
     stays_below,
     unmeasured,
+    whole,
 )
 from overparam.measures import error_rate
 from overparam.models import interpolate_exactly
@@ -93,6 +95,9 @@ RATES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # label corruption, each redrawn from al
 DECAY_STEPS = 391  # updates in an epoch of CIFAR-10
 LARGEST_FACTOR = 10.0  # of time to fit; the paper calls it a small constant
 NEAR_CHANCE = 0.05
+PARTLY, REGULARIZED = "partly random labels", "random labels, regularized"
+CLAIMED = (TRUE, PARTLY, RANDOM, *INPUTS[1:], REGULARIZED)  # settings that the claim names
+NOT_RUN = "no control was run"
 RULE = (
     "For each seed take the training accuracy in the setting that is fitted worst. Observed if its "
     f"whole 95 % interval lies above {1 - FITTED}, that of the epochs that random labels take over "
@@ -100,7 +105,8 @@ RULE = (
     f"{LARGEST_FACTOR:.0f}, also where random labels meet the regularizer that makes them slowest, "
     f"that of the test error after random labels lies within {NEAR_CHANCE} "
     f"of chance, and it is by more than {NEAR_CHANCE} higher than after true ones; absent if one "
-    "lies outside. All are means over seeds."
+    "lies outside. All are means over seeds. Inconclusive where the design lacks a setting that "
+    "the claim names."
 )
 RULE_OF_CONTROL = (
     "A network that is said not to fit random labels, and of which nothing else is said: observed "
@@ -222,7 +228,8 @@ class Summary:
             that makes random labels slowest in a seed.
         random_test_error: after training on random labels. rise: of it over that after true ones.
         chance: of a guess, 1 - 1/K.
-        oversized: why this arm is not the control that it should be, or "".
+        left_out: settings that the claim names and that are not in the design.
+        why_not: why this arm is not the control that it should be, or "".
     """
 
     arm: str
@@ -234,7 +241,8 @@ class Summary:
     random_test_error: Interval
     rise: Interval
     chance: float
-    oversized: str = ""
+    left_out: tuple[str, ...] = ()
+    why_not: str = ""
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -243,11 +251,12 @@ def summarise(records: Records) -> dict[str, Summary]:
         TREATMENT: records.where(lambda r: r.condition.model in NETWORKS),
         TOO_SMALL: records.where(model=TOO_SMALL),
     }
-    return {arm: _summarise_arm(arm, found) for arm, found in arms.items() if len(found)}
-
-
-def _summarise_arm(arm: str, records: Records) -> Summary:
     c, seeds = records[0].condition, records.seeds
+    return {arm: _summarise_arm(arm, found, c, seeds) for arm, found in arms.items()}
+
+
+def _summarise_arm(arm: str, records: Records, c: Condition, seeds: list[int]) -> Summary:
+    why_not = why_oversized(c.dataset, c.n_train) if arm == TOO_SMALL else ""
     errors: dict[int, list[float]] = {seed: [] for seed in seeds}
     by_setting: dict[str, list[float]] = {}
     for r in records:
@@ -264,19 +273,28 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         arm=arm,
         # A setting that is missing might have been the worst: the largest of NaN is NaN.
         worst_accuracy=mean_interval(
-            [1 - np.max(of_seed) for of_seed in errors.values()],
+            [1 - np.max(of_seed or [np.nan]) for of_seed in errors.values()],
             step=1 / c.n_train,
             bounds=(0, 1),
         ),
-        worst_setting=max(by_setting, key=lambda s: _mean_present(by_setting[s])),
+        worst_setting=max(by_setting, key=lambda s: _mean_present(by_setting[s]), default=""),
         random_accuracy=mean_interval(accuracy_random, step=1 / c.n_train, bounds=(0, 1)),
         time_factor=time_factor(random, true, seeds),
         regularized_factor=slowest_factor(records, true, seeds),
         random_test_error=mean_interval(after_random, step=1 / entry.n_test, bounds=(0, 1)),
         rise=paired_difference(after_random, after_true, step=1 / entry.n_test),
         chance=1 - 1 / entry.n_classes,
-        oversized=why_oversized(c.dataset, c.n_train) if arm == TOO_SMALL else "",
+        left_out=_left_out(records),
+        why_not=why_not if len(records) else NOT_RUN,
     )
+
+
+def _left_out(records: Records) -> tuple[str, ...]:
+    planned = {PARTLY if 0 < r.condition.corruption_rate < 1 else "" for r in records}
+    planned |= {r.condition.setting for r in records}
+    if any(r.condition.setting.startswith(f"{RANDOM}, ") for r in records):
+        planned.add(REGULARIZED)
+    return tuple(name for name in CLAIMED if name not in planned)
 
 
 def _mean_present(values: list[float]) -> float:
@@ -289,6 +307,7 @@ def verdict(summary: Summary) -> Verdict:
     if summary.arm == TOO_SMALL:
         return _judge_too_small(summary)
     time, test, chance = summary.time_factor, summary.random_test_error, summary.chance
+    worst = f"Of all settings, {summary.worst_setting} is fitted worst; training"
     fitting = f"random labels take {time} times as many epochs as true ones"
     if not np.isfinite(time.estimate):
         fitting = "true and random labels are not both fitted in every seed"
@@ -298,7 +317,7 @@ def verdict(summary: Summary) -> Verdict:
         unit="fraction right of the training labels, in the setting fitted worst",
         rule=RULE,
         reason=(
-            f"Of all settings, {summary.worst_setting} is fitted worst; training accuracy in the "
+            f"{worst if summary.worst_setting else 'Training'} accuracy in the "
             f"worst setting of each seed: {summary.worst_accuracy}; {fitting}; test error after "
             f"random labels: {test} (chance: {chance:g})."
         ),
@@ -306,7 +325,7 @@ def verdict(summary: Summary) -> Verdict:
 
 
 def _judge_too_small(summary: Summary) -> Verdict:
-    accuracy, why = summary.random_accuracy, summary.oversized
+    accuracy, why = summary.random_accuracy, summary.why_not
     fits = exceeds("training accuracy on random labels", accuracy, 1 - FITTED)
     return judge(
         [unmeasured("a network too small", why) if why else fits],
@@ -321,7 +340,9 @@ def _judge_too_small(summary: Summary) -> Verdict:
 def clauses(summary: Summary) -> list[Clause]:
     """Return what the claim demands."""
     test, chance = summary.random_test_error, summary.chance
-    worst = f"training accuracy in the setting fitted worst ({summary.worst_setting})"
+    worst = "training accuracy in the setting fitted worst"
+    if summary.worst_setting:
+        worst += f" ({summary.worst_setting})"
     longer, lacking = "epochs to fit random labels over true ones", "not every seed fits both"
     return [
         exceeds(worst, summary.worst_accuracy, 1 - FITTED),
@@ -336,13 +357,15 @@ def clauses(summary: Summary) -> list[Clause]:
             LARGEST_FACTOR,
             lacking,
         ),
+        *(not_in_design(f"training accuracy, {setting}") for setting in summary.left_out),
     ]
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw errors, training curves and time to fit, one panel per network, and the table."""
-    found = next(iter(summaries.values()))  # the treatment, where it is in the design
+    found = summaries[TREATMENT]
     worst, times, near_chance, *_ = clauses(found)
+    every = shown(worst) and not found.left_out
     errors = (
         f"Test error rises to {found.random_test_error.estimate:.2f} with random labels, and "
         f"training accuracy is at least {found.worst_accuracy.estimate:.3g} in every setting"
@@ -351,10 +374,14 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
         f"Random labels take {found.time_factor.estimate:.2f} times as many epochs as true ones"
     )
     return [
-        *error_charts(records, found.chance, errors if shown(worst, near_chance) else ""),
+        *error_charts(records, found.chance, errors if every and shown(near_chance) else ""),
         *training_curves(records),
         *time_charts(records, longer if shown(times) else ""),
-        settings_table(records),
+        settings_table(
+            records,
+            "Every setting is fitted, regularized or not" if every else "",
+            countable=whole(found.worst_accuracy),
+        ),
     ]
 
 
