@@ -37,6 +37,7 @@ N_STUDIES = 400
 # One end of a 95 % interval, and two standard errors of a share of so many studies.
 MOST_FALSE = 0.025 + 2 * math.sqrt(0.025 * 0.975 / N_STUDIES)
 N_DAMAGES = 12
+UNMEASURED = re.compile(r"not measured|unknown|no interval|\b1 images\b|\b1 seeds\b", re.I)
 NOT_A_NUMBER = re.compile(r"(?<![a-z])[-+]?(nan|inf)(?![a-z])", re.I)
 
 
@@ -168,6 +169,8 @@ def expect_no_more(name: str, whole: Records, damaged: Records, with_figures: bo
     for arm, verdict in verdicts.items():
         assert verdict.kind != "observed" or before.get(arm) == "observed"
         said = [verdict.reason, verdict.rule, *map(str, verdict.clauses)]
+        for figure in figures:
+            assert not UNMEASURED.search(figure.title), figure.title
         for text in [*said, *(t for f in figures for t in texts_of(f))]:
             assert not NOT_A_NUMBER.search(text), text
 

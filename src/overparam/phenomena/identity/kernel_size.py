@@ -65,9 +65,7 @@ class Condition(AdamFactors):
     """A kernel size, or a number of channels with as many parameters."""
 
     arm: str = factor(KERNELS, choices=ARMS)
-    like: int = factor(
-        0, symbol="k", unit="pixels", low=1, odd=True, doc="sets the count"
-    )
+    like: int = factor(0, symbol="k", unit="pixels", low=1, odd=True, doc="sets the count")
     kernel_sizes: str = factor("3 5 7 9 13", unit="pixels", doc="of the sweep, odd")
     n_channels: int = factor(32, symbol="c", unit="channels", low=1, doc="with larger kernels")
     depth: int = factor(5, unit="layers", low=2)

@@ -241,9 +241,8 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     more, copies = summaries[TREATMENT], summaries[SHIFTED]
     most, fewest = max(more.maps, default=1), min(more.maps, default=1)
     title = "What networks that learned several images make of others, by depth"
-    if most > fewest and all(
-        m.left_out.n_judged == m.left_out.n_planned for m in more.maps.values()
-    ):
+    sums = [maps.left_out for maps in more.maps.values()]
+    if most > fewest and all(one.n_judged == one.n_planned for one in sums):
         title = (
             f"From identity to constant: at {_told(more.maps[most])} layers with {_images(most)}, "
             f"at {_told(more.maps[fewest])} with {_images(fewest)}"

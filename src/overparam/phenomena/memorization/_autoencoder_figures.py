@@ -98,11 +98,8 @@ def radius_charts(few: Records, many: Records, *, ends_known: bool) -> list[Char
         "of the largest of them. Where it is below 1, iterating from nearby returns to the "
         "image."
     )
-    return (
-        [Chart("spectral_radius", _radius_title(few, ends_known), caption, panels)]
-        if panels
-        else []
-    )
+    title = _radius_title(few, ends_known)
+    return [Chart("spectral_radius", title, caption, panels)] if panels else []
 
 
 def _radius_title(few: Records, ends_known: bool) -> str:

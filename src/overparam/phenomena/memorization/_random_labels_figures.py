@@ -49,7 +49,7 @@ def error_charts(records: Records, chance: float, finding: str) -> list[Chart]:
         chance: test error of a guess. finding: title where the clauses behind it are shown, or "".
     """
     small = _over_corruption(
-        f"training error, {TOO_SMALL}", "control", records.where(model=TOO_SMALL)
+        f"training error, {TOO_SMALL}", "control", _swept(records.where(model=TOO_SMALL))
     )
 
     def lines(own: Records) -> list[Series]:
