@@ -81,3 +81,8 @@ def test_refusals():
         crossings([2, 1], [[1], [2]], 0)
     with pytest.raises(UsageError, match="levels and matrix do not fit"):
         crossings([1, 2, 3], [[1], [2]], 0)
+
+
+def test_an_interval_of_crossings_ends_where_the_sweep_ends():
+    found = crossing_interval([2, 9], [[0.9, 0.9, 0.9], [-0.9, -0.3, -0.1]], 0.0)
+    assert (found.low, found.high) == (2, 9)

@@ -13,13 +13,16 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    not_in_design,
     premise,
     shown,
     stays_below,
     told,
     unmeasured,
     weaker,
+    whole,
 )
+from overparam.report.arms import describe_arm
 
 NAN, INF = math.nan, math.inf
 GOOD = Interval(2.0, 1.5, 2.5, n=8)
@@ -114,3 +117,26 @@ def test_numbers_that_are_not_there_are_words():
     assert str(Interval(INF, NAN, NAN)) == "beyond all numbers"
     assert told(NAN, ",.0f", "no width") == "no width"
     assert told(-INF) == "beyond all numbers"
+
+
+def test_one_seed_decides_nothing():
+    """Whatever its ends are: the largest of one seed is no interval."""
+    for value in (Interval(5.0, 5.0, 5.0, n=1), Interval(5.0, 4.0, 6.0, n=1)):
+        assert exceeds("deviation", value, 1).state == "undecided"
+        assert exceeds("deviation", value, 10).state == "undecided"
+
+
+def test_what_a_claim_names_and_no_cell_shows_is_told_without_a_bound():
+    clause = not_in_design("shortfall of ReLU networks")
+    assert str(clause) == "shortfall of ReLU networks: undecided (not in the design)"
+    verdict = judge([clause], effect=UNKNOWN, unit="", rule="")
+    assert verdict.kind == "inconclusive"
+    content = describe_arm("treatment", verdict).clauses[0]
+    assert content.bound == ""
+    assert content.sentence == str(clause)
+
+
+def test_a_title_tells_only_what_is_there_whole():
+    assert whole(Interval(1.0, NAN, NAN, n=1), Interval(2.0, 1.0, 3.0, n=5))
+    assert not whole(Interval(2.0, 1.0, 3.0, n=4, n_missing=1))
+    assert not whole(Interval(2.0, 1.0, 3.0), UNKNOWN)
