@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from overparam.checks import check_count
 from overparam.errors import CodeError, UsageError
 from overparam.lab.phenomenon import Scale, factor
 from overparam.lab.settings import whole_numbers
@@ -70,6 +71,15 @@ def test_a_design_that_ends_with_a_setting_names_it(tiny):
     assert "kernel_size" not in str(refused.value)
 
 
+def refuses(base):
+    return [dataclasses.replace(base, depth=check_count("threshold", round(base.ratio), 1))]
+
+
+def test_what_a_design_calls_names_no_setting_and_the_error_does(tiny):
+    with pytest.raises(UsageError, match=r"got 'ratio=0.0 \(threshold is out of range; got 0"):
+        designed(tiny, refuses).conditions("smoke", {"ratio": 0})
+
+
 def always_ends(base):
     return [1 / 0]
 
@@ -90,7 +100,7 @@ def far(base):
 
 
 def test_what_the_design_places_lies_in_the_fields_range(tiny):
-    with pytest.raises(UsageError, match="places depth out of range.*got '30, from ratio=3.0'"):
+    with pytest.raises(UsageError, match=r"places depth out of range.*got '30, from ratio=3.0'"):
         designed(tiny, far).conditions("smoke", {"ratio": 3})
     broken = designed(tiny, lambda base: [dataclasses.replace(base, depth=30)])
     with pytest.raises(CodeError, match=r"cells of .* places depth out of range; got 30"):

@@ -185,16 +185,17 @@ class Phenomenon:
         with blaming_code(self.name, "cells", passing=(OverparamError,)):
             try:
                 held = self._span(base, settings)
-            except OverparamError:
-                raise
             except Exception as error:
+                if _says_what_to_set(error, settings):
+                    raise
                 # What ends without these settings too is the code's own fault.
                 if not settings or self._ends(base, {}):
                     raise
                 alone = {n: v for n, v in settings.items() if self._ends(base, {n: v})}
+                kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
                 raise UsageError(
                     "the design cannot be made with these values",
-                    got=f"{_told(alone or settings)} ({type(error).__name__}: {text_of(error)})",
+                    got=f"{_told(alone or settings)} ({kind}{text_of(error)})",
                     remedy="choose values nearer to the documented ones",
                 ) from error
         self._check_ranges(held, settings)
@@ -240,6 +241,12 @@ class Phenomenon:
                 got=f"{value}, from {_told(settings)}",
                 allowed=allowed,
             )
+
+
+def _says_what_to_set(error: Exception, settings: Mapping[str, Any]) -> bool:
+    if isinstance(error, UsageError):
+        return any(name in str(error) for name in settings)
+    return isinstance(error, OverparamError)
 
 
 def _told(settings: Mapping[str, Any]) -> str:
