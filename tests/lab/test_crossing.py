@@ -44,7 +44,8 @@ def test_the_interval_is_over_seeds():
 
 
 def test_seeds_that_agree_know_the_place_as_well_as_the_levels_are_spaced():
-    found = crossing_interval([0, 1, 3], [[1, 1, 1], [0.5, 0.5, 0.5], [-0.5, -0.5, -0.5]], 0)
+    curve = np.repeat([[1.0], [0.5], [-0.5], [-1.0]], 3, axis=1)
+    found = crossing_interval([0, 1, 3, 9], curve, 0)
     half = stats.t.ppf(0.975, 2) * 2 / np.sqrt(12) / np.sqrt(3)
     np.testing.assert_allclose((found.estimate, found.high), (2, 2 + half), rtol=1e-12)
     many = np.repeat([[1.0], [0.5], [-0.5]], 100, axis=1)
