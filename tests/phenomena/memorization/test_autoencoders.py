@@ -283,7 +283,13 @@ def test_figures_have_a_panel_for_each_kind_and_say_their_numbers():
 def test_one_kind_alone_can_be_summarised_and_drawn():
     records = made_up(deep_nets_store).where(kind=DENSE, arm="treatment")
     summaries = phenomenon.summarise(records)
-    assert list(summaries) == ["treatment"]
+    # The claim names three kinds and two controls: what is not there is undecided.
+    found = {arm: phenomenon.verdict(summary) for arm, summary in summaries.items()}
+    assert {v.kind for v in found.values()} == {"inconclusive"}
+    assert "convolutional networks: undecided (not in the design)" in map(
+        str, found["treatment"].clauses
+    )
+    assert "no control was run" in str(found[LINEAR].clauses[0])
     rates, _, grid, _ = phenomenon.figures(summaries, records)
     assert [len(p.series) for p in rates.panels] == [2]
     assert grid.images.shape[0] == 2
