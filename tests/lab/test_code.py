@@ -88,15 +88,16 @@ def edit(path: Path) -> None:
 def test_the_file_and_all_that_it_imports_from_beside_it_are_known(place):
     phenomenon = own(place)
     code = own_code(phenomenon, phenomenon.conditions())
-    assert set(code["phenomenon"]) == {*FILES, "own_claim.py"} - {"unrelated.py"}
+    assert set(code.files["phenomenon"]) == {*FILES, "own_claim.py"} - {"unrelated.py"}
     assert "own_claim.py" in what_a_hash_misses(code)[0]
     assert "data that this code reads" in what_a_hash_misses(code)[0]
 
 
 def test_the_packages_own_phenomena_have_no_other_code():
     phenomenon = find("double_descent/random_features")
-    assert own_code(phenomenon, phenomenon.conditions("smoke")) == {}
-    assert what_a_hash_misses({}) == []
+    code = own_code(phenomenon, phenomenon.conditions("smoke"))
+    assert code.files == {}
+    assert what_a_hash_misses(code) == []
 
 
 @pytest.mark.parametrize(
@@ -136,17 +137,17 @@ def test_what_a_cell_loads_by_name_is_part_of_the_identity(tmp_path):
     probe = dataclasses.replace(
         find("double_descent/random_features"), loads=lambda c: {"net.py:Net": [net]}
     )
-    code = own_code(probe, probe.conditions("smoke"))
+    code = own_code(probe, probe.conditions("smoke")).files
     assert list(code) == ["net.py:Net"]
     with Store.open(tmp_path / "study", probe) as store:
         store.check_code(code)
         store.check_code({"other.py:Net": {"other.py": "ab"}})  # another target in the same folder
         assert set(store.get("code")) == {"net.py:Net", "other.py:Net"}
         net.write_text("WIDTH = 2")
-        assert edited_files(store.get("code"), own_code(probe, probe.conditions("smoke"))) == [
-            "net.py"
-        ]
-        store.check_code(own_code(probe, probe.conditions("smoke")))  # there is no record yet
+        assert edited_files(
+            store.get("code"), own_code(probe, probe.conditions("smoke")).files
+        ) == ["net.py"]
+        store.check_code(own_code(probe, probe.conditions("smoke")).files)  # there is no record yet
         with pytest.raises(UsageError, match="the store's own"):
             store.set("code", {})
 
@@ -163,7 +164,7 @@ def test_a_notebook_is_known_by_the_text_of_its_functions(tmp_path):
         return dataclasses.replace(tiny_phenomenon.PHENOMENON, run=module.run)
 
     texts = ["async def run(c, s):\n    return 1\n", "async def run(c, s):\n    return 22\n"]
-    first, second = (own_code(made_in_a_notebook(t), [])["phenomenon"] for t in texts)
+    first, second = (own_code(made_in_a_notebook(t), []).files["phenomenon"] for t in texts)
     assert first["run of a_notebook"] != second["run of a_notebook"]
 
 

@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from overparam.errors import OverparamError, UsageError
+from overparam.models.own_imports import watch_imports
 from overparam.threads import torch_threads
 
 Report = Callable[[float], None]
@@ -46,6 +47,7 @@ def main(argv: list[str]) -> None:
         os.environ.pop("PYTHONPATH", None)
     else:
         os.environ["PYTHONPATH"] = python_path
+    watch_imports()
     while True:
         answer = _answer(inbox.get(), lambda done: _send(connection, ("progress", done)), threads)
         _flush()
