@@ -18,11 +18,12 @@ from typing import Any
 
 from overparam.checks import check_choice, check_count
 from overparam.errors import OverparamError, ResourceError, StoreError, UsageError
+from overparam.lab.blame import blaming_code
 from overparam.lab.code import edited_files, own_code, what_a_hash_misses
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
 from overparam.lab.machine import describe_machine, describe_versions, find_device
-from overparam.lab.phenomenon import Phenomenon, blaming_code
+from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records

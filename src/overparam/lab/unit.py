@@ -16,9 +16,10 @@ import numpy as np
 import torch
 
 from overparam.errors import OverparamError, UsageError
+from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
-from overparam.lab.phenomenon import Phenomenon, text_of
+from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
 from overparam.models.own_imports import imported_files
@@ -227,7 +228,9 @@ def _check_declared(field: dataclasses.Field, value: Any) -> None:
 def _short(value: Any) -> str:
     try:
         return repr(value)[:80]
-    except Exception:
+    except BaseException as error:
+        if is_stop(error):
+            raise
         return "without a text"
 
 

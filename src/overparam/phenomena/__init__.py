@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from overparam.errors import UsageError, suggest
-from overparam.lab.phenomenon import Phenomenon, blaming_code, docstring, paragraph
+from overparam.lab.blame import blaming_code
+from overparam.lab.phenomenon import Phenomenon, docstring, paragraph
 from overparam.models.own_imports import digest_of, imported_files, own_modules, watched_imports
 from overparam.models.own_modules import source_files
 
