@@ -94,7 +94,7 @@ def _columns(
         columns[name], units[name] = [value(r) for r in records], _OWN_COLUMNS[name]
     return (
         {_text(name): [_cell(value) for value in values] for name, values in columns.items()},
-        {_text(name): _text(unit) for name, unit in units.items()},
+        {_text(name): _text(str(unit)) for name, unit in units.items()},
     )
 
 

@@ -99,12 +99,8 @@ def run_study(
     check_count("workers", workers)
     units = plan_units(phenomenon, conditions, seeds)
     keys = [k for unit in units for k in unit.keys]
-    design = {
-        "scale": scale,
-        "settings": dict(settings or {}),
-        "seeds": list(seeds),
-        "cells": len(keys),
-    }
+    held = dict(settings or {})
+    design = {"scale": scale, "settings": held, "seeds": list(seeds), "cells": len(keys)}
     with _folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
         code = own_code(phenomenon, conditions, store.get("code"))
         store.check_code(code.files, accept=accept_edits)
