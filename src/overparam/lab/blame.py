@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from overparam.errors import CodeError, ResourceError, StoreError, UsageError
+from overparam.errors import CodeError, ResourceError, StoreError
 from overparam.models.own_imports import is_installed
 from overparam.stopping import is_stop
 
@@ -28,8 +28,8 @@ def blaming_code(
     """Turn what a phenomenon's function raises into an error that names the place.
 
     Args:
-        name: of the phenomenon. passing: errors that say themselves what is to be done, where it
-            is this package that raises them.
+        name: of the phenomenon. passing: errors that say themselves what is to be done, errors
+            about studies and resources only where this package raised them.
         code: the function, whose own line is named where it had returned already.
 
     Raises:
@@ -41,8 +41,9 @@ def blaming_code(
     except BaseException as error:
         if is_stop(error) or isinstance(error, CodeError):
             raise
-        # A design may refuse its own settings; the state of a study is known to this package only.
-        if isinstance(error, passing) and (isinstance(error, UsageError) or _raised_here(error)):
+        # Code of the user's knows nothing of a study's state: it only borrows these names.
+        borrowed = isinstance(error, StoreError | ResourceError) and not _raised_here(error)
+        if isinstance(error, passing) and not borrowed:
             raise
         place = place_of(error)
         defined = getattr(code, "__code__", None)
