@@ -98,7 +98,7 @@ def decode(text: str, get_array: GetArray | None = None) -> Any:
 
     try:
         return json.loads(text, object_hook=restore, parse_int=lambda text: _bounded(int(text)))
-    except (UsageError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise StoreError(
             "a stored value cannot be read",
             got=f"{str(text)[:60]!r} ({type(error).__name__}: {str(error)[:100]})",
@@ -125,12 +125,7 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
 
 def _bounded(value: int) -> int:
     if value.bit_length() > _MOST_BITS:
-        raise UsageError(
-            "an integer is too large to be kept in the store",
-            got=f"{value.bit_length():,} bits",
-            allowed=f"{_MOST_BITS:,}, as floats",
-            remedy="keep its logarithm, or its digits as a text",
-        )
+        raise ValueError(f"an integer of {value.bit_length():,} bits")
     return value
 
 
@@ -157,7 +152,14 @@ def _plain(value: Any, put_array: PutArray | None, level: int) -> Any:
     if kind is str or kind is bool or value is None:
         return value
     if kind is int:
-        return value if value.bit_length() <= _EXACT_BITS else {"$int": hex(_bounded(value))}
+        if value.bit_length() > _MOST_BITS:
+            raise UsageError(
+                "an integer is too large to be kept in the store",
+                got=f"{value.bit_length():,} bits",
+                allowed=f"{_MOST_BITS:,}, as floats",
+                remedy="keep its logarithm, or its digits as a text",
+            )
+        return value if value.bit_length() <= _EXACT_BITS else {"$int": hex(value)}
     if kind in (tuple, list, dict) and level >= _MOST_LEVELS:
         raise UsageError(
             "a value is nested too deeply to be kept in the store",
