@@ -9,9 +9,11 @@ import signal
 import numpy as np
 import pytest
 
-from overparam.errors import CodeError, StoreError
+from overparam.errors import CodeError, ResourceError, StoreError
 from overparam.lab.phenomenon import Scale
+from overparam.lab.rows import rebuilt
 from overparam.lab.runner import run_study
+from overparam.lab.store import Store
 from overparam.stopping import stop
 
 RAISERS = {
@@ -23,6 +25,9 @@ RAISERS = {
     "skipped": "pytest.skip('no')",
     "of its own": "raise type('Own', (BaseException,), {})('mine')",
     "without a text": "raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})()",
+    "with a text that exits": (
+        "raise type('Mute', (BaseException,), {'__str__': lambda self: sys.exit(0)})()"
+    ),
     "awaiting what is no request": "await asyncio.sleep(0)",
 }
 
@@ -55,7 +60,10 @@ def test_whatever_a_cell_raises_fails_the_cell_and_no_more(tiny, statement):
 
 
 @pytest.mark.parametrize("function", ["cells", "summarise", "verdict", "figures"])
-@pytest.mark.parametrize("statement", ["1 / 0", "sys.exit()", "raise KeyboardInterrupt", "c.x"])
+@pytest.mark.parametrize(
+    "statement",
+    ["1 / 0", "sys.exit()", "raise KeyboardInterrupt", "c.x", RAISERS["with a text that exits"]],
+)
 def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, function, statement):
     names: dict = {}
     text = f"import sys\ndef {function}(c, *more):\n    {statement}"
@@ -132,17 +140,47 @@ def test_arms_that_the_design_names_otherwise_are_as_summarise_names_them(tiny):
     assert list(run_study(phenomenon, workers=1).verdicts) == ["treatment"]
 
 
-def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny):
+def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny, tmp_path):
     def misuse(records):
         return records.where(widht=3)
 
     def damaged(records):
+        return Store.read_only(tmp_path / "nowhere")
+
+    def posing(records):
         raise StoreError("an array is damaged")
 
     with pytest.raises(CodeError, match=r"UsageError: no such field.*test_broken_code.py:"):
         run_study(dataclasses.replace(tiny, run=local(tiny), summarise=misuse), seeds=[0])
-    with pytest.raises(StoreError, match="an array is damaged"):
+    with pytest.raises(StoreError, match="no study"):
         run_study(dataclasses.replace(tiny, run=local(tiny), summarise=damaged), seeds=[0])
+    with pytest.raises(CodeError, match=r"StoreError: an array is damaged; got .*broken_code.py:"):
+        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=posing), seeds=[0])
+
+
+def test_memory_that_runs_out_in_a_summary_is_told_with_its_place(tiny):
+    def summarise(records):
+        raise MemoryError
+
+    broken = dataclasses.replace(tiny, run=local(tiny), summarise=summarise)
+    with pytest.raises(ResourceError, match=r"ran out in summarise of .*broken_code.py:.*more mem"):
+        run_study(broken, seeds=[0], workers=1)
+
+
+@pytest.mark.parametrize("statement", RAISERS.values(), ids=RAISERS)
+def test_an_outcome_that_cannot_be_made_again_is_a_store_error_with_its_place(statement):
+    if "await" in statement:
+        statement = "1 / 0"
+    names: dict = {}
+    text = f"import asyncio, sys, pytest\ndef __post_init__(self):\n    {statement}"
+    exec(compile(text, "own.py", "exec"), names)
+    kind = dataclasses.make_dataclass("Outcome", ["size"], namespace=names)
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with pytest.raises(StoreError, match=r"Outcome refuses .* at own.py:3 in __post_init__"):
+            rebuilt(kind, {"size": 1}, lambda at: None)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def local(tiny):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import py_compile
 import sys
 import textwrap
 from pathlib import Path
@@ -15,6 +17,7 @@ from overparam.lab.code import edited_files, own_code, what_a_hash_misses
 from overparam.lab.recorded import load_records
 from overparam.lab.runner import load_study, run_study
 from overparam.lab.store import Store
+from overparam.models.own_imports import own_modules
 from overparam.phenomena import find
 
 OWN = """
@@ -73,8 +76,9 @@ def place(tmp_path, monkeypatch):
         (place / name).write_text(text)
     (place / "own_claim.py").write_text(OWN)
     yield place
-    for file in ("own_claim.py", *FILES):
-        sys.modules.pop(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."), None)
+    for name, file in own_modules().items():
+        if Path(file).is_relative_to(place):
+            del sys.modules[name]
 
 
 def own(place):
@@ -88,15 +92,16 @@ def edit(path: Path) -> None:
 def test_the_file_and_all_that_it_imports_from_beside_it_are_known(place):
     phenomenon = own(place)
     code = own_code(phenomenon, phenomenon.conditions())
-    assert set(code["phenomenon"]) == {*FILES, "own_claim.py"} - {"unrelated.py"}
+    assert set(code.files["phenomenon"]) == {*FILES, "own_claim.py"} - {"unrelated.py"}
     assert "own_claim.py" in what_a_hash_misses(code)[0]
     assert "data that this code reads" in what_a_hash_misses(code)[0]
 
 
 def test_the_packages_own_phenomena_have_no_other_code():
     phenomenon = find("double_descent/random_features")
-    assert own_code(phenomenon, phenomenon.conditions("smoke")) == {}
-    assert what_a_hash_misses({}) == []
+    code = own_code(phenomenon, phenomenon.conditions("smoke"))
+    assert code.files == {}
+    assert what_a_hash_misses(code) == []
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,97 @@ def test_an_edited_file_is_refused_with_the_remedy(place, tmp_path, name):
     assert run_study(own(place), workers=1, folder=folder, accept_edits=True).complete
     assert run_study(own(place), workers=1, folder=folder).complete
     assert run_study(own(place), workers=1, folder=folder, fresh=True).complete
+
+
+HIDDEN = {  # a way of importing what no text shows, and the file that it leads to
+    "a path that it adds": (
+        "import os, sys; sys.path.insert(0, os.path.dirname(__file__) + '/lib')\n"
+        "    from of_a_library import ADDED",
+        "lib/of_a_library.py",
+    ),
+    "all that a package offers": (
+        "import offers_all; ADDED = offers_all.load()",
+        "offers_all/part.py",
+    ),
+    "a name that it makes": (
+        "import importlib; ADDED = importlib.import_module('by_' + 'name').ADDED",
+        "by_name.py",
+    ),
+    "a text that it executes": (
+        "names = {}; exec('from in_a_text import ADDED', names); ADDED = names['ADDED']",
+        "in_a_text.py",
+    ),
+    "no source": ("from without_source import ADDED", "without_source.pyc"),
+}
+
+
+@pytest.mark.parametrize(("way", "file"), HIDDEN.values(), ids=HIDDEN)
+def test_what_was_really_imported_is_known(place, tmp_path, way, file):
+    def write(number):
+        target = place / file
+        target.parent.mkdir(exist_ok=True)
+        source = target.with_suffix(".py")
+        source.write_text(f"ADDED = {number}")
+        if target != source:
+            py_compile.compile(str(source), str(target), doraise=True)
+            source.unlink()
+
+    write(1.0)
+    if file == "offers_all/part.py":
+        loader = "from offers_all.part import *\n__all__ = ['part']\ndef load():\n"
+        text = loader + "    names = {}\n    exec('from offers_all import *', names)\n"
+        (place / "offers_all/__init__.py").write_text(text + "    return names['part'].ADDED")
+    text = OWN.replace("from late_helper import ADDED", way)
+    (place / "own_claim.py").write_text(text)
+    study = tmp_path / "study"
+    first = run_study(own(place), workers=1, folder=study)
+    assert [r.outcome.size for r in first.records] == [3.0, 3.0]
+    assert any(file in note for note in first.provenance["notes"])
+    assert run_study(own(place), workers=1, folder=study).complete
+    write(22.0)
+    with pytest.raises(StoreError, match=rf"was edited since .*got '{file}'"):
+        run_study(own(place), workers=1, folder=study)
+    (note,) = [n for n in load_study(study, own(place)).provenance["notes"] if "edited" in n]
+    assert note.startswith(f"{file} was edited since the records were made")
+
+
+def test_a_file_that_was_edited_after_its_import_is_told(place, tmp_path):
+    edits = f"open({str(place / 'helper_of_own.py')!r}, 'a').write('# edited')"
+    text = OWN.replace("from late_helper import ADDED", f"{edits}; ADDED = 1.0")
+    (place / "own_claim.py").write_text(text)
+    result = run_study(own(place), workers=1)
+    (note,) = [n for n in result.provenance["notes"] if "edited" in n]
+    assert note == (
+        "helper_of_own.py was edited while the study ran; the records are of the text before"
+    )
+
+
+def test_a_worker_that_imports_another_text_than_the_first_ends_the_run(place, tmp_path):
+    dies = f"""
+    if streams.seed == 1:
+        import os, pathlib
+        path = pathlib.Path({str(place)!r}) / "helper_of_own.py"
+        if "100" not in path.read_text():
+            path.write_text("FACTOR = 100.0")
+            os.kill(os.getpid(), 9)
+"""
+    text = OWN.replace("    from late_helper import ADDED\n", f"{dies}    ADDED = 1.0\n")
+    (place / "own_claim.py").write_text(text)
+    study, phenomenon = tmp_path / "study", own(place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "must_stay_here", lambda phenomenon: False)
+        with pytest.raises(StoreError, match=r"edited while it ran.*got 'helper_of_own\.py'.*undo"):
+            run_study(phenomenon, workers=1, folder=study)
+    assert [(r.seed, r.outcome.size) for r in load_study(study, phenomenon).records] == [(0, 3.0)]
+
+
+def test_files_that_a_forged_study_names_are_not_opened(place, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    named = ["../pipe", "/dev/zero", "nul\0", 5, "half \ud800"]
+    known = {"phenomenon": dict.fromkeys(named, "ab")}
+    phenomenon = own(place)
+    files = own_code(phenomenon, phenomenon.conditions(), known).files["phenomenon"]
+    assert all(files[name].startswith("cannot be read") for name in named if name != 5)
 
 
 def test_a_file_that_it_does_not_import_may_change(place, tmp_path):
@@ -136,17 +232,17 @@ def test_what_a_cell_loads_by_name_is_part_of_the_identity(tmp_path):
     probe = dataclasses.replace(
         find("double_descent/random_features"), loads=lambda c: {"net.py:Net": [net]}
     )
-    code = own_code(probe, probe.conditions("smoke"))
+    code = own_code(probe, probe.conditions("smoke")).files
     assert list(code) == ["net.py:Net"]
     with Store.open(tmp_path / "study", probe) as store:
         store.check_code(code)
         store.check_code({"other.py:Net": {"other.py": "ab"}})  # another target in the same folder
         assert set(store.get("code")) == {"net.py:Net", "other.py:Net"}
         net.write_text("WIDTH = 2")
-        assert edited_files(store.get("code"), own_code(probe, probe.conditions("smoke"))) == [
-            "net.py"
-        ]
-        store.check_code(own_code(probe, probe.conditions("smoke")))  # there is no record yet
+        assert edited_files(
+            store.get("code"), own_code(probe, probe.conditions("smoke")).files
+        ) == ["net.py"]
+        store.check_code(own_code(probe, probe.conditions("smoke")).files)  # there is no record yet
         with pytest.raises(UsageError, match="the store's own"):
             store.set("code", {})
 
@@ -163,7 +259,7 @@ def test_a_notebook_is_known_by_the_text_of_its_functions(tmp_path):
         return dataclasses.replace(tiny_phenomenon.PHENOMENON, run=module.run)
 
     texts = ["async def run(c, s):\n    return 1\n", "async def run(c, s):\n    return 22\n"]
-    first, second = (own_code(made_in_a_notebook(t), [])["phenomenon"] for t in texts)
+    first, second = (own_code(made_in_a_notebook(t), []).files["phenomenon"] for t in texts)
     assert first["run of a_notebook"] != second["run of a_notebook"]
 
 

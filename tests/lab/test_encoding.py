@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import sys
 
 import numpy as np
@@ -16,7 +17,7 @@ scalars = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.integers(-(10**400), 10**400)
+    | st.integers(-(10**300), 10**300)
     | st.floats()
     | st.complex_numbers()
     | st.text(st.characters())
@@ -74,9 +75,21 @@ def test_numpy_scalars_become_the_numbers_they_equal(scalar, plain):
     assert same(decode(encode(scalar)), plain)
 
 
-def test_huge_integers_pass_pythons_limit_on_digits():
-    huge = 7 ** (2 * sys.get_int_max_str_digits())
-    assert decode(encode([huge, -huge])) == [huge, -huge]
+@pytest.mark.parametrize("sign", [1, -1])
+def test_integers_that_no_float_holds_are_no_values(sign):
+    largest = 2**1023 - 1
+    assert decode(encode(sign * largest)) == sign * largest
+    assert math.isfinite(float(largest))
+    with pytest.raises(UsageError, match=r"integer is too large.*1,024 bits.*1,023.*logarithm"):
+        encode([sign * (largest + 1)])
+    # As a number too, and of more digits than Python prints.
+    for huge in (largest + 1, 7 ** (2 * sys.get_int_max_str_digits())):
+        with pytest.raises(StoreError, match="stored value cannot be read"):
+            decode(json.dumps({"$int": hex(sign * huge)}))
+    with pytest.raises(StoreError, match="stored value cannot be read"):
+        decode(f'{{"$float": "1", "x": {sign * 10**400}}}')
+    with pytest.raises(StoreError, match="stored value cannot be read"):
+        decode(str(sign * 10**400))
 
 
 @pytest.mark.parametrize(

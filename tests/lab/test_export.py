@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from overparam.errors import ResourceError, UsageError
+from overparam.lab.encoding import ArrayAt
 from overparam.lab.export import export_records
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Record, Records
@@ -159,3 +160,21 @@ def test_a_place_that_cannot_be_written_is_a_resource_error(tmp_path, name):
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="cannot be written"):
         export_records(RECORDS, DEMO, tmp_path / "file" / name)
+
+
+def test_no_text_that_a_study_holds_hinders_its_export(tmp_path):
+    text = "half \ud800"
+    kinds = [
+        dataclasses.make_dataclass(
+            "Kind", [("size", "object", dataclasses.field(metadata={"unit": text}))], frozen=True
+        )
+        for _ in range(2)
+    ]
+    demo = dataclasses.replace(DEMO, condition=kinds[0], outcome=kinds[1])
+    values = [ArrayAt(text, (1,), text, 8), text, (text,), {text: 1}, None]
+    for value in values:
+        record = Record(kinds[0](text), 0, kinds[1](value), text, text, {"seconds": value})
+        path, beside = export_records(Records([record]), demo, tmp_path / "records.csv")
+        (row,) = csv.DictReader(path.open(encoding="utf-8"))
+        assert row["size"] == row["error"] == "half \\ud800"
+        assert json.loads(beside.read_text(encoding="utf-8"))["size"] == "half \\ud800"

@@ -37,7 +37,7 @@ from overparam.errors import (
     ResourceError,
     UsageError,
 )
-from overparam.lab.phenomenon import text_of
+from overparam.lab.blame import place_of, text_of
 from overparam.stopping import is_stop, stop
 
 EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
@@ -160,7 +160,8 @@ def _guarded(words: list[str], out: Output) -> int:
             "" if show_trace else f"; to see where: {shlex.join(['overparam', *words])} --traceback"
         )
         text = f"unexpected {type(error).__name__}: {text_of(error)}"
-        text += f"\nPlease report this as a bug{again}"
+        place = place_of(error)
+        text += f" at {place}; mend the code" if place else f"\nPlease report this as a bug{again}"
         return _refuse(out, text, EXIT_CODE, kind=type(error).__name__)
 
 

@@ -51,6 +51,7 @@ PutArray = Callable[["np.ndarray"], str]
 GetArray = Callable[[ArrayAt], Any]
 
 _EXACT_BITS = 63  # integers up to this size are numbers in every reader of JSON that has int64
+_MOST_BITS = 1023  # of an integer: those up to this size can be printed, and made floats
 _MOST_LEVELS = 100  # of lists within lists; Python's own reader of JSON ends at some hundreds
 _ALLOWED = "None, bool, int, float, complex, str, tuple, list, dict, NumPy scalars and arrays"
 
@@ -96,7 +97,7 @@ def decode(text: str, get_array: GetArray | None = None) -> Any:
         return _TAGS[tag](value)
 
     try:
-        return json.loads(text, object_hook=restore)
+        return json.loads(text, object_hook=restore, parse_int=lambda text: _bounded(int(text)))
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise StoreError(
             "a stored value cannot be read",
@@ -116,10 +117,16 @@ def _array_at(array: str, shape: list[int], dtype: str, bytes: int) -> ArrayAt:
 _TAGS: dict[str, Callable[[Any], Any]] = {
     "$float": lambda text: float(_text(text)),
     "$tuple": lambda items: tuple(_list(items)),
-    "$int": lambda text: int(_text(text), 16),
+    "$int": lambda text: _bounded(int(_text(text), 16)),
     "$complex": lambda parts: _complex(*_list(parts)),
     "$dict": lambda pairs: dict(_list(pairs)),
 }
+
+
+def _bounded(value: int) -> int:
+    if value.bit_length() > _MOST_BITS:
+        raise ValueError(f"an integer of {value.bit_length():,} bits")
+    return value
 
 
 def _text(value: Any) -> str:
@@ -145,6 +152,13 @@ def _plain(value: Any, put_array: PutArray | None, level: int) -> Any:
     if kind is str or kind is bool or value is None:
         return value
     if kind is int:
+        if value.bit_length() > _MOST_BITS:
+            raise UsageError(
+                "an integer is too large to be kept in the store",
+                got=f"{value.bit_length():,} bits",
+                allowed=f"{_MOST_BITS:,}, as floats",
+                remedy="keep its logarithm, or its digits as a text",
+            )
         return value if value.bit_length() <= _EXACT_BITS else {"$int": hex(value)}
     if kind in (tuple, list, dict) and level >= _MOST_LEVELS:
         raise UsageError(

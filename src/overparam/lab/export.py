@@ -87,16 +87,23 @@ def _columns(
             add("outcome", field.name, unit, values)
     own: Mapping[str, Callable[[Record], Any]] = {
         "status": lambda r: r.status,
-        "error": lambda r: _text(r.error),
+        "error": lambda r: r.error,
         "seconds": lambda r: r.provenance.get("seconds"),
     }
     for name, value in own.items():
         columns[name], units[name] = [value(r) for r in records], _OWN_COLUMNS[name]
-    return columns, units
+    return (
+        {_text(name): [_cell(value) for value in values] for name, values in columns.items()},
+        {_text(name): _text(str(unit)) for name, unit in units.items()},
+    )
 
 
 def _of(instance: Any, field: dataclasses.Field) -> Any:
-    value = None if instance is None else stored_value(instance, field.name)
+    return None if instance is None else stored_value(instance, field.name)
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as one cell of a table holds it: nothing, a number, or text."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):

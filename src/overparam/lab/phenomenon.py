@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import inspect
 import os
 import re
-import traceback
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from overparam.checks import check_choice
-from overparam.errors import (
-    CodeError,
-    OverparamError,
-    ResourceError,
-    StoreError,
-    UsageError,
-)
+from overparam.errors import CodeError, OverparamError, UsageError
+from overparam.lab.blame import blaming_code, text_of
 from overparam.lab.settings import check_settings, out_of_range
-from overparam.stopping import is_stop
 
 if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
     from overparam.lab.figure import Figure
@@ -34,8 +26,6 @@ if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
 ScaleName = Literal["smoke", "standard", "full"]
 SCALES: tuple[ScaleName, ...] = ("smoke", "standard", "full")
 TREATMENT = "treatment"
-_MOST_LETTERS = 2000  # of another's error
-_PACKAGE_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
 _HOME = "overparam.phenomena."  # where phenomena have a chapter in their name
 
 
@@ -251,52 +241,6 @@ def _says_what_to_set(error: Exception, settings: Mapping[str, Any]) -> bool:
 
 def _told(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.items())
-
-
-@contextlib.contextmanager
-def blaming_code(
-    name: str,
-    function: str,
-    passing: tuple[type[Exception], ...] = (StoreError, ResourceError),
-    remedy: str = "mend the code",
-    code: Callable | None = None,
-) -> Iterator[None]:
-    """Turn what a phenomenon's function raises into an error that names the place.
-
-    Args:
-        name: of the phenomenon. passing: errors that say themselves what is to be done.
-        code: the function, whose own line is named where it had returned already.
-
-    Raises:
-        CodeError: anything else was raised, `sys.exit` included, but for the user's Ctrl-C.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if isinstance(error, (*passing, CodeError, MemoryError)) or is_stop(error):
-            raise
-        frames = traceback.extract_tb(error.__traceback__)
-        # Where the function itself was, and not what it called in the package.
-        own = [f for f in frames if not f.filename.startswith(_PACKAGE_FOLDER)]
-        last = (own or frames)[-1]
-        place = f"{last.filename}:{last.lineno} in {last.name}"
-        defined = getattr(code, "__code__", None)
-        if not own and defined is not None:
-            place = f"{defined.co_filename}:{defined.co_firstlineno} in {defined.co_name}"
-        raise CodeError(
-            f"{function} of {name} raised {type(error).__name__}: {text_of(error)}",
-            got=place,
-            remedy=remedy,
-        ) from error
-
-
-def text_of(error: BaseException) -> str:
-    """Return what an exception says, bounded, also where its own `__str__` raises."""
-    try:
-        text = str(error)
-    except Exception as second:
-        text = f"(its text raises {type(second).__name__})"
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…"
 
 
 def _name_in(module: str) -> str:

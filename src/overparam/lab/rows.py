@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError, UsageError
+from overparam.lab.blame import place_of, text_of
 from overparam.lab.encoding import ArrayAt, decode, encode
 from overparam.lab.lazy import made_by_class, outcome_of
 from overparam.lab.sqlite_errors import FRESH
+from overparam.stopping import is_stop
 
 if TYPE_CHECKING:  # NumPy comes with the first record
     import numpy as np
@@ -152,10 +154,13 @@ def rebuilt(kind: type, values: Any, get: Callable[[ArrayAt], Any] | None = None
         )
     try:
         return outcome_of(kind, values, get) if get else made_by_class(kind, values)
-    except Exception as error:
+    except BaseException as error:  # of a class of the user's, whatever its `__post_init__` raises
+        if is_stop(error):
+            raise
+        place = place_of(error)
         raise StoreError(
             f"{kind.__qualname__} refuses the stored values",
-            got=f"{type(error).__name__}: {str(error)[:200]}",
+            got=f"{type(error).__name__}: {text_of(error)[:200]}{f' at {place}' if place else ''}",
             remedy=f"raise the phenomenon's revision where the class has changed, and {FRESH}",
         ) from error
 

@@ -18,11 +18,12 @@ from typing import Any
 
 from overparam.checks import check_choice, check_count
 from overparam.errors import OverparamError, ResourceError, StoreError, UsageError
+from overparam.lab.blame import blaming_code
 from overparam.lab.code import edited_files, own_code, what_a_hash_misses
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
 from overparam.lab.machine import describe_machine, describe_versions, find_device
-from overparam.lab.phenomenon import Phenomenon, blaming_code
+from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records
@@ -31,6 +32,7 @@ from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
 from overparam.lab.unit import Job, UnitResult, must_stay_here
 from overparam.machine import available_cores
+from overparam.models.own_imports import watched_imports
 
 DEFAULT_MEMORY_BYTES = 2 << 30
 MAX_SEED = 2**63 - 1  # of SQLite's integers
@@ -97,19 +99,15 @@ def run_study(
     check_count("workers", workers)
     units = plan_units(phenomenon, conditions, seeds)
     keys = [k for unit in units for k in unit.keys]
-    code = own_code(phenomenon, conditions)
-    design = {
-        "scale": scale,
-        "settings": dict(settings or {}),
-        "seeds": list(seeds),
-        "cells": len(keys),
-    }
+    held = dict(settings or {})
+    design = {"scale": scale, "settings": held, "seeds": list(seeds), "cells": len(keys)}
     with _folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
-        store.check_code(code, accept=accept_edits)
+        code = own_code(phenomenon, conditions, store.get("code"))
+        store.check_code(code.files, accept=accept_edits)
         store.forget_failed()
         store.set("design", design)
         store.set("told", told_of(phenomenon))
-        notes = what_a_hash_misses(code)
+        notes: list[str] = []
         done = store.keys() & set(keys)
         jobs = {
             unit.name: Job(
@@ -126,18 +124,23 @@ def run_study(
             if not done.issuperset(unit.keys)
         }
         n_processes = 0 if must_stay_here(phenomenon) else min(workers, max(1, len(jobs)))
-        with _clock(store), Pool(n_processes, threads=1) as pool:
+        with _clock(store), watched_imports(), Pool(n_processes, threads=1) as pool:
             tasks = [Task(name, "overparam.lab.unit:run_unit", job) for name, job in jobs.items()]
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:
                     if isinstance(result, Failed):
                         result = _lost(phenomenon, jobs[name], result)
+                    code = code.with_imported(result.imported)
+                    store.check_code(code.files, accept=accept_edits)
                     store.write(result.records, name)
                     for key, choice in result.choices.items():
                         store.add_choice(key, choice)
                     notes += [n for n in result.notes if n not in notes]
-        for file in edited_files(code, own_code(phenomenon, conditions)):
-            notes.append(f"{file} was edited while the study ran: records may be of either text")
+        notes = [*what_a_hash_misses(code), *notes]
+        for file in edited_files(code.files, own_code(phenomenon, conditions, code.files).files):
+            notes.append(
+                f"{file} was edited while the study ran; the records are of the text before"
+            )
         records = store.read(phenomenon, keys)
         kept = store.get("provenance")
         if kept and not jobs:  # nothing was run: what is known of how it was run stays
@@ -193,7 +196,8 @@ def load_study(folder: Path, phenomenon: Phenomenon) -> StudyResult:
         if not isinstance(provenance, dict):
             provenance = _provenance(records, "cpu", 0, 0.0, [])
         notes = provenance.get("notes")
-        edited = edited_files(store.get("code"), own_code(phenomenon, conditions))
+        known = store.get("code")
+        edited = edited_files(known, own_code(phenomenon, conditions, known).files)
         provenance["notes"] = [
             *(notes if isinstance(notes, list) else []),
             *(

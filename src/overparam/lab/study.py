@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from overparam.lab.blame import blaming_code
 from overparam.lab.figure import Figure
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, blaming_code
+from overparam.lab.phenomenon import TREATMENT, Phenomenon
 from overparam.lab.records import Records
 from overparam.lab.verdict import UNKNOWN, Verdict, judge, unmeasured
 

@@ -16,11 +16,13 @@ import numpy as np
 import torch
 
 from overparam.errors import OverparamError, UsageError
+from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
-from overparam.lab.phenomenon import Phenomenon, text_of
+from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
+from overparam.models.own_imports import imported_files
 from overparam.stopping import is_stop
 from overparam.streams import Streams
 from overparam.training.choices import Choices
@@ -67,11 +69,16 @@ def must_stay_here(phenomenon: Phenomenon) -> bool:
 
 @dataclass(frozen=True)
 class UnitResult:
-    """Records of a unit, the choices that were made, and notes about fallbacks."""
+    """Records of a unit, the choices that were made, and notes about fallbacks.
+
+    Attributes:
+        imported: files of the user's that the process had imported, with digests.
+    """
 
     records: list[Record]
     choices: dict[str, str]
     notes: list[str]
+    imported: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
@@ -90,7 +97,8 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
         _record(job, condition, result, i in context.diverged, provenance)
         for i, (condition, result) in enumerate(zip(todo, results, strict=True))
     ]
-    return UnitResult(records, context.choices.made, [*context.notes, *troubles()])
+    notes = [*context.notes, *troubles()]
+    return UnitResult(records, context.choices.made, notes, imported_files())
 
 
 async def run_cell(job: Job, condition: Any, streams: Streams) -> Any:
@@ -220,7 +228,9 @@ def _check_declared(field: dataclasses.Field, value: Any) -> None:
 def _short(value: Any) -> str:
     try:
         return repr(value)[:80]
-    except Exception:
+    except BaseException as error:
+        if is_stop(error):
+            raise
         return "without a text"
 
 

@@ -26,6 +26,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from overparam.errors import OverparamError, UsageError
+from overparam.lab.blame import text_of
+from overparam.models.own_imports import watch_imports
 from overparam.threads import torch_threads
 
 Report = Callable[[float], None]
@@ -46,6 +48,7 @@ def main(argv: list[str]) -> None:
         os.environ.pop("PYTHONPATH", None)
     else:
         os.environ["PYTHONPATH"] = python_path
+    watch_imports()
     while True:
         answer = _answer(inbox.get(), lambda done: _send(connection, ("progress", done)), threads)
         _flush()
@@ -87,8 +90,8 @@ def portable(error: BaseException) -> BaseException:
     text = "".join(traceback.format_exception(error))
     try:
         copy = pickle.loads(pickle.dumps(error))
-    except Exception:
-        copy = RuntimeError(f"{type(error).__qualname__}: {error}")
+    except BaseException:  # of a class of the user's
+        copy = RuntimeError(f"{type(error).__qualname__}: {text_of(error)}")
     copy.add_note(f"In a worker process:\n{text}")
     return copy
 
@@ -100,7 +103,7 @@ def _answer(message: bytes, report: Report, threads: int) -> bytes:
         except Exception as error:
             raise UsageError(
                 "a task's payload cannot be rebuilt in a worker process",
-                got=f"{type(error).__name__}: {error}",
+                got=f"{type(error).__name__}: {text_of(error)}",
                 remedy="define its classes in a module that can be imported, or use no workers",
             ) from error
         del message

@@ -6,12 +6,12 @@ import ast
 import hashlib
 import importlib
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from overparam.errors import UsageError
+from overparam.models.own_imports import is_installed, watched, watched_imports
 
 
 def import_file(path: Path) -> ModuleType:
@@ -29,15 +29,16 @@ def import_file(path: Path) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and _is_from(known, path):
         return known  # one module, one set of classes, however many models it makes
-    if "." in name and _is_free(root, name.partition(".")[0]):
-        importlib.invalidate_caches()  # the file may be a moment old
-        found = importlib.import_module(name)
-        if _is_from(found, path):
-            return found
-    if name in sys.modules or "." in name:  # a file called random.py must not become `random`
-        name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-        known = sys.modules.get(name)
-    return known if known is not None and _is_from(known, path) else _execute(name, path)
+    with watched_imports():
+        if "." in name and _is_free(root, name.partition(".")[0]):
+            importlib.invalidate_caches()  # the file may be a moment old
+            found = importlib.import_module(name)
+            if _is_from(found, path):
+                return found
+        if name in sys.modules or "." in name:  # a file called random.py must not become `random`
+            name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+            known = sys.modules.get(name)
+        return known if known is not None and _is_from(known, path) else _execute(name, path)
 
 
 def find_first(folder: Path) -> None:
@@ -54,7 +55,7 @@ def module_file(name: str) -> Path | None:
     for folder in (Path.cwd(), *map(Path, sys.path)):
         path = _file_of(folder / Path(*name.split(".")))
         if path is not None:
-            return None if _is_installed(path) else path
+            return None if is_installed(path) else path
     return None
 
 
@@ -63,7 +64,7 @@ def source_files(path: Path) -> list[Path]:
 
     Read from the text of its ``import`` statements, without executing any; the folder is that in
     which its package lies. What a program imports by a name that it makes, and what is installed,
-    is not seen.
+    is not seen (see `own_imports`).
     """
     root, _ = _place(path.resolve())
     found: set[Path] = set()
@@ -106,7 +107,7 @@ def _execute(name: str, path: Path) -> ModuleType:
     spec = spec_from_file_location(name, path)
     assert spec is not None  # it ends in .py
     assert spec.loader is not None
-    module = module_from_spec(spec)
+    module = module_from_spec(watched(spec))
     sys.modules[name] = module  # dataclasses and pickles look their module up by name
     try:
         spec.loader.exec_module(module)
@@ -144,7 +145,7 @@ def _files_on_the_way(folder: Path, dotted: str) -> Iterator[Path]:
     for name in ["", *dotted.split(".")]:
         folder = folder / name
         path = _file_of(folder)
-        if path is not None and not _is_installed(path):
+        if path is not None and not is_installed(path):
             yield path
 
 
@@ -153,8 +154,3 @@ def _file_of(stem: Path) -> Path | None:
         if stem.name and path.is_file():
             return path.resolve()
     return None
-
-
-def _is_installed(path: Path) -> bool:
-    homes = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return any(path.is_relative_to(home) for home in homes if home)

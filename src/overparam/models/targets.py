@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from overparam.errors import OverparamError, UsageError, suggest
 from overparam.models.own_modules import find_first, import_file, module_file, source_files
+from overparam.stopping import is_stop
 
 if TYPE_CHECKING:
     from inspect import Signature
@@ -129,7 +130,9 @@ def error_text(error: BaseException) -> str:
     """Return kind and words of an error in code of the user's, on one line, whatever they hold."""
     try:
         words = str(error)
-    except Exception:  # of a class that the user wrote
+    except BaseException as second:  # of a class that the user wrote
+        if is_stop(second):
+            raise
         words = "(its text cannot be made)"
     printable = "".join(
         c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in words

@@ -7,14 +7,15 @@ them under a leading underscore. A phenomenon's name is ``chapter/name``.
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import sys
 from pathlib import Path
 
 from overparam.errors import UsageError, suggest
-from overparam.lab.code import digests_with_imports
-from overparam.lab.phenomenon import Phenomenon, blaming_code, docstring, paragraph
+from overparam.lab.blame import blaming_code
+from overparam.lab.phenomenon import Phenomenon, docstring, paragraph
+from overparam.models.own_imports import digest_of, imported_files, own_modules, watched_imports
+from overparam.models.own_modules import source_files
 
 # What phenomena were called before there were chapters.
 FORMER_NAMES = {
@@ -139,14 +140,14 @@ def _from_file(path: Path) -> Phenomenon:
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    code = digests_with_imports(path)
-    if path in _loaded and _loaded[path] != code:
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file and os.path.relpath(os.path.realpath(file), folder) in _loaded[path]:
+    files = {*map(str, source_files(path)), *_loaded.get(path, ())}
+    known = imported_files()
+    if any(known[file] != digest_of(file) for file in files & known.keys()):
+        for name, file in own_modules().items():
+            if file in files:
                 del sys.modules[name]
         importlib.invalidate_caches()
-    with blaming_code(path.stem, "the import", passing=(Exception,)):
+    with blaming_code(path.stem, "the import", passing=(Exception,)), watched_imports():
         module = importlib.import_module(path.stem)
     found = getattr(module, "PHENOMENON", None)
     if Path(module.__file__ or "").resolve() != path:
@@ -155,9 +156,10 @@ def _from_file(path: Path) -> Phenomenon:
         raise UsageError(
             "the file defines no PHENOMENON", got=str(path), allowed="PHENOMENON = Phenomenon(...)"
         )
-    _loaded[path] = code
+    # What the text does not show of its imports shows when they happen.
+    _loaded[path] = files | {f for f, d in imported_files().items() if known.get(f) != d}
     return found
 
 
-# Files of phenomena of one's own that this process has imported, and the text of their code.
-_loaded: dict[Path, dict[str, str]] = {}
+# Phenomena of one's own that this process has imported, and all files that each was made of.
+_loaded: dict[Path, set[str]] = {}

@@ -1,0 +1,81 @@
+"""Imports of the user's files: the bytes that are hashed are the bytes that run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib._bootstrap_external as bootstrap
+import importlib.util
+import os
+import sys
+import zipfile
+
+import pytest
+
+from overparam.models.own_imports import (
+    digest_of,
+    imported_files,
+    is_own,
+    own_modules,
+    watched_imports,
+)
+from overparam.models.own_modules import import_file
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    for name, file in own_modules().items():
+        if file.startswith(os.path.realpath(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("kind", ["of its time", "unchecked"])
+def test_code_kept_of_another_text_is_not_run(place, kind):
+    file = place / "kept_elsewhere.py"
+    file.write_text("FACTOR = 2")
+    old, about = compile("FACTOR = 1", str(file), "exec"), file.stat()
+    data = bootstrap._code_to_timestamp_pyc(old, int(about.st_mtime), about.st_size)
+    if kind == "unchecked":
+        data = bootstrap._code_to_hash_pyc(old, importlib.util.source_hash(b"FACTOR = 1"), False)
+    kept = place / os.path.relpath(importlib.util.cache_from_source(str(file)), place)
+    kept.parent.mkdir()
+    kept.write_bytes(data)
+    assert import_file(file).FACTOR == 2
+    assert imported_files()[str(file)] == hashlib.sha256(b"FACTOR = 2").hexdigest()
+
+
+def test_a_file_is_known_as_it_was_when_it_was_imported(place):
+    file = place / "edited_later.py"
+    file.write_text("FACTOR = 1")
+    with watched_imports():
+        importlib.invalidate_caches()
+        module = importlib.import_module("edited_later")
+        before = imported_files()[str(file)]
+        file.write_text("FACTOR = 22")
+        assert imported_files()[str(file)] == before == hashlib.sha256(b"FACTOR = 1").hexdigest()
+        assert importlib.reload(module).FACTOR == 22
+    assert imported_files()[str(file)] == digest_of(file) != before
+    # The same file under another name, of another text.
+    file.write_text("FACTOR = 333")
+    spec = importlib.util.spec_from_file_location("edited_later_again", file)
+    sys.modules["edited_later_again"] = importlib.util.module_from_spec(spec)
+    assert " and " in imported_files()[str(file)]
+
+
+def test_a_module_in_an_archive_is_known_by_the_archive(place):
+    with zipfile.ZipFile(place / "code.zip", "w") as archive:
+        archive.writestr("in_an_archive.py", "FACTOR = 3")
+    sys.path.insert(0, str(place / "code.zip"))
+    with watched_imports():
+        assert importlib.import_module("in_an_archive").FACTOR == 3
+    assert imported_files()[str(place / "code.zip")] == digest_of(place / "code.zip")
+
+
+def test_what_is_installed_is_not_the_users():
+    assert not is_own("json", json_file := importlib.util.find_spec("json").origin), json_file
+    assert not is_own("numpy.linalg", "/home/me/numpy/linalg/__init__.py")
+    assert not is_own("sys", "built-in")
+    assert not is_own("six", "/home/me/.local/lib/python3/site-packages/six.py")
+    assert is_own("tests.of_mine", __file__)
