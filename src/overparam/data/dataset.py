@@ -168,8 +168,14 @@ class Dataset:
         classes = self.n_classes if n_classes == -1 else n_classes
         # One target per row is always [n, 1] here, however it was given.
         shape = self.label_shape if (classes is None) == (self.n_classes is None) else None
-        given = {"n_classes": classes, "notes": (), "label_shape": shape}
-        return replace(self, labels=labels, name=self.name + note, **given)
+        return replace(
+            self,
+            labels=labels,
+            n_classes=classes,
+            name=self.name + note,
+            notes=(),
+            label_shape=shape,
+        )
 
     def with_inputs(self, inputs: Tensor, note: str) -> Dataset:
         """Return the same labels with other inputs `[n, *shape]`, a base of their own."""

@@ -62,7 +62,9 @@ async def train(
             precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
         streams: uses ``init``, ``order`` and, for random layers, ``layers``.
-        evaluate: sets to measure along with the training set at traced epochs, by name.
+        evaluate: sets to measure along with the training set at traced epochs, by name. A module
+            that changes itself when it is called in evaluation mode, as an embedding with
+            `max_norm`, is changed by being measured, as in any loop.
 
     Raises:
         UsageError: before anything is trained. The model's inputs or outputs do not fit the data
