@@ -298,4 +298,4 @@ def test_numbers_that_the_precision_makes_infinite_are_refused(precision, what):
         fit(nn.Linear(6, 2), huge, recipe)
     assert fit(nn.Linear(6, 2), huge.head(7), recipe).status == "done"  # of a base that has some
     with pytest.raises(DataError, match=f"{what} of 'test' are too large"):
-        fit(nn.Linear(6, 2), huge.head(7), recipe, test=huge)
+        fit(nn.Linear(6, 2), huge.head(7), recipe, evaluate={"test": huge})

@@ -185,9 +185,7 @@ def _checked_trial(
     return update
 
 
-def _check_agreement(
-    start: _State, own: _State, other: _State, most: float, whose: str
-) -> None:
+def _check_agreement(start: _State, own: _State, other: _State, most: float, whose: str) -> None:
     """Raise where a way's update differs from the other's by more than `most` of its length."""
     moved = sum(float((other[k] - start[k]).square().sum()) for k in start)
     apart = sum(float((own[k] - other[k]).square().sum()) for k in start)
