@@ -46,6 +46,9 @@ class Dataset:
     label_shape: tuple[int, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        for name, values in (("base", self.base), ("labels", self.labels)):
+            if values.requires_grad:
+                object.__setattr__(self, name, values.detach())
         self.check()
         k = math.prod(self.labels.shape[1:])
         if self.label_shape is None or math.prod(self.label_shape) != k:
@@ -60,9 +63,8 @@ class Dataset:
             DataError: what does not fit.
         """
         if self.rows.ndim != 1 or self.rows.dtype != torch.int64:
-            raise DataError(
-                "rows must be int64 [n]", got=f"{self.rows.dtype} {list(self.rows.shape)}"
-            )
+            got = f"{self.rows.dtype} {list(self.rows.shape)}"
+            raise DataError("rows must be int64 [n]", got=got)
         if len(self.rows) == 0:
             raise DataError(f"dataset {self.name!r} is empty", allowed="at least one row")
         if len(self.rows) != len(self.labels):
@@ -103,11 +105,14 @@ class Dataset:
 
     @property
     def inputs(self) -> Tensor:
-        """Inputs of this view, `[n, *shape]` (a copy where the view is not the whole base)."""
+        """Inputs of this view, `[n, *shape]` (a copy where the view is not the whole base).
+
+        Another tensor object than `base`: `requires_grad_` on it changes none of the set's own.
+        """
         if len(self.rows) == len(self.base) and bool(
             (self.rows == torch.arange(len(self.base))).all()
         ):
-            return self.base
+            return self.base.detach()
         return self.base[self.rows]
 
     @property
