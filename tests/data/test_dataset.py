@@ -305,5 +305,6 @@ def test_a_set_has_no_gradient_whatever_is_done_with_its_inputs():
     assert not data.base.requires_grad
     base, labels = data.base.clone().requires_grad_(), data.labels.clone().requires_grad_()
     made = Dataset(base, data.rows, labels, None, "with gradients")
-    assert not (made.base.requires_grad or made.labels.requires_grad)
+    assert not made.base.requires_grad
+    assert not made.labels.requires_grad
     assert base.requires_grad  # the owner's is as it was
