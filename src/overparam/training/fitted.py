@@ -144,7 +144,8 @@ class Fitted:
 
         Raises:
             UsageError: training changed more than parameters and buffers, such as a plain
-                attribute, and outputs depend on it, so that it could not be loaded again.
+                attribute, and outputs depend on it, so that it could not be loaded again; or
+                nothing can be at the path.
             ResourceError: it cannot be written; what was there before is kept.
         """
         from overparam.training.saved import save_fitted
