@@ -26,7 +26,7 @@ def test_views_share_the_inputs(data):
     assert view.base is data.base
     assert view.inputs.tolist() == [[8.0, 9.0], [2.0, 3.0], [2.0, 3.0]]
     assert view.labels.tolist() == [0, 0, 1]
-    assert data.inputs is data.base
+    assert data.inputs.data_ptr() == data.base.data_ptr()
     assert data.head(2).labels.tolist() == [0, 1]
     assert data.head(2).name == "six[:2]"
     assert view.subset(torch.tensor([2, 0])).inputs.tolist() == [[2.0, 3.0], [8.0, 9.0]]
@@ -297,3 +297,14 @@ def test_faults_of_views(data):
         Dataset(data.base, torch.tensor([0.0]), torch.tensor([0]), 2, "x")
     with pytest.raises(DataError, match="rows point outside the inputs"):
         Dataset(data.base, torch.tensor([6]), torch.tensor([0]), 2, "x")
+
+
+def test_a_set_has_no_gradient_whatever_is_done_with_its_inputs():
+    data = make_dataset([[0.0], [1.0]], [[0.0], [0.5]], None)
+    data.inputs.requires_grad_()
+    assert not data.base.requires_grad
+    base, labels = data.base.clone().requires_grad_(), data.labels.clone().requires_grad_()
+    made = Dataset(base, data.rows, labels, None, "with gradients")
+    assert not made.base.requires_grad
+    assert not made.labels.requires_grad
+    assert base.requires_grad  # the owner's is as it was

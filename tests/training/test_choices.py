@@ -118,6 +118,8 @@ def test_a_note_is_not_believed_and_not_said_of_another_choice(tmp_path):
     notes = []
     assert Choices({"a note": "of it"}, path).decide("a", WAYS, lambda: "mapped", notes) == "mapped"
     assert notes == []
+    assert Choices(path=path).decide("a", WAYS, never, notes) == "mapped"
+    assert notes == []
 
 
 def test_named_precision_is_kept_and_auto_is_one_of_two():

@@ -274,8 +274,9 @@ def test_paths_that_cannot_be_read_or_written(tmp_path, saved):
     with pytest.raises(ResourceError, match="cannot be read"):
         op.load_fitted(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResourceError, match="cannot be written"):
-        op.load_fitted(saved).save(tmp_path / "file" / "model.pt")
+    for use in (op.load_fitted, op.load_fitted(saved).save):
+        with pytest.raises(UsageError, match="a file stands where a path needs a folder"):
+            use(tmp_path / "file" / "model.pt")
 
 
 @pytest.mark.parametrize(

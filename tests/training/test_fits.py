@@ -283,3 +283,19 @@ def test_inputs_changed_in_place_are_seen():
     inputs.numpy()[:] *= 10  # unseen by PyTorch
     changed = Dataset(inputs.clone(), data.rows, data.labels, 3, "points")
     assert fit(net, data).train_loss == fit(net, changed).train_loss != first
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "auto"])
+@pytest.mark.parametrize("what", ["inputs", "targets"])
+def test_numbers_that_the_precision_makes_infinite_are_refused(precision, what):
+    data = targets()
+    base, labels = data.base.double(), data.labels.double()
+    (base if what == "inputs" else labels)[7, 1] = -1e300
+    huge = Dataset(base, data.rows, labels, None, "huge")
+    recipe = Recipe(loss="squared_error", epochs=1, learning_rate=0.1, precision=precision)
+    said = rf"{what} of 'train' are too large for float32.*1 rows, first \[7\], up to 1e\+300"
+    with pytest.raises(DataError, match=rf"{said}.*precision='float64'"):
+        fit(nn.Linear(6, 2), huge, recipe)
+    assert fit(nn.Linear(6, 2), huge.head(7), recipe).status == "done"  # of a base that has some
+    with pytest.raises(DataError, match=f"{what} of 'test' are too large"):
+        fit(nn.Linear(6, 2), huge.head(7), recipe, evaluate={"test": huge})

@@ -127,3 +127,47 @@ def test_a_fitted_model_shows_itself_in_ten_lines():
     assert "train   loss" in lines[3]
     assert "7 more sets" in repr(many)
     assert "2 more notes" in repr(many)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,)])
+def test_predictions_have_the_shape_of_the_targets(shape, tmp_path):
+    targets = X[:, : shape[0]] if shape else X[:, 0]
+    recipe = op.Recipe(loss="squared_error", epochs=2, learning_rate=0.01)
+    fitted = op.fit(op.models.mlp(5, 4, shape[0] if shape else 1), (X, targets), recipe)
+    for asked in (fitted, op.load_fitted(fitted.save(tmp_path / "model.pt"))):
+        assert asked.predict(X).shape == targets.shape
+        assert asked.predict(torch.from_numpy(X)).shape == targets.shape
+    # As it was in files of earlier versions, which do not say.
+    object.__setattr__(fitted.task, "label_shape", None)
+    assert fitted.predict(X).shape == (40, *(n for n in shape if n > 1))
+
+
+def test_predicted_classes_have_the_shape_of_the_labels():
+    for labels in (Y, Y[:, None]):
+        fitted = op.fit(op.models.mlp(5, 4, 2), (X, labels), op.Recipe(epochs=2))
+        assert fitted.predict(X).shape == labels.shape
+
+
+def test_outputs_in_a_block_are_one_row_of_outputs():
+    class Block(nn.Linear):
+        def forward(self, inputs):
+            return super().forward(inputs).reshape(-1, 2, 2)
+
+    fitted = op.fit(Block(5, 4), (X, np.arange(len(X)) % 4), op.Recipe(epochs=2))
+    flat = fitted.outputs(X).reshape(len(X), 4)
+    np.testing.assert_array_equal(fitted.predict(X), flat.argmax(1))
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(1), 1, rtol=1e-6)
+
+
+def test_numbers_beyond_the_weights_precision_are_refused(fitted):
+    with pytest.raises(DataError, match=r"inputs are too large for float32.*up to 1e\+300"):
+        fitted.predict([[1e300] * 5])
+
+
+def test_a_relabelled_set_has_the_shape_of_what_it_was_given():
+    flat, column = op.make_dataset(X, X[:, 0]), op.make_dataset(X, X[:, :1])
+    assert (flat.label_shape, column.label_shape) == ((), (1,))
+    assert flat.with_labels(-flat.labels, "-").label_shape == ()
+    assert flat.with_labels(torch.zeros(40, 3), "x").label_shape == (3,)
+    classes = op.make_dataset(X, Y)
+    assert classes.with_labels(torch.zeros(40, 1), "x", None).label_shape == (1,)

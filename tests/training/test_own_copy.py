@@ -22,7 +22,7 @@ from overparam.models.dense import mlp
 from overparam.streams import Streams
 from overparam.training.copies import copy_module, state_of
 from overparam.training.fit import fit
-from overparam.training.fits import own_copy
+from overparam.training.own_copy import own_copy
 from overparam.training.recipe import Recipe
 from overparam.training.remembered import Remembered
 from overparam.training.request import solve_all

@@ -209,6 +209,7 @@ def test_a_mapped_stack_that_computes_something_else_is_not_used(monkeypatch, wr
     (note,) = context.notes
     assert "trained one by one, not mapped" in note
     assert "off by" in note
+    assert ("the mapped models' update is" in note) == (wrong == "gradient")
     for s, fitted in enumerate(together):
         single = solve(train(net, data("points"), RECIPE, Streams(s)))
         assert_close(dict(fitted.state), dict(single.state), rtol=0, atol=0)

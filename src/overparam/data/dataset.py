@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -27,6 +28,7 @@ class Dataset:
         notes: how labels were read, and which classes have no rows.
         origin: hash of name, inputs and labels as they were first given. Views, relabelled and
             preprocessed sets keep it, so that a row's random draws are its own (see `corruption`).
+        label_shape: of one row's label as it was given, `()` or `(k,)`, which predictions have too.
 
     Raises:
         DataError: empty, mismatched, non-finite, or labels outside the classes.
@@ -41,9 +43,16 @@ class Dataset:
     licence: str = ""
     notes: tuple[str, ...] = ()
     origin: str = field(default="", repr=False)
+    label_shape: tuple[int, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        for name, values in (("base", self.base), ("labels", self.labels)):
+            if values.requires_grad:
+                object.__setattr__(self, name, values.detach())
         self.check()
+        k = math.prod(self.labels.shape[1:])
+        if self.label_shape is None or math.prod(self.label_shape) != k:
+            object.__setattr__(self, "label_shape", tuple(self.labels.shape[1:]))
         if not self.origin:
             object.__setattr__(self, "origin", digest_of(self.base, self.labels, more=self.name))
 
@@ -54,9 +63,8 @@ class Dataset:
             DataError: what does not fit.
         """
         if self.rows.ndim != 1 or self.rows.dtype != torch.int64:
-            raise DataError(
-                "rows must be int64 [n]", got=f"{self.rows.dtype} {list(self.rows.shape)}"
-            )
+            got = f"{self.rows.dtype} {list(self.rows.shape)}"
+            raise DataError("rows must be int64 [n]", got=got)
         if len(self.rows) == 0:
             raise DataError(f"dataset {self.name!r} is empty", allowed="at least one row")
         if len(self.rows) != len(self.labels):
@@ -97,11 +105,14 @@ class Dataset:
 
     @property
     def inputs(self) -> Tensor:
-        """Inputs of this view, `[n, *shape]` (a copy where the view is not the whole base)."""
+        """Inputs of this view, `[n, *shape]` (a copy where the view is not the whole base).
+
+        Another tensor object than `base`: `requires_grad_` on it changes none of the set's own.
+        """
         if len(self.rows) == len(self.base) and bool(
             (self.rows == torch.arange(len(self.base))).all()
         ):
-            return self.base
+            return self.base.detach()
         return self.base[self.rows]
 
     @property
@@ -160,7 +171,16 @@ class Dataset:
     def with_labels(self, labels: Tensor, note: str, n_classes: int | None = -1) -> Dataset:
         """Return the same inputs with other labels (`n_classes=None` for floating targets)."""
         classes = self.n_classes if n_classes == -1 else n_classes
-        return replace(self, labels=labels, n_classes=classes, name=self.name + note, notes=())
+        # One target per row is always [n, 1] here, however it was given.
+        shape = self.label_shape if (classes is None) == (self.n_classes is None) else None
+        return replace(
+            self,
+            labels=labels,
+            n_classes=classes,
+            name=self.name + note,
+            notes=(),
+            label_shape=shape,
+        )
 
     def with_inputs(self, inputs: Tensor, note: str) -> Dataset:
         """Return the same labels with other inputs `[n, *shape]`, a base of their own."""
@@ -220,7 +240,38 @@ def make_dataset(
     check_finite(base)
     floating = base.dtype if base.is_floating_point() else torch.float64
     read, k, notes = read_labels(given, n_classes, floating)
-    return Dataset(base, torch.arange(len(base)), read, k, name, source, licence, notes)
+    rows, shape = torch.arange(len(base)), tuple(given.shape[1:])
+    return Dataset(base, rows, read, k, name, source, licence, notes, label_shape=shape)
+
+
+def check_range(
+    what: str, values: Tensor, dtype: torch.dtype, remedy: str, rows: Tensor | None = None
+) -> None:
+    """Refuse numbers `[n, ...]` that would become infinite in another floating type.
+
+    Args:
+        what: they are. dtype: the other type. rows: which of them are used; None for all.
+
+    Raises:
+        DataError: there are some.
+    """
+    if not values.is_floating_point() or torch.finfo(values.dtype).max <= torch.finfo(dtype).max:
+        return
+    most = torch.finfo(dtype).max
+    low, high = torch.aminmax(values)
+    if max(-float(low), float(high)) <= most:
+        return
+    values = values if rows is None else values[rows]
+    bad = (values.abs() > most).reshape(len(values), -1).any(1).nonzero().flatten().tolist()
+    if not bad:
+        return
+    name = str(dtype).removeprefix("torch.")
+    raise DataError(
+        f"{what} are too large for {name}, in which they would be infinite",
+        got=f"{len(bad)} rows, first {bad[:3]}, up to {float(values.abs().max()):.3g}",
+        allowed=f"up to {most:.3g}",
+        remedy=remedy,
+    )
 
 
 def check_finite(inputs: Tensor) -> None:

@@ -82,6 +82,7 @@ class Choices:
             if file is None or not writable:
                 return {key: ways[0]}
             made = {key: measure()}
+            kept.pop(_beside(key), None)
             if said:
                 made[_beside(key)] = "; ".join(said)
             return made if _keep(file, kept | made) else {key: ways[0]}

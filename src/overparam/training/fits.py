@@ -11,14 +11,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
-from overparam.models.trial import is_script, walk
 from overparam.streams import Streams
 from overparam.training.batches import in_order
-from overparam.training.copies import HALVES, copy_module, first_line, named_tensors, precision_of
+from overparam.training.copies import copy_module, first_line, named_tensors, precision_of
 from overparam.training.dense import DenseShape, dense_shape
 from overparam.training.initialise import give_weights
 from overparam.training.losses import check_rows, loss_values
@@ -45,7 +43,7 @@ def check_fit(
     """Refuse a model that a loop in PyTorch could not train on these data; see `train`.
 
     Args:
-        original: of which the model is a copy (see `own_copy`) that is to compute the same.
+        original: of which the model is a copy (see `own_copy.py`) that is to compute the same.
 
     Raises:
         UsageError: as `train` says.
@@ -74,34 +72,6 @@ def check_fit(
                     rows = data.head(n)
                     outputs = _outputs(trial, _inputs(rows, dtype), f"the set {name!r}")
                 _check_outputs(outputs, n, data, name, recipe)
-
-
-def own_copy(model: nn.Module) -> nn.Module:
-    """Return the copy of a model that is trained in its place.
-
-    Raises:
-        UsageError: no loop trains its parameters, or a copy would not train them alike.
-
-    Cost: for a plain fully connected network that of its numbers, on the meta device nothing.
-    """
-    if dense_shape(model) is None:
-        _check_parameters(model)
-        return copy_module(model)
-    copied = _shell(model)
-    for name, layer in model.named_children():
-        copied._modules[name] = _shell(layer)
-    return copied
-
-
-def _shell(layer: nn.Module) -> nn.Module:
-    """Copy one plain layer: settings, containers and numbers, no layers in it."""
-    made = type(layer).__new__(type(layer))
-    for key, value in vars(layer).items():
-        vars(made)[key] = value.copy() if isinstance(value, dict | set) else value
-    for name, parameter in layer._parameters.items():
-        if parameter is not None:
-            made._parameters[name] = nn.Parameter(parameter.detach().clone())
-    return made
 
 
 def _measured_together(model: nn.Module, data: Dataset) -> set[int]:
@@ -220,45 +190,6 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
             f"the model has no gradient: {type(error).__name__}: {first_line(error)}",
             remedy="its forward must be differentiable by PyTorch",
         ) from error
-
-
-def _check_parameters(model: nn.Module) -> None:
-    """Refuse parameters that no loop trains, or that a copy would not train alike."""
-    if any(is_script(part) for _, part in walk(model)):
-        raise UsageError(
-            "a model that TorchScript compiled cannot be copied with other weights",
-            got=type(model).__name__,
-            remedy="give the module that it was compiled from",
-        )
-    memory: dict[int, tuple[str, Tensor]] = {}
-    for name, tensor in named_tensors(model):
-        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-            raise UsageError(
-                f"{name} has no shape yet, as its layer is lazy",
-                got=type(tensor).__name__,
-                remedy="call the model once on a row of the data before it is trained",
-            )
-        is_parameter = isinstance(tensor, nn.Parameter)
-        if is_parameter and tensor.dtype in HALVES:
-            raise UsageError(
-                f"the parameter {name} is in half precision, in which small updates are lost",
-                got=tensor.dtype,
-                remedy="call model.float(), and say precision='bfloat16' in the recipe for "
-                "products in half precision",
-            )
-        if tensor.is_meta or not tensor.numel() or tensor.layout != torch.strided:
-            continue
-        place = tensor.untyped_storage().data_ptr() if type(tensor) in _KNOWN else id(tensor)
-        other = memory.setdefault(place, (name, tensor))
-        if other[1] is not tensor and (is_parameter or isinstance(other[1], nn.Parameter)):
-            raise UsageError(
-                f"{other[0]} and {name} share memory but are not one parameter",
-                remedy="to tie them, let both layers hold the same Parameter "
-                "(b.weight = a.weight); else copy one (.clone())",
-            )
-
-
-_KNOWN = (Tensor, nn.Parameter)
 
 
 def _check_sizes(shape: DenseShape, train_set: Dataset, evaluate: Mapping[str, Dataset]) -> None:

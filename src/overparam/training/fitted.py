@@ -6,6 +6,7 @@ In a cell, `await predict(fitted, inputs)` asks for its outputs; anywhere else `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from overparam.data.dataset import check_range
 from overparam.errors import DataError, UsageError, suggest
 from overparam.training.asked import asked
 from overparam.training.copies import (
@@ -100,14 +102,20 @@ class Fitted:
         return found if isinstance(inputs, Tensor) else found.numpy()
 
     def predict(self, inputs: Any, *, device: str = "cpu") -> Any:
-        """Return the predicted class of each row, int64 `[n]`, or the predicted targets.
+        """Return the predicted class of each row, int64, or the predicted targets.
 
-        Targets are `[n, k]`, or `[n]` where there is one. Inputs and errors as in `outputs`.
+        They have the shape of the labels that the model was trained on: `[n]` for `[n]`, `[n, 1]`
+        for `[n, 1]`, `[n, k]` for `[n, k]`. Inputs and errors as in `outputs`.
         """
         found = self.outputs(inputs, device=device)
+        found = found.reshape(len(found), -1)
         if self._has_classes():
-            return found.argmax(1)
-        return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+            found = found.argmax(1)[:, None]
+        shape = None if self.task is None else self.task.label_shape
+        n_numbers = found.shape[1]
+        if shape is None or math.prod(shape) != n_numbers:  # a loss of one's own makes one of many
+            shape = () if n_numbers == 1 else (n_numbers,)
+        return found.reshape(len(found), *shape)
 
     def predict_proba(self, inputs: Any, *, device: str = "cpu") -> Any:
         """Return the probability of each class, `[n, K]`: the softmax of the outputs.
@@ -124,6 +132,7 @@ class Fitted:
                 remedy="use .predict(inputs), or .outputs(inputs) for the numbers themselves",
             )
         found = self.outputs(inputs, device=device)
+        found = found.reshape(len(found), -1)
         probabilities = torch.as_tensor(found).double().softmax(1).to(torch.as_tensor(found).dtype)
         return probabilities if isinstance(found, Tensor) else probabilities.numpy()
 
@@ -135,7 +144,8 @@ class Fitted:
 
         Raises:
             UsageError: training changed more than parameters and buffers, such as a plain
-                attribute, and outputs depend on it, so that it could not be loaded again.
+                attribute, and outputs depend on it, so that it could not be loaded again; or
+                nothing can be at the path.
             ResourceError: it cannot be written; what was there before is kept.
         """
         from overparam.training.saved import save_fitted
@@ -215,6 +225,7 @@ class PredictRequest(Request):
         module = self.fitted.module()._apply(lambda tensor: tensor.to(device))
         numbers = [p.dtype for p in module.parameters() if p.is_floating_point()]
         wanted = precision_of(self.inputs.dtype, numbers[0] if numbers else torch.float32)
+        check_range("inputs", self.inputs, wanted, "the model knows no such numbers: scale them")
         parts = self.inputs.split(self.chunk)
         try:
             return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])

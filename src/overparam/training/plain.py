@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from overparam.training.memory import overlaps
+
 _HOOKS = (
     "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
 )  # fmt: skip
@@ -118,16 +120,12 @@ def _of_tensors(module: nn.Module) -> Iterator[str]:
         *module.named_parameters(remove_duplicate=False),
         *module.named_buffers(remove_duplicate=False),
     ]
-    memory: dict[int, str] = {}
     for name, tensor in tensors:
         if id(tensor) in owners:
             yield f"{name} is {owners[id(tensor)]}"
         owners[id(tensor)] = name
-        if type(tensor) in (Tensor, nn.Parameter) and not tensor.is_meta and tensor.numel():
-            place = tensor.untyped_storage().data_ptr()
-            if place in memory:
-                yield f"{name} and {memory[place]} share memory"
-            memory[place] = name
+    for one, other in overlaps(tensors):
+        yield f"{tensors[one][0]} and {tensors[other][0]} share memory"
 
 
 def _parts(

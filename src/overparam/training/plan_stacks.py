@@ -42,6 +42,8 @@ _DISAGREEMENT = {"float64": 1e-6, "float32": 0.05, "bfloat16": 0.5}
 # The same for a mapped stack, which is always tried in float64.
 _MAPPED_DISAGREEMENT = 1e-8
 
+_State = Mapping[str, Tensor]
+
 
 class ToTrain(Protocol):
     """A model to train, as `train` asks for it."""
@@ -175,7 +177,7 @@ def _checked_trial(
                 stepper.try_epoch(1)
             for m, start in enumerate(before):
                 own, other = (s.models.state_of(m) for s in (*steppers, batched))
-                _check_agreement(start, own, other, _DISAGREEMENT[precision])
+                _check_agreement(start, own, other, _DISAGREEMENT[precision], "the compiled code's")
             _held.add(name)
             return
         steppers[0].try_epoch(n_updates)
@@ -183,16 +185,13 @@ def _checked_trial(
     return update
 
 
-def _check_agreement(
-    start: Mapping[str, Tensor], own: Mapping[str, Tensor], other: Mapping[str, Tensor], most: float
-) -> None:
-    """Raise where an update differs from the other way's by more than `most` of its length."""
+def _check_agreement(start: _State, own: _State, other: _State, most: float, whose: str) -> None:
+    """Raise where a way's update differs from the other's by more than `most` of its length."""
     moved = sum(float((other[k] - start[k]).square().sum()) for k in start)
     apart = sum(float((own[k] - other[k]).square().sum()) for k in start)
     if apart > most**2 * moved:  # false where the update diverges in both ways
-        raise RuntimeError(
-            f"the compiled code's update is off by {(apart / moved) ** 0.5:.2g} of its length"
-        )
+        off = f"{(apart / moved) ** 0.5:.2g} of its length" if moved else "all: there is none"
+        raise RuntimeError(f"{whose} update is off by {off}")
 
 
 def why_not_mapped(requests: Sequence[ToTrain], device: torch.device) -> str | None:
@@ -213,7 +212,8 @@ def why_not_mapped(requests: Sequence[ToTrain], device: torch.device) -> str | N
             if single.models.template_of(0) is not None:
                 return "more of a model changes in training than its tensors"
             state = mapped.models.state_of(m)
-            _check_agreement(start, single.models.state_of(0), state, _MAPPED_DISAGREEMENT)
+            own = single.models.state_of(0)
+            _check_agreement(start, state, own, _MAPPED_DISAGREEMENT, "the mapped models'")
             apart = abs(float(together[m]) - float(loss[0]))
             if not apart <= _MAPPED_DISAGREEMENT * (1 + abs(float(loss[0]))):
                 return f"a model's loss is off by {apart:.2g}"

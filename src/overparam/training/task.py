@@ -20,18 +20,26 @@ class Task:
     Attributes:
         input_shape: of one row. takes_integers: whether inputs are whole numbers, such as tokens.
         n_classes: K, or None for floating targets. n_targets: outputs of a row.
+        label_shape: of one row's label as it was given; None where that was not kept.
     """
 
     input_shape: tuple[int, ...]
     takes_integers: bool
     n_classes: int | None
     n_targets: int
+    label_shape: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, train_set: Dataset) -> Task:
         """Return the task that a training set poses."""
         whole = not train_set.base.is_floating_point()
-        return cls(train_set.input_shape, whole, train_set.n_classes, train_set.n_outputs)
+        return cls(
+            train_set.input_shape,
+            whole,
+            train_set.n_classes,
+            train_set.n_outputs,
+            train_set.label_shape,
+        )
 
 
 def rows_of(task: Task | None, inputs: Any) -> Tensor:

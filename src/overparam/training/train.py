@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from overparam.data.dataset import Dataset
+from overparam.data.dataset import Dataset, check_range
 from overparam.errors import ResourceError, UsageError
 from overparam.models.targets import blaming
 from overparam.streams import Streams, check_streams
 from overparam.training.asked import asked
 from overparam.training.copies import state_of
-from overparam.training.fits import check_fit, own_copy
+from overparam.training.fits import check_fit
 from overparam.training.fitted import Fitted
 from overparam.training.initialise import materialise
+from overparam.training.own_copy import own_copy
 from overparam.training.plan_stacks import (
     make_stepper,
     measure_seconds,
@@ -61,7 +62,9 @@ async def train(
             precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
         streams: uses ``init``, ``order`` and, for random layers, ``layers``.
-        evaluate: sets to measure along with the training set at traced epochs, by name.
+        evaluate: sets to measure along with the training set at traced epochs, by name. A module
+            that changes itself when it is called in evaluation mode, as an embedding with
+            `max_norm`, is changed by being measured, as in any loop.
 
     Raises:
         UsageError: before anything is trained. The model's inputs or outputs do not fit the data
@@ -72,6 +75,7 @@ async def train(
             method of the module's own, such as `parameters`, raises; a
             loss of the user's own does not return one number per row; cross-entropy of targets
             that are no classes; a number in place of `Streams`.
+        DataError: inputs or targets that are infinite in the recipe's precision.
 
     Cost: `recipe.n_steps(n)` updates; exact operations in `overparam plan`.
 
@@ -92,11 +96,23 @@ async def train(
             remedy="call the evaluated set something else",
         )
     check_targets(recipe.loss, train_set, evaluated)
+    _check_range(train_set, evaluated, recipe)
     with blaming(type(model).__name__):  # whose own methods may raise
         # The request waits for others, and a cell may change its module meanwhile.
         asked_for = own_copy(model)
         check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
     return await TrainRequest(asked_for, train_set, recipe, streams, evaluated)
+
+
+def _check_range(train_set: Dataset, evaluate: Mapping[str, Dataset], recipe: Recipe) -> None:
+    """Refuse numbers that would be infinite in the recipe's precision: no step is small enough."""
+    if recipe.precision == "float64":
+        return
+    for name, data in {"train": train_set, **evaluate}.items():
+        for what, values in (("inputs", data.base), ("targets", data.labels)):
+            rows = data.rows if what == "inputs" else None
+            remedy = "scale them, or say precision='float64' in the recipe"
+            check_range(f"{what} of {name!r}", values, torch.float32, remedy, rows)
 
 
 @dataclass(frozen=True, eq=False)
