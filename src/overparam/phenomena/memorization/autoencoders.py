@@ -144,7 +144,7 @@ class Condition:
     conv_depths: str = factor("2 6 12", unit="hidden layers")
     downsampling_depths: str = factor("2 4 6", unit="hidden layers")
     width: int = factor(256, unit="hidden units", low=1)
-    n_channels: int = factor(32, symbol="c", unit="channels", low=1)
+    n_channels: int = factor(24, symbol="c", unit="channels", low=1)
     kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
     activation: str = factor(
         "leaky_relu", choices=("leaky_relu", "selu", "silu", "relu", "tanh", "identity")
