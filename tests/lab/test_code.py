@@ -165,7 +165,8 @@ def test_what_was_really_imported_is_known(place, tmp_path, way, file):
     study = tmp_path / "study"
     first = run_study(own(place), workers=1, folder=study)
     assert [r.outcome.size for r in first.records] == [3.0, 3.0]
-    assert any(file in note for note in first.provenance["notes"])
+    with Store.read_only(study) as store:
+        assert file in store.get("code")["phenomenon"]
     assert run_study(own(place), workers=1, folder=study).complete
     write(22.0)
     with pytest.raises(StoreError, match=rf"was edited since .*got '{file}'"):
