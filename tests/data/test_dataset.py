@@ -308,3 +308,11 @@ def test_a_set_has_no_gradient_whatever_is_done_with_its_inputs():
     assert not made.base.requires_grad
     assert not made.labels.requires_grad
     assert base.requires_grad  # the owner's is as it was
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_column_is_the_same_however_it_was_made(n):
+    inputs, y = np.zeros((n, 2)), np.arange(n) + 0.5
+    one, other = (make_dataset(inputs, t, None) for t in (y[:, None], y.reshape(-1, 1).copy()))
+    assert (one.origin, one.fingerprint) == (other.origin, other.fingerprint)
+    assert one.label_shape == (1,)

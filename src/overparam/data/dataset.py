@@ -295,6 +295,7 @@ def digest_of(*tensors: Tensor, more: str = "") -> str:
     digest = hashlib.sha256(more.encode())
     for tensor in tensors:
         digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
-        whole = tensor.detach().cpu().contiguous()
+        # An axis of one entry may have any stride, as that of y[:, None] has: a vector has 1.
+        whole = tensor.detach().cpu().flatten().clone(memory_format=torch.contiguous_format)
         digest.update(whole.view(torch.uint8).numpy().data if whole.numel() else b"")
     return digest.hexdigest()[:16]
