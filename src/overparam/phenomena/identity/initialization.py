@@ -82,7 +82,7 @@ class Condition(AdamFactors):
     depth: int = factor(0, unit="layers", low=1, doc="0: placed by the design")
     start: int = factor(0, low=0, doc="which random draw of the weights")
     scheme: str = factor(DEFAULT_SCHEME, choices=ALL_SCHEMES)
-    channels: str = factor("3 6 16 48", unit="channels", doc="of the sweep over starts")
+    channels: str = factor("4 12 48", unit="channels", doc="of the sweep over starts")
     n_starts: int = factor(4, unit="starts", low=2, high=100)
     starts_depth: int = factor(5, unit="layers", low=2, doc="of the sweep over starts")
     scheme_channels: int = factor(32, unit="channels", low=1, doc="of the schemes' networks")

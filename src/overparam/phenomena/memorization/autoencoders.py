@@ -108,7 +108,6 @@ STORED = 0.5  # memorization rate, and share of unseen images
 # the rate, on its lattice of fifths, ends just below.
 FEW_STORED = 0.25
 TRAINED = 1e-5  # squared error per pixel; of these images about 0.6 % of their norm
-STOP = 1e-8  # the same, at which training stops; the papers' bound, from memory
 STILL = 1e-5  # change per application, in brightness from 0 to 1, at which iterating stops
 N_UNSEEN = 40  # images from which the map is iterated
 N_JUDGED = 20  # training images whose Jacobian is taken
@@ -140,17 +139,18 @@ class Condition:
     depth: int = factor(0, unit="hidden layers", low=0, instead=f"one of {', '.join(DEPTHS)}")
     n_train: int = factor(5, symbol="n", unit="images", low=1, doc="fully connected: twice as many")
     n_control: int = factor(100, unit="images", low=2, doc="of the control")
-    dense_depths: str = factor("1 2 4 8 12", unit="hidden layers")
+    dense_depths: str = factor("1 4 12", unit="hidden layers")
     conv_depths: str = factor("2 6 12", unit="hidden layers")
     downsampling_depths: str = factor("2 4 6", unit="hidden layers")
     width: int = factor(256, unit="hidden units", low=1)
-    n_channels: int = factor(24, symbol="c", unit="channels", low=1)
+    n_channels: int = factor(32, symbol="c", unit="channels", low=1)
     kernel_size: int = factor(5, symbol="k", unit="pixels", low=1, odd=True)
     activation: str = factor(
         "leaky_relu", choices=("leaky_relu", "selu", "silu", "relu", "tanh", "identity")
     )
     learning_rate: float = factor(5e-4, symbol="eta", low=1e-8, doc="of Adam")
     max_steps: int = factor(2000, unit="updates", low=1)
+    stop_loss: float = factor(1e-7, unit="squared error per pixel", low=0, doc="training stops")
     control_depth: int = factor(4, unit="hidden layers", low=1, doc="fully connected")
     control_steps: int = factor(2500, unit="updates", low=1)
     n_iterations: int = factor(200, unit="applications", low=max(SHOWN_STEPS))
@@ -281,7 +281,7 @@ def recipe(c: Condition, train_set: Dataset) -> Recipe:
         schedule=Schedule("cosine"),
         steps=c.max_steps if few else c.control_steps,
         batch_size=None,
-        stop_at_loss=STOP * train_set.n_outputs,
+        stop_at_loss=c.stop_loss * train_set.n_outputs,
         trace=20,
     )
 
@@ -464,6 +464,7 @@ PHENOMENON = Phenomenon(
                 width=1024,
                 n_channels=128,
                 learning_rate=1e-4,
+                stop_loss=1e-8,
                 max_steps=50_000,
                 control_steps=20_000,
                 dataset="fashion_mnist_small",
