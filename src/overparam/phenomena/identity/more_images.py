@@ -301,7 +301,7 @@ PHENOMENON = Phenomenon(
         Condition,
         smoke={"depths": "5 8", "n_channels": 12},
         full={"depths": "5 7 9 11 13 15 17 20", "n_channels": 128, "learning_rate": 3e-4},
-        n_seeds=(3, 10, 5),
+        n_seeds=(3, 8, 5),
         note="5 x 5 filters, 128 channels",
     ),
 )
