@@ -13,7 +13,7 @@ Sources: Zhang, Bengio, Hardt, Mozer, Singer 2020, "Identity Crisis" (arXiv:1902
 
 Differs: Images of 14 x 14 pixels below the full scale; the paper's numbers of channels and its
     list of schemes could not be checked. Adam, with a larger step than in the other studies of
-    the task, to a squared error of 1e-4 per pixel, since networks of three channels are slow to
+    the task, to a squared error of 1e-4 per pixel, since networks of few channels are slow to
     fit more closely. Every seed draws another 7, which its starts share. The measure is ours.
 
 In practice: Of a network with few channels, train more than one before you say what it does away
