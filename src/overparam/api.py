@@ -49,7 +49,7 @@ def run(
 
     Args:
         phenomenon: a name (see `phenomena`), the path of a ``.py`` file, or a `Phenomenon`.
-        scale: ``smoke`` (seconds), ``standard`` (at most two minutes on two cores) or ``full``
+        scale: ``smoke`` (seconds), ``standard`` (some minutes on two cores) or ``full``
             (the source's own scale).
         n_seeds, first_seed: which seeds; by default the scale's number of them from 0.
         settings: condition fields held at given values, such as ``{"n_train": 500}``.
