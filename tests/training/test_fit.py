@@ -112,6 +112,29 @@ def test_it_works_inside_a_running_event_loop():
     assert weights(asyncio.run(notebook())).equal(weights(alone))
 
 
+def test_a_table_is_read_by_the_names_of_its_columns(tmp_path):
+    """Columns in another order are other inputs: refused, where a list of names is known."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    turned = frame[list("edcba")]
+    model = nn.Linear(5, 2)
+    fitted = op.fit(model, (frame, Y), RECIPE)
+    fitted.save(tmp_path / "fitted.pt")
+    loaded = op.load_fitted(tmp_path / "fitted.pt", nn.Linear(5, 2))
+    for one in (fitted, loaded):
+        np.testing.assert_array_equal(one.predict(frame), fitted.predict(X))
+        with pytest.raises(UsageError, match=r"'e' at position 0.*frame\[\['a', 'b'"):
+            one.predict(turned)
+        with pytest.raises(UsageError, match="not those of the training set"):
+            one.predict(frame.rename(columns={"c": "z"}))
+        with pytest.raises(UsageError, match=r"got '?6 columns"):
+            one.predict(frame.assign(f=1.0))
+    with pytest.raises(UsageError, match="columns are not those of 'train'"):
+        op.fit(model, (frame, Y), RECIPE, evaluate={"test": (turned, Y)})
+    unnamed = op.fit(model, (X, Y), RECIPE)  # of arrays no names are known
+    np.testing.assert_array_equal(unnamed.predict(frame), unnamed.predict(X))
+
+
 def test_pandas_tables():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, index=range(100, 140)).assign(member=Y, city="Rome")

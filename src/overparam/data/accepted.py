@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils import data as torch_data
 
-from overparam.data.arrays import as_tensor, refuse_masked
+from overparam.data.arrays import as_tensor, check_columns, refuse_masked
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.data.labels import ASK
 from overparam.errors import DataError, UsageError
@@ -33,10 +33,11 @@ def as_dataset(
             (input, label) rows; or a `DataLoader`, whose dataset's rows are taken once, in order
             (its batch size and shuffling are not: `notes` says so).
         n_classes: as in `make_dataset`. name: what to call the set.
-        like: a set of the same task, from which classes and type of the inputs are taken.
+        like: a set of the same task, from which classes and type of the inputs are taken; a table
+            must have its columns, in its order.
 
     Raises:
-        UsageError: another form. DataError: as `make_dataset`.
+        UsageError: another form, or other columns than `like` has. DataError: as `make_dataset`.
 
     >>> as_dataset(([[0.0], [1.0], [2.0]], [0, 1, 1]))
     Dataset('data', 3 x [1], 2 classes)
@@ -53,6 +54,8 @@ def as_dataset(
             )
         return data
     inputs, labels, notes = _parts(data)
+    if like is not None:
+        check_columns(inputs, like.columns, f"{like.name!r}")
     if like is not None and like.base.is_floating_point():
         inputs = _floating_like(inputs, like)
     made = make_dataset(inputs, labels, n_classes, name=name)

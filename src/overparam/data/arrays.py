@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.masked import MaskedTensor
 
-from overparam.errors import DataError
+from overparam.errors import DataError, UsageError
 
 ENCODE = "encode text and missing values as numbers first"
 ENCODE_LABELS = (
@@ -59,6 +59,37 @@ def as_tensor(what: str, values: object) -> Tensor:
             f"{what} are sparse", got=tensor.layout, remedy="make them dense with .to_dense()"
         )
     return tensor.detach().cpu()
+
+
+def column_names(values: object) -> tuple[str, ...]:
+    """Return the names of a table's columns, as text; none of what is no table."""
+    names = getattr(values, "columns", None)
+    if names is None or len(getattr(values, "shape", ())) != 2:
+        return ()
+    return tuple(map(str, names))
+
+
+def check_columns(values: object, known: tuple[str, ...], of: str) -> None:
+    """Refuse a table whose columns are others than those known, or stand in another order.
+
+    Args:
+        known: names, or nothing where none are known. of: whose columns those are.
+
+    Raises:
+        UsageError: they differ.
+    """
+    names = column_names(values)
+    if not names or not known or names == known:
+        return
+    place = next((i for i, (a, b) in enumerate(zip(names, known, strict=False)) if a != b), None)
+    raise UsageError(
+        f"the table's columns are not those of {of}",
+        got=f"{len(names)} columns" if place is None else f"{names[place]!r} at position {place}",
+        allowed=f"{len(known)} columns" if place is None else f"{known[place]!r} there",
+        remedy=f"give them in the same order: frame[{list(known)[:8]}]"
+        if set(names) >= set(known) and len(known) <= 8
+        else "give the same columns in the same order",
+    )
 
 
 def refuse_masked(what: str, values: Any) -> None:

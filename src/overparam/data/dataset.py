@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from overparam.data.arrays import as_tensor
+from overparam.data.arrays import as_tensor, column_names
 from overparam.data.labels import read_labels
 from overparam.errors import DataError
 
@@ -29,6 +29,7 @@ class Dataset:
         origin: hash of name, inputs and labels as they were first given. Views, relabelled and
             preprocessed sets keep it, so that a row's random draws are its own (see `corruption`).
         label_shape: of one row's label as it was given, `()` or `(k,)`, which predictions have too.
+        columns: names of the inputs' columns, where they came as a table; else empty.
 
     Raises:
         DataError: empty, mismatched, non-finite, or labels outside the classes.
@@ -44,6 +45,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     origin: str = field(default="", repr=False)
     label_shape: tuple[int, ...] | None = field(default=None, repr=False)
+    columns: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         for name, values in (("base", self.base), ("labels", self.labels)):
@@ -188,7 +190,9 @@ class Dataset:
         # Rows of a part are numbered anew; parts of one set must not be taken for each other.
         whole = len(self.rows) == len(self.base) and torch.equal(self.rows, rows)
         origin = self.origin if whole else digest_of(self.rows, self.rows, more=self.origin)
-        return replace(self, base=inputs, rows=rows, name=self.name + note, origin=origin)
+        return replace(
+            self, base=inputs, rows=rows, name=self.name + note, origin=origin, columns=()
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -240,8 +244,8 @@ def make_dataset(
     check_finite(base)
     floating = base.dtype if base.is_floating_point() else torch.float64
     read, k, notes = read_labels(given, n_classes, floating)
-    rows, shape = torch.arange(len(base)), tuple(given.shape[1:])
-    return Dataset(base, rows, read, k, name, source, licence, notes, label_shape=shape)
+    rows, shape, columns = torch.arange(len(base)), tuple(given.shape[1:]), column_names(inputs)
+    return Dataset(base, rows, read, k, name, source, licence, notes, "", shape, columns)
 
 
 def check_range(

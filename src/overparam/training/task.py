@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from overparam.data.arrays import as_tensor
+from overparam.data.arrays import as_tensor, check_columns
 from overparam.data.dataset import Dataset, check_finite
 from overparam.errors import DataError, UsageError
 
@@ -21,6 +21,7 @@ class Task:
         input_shape: of one row. takes_integers: whether inputs are whole numbers, such as tokens.
         n_classes: K, or None for floating targets. n_targets: outputs of a row.
         label_shape: of one row's label as it was given; None where that was not kept.
+        columns: names of the inputs' columns, where they came as a table.
     """
 
     input_shape: tuple[int, ...]
@@ -28,6 +29,7 @@ class Task:
     n_classes: int | None
     n_targets: int
     label_shape: tuple[int, ...] | None = None
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, train_set: Dataset) -> Task:
@@ -39,6 +41,7 @@ class Task:
             train_set.n_classes,
             train_set.n_outputs,
             train_set.label_shape,
+            train_set.columns,
         )
 
 
@@ -46,9 +49,10 @@ def rows_of(task: Task | None, inputs: Any) -> Tensor:
     """Return inputs as a tensor of the kind that the task has, where it is known.
 
     Raises:
-        UsageError: rows have another shape than in training.
+        UsageError: rows have another shape than in training, or a table other columns.
         DataError: no numbers, no rows, NaN, or fractions for a model of whole numbers.
     """
+    check_columns(inputs, task.columns if task else (), "the training set")
     rows = as_tensor("inputs", inputs)
     if rows.ndim == 0 or len(rows) == 0:
         raise DataError("inputs must be [n, *shape] with at least one row", got=list(rows.shape))
