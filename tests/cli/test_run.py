@@ -75,8 +75,8 @@ def test_another_verdict_is_code_1(here, tmp_path, probe_text):
         (("--set", "height=13"), 3, "thirteen is no height"),
         (
             ("--set", "height=14"),
-            70,
-            "cells of probe_of_session raised ZeroDivisionError: fourteen; got .*session.py:",
+            2,
+            r"the design cannot be made with these values; got .*height=14 \(ZeroDivisionError: fo",
         ),
         (("--resume", "--out", "nothing"), 4, "there is no study in this folder; got 'nothing'"),
         (("--out", "a_file/study"), 2, "a file stands where a path needs a folder"),

@@ -88,10 +88,10 @@ def test_report_figures_go_beside_it(here, study, tmp_path):
     [
         (("report", "nowhere"), 4, "there is no study in this folder; got 'nowhere'"),
         (("report", "COPY", "--to", "x.pdf"), 2, "a report is HTML or JSON; got 'x.pdf'"),
-        (("report", "COPY", "--to", "file/x.json"), 5, "file/x.json cannot be written"),
+        (("report", "COPY", "--to", "file/x.json"), 2, "a file stands where a path needs a folder"),
         (("export", "COPY", "--to", "x.xls"), 2, "CSV and Parquet only; got 'x.xls'"),
         (("export", "nowhere", "--to", "x.csv"), 4, "there is no study"),
-        (("export", "COPY", "--to", "file/x.csv"), 5, "cannot be written"),
+        (("export", "COPY", "--to", "file/x.csv"), 2, "a file stands where a path needs a folder"),
         (("check", "nowhere"), 4, "there is no study"),
         (("report", "COPY", "--phenomenon", "gone.py"), 2, "there is no such file; got 'gone.py'"),
     ],
