@@ -76,7 +76,7 @@ def test_another_verdict_is_code_1(here, tmp_path, probe_text):
         (
             ("--set", "height=14"),
             2,
-            r"the design cannot be made with these values; got .*height=14 \(ZeroDivisionError: fo",
+            r"the design cannot be made with these values; got .*height=14.0 \(ZeroDivisionError",
         ),
         (("--resume", "--out", "nothing"), 4, "there is no study in this folder; got 'nothing'"),
         (("--out", "a_file/study"), 2, "a file stands where a path needs a folder"),
