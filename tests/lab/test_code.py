@@ -7,6 +7,7 @@ import os
 import py_compile
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -311,3 +312,15 @@ def test_a_file_that_ends_the_process_when_it_is_imported_is_told(tmp_path, monk
     (tmp_path / "it_exits.py").write_text(textwrap.dedent("import sys\nsys.exit()"))
     with pytest.raises(CodeError, match=r"import of it_exits raised SystemExit.*it_exits\.py:2"):
         find(str(tmp_path / "it_exits.py"))
+
+
+def test_what_else_a_notebook_has_imported_decides_no_record(place, tmp_path):
+    (place / "of_another_cell.py").write_text("A = 1\n")
+    sys.path.append(str(place))
+    import_module("of_another_cell")
+    run_study(own(place), workers=1, folder=tmp_path / "study")
+    edit(place / "of_another_cell.py")
+    assert run_study(own(place), workers=1, folder=tmp_path / "study").complete
+    edit(place / "helper_of_own.py")  # the same way, of what it does import
+    with pytest.raises(StoreError, match=r"helper_of_own\.py"):
+        run_study(own(place), workers=1, folder=tmp_path / "study")

@@ -45,14 +45,14 @@ def test_deviations_of_layers_that_failed_are_not_told():
 def test_disagreement_is_of_all_starts_or_of_none():
     def lost(r):
         c = r.condition
-        return (c.arm, c.n_channels, c.start) == ("starts", 3, 0)
+        return (c.arm, c.n_channels, c.start) == ("starts", 4, 0)
 
     verdicts, figures = concluded("identity/initialization", lost)
     assert verdicts["treatment"].kind == "inconclusive"
     assert "not measured" not in figures["networks"].title + figures["disagreement"].title
     assert "0." not in figures["networks"].title + figures["disagreement"].title
     (series,) = figures["disagreement"].panels[0].series
-    assert np.isnan(series.y[list(series.x).index(3)])
+    assert np.isnan(series.y[list(series.x).index(4)])
     assert "1 failed" not in figures["disagreement"].caption  # one of every seed
     assert "failed" in figures["disagreement"].caption
 

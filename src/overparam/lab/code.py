@@ -28,7 +28,7 @@ from typing import Any
 
 from overparam.errors import StoreError
 from overparam.lab.phenomenon import Phenomenon
-from overparam.models.own_imports import digest_of
+from overparam.models.own_imports import digest_of, own_modules, parts_of
 from overparam.models.own_modules import source_files
 
 _PACKAGE = __name__.partition(".")[0]
@@ -100,6 +100,19 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
             if isinstance(file, str) and file not in digests:
                 digests[file] = digest_of(folders[name] / file)
     return OwnCode(files, folders)
+
+
+def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
+    """Return the user's files in this process that are none of the phenomenon's.
+
+    Where cells run in the user's own process, a notebook or a script has imported other files
+    before, which decide no record. What is imported from now on is not among them.
+    """
+    own = {os.path.realpath(code.folders[n] / f) for n, fs in code.files.items() for f in fs}
+    for part in (phenomenon.run, phenomenon.condition):
+        file = getattr(sys.modules.get(part.__module__), "__file__", None)
+        own |= parts_of(file) if file else set()
+    return frozenset(own_modules().values()) - own
 
 
 def edited_files(known: Any, files: Digests) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 from overparam.checks import check_choice, check_count
 from overparam.errors import OverparamError, ResourceError, StoreError, UsageError
 from overparam.lab.blame import blaming_code
-from overparam.lab.code import edited_files, own_code, what_a_hash_misses
+from overparam.lab.code import edited_files, foreign_files, own_code, what_a_hash_misses
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
 from overparam.lab.machine import describe_machine, describe_versions, find_device
@@ -124,13 +124,16 @@ def run_study(
             if not done.issuperset(unit.keys)
         }
         n_processes = 0 if must_stay_here(phenomenon) else min(workers, max(1, len(jobs)))
+        foreign = frozenset() if n_processes else foreign_files(phenomenon, code)
         with _clock(store), watched_imports(), Pool(n_processes, threads=1) as pool:
             tasks = [Task(name, "overparam.lab.unit:run_unit", job) for name, job in jobs.items()]
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:
                     if isinstance(result, Failed):
                         result = _lost(phenomenon, jobs[name], result)
-                    code = code.with_imported(result.imported)
+                    code = code.with_imported(
+                        {f: d for f, d in result.imported.items() if f not in foreign}
+                    )
                     store.check_code(code.files, accept=accept_edits)
                     store.write(result.records, name)
                     for key, choice in result.choices.items():

@@ -71,6 +71,16 @@ def imported_files() -> dict[str, str]:
     return found
 
 
+def remember_parts(file: str | Path, parts: set[str]) -> None:
+    """Keep which files of the user's the import of one brought."""
+    _parts[os.path.realpath(file)] = parts
+
+
+def parts_of(file: str | Path) -> set[str]:
+    """Return the files that the import of a file brought, where that was watched; else none."""
+    return _parts.get(os.path.realpath(file), set())
+
+
 def own_modules() -> dict[str, str]:
     """Return the names of the modules in this process that are the user's, with their files."""
     origins = {name: _origin(module) for name, module in list(sys.modules.items())}
@@ -154,6 +164,7 @@ def _digest_imported(module: Any, file: str) -> str:
     return kept.setdefault(_DIGEST, digest_of(file))
 
 
+_parts: dict[str, set[str]] = {}
 _scripts: dict[str, dict[str, str]] = {}  # what was run and not imported, by its file
 
 

@@ -14,7 +14,14 @@ from pathlib import Path
 from overparam.errors import UsageError, suggest
 from overparam.lab.blame import blaming_code
 from overparam.lab.phenomenon import Phenomenon, docstring, paragraph
-from overparam.models.own_imports import digest_of, imported_files, own_modules, watched_imports
+from overparam.models.own_imports import (
+    digest_of,
+    imported_files,
+    own_modules,
+    parts_of,
+    remember_parts,
+    watched_imports,
+)
 from overparam.models.own_modules import source_files
 
 # What phenomena were called before there were chapters.
@@ -140,7 +147,7 @@ def _from_file(path: Path) -> Phenomenon:
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    files = {*map(str, source_files(path)), *_loaded.get(path, ())}
+    files = {*map(str, source_files(path)), *parts_of(path)}
     known = imported_files()
     if any(known[file] != digest_of(file) for file in files & known.keys()):
         for name, file in own_modules().items():
@@ -157,9 +164,5 @@ def _from_file(path: Path) -> Phenomenon:
             "the file defines no PHENOMENON", got=str(path), allowed="PHENOMENON = Phenomenon(...)"
         )
     # What the text does not show of its imports shows when they happen.
-    _loaded[path] = files | {f for f, d in imported_files().items() if known.get(f) != d}
+    remember_parts(path, files | {f for f, d in imported_files().items() if known.get(f) != d})
     return found
-
-
-# Phenomena of one's own that this process has imported, and all files that each was made of.
-_loaded: dict[Path, set[str]] = {}

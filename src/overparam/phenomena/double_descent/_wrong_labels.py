@@ -74,17 +74,34 @@ class RecipeFactors(Protocol):
     """What a condition says of the training."""
 
     @property
-    def family(self) -> str: ...
+    def family(self) -> str:
+        """One of `FAMILIES`."""
+        ...
+
     @property
-    def optimizer(self) -> str: ...
+    def optimizer(self) -> str:
+        """``sgd`` or ``adam``."""
+        ...
+
     @property
-    def learning_rate(self) -> float: ...
+    def learning_rate(self) -> float:
+        """Of the optimizer, at the start."""
+        ...
+
     @property
-    def schedule(self) -> str: ...
+    def schedule(self) -> str:
+        """Of the learning rate, by name."""
+        ...
+
     @property
-    def epochs(self) -> int: ...
+    def epochs(self) -> int:
+        """Passes over the rows."""
+        ...
+
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int:
+        """Rows of an update."""
+        ...
 
 
 def recipe_of(c: RecipeFactors) -> Recipe:
