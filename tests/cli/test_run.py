@@ -235,7 +235,9 @@ def test_plan_says_what_the_same_took_where_networks_may_stop_early(here, study_
     here("run", study_file, "--scale", "smoke", "--quiet")
     _, out, _ = here(*words)
     assert "at its pace about" in out
-    found = json.loads(here(*words, "--seeds", "100", "--json")[1])
+    code, out, _ = here(*words, "--seeds", "100", "--json")
+    assert code == 0, out
+    found = json.loads(out)
     folder = Path(found["as_in"])
     seconds = peek(folder)["provenance"]["seconds"]
     assert found["likely_core_seconds"] == pytest.approx(seconds * found["n_cells"] / N_CELLS)
