@@ -14,12 +14,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import IsolationForest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.neighbors import LocalOutlierFactor, NearestCentroid
-from sklearn.utils import all_estimators
 
 from overparam.models.census import census
 from overparam.models.census_definitions import Learned, definition_of, lineage
 from overparam.models.estimator_attributes import fitted_attributes
-from tests.models.test_census_estimators import fitted
+from tests.models.every_estimator import every_estimator, fitted_or_skip
 
 ASKED = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -113,16 +112,9 @@ def deciding(estimator):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("name", "kind"), all_estimators(), ids=lambda v: v if type(v) is str else ""
-)
+@every_estimator
 def test_what_decides_is_counted_or_said_to_be_missing(name, kind):
-    try:
-        estimator = fitted(kind)
-    except BaseException:  # pytest.skip of scikit-learn's own: it cannot be made without another
-        pytest.skip("scikit-learn has no instance to try")
-    if estimator is None:
-        pytest.skip("it takes data of a form that is not tried")
+    estimator = fitted_or_skip(kind)
     size, known = census(estimator), definition_of(kind)
     if not size.is_complete or any("counted generically" in note for note in size.notes):
         return

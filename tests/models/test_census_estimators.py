@@ -3,8 +3,6 @@
 And estimators that hold others, networks, or what cannot be looked into.
 """
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -32,11 +30,11 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import all_estimators
 from torch import nn
 
 from overparam.data.dataset import make_dataset
 from overparam.models.census import census
+from tests.models.every_estimator import every_estimator, fitted_or_skip
 
 N, D, K = 60, 4, 3
 LINEAR = (D + 1) * K  # parameters of a linear classifier
@@ -67,39 +65,10 @@ def data():
     return x, np.digitize(x[:, 0] + 0.3 * rng.standard_normal(N), [-0.5, 0.5])
 
 
-def fitted(kind):
-    """Return one instance of an estimator's class, fitted on tiny data of the form it takes."""
-    from sklearn.utils._test_common.instance_generator import _construct_instances
-
-    rng = np.random.default_rng(0)
-    x = np.abs(rng.standard_normal((24, D))) + 0.1
-    y = np.arange(24) % K
-    both = np.c_[y > 0, y > 1].astype(int)
-    texts = np.array(["a b c", "b c d"] * 12)
-    tries = [(x, y), (x, x[:, 0]), (x[:, 0], x[:, 1]), (x, x[:, :2]), (x, y > 0), (texts,)]
-    tries += [(list(texts),), (x, both), ([{"a": 1.0}],)]
-    for estimator in _construct_instances(kind):
-        for arguments in tries:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    return estimator.fit(*arguments)
-            except Exception:  # it takes data of another form
-                continue
-    return None
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("name", "kind"), all_estimators(), ids=lambda v: v if type(v) is str else ""
-)
+@every_estimator
 def test_every_estimator_is_counted_or_unknown(name, kind):
-    try:
-        estimator = fitted(kind)
-    except BaseException:  # pytest.skip of scikit-learn's own: it cannot be made without another
-        pytest.skip("scikit-learn has no instance to try")
-    if estimator is None:
-        pytest.skip("it takes data of a form that is not tried")
+    estimator = fitted_or_skip(kind)
     size = census(estimator, n_train=24)
     if name in WITHOUT_PARAMETERS:
         assert (size.n_params, size.is_complete) == (0, True)

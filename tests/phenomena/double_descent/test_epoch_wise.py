@@ -45,7 +45,7 @@ def test_a_rise_without_a_second_fall_is_absent():
 def test_the_summary_finds_the_times_and_the_size_of_the_bump():
     summary = phenomenon.summarise(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING]))["treatment"]
     curve = mean_over_neighbours((FALLING + 0.1 * BUMP)[:, None], NEIGHBOURS)[:, 0]
-    low, peak = phenomenon.largest_rise(curve)
+    low, peak = phenomenon.times_of_largest_rise(curve)
     assert abs(summary.minimum_epoch - EPOCHS[low]) <= 3
     assert abs(summary.peak_epoch - EPOCHS[peak]) <= 3
     # Five seeds with noise 0.002 / sqrt 5: well within 0.004 of the truth.
@@ -58,7 +58,7 @@ def test_largest_rise_agrees_with_brute_force():
     generator = np.random.default_rng(5)
     for _ in range(20):
         values = generator.standard_normal(12)
-        i, j = phenomenon.largest_rise(values)
+        i, j = phenomenon.times_of_largest_rise(values)
         pairs = [values[b] - values[a] for a in range(12) for b in range(a, 12)]
         assert i <= j
         assert values[j] - values[i] == max(pairs)

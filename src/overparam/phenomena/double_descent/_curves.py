@@ -24,10 +24,10 @@ def curves_of(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return epochs, test, train
 
 
-def largest_rise(values: np.ndarray) -> tuple[int, int]:
+def times_of_largest_rise(values: np.ndarray) -> tuple[int, int]:
     """Return the times i <= j between which `[t]` values rise most.
 
-    >>> largest_rise(np.array([5.0, 2.0, 4.0, 3.0]))
+    >>> times_of_largest_rise(np.array([5.0, 2.0, 4.0, 3.0]))
     (1, 2)
     """
     peak = int(np.argmax(values - np.minimum.accumulate(values)))

@@ -58,7 +58,7 @@ from overparam.lab.verdict import (
 from overparam.phenomena.double_descent._curves import (
     NEIGHBOURS,
     curves_of,
-    largest_rise,
+    times_of_largest_rise,
 )
 from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
 from overparam.phenomena.double_descent._wrong_labels import (
@@ -196,10 +196,10 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     low, peak, end, peak_time = np.full((4, n_seeds), np.nan)
     for seed in there:
         others = test[:, there[there != seed]] if len(there) > 1 else test[:, there]
-        first, second = largest_rise(others.mean(1))
+        first, second = times_of_largest_rise(others.mean(1))
         low[seed], peak[seed], end[seed] = test[[first, second, -1], seed]
         peak_time[seed] = np.log(epochs[second])
-    first, second = largest_rise(test[:, there].mean(1)) if len(there) else (0, 0)
+    first, second = times_of_largest_rise(test[:, there].mean(1)) if len(there) else (0, 0)
     step = 1 / size_of_test_set(c.dataset, c.n_test)
     fitted_time = np.full(n_seeds, np.nan)
     fitted_time[there] = crossings(np.log(epochs), train[:, there], NEARLY_FITTED)
