@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from overparam.data import draw_subset, load_embedded
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.verdict import Interval, Verdict
+from overparam.lab.verdict import UNKNOWN, Verdict, judge, unmeasured
 from overparam.models.convolutional import convnet5
 from overparam.models.dense import mlp
 from overparam.streams import Streams
@@ -68,8 +68,8 @@ def summarise(records: Records) -> Mapping[str, int]:
 
 def verdict(summary: int) -> Verdict:
     """Return a verdict that says nothing."""
-    nothing = Interval(float("nan"), float("nan"), float("nan"))
-    return Verdict("inconclusive", nothing, "none", "nothing is claimed")
+    nothing = unmeasured("anything", "nothing is claimed")
+    return judge([nothing], effect=UNKNOWN, unit="none", rule="nothing is claimed")
 
 
 def no_figures(summaries: Mapping[str, int], records: Records) -> list:

@@ -9,6 +9,7 @@ from overparam.lab.verdict import (
     UNKNOWN,
     Clause,
     Interval,
+    Verdict,
     decide,
     exceeds,
     judge,
@@ -140,3 +141,28 @@ def test_a_title_tells_only_what_is_there_whole():
     assert whole(Interval(1.0, NAN, NAN, n=1), Interval(2.0, 1.0, 3.0, n=5))
     assert not whole(Interval(2.0, 1.0, 3.0, n=4, n_missing=1))
     assert not whole(Interval(2.0, 1.0, 3.0), UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Verdict("observed", GOOD, "ratio", "rule"), "tuple of clauses"),
+        (lambda: Verdict(["a peak"], GOOD, "ratio", "rule"), "tuple of clauses"),
+        (lambda: judge(["a peak"], effect=GOOD, unit="ratio", rule=""), "tuple of clauses"),
+        (lambda: judge([exceeds("peak", GOOD, 1)], effect=2.0, unit="", rule=""), "effect"),
+        (lambda: judge([exceeds("peak", GOOD, 1)], effect=GOOD, unit=None, rule=""), "unit"),
+        (lambda: exceeds("peak", 2.0, 1), "Interval"),
+        (lambda: exceeds("peak", GOOD, "1"), "bounds are numbers"),
+        (lambda: Interval("2", 1.0, 3.0), "three numbers"),
+    ],
+)
+def test_a_verdict_made_of_other_things_is_refused_where_it_is_made(make, told):
+    """Not where it is read: that is no longer the user's own line."""
+    with pytest.raises(TypeError, match=told):
+        make()
+
+
+def test_an_interval_with_crossed_ends_is_refused():
+    """It would lie above every bound by its one end, and below every bound by the other."""
+    with pytest.raises(ValueError, match="above its high end"):
+        Interval(2.0, 3.0, 1.0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 from overparam.lab.digits import write_measured
@@ -38,6 +39,13 @@ class Interval:
     level: float = 0.95
     n: int = 0
     n_missing: int = 0
+
+    def __post_init__(self) -> None:
+        ends = (self.estimate, self.low, self.high)
+        if not all(isinstance(end, Real) for end in ends):
+            raise TypeError(f"an interval is three numbers, got {ends!r:.200}")
+        if self.low > self.high:
+            raise ValueError(f"an interval's low end lies above its high end: {ends!r:.200}")
 
     @property
     def is_known(self) -> bool:
@@ -101,6 +109,13 @@ class Clause:
     high: float = math.inf
     note: str = ""
     premise: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.what, str) or not isinstance(self.value, Interval):
+            raise TypeError(f"a clause is of a text and an Interval, got {self.value!r:.80}")
+        bounds = (self.low, self.high)
+        if not all(isinstance(bound, Real) for bound in bounds):
+            raise TypeError(f"a clause's bounds are numbers, got {bounds!r:.160}")
 
     @property
     def state(self) -> State:
@@ -212,6 +227,15 @@ class Verdict:
     unit: str
     rule: str
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        clauses = self.clauses
+        if not isinstance(clauses, tuple) or not all(isinstance(c, Clause) for c in clauses):
+            raise TypeError(f"a verdict is a tuple of clauses (use judge), got {clauses!r:.80}")
+        kinds = {"effect": Interval, "unit": str, "rule": str, "reason": str}
+        for name, kind in kinds.items():
+            if not isinstance(given := getattr(self, name), kind):
+                raise TypeError(f"a verdict's {name} is of {kind.__name__}, got {given!r:.80}")
 
     @property
     def kind(self) -> Kind:
