@@ -58,6 +58,8 @@ def test_it_runs_and_its_control_is_not_observed(name):
     assert [r.error for r in study.records if r.status == "failed"] == []
     assert study.provenance["notes"] == []
     verdicts = {arm: v.kind for arm, v in study.verdicts.items()}
+    # Those that it names, so that a setting which leaves one out cannot leave it unsaid.
+    assert set(verdicts) == {TREATMENT, *phenomena.find(name).controls}
     assert len(verdicts) >= 2
     # A few seconds may not settle it, but must never say the contrary.
     assert verdicts.pop(TREATMENT) != "absent"

@@ -59,7 +59,7 @@ def test_a_held_field_is_refused_or_judged(name, settings):
         warnings.simplefilter("error")
         planned = [(r.condition, r.seed) for r in records]
         verdicts, figures, _ = conclude(phenomena.find(name), records, planned)
-    assert verdicts
+    assert set(verdicts) == {TREATMENT, *phenomena.find(name).controls}
     for figure in figures:
         assert not UNMEASURED.search(figure.title)
     for verdict in verdicts.values():

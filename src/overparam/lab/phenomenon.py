@@ -108,6 +108,8 @@ class Phenomenon:
             of the treatment's rule fails there in any case.
         figures: `figures({arm: summary}, records) -> figures`; the first is the main one.
         scales: smoke, standard and full.
+        controls: names of the control arms, so that one which a design leaves out (by a setting)
+            is told as inconclusive, not left out of the verdicts.
         revision: raise it when `run` changes what it computes; part of every record's key.
         stack_by: names of condition fields that must agree within a stack of cells; leave empty
             unless cells of different values should not share a unit of work.
@@ -128,6 +130,7 @@ class Phenomenon:
     verdict: Callable[[Any], Verdict]
     figures: Callable[[Mapping[str, Any], Records], Sequence[Figure]]
     scales: Mapping[ScaleName, Scale]
+    controls: tuple[str, ...] = ()
     revision: int = 1
     stack_by: tuple[str, ...] = ()
     stack_size: int = 32
@@ -139,6 +142,8 @@ class Phenomenon:
     def __post_init__(self) -> None:
         if self.doc is None:  # python -OO leaves docstrings out, and `__doc__` is empty
             object.__setattr__(self, "doc", docstring(inspect.getsourcefile(self.run)))
+        if isinstance(self.controls, str) or not all(isinstance(a, str) for a in self.controls):
+            raise TypeError(f"controls are a tuple of names, got {self.controls!r:.80}")
         if not self.name:
             module = inspect.getmodule(self.run)
             object.__setattr__(self, "name", _name_in(module.__name__ if module else ""))

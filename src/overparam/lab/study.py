@@ -76,7 +76,8 @@ def conclude(
 
     `summarise` is given a record of every planned cell; of those that failed, diverged or were
     not run, every value is NaN. Figures are given the measured ones. An arm of the design of
-    which `summarise` returns nothing is inconclusive.
+    which `summarise` returns nothing is inconclusive, and so is a control that the phenomenon
+    names and the design leaves out.
 
     Args:
         planned: the cells of the design, (condition, seed) each. By default those of the scale
@@ -104,7 +105,8 @@ def conclude(
         figures = [_expect(Figure, f) for f in returned]
     for arm in _arms_of(phenomenon, cells):
         verdicts.setdefault(arm, _no_verdict("summarise returned nothing for this arm"))
-    verdicts = verdicts or {TREATMENT: _no_verdict("summarise found no arm")}
+    for arm in (TREATMENT, *phenomenon.controls):
+        verdicts.setdefault(arm, _no_verdict("this design has no cell of this arm"))
     ordered = dict(sorted(verdicts.items(), key=lambda item: item[0] != TREATMENT))
     return ordered, figures, []
 

@@ -350,6 +350,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(BEST_EPOCH, CLEAN_LABELS),
     scales={
         "smoke": Scale(
             Condition(

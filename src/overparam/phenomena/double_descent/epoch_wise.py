@@ -317,6 +317,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(SMALL_NETWORK, CLEAN_LABELS),
     scales={
         "smoke": Scale(
             Condition(

@@ -60,7 +60,8 @@ from overparam.phenomena.double_descent._rules import judge_rise, largest_rise, 
 from overparam.streams import Streams
 from overparam.training.ridge import FeatureProblem, fit_ridge, fit_ridge_path
 
-FITS = {TREATMENT: "minimum norm", "tuned ridge": "tuned ridge"}  # arm to how its cells are fitted
+TUNED = "tuned ridge"
+FITS = {TREATMENT: "minimum norm", TUNED: TUNED}  # arm to how its cells are fitted
 # Half-decades around the sum of squares that one image adds to a feature map's Gram matrix.
 PENALTIES = tuple(float(a) for a in np.logspace(-2, 5, 15))
 # Theory has an infinite peak for the treatment and none for the control. An error rate cannot
@@ -119,7 +120,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     widest = max(c.n_features, round(c.max_ratio * c.n_train))
     task = draw_task(replace(c, n_features=widest, fit=FITS[TREATMENT]), streams)
     # Training
-    if c.fit == "tuned ridge":
+    if c.fit == TUNED:
         fits = await fit_ridge_path(task.problem, n_features=c.n_features, penalties=PENALTIES)
         held_out = [squared_error(f.predictions["validation"], task.tune_targets) for f in fits]
         fit = fits[int(np.argmin(held_out))]
@@ -300,6 +301,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(TUNED,),
     scales={
         "smoke": Scale(Condition(n_train=150), n_seeds=6),
         "standard": Scale(Condition(n_train=250), n_seeds=10),

@@ -254,6 +254,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(FAR,),
     scales={
         "smoke": Scale(Condition(n_features=200), n_seeds=6),
         "standard": Scale(Condition(n_features=300, max_ratio=4.0), n_seeds=10),

@@ -374,6 +374,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(BEST_EPOCH, CLEAN_LABELS),
     scales={
         "smoke": Scale(
             Condition(n_train=100, epochs=1000, batch_size=100, learning_rate=0.01, n_widths=3),

@@ -257,6 +257,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(MANY_IMAGES, DENSE),
     stack_size=4,  # of thirteen, so that the long ones at the end are shared among the workers
     scales=three_scales(
         Condition,

@@ -338,6 +338,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(MANY_IMAGES,),
     scales=three_scales(
         Condition,
         smoke={

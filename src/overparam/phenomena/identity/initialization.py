@@ -314,6 +314,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(MANY_CHANNELS,),
     scales=three_scales(
         Condition,
         smoke={

@@ -167,6 +167,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(CHANNELS,),
     scales=three_scales(
         Condition,
         smoke={"kernel_sizes": "3 9", "n_channels": 16},

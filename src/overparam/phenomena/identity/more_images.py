@@ -297,6 +297,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(SHIFTED,),
     scales=three_scales(
         Condition,
         smoke={"depths": "5 8", "n_channels": 12},

@@ -346,6 +346,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(FROM_ZERO, ADAM),
     scales=three_scales(
         Condition,
         smoke={"kernel_size": 3, "max_steps": 10_000},

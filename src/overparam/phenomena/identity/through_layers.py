@@ -327,6 +327,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(SHUFFLED,),
     revision=5,
     scales=three_scales(
         Condition,

@@ -253,6 +253,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(WIDER, SPAN),
     scales=three_scales(
         Condition,
         smoke={

@@ -436,6 +436,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(MANY_IMAGES, LINEAR),
     scales={
         "smoke": Scale(
             Condition(

@@ -394,6 +394,7 @@ PHENOMENON = Phenomenon(
     summarise=summarise,
     verdict=verdict,
     figures=figures,
+    controls=(TOO_SMALL,),
     scales={
         # Of fewer images even one hidden unit has too many parameters to be the control.
         "smoke": Scale(Condition(n_train=300, batch_size=60, max_epochs=60), n_seeds=3),
