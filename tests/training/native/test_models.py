@@ -85,10 +85,25 @@ def rounded(values: torch.Tensor) -> torch.Tensor:
     return values.bfloat16().double()
 
 
-def test_bfloat16_rounds_what_is_multiplied_and_nothing_else():
+# Sizes at, below and above what a vector, a panel and a tile of the processor take, narrow beside
+# wide: what is padding of one layer was filled by another. 600 rows are passed in parts.
+SIZES = [
+    ((7, 10, 6, 3), 24),
+    ((9, 1, 2, 3), 5),
+    ((64, 32, 16, 3), 64),
+    ((65, 33, 17, 3), 49),
+    ((70, 130, 5, 90, 31, 3), 100),
+    ((200, 100, 300, 12), 130),
+    ((784, 48, 3), 600),
+]
+
+
+@pytest.mark.parametrize(("dims", "n"), SIZES)
+def test_bfloat16_rounds_what_is_multiplied_and_nothing_else(dims, n):
     need_compiled("bfloat16")
-    data, recipe = points(24, 7), Recipe(epochs=1, batch_size=None, learning_rate=0.5)
-    module = materialise(mlp(7, [10, 6], 3), Streams(0), torch.float32)
+    k = dims[-1]
+    data, recipe = points(n, dims[0], k), Recipe(epochs=1, batch_size=None, learning_rate=0.5)
+    module = materialise(mlp(dims[0], dims[1:-1], k), Streams(0), torch.float32)
     state, shape = dict(module.named_parameters()), dense_shape(module)
     member = Member(recipe, data, {}, Streams(0))
     models = NativeModels([member], [shape], [state], "bfloat16")
@@ -101,8 +116,8 @@ def test_bfloat16_rounds_what_is_multiplied_and_nothing_else():
     for w, b in layers:
         above = rounded(w) @ units[-1] + b[:, None]
         units.append(above if len(units) == len(layers) else rounded(above.relu()))
-    signal = torch.softmax(units.pop(), 0) - nn.functional.one_hot(data.labels, 3).double().T
-    signal = rounded(signal / 24)
+    signal = torch.softmax(units.pop(), 0) - nn.functional.one_hot(data.labels, k).double().T
+    signal = rounded(signal / n)
     for layer in reversed(range(len(layers))):
         w, b = layers[layer]
         gradients = signal @ units[layer].T, signal.sum(1)

@@ -25,13 +25,12 @@
 
 #include "pointwise.h"
 
-/* Round a layer's weights for the products of the next update. */
-static void round_weights(Layer *layer, int from, int to) {
-    for (int o = from; o < to; o++) {
-        const sum_t *master = layer->weight.values + (int64_t)o * layer->n_in;
-        item_t *rounded = layer->weights + (int64_t)o * layer->in_row * PAIR;
-        for (int i = 0; i < layer->n_in; i++) rounded[i] = narrow(master[i]);
-    }
+/* Round the weights of one unit above for the products of the next update. */
+static void round_weights(const Layer *layer, int o) {
+    const int n = layer->n_in;
+    const sum_t *restrict master = layer->weight.values + (int64_t)o * n;
+    item_t *restrict rounded = layer->weights + (int64_t)o * layer->in_row * PAIR;
+    for (int i = 0; i < n; i++) rounded[i] = narrow(master[i]);
 }
 
 static void turn_weights(Work *work, Layer *layer) {
@@ -98,6 +97,8 @@ static void backward(Work *work, const Network *network, const Step *step, int i
         int n_in = layer->n_in;
         if (l > 0) {
             interleave(layer->n_out, columns, work->signal, items, work->signal_words, columns);
+            memset(work->signal_words + (int64_t)layer->out_words * columns, 0,
+                   (size_t)(layer->out_row - layer->out_words) * columns * sizeof(word_t));
             for (int i = 0; i < n_in; i += ROWS) {
                 int rows = SMALLER(ROWS, n_in - i);
                 panel(rows, columns, layer->out_words, layer->back + (int64_t)i * layer->out_row,
@@ -121,13 +122,13 @@ static void backward(Work *work, const Network *network, const Step *step, int i
                 int64_t at = (int64_t)(o + r) * n_in;
                 take_gradients(step, is_first, &layer->weight, at, n_in,
                                work->panel + r * layer->units_row, layer->weight_gradient);
+                if (step) round_weights(layer, o + r); /* while they are in the first cache */
                 if (layer->bias.values) {
                     sum_t gradient = total(columns, signal + (int64_t)r * items);
                     take_gradients(step, is_first, &layer->bias, o + r, 1, &gradient,
                                    layer->bias_gradient);
                 }
             }
-            if (step) round_weights(layer, o, o + rows);
         }
         if (step) turn_weights(work, layer);
         item_t *done = work->signal;
@@ -149,8 +150,9 @@ void train(const Network *network, const Rule *rule, const Visit *visit, const d
     int64_t batch = visit->batch;
     int64_t bytes = lay_out(&work, network, batch, (Parameters){weights, first, second}, scratch);
     memset(scratch, 0, (size_t)bytes); /* padding must be finite: it is multiplied by zero */
+    take_tiles();
     for (int l = 0; l < work.n_layers; l++) {
-        round_weights(&work.layers[l], 0, work.layers[l].n_out);
+        for (int o = 0; o < work.layers[l].n_out; o++) round_weights(&work.layers[l], o);
         turn_weights(&work, &work.layers[l]);
     }
     int64_t update = 0, most = rows_at_a_time(batch);
@@ -165,6 +167,7 @@ void train(const Network *network, const Rule *rule, const Visit *visit, const d
             backward(&work, network, at + rows < end ? NULL : &step, at == start);
         }
     }
+    put_tiles_back();
 }
 
 /* Sum of the losses, and number of rows whose largest output is not their class. */
@@ -173,8 +176,10 @@ void measure(const Network *network, const Rule *rule, const Visit *visit, sum_t
     Work work;
     int64_t bytes = lay_out(&work, network, MOST_ROWS, (Parameters){weights, NULL, NULL}, scratch);
     memset(scratch, 0, (size_t)bytes);
+    take_tiles();
     *loss = 0, *n_wrong = 0;
-    for (int l = 0; l < work.n_layers; l++) round_weights(&work.layers[l], 0, work.layers[l].n_out);
+    for (int l = 0; l < work.n_layers; l++)
+        for (int o = 0; o < work.layers[l].n_out; o++) round_weights(&work.layers[l], o);
     for (int64_t start = 0; start < visit->n; start += MOST_ROWS) {
         int rows = (int)SMALLER(MOST_ROWS, visit->n - start);
         gather(&work, visit, start, rows);
@@ -183,4 +188,5 @@ void measure(const Network *network, const Rule *rule, const Visit *visit, sum_t
             judge(rule, visit, start + b, work.n_outputs, work.columns, work.outputs + b, loss,
                   n_wrong);
     }
+    put_tiles_back();
 }

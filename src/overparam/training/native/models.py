@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 DENSE = Kernels(
     "dense.c",
-    ("network.h", "pointwise.h", "precision.h", "product.h"),
+    ("network.h", "pointwise.h", "precision.h", "product.h", "tiles.h"),
     (
         ("scratch", WHOLE, (POINTER, WHOLE)),
         ("train", None, (*[POINTER] * 4, WHOLE, *[POINTER] * 4)),

@@ -99,7 +99,7 @@ static int64_t lay_out(Work *work, const Network *network, int64_t batch, Parame
         layer->bias = take_parameters(&flat, network->has_bias[l] ? n_out : 0);
         layer->weight_gradient = in_parts ? TAKE((int64_t)n_in * n_out, sum_t) : NULL;
         layer->bias_gradient = in_parts ? TAKE(n_out, sum_t) : NULL;
-        layer->weights = TAKE((int64_t)n_out * layer->in_row * PAIR, item_t);
+        layer->weights = TAKE((int64_t)padded(n_out) * layer->in_row * PAIR, item_t);
         layer->back = l ? TAKE((int64_t)layer->units_row * layer->out_row, word_t) : NULL;
         layer->below = TAKE((int64_t)layer->in_row * columns, word_t);
         layer->below_t = TAKE((int64_t)padded(work->batch_words) * layer->units_row, word_t);
@@ -108,12 +108,12 @@ static int64_t lay_out(Work *work, const Network *network, int64_t batch, Parame
         if (l) largest = LARGER(largest, (int64_t)layer->units_row * layer->out_row);
     }
     work->n_outputs = (int)network->dims[work->n_layers];
-    int64_t wide = (widest + PAIR - 1) / PAIR * PAIR;
+    int64_t wide = padded(widest), wide_words = padded((widest + PAIR - 1) / PAIR);
     int64_t row = LARGER(columns, widest);
     work->gathered = TAKE((int64_t)columns * work->layers[0].in_row * PAIR, item_t);
     work->signal = TAKE(wide * items, item_t);
     work->next_signal = TAKE(wide * items, item_t);
-    work->signal_words = TAKE(wide / PAIR * columns, word_t);
+    work->signal_words = TAKE(wide_words * columns, word_t);
     work->mixed = TAKE(largest, word_t);
     work->panel = TAKE(ROWS * (row + LANES), sum_t);
     work->outputs = TAKE((int64_t)(work->n_outputs + ROWS) * columns, sum_t);

@@ -6,11 +6,18 @@
  * while it is in the first cache: bias and activation, or the optimizer's update.
  */
 
-#define ROWS 6 /* of a panel; a multiple of PAIR */
+#include "tiles.h"
 
-INLINE void tile(const int rows, const int vectors, int n_words, const word_t *a, long a_row,
+#define FEW 6 /* rows of a block of vectors */
+#if defined(TILES)
+#define ROWS (2 * TILE) /* of a panel; a multiple of PAIR */
+#else
+#define ROWS FEW
+#endif
+
+INLINE void block(const int rows, const int vectors, int n_words, const word_t *a, long a_row,
                  const word_t *b, long b_row, sum_t *c, long c_row) {
-    sums_t sums[ROWS][VECTORS];
+    sums_t sums[FEW][VECTORS];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) sums[r][v] = (sums_t){0};
     for (int k = 0; k < n_words; k++) {
@@ -24,13 +31,13 @@ INLINE void tile(const int rows, const int vectors, int n_words, const word_t *a
         for (int v = 0; v < vectors; v++) *(sums_t *)(c + r * c_row + v * LANES) = sums[r][v];
 }
 
-/* Rows of C, at most ROWS of them: columns in blocks of VECTORS vectors, then what is left. */
-static void panel(int rows, int n_columns, int n_words, const word_t *a, long a_row,
+/* Rows of C, at most FEW of them: columns in blocks of VECTORS vectors, then what is left. */
+static void vector_panel(int rows, int n_columns, int n_words, const word_t *a, long a_row,
                   const word_t *b, long b_row, sum_t *c, long c_row) {
     int left = (n_columns + LANES - 1) / LANES;
 #define CASE(r, v)                                                                                 \
     case (r) * 8 + (v):                                                                            \
-        tile(r, v, n_words, a, a_row, b, b_row, c, c_row);                                         \
+        block(r, v, n_words, a, a_row, b, b_row, c, c_row);                                         \
         break;
 #define CASES(v) CASE(1, v) CASE(2, v) CASE(3, v) CASE(4, v) CASE(5, v) CASE(6, v)
     while (left > 0) {
@@ -48,6 +55,20 @@ static void panel(int rows, int n_columns, int n_words, const word_t *a, long a_
     }
 #undef CASES
 #undef CASE
+}
+
+/* Rows of C, at most ROWS of them. */
+static void panel(int rows, int n_columns, int n_words, const word_t *a, long a_row,
+                  const word_t *b, long b_row, sum_t *c, long c_row) {
+#if defined(TILES)
+    if (rows * n_words >= FEWEST_WORDS && tiles_allowed()) {
+        tile_panel(rows, n_columns, n_words, a, a_row, b, b_row, c, c_row);
+        return;
+    }
+#endif
+    for (int r = 0; r < rows; r += FEW)
+        vector_panel(rows - r < FEW ? rows - r : FEW, n_columns, n_words, a + r * a_row, a_row, b,
+                     b_row, c + r * c_row, c_row);
 }
 
 /* Words of two vectors in turn: the lower halves of both, and the upper halves. */
