@@ -27,10 +27,8 @@
 
 /* Round the weights of one unit above for the products of the next update. */
 static void round_weights(const Layer *layer, int o) {
-    const int n = layer->n_in;
-    const sum_t *restrict master = layer->weight.values + (int64_t)o * n;
-    item_t *restrict rounded = layer->weights + (int64_t)o * layer->in_row * PAIR;
-    for (int i = 0; i < n; i++) rounded[i] = narrow(master[i]);
+    narrow_all(layer->n_in, layer->weight.values + (int64_t)o * layer->n_in,
+               layer->weights + (int64_t)o * layer->in_row * PAIR);
 }
 
 static void turn_weights(Work *work, Layer *layer) {
@@ -123,11 +121,13 @@ static void backward(Work *work, const Network *network, const Step *step, int i
                 take_gradients(step, is_first, &layer->weight, at, n_in,
                                work->panel + r * layer->units_row, layer->weight_gradient);
                 if (step) round_weights(layer, o + r); /* while they are in the first cache */
-                if (layer->bias.values) {
-                    sum_t gradient = total(columns, signal + (int64_t)r * items);
-                    take_gradients(step, is_first, &layer->bias, o + r, 1, &gradient,
-                                   layer->bias_gradient);
-                }
+            }
+            if (layer->bias.values) {
+                sum_t gradient[ROWS];
+                for (int r = 0; r < rows; r++)
+                    gradient[r] = total(columns, signal + (int64_t)r * items);
+                take_gradients(step, is_first, &layer->bias, o, rows, gradient,
+                               layer->bias_gradient);
             }
         }
         if (step) turn_weights(work, layer);

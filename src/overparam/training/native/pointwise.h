@@ -50,8 +50,7 @@ static void activate(int kind, int n, sum_t bias, sum_t *units, item_t *kept) {
         for (int b = 0; b < n; b++) units[b] = hyperbolic(units[b] + bias);
     else
         for (int b = 0; b < n; b++) units[b] += bias;
-    if (kept)
-        for (int b = 0; b < n; b++) kept[b] = narrow(units[b]);
+    if (kept) narrow_all(n, units, kept);
 }
 
 /* signal <- gradient x f'(.), the derivative written in the activation's value. */

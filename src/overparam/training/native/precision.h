@@ -81,6 +81,18 @@ INLINE item_t narrow(sum_t value) {
 #endif
 }
 
+/* n numbers rounded, each as `narrow` does (but for those below 1e-38, which become 0). */
+INLINE void narrow_all(int n, const sum_t *restrict values, item_t *restrict items) {
+    int i = 0;
+#if defined(BFLOAT16)
+    for (; i + LANES <= n; i += LANES) {
+        __m256bh some = _mm512_cvtneps_pbh(_mm512_loadu_ps(values + i));
+        memcpy(items + i, &some, sizeof some);
+    }
+#endif
+    for (; i < n; i++) items[i] = narrow(values[i]);
+}
+
 INLINE sum_t widen(item_t item) {
 #if defined(BFLOAT16)
     uint32_t bits = (uint32_t)item << 16;
