@@ -16,7 +16,7 @@
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #define VECTOR_BYTES 64
-#define VECTORS 4 /* in a tile: 6 x 4 sums, 4 words and a broadcast fill 32 registers */
+#define VECTORS 4 /* in a block: 6 x 4 sums, 4 words and a broadcast fill 32 registers */
 #elif defined(__AVX__)
 #define VECTOR_BYTES 32
 #define VECTORS 2

@@ -37,7 +37,7 @@ static void vector_panel(int rows, int n_columns, int n_words, const word_t *a, 
     int left = (n_columns + LANES - 1) / LANES;
 #define CASE(r, v)                                                                                 \
     case (r) * 8 + (v):                                                                            \
-        block(r, v, n_words, a, a_row, b, b_row, c, c_row);                                         \
+        block(r, v, n_words, a, a_row, b, b_row, c, c_row);                                        \
         break;
 #define CASES(v) CASE(1, v) CASE(2, v) CASE(3, v) CASE(4, v) CASE(5, v) CASE(6, v)
     while (left > 0) {
