@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         resize_images,
     )
     from overparam.data.split import draw_split, draw_subset
+    from overparam.data.subsets import draw_subsets, models_until_balanced
 
 _HOMES = {
     "corruption": (
@@ -64,6 +65,7 @@ _HOMES = {
         "resize_images",
     ),
     "split": ("draw_split", "draw_subset"),
+    "subsets": ("draw_subsets", "models_until_balanced"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -82,6 +84,7 @@ __all__ = [
     "draw_patterns",
     "draw_split",
     "draw_subset",
+    "draw_subsets",
     "fetch",
     "gaussian_inputs",
     "is_corrupted",
@@ -94,6 +97,7 @@ __all__ = [
     "make_gaussian_linear",
     "make_mnist1d",
     "make_probe_images",
+    "models_until_balanced",
     "random_labels",
     "random_pixels",
     "resize_images",

@@ -1,0 +1,110 @@
+"""Subsets of an ensemble: balanced over rows and models, and the same when it is extended."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overparam.data.subsets import draw_subsets, models_until_balanced
+from overparam.errors import DataError, UsageError
+from overparam.streams import Streams
+
+RATIOS = [0.7, 0.5, 0.9, 0.1, 1 / 3, 0.632, 0.55, 0.4999, 0.95123, 0.99, 0.02]
+ratios = st.one_of(st.sampled_from(RATIOS), st.floats(0.01, 0.99))
+
+
+@settings(max_examples=60, deadline=None)
+@given(ratios, st.integers(1, 300), st.integers(0, 9), st.data())
+def test_every_row_is_in_and_out_of_some_of_the_first_models(ratio, n_rows, seed, data):
+    least = models_until_balanced(ratio)
+    n_models = data.draw(st.integers(least, 3 * least))
+    subsets = draw_subsets(n_models, n_rows, ratio, Streams(seed))
+    first = subsets[:least]
+    assert first.any(0).all()
+    assert not first.all(0).any()
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_rows_and_models_have_their_share(ratio):
+    n_rows, n_models = 2000, 300
+    subsets = draw_subsets(n_models, n_rows, ratio, Streams(3))
+    assert subsets.mean() == pytest.approx(ratio, abs=2e-3)
+    # Rounds of at most a hundred models; of 2,000 rows all but the last hand are dealt evenly.
+    most = 100 if ratio in (0.99, 0.02) else 25
+    assert np.abs(subsets.sum(1) - ratio * n_rows).max() <= most
+    in_how_many = subsets.sum(0) / n_models
+    assert np.abs(in_how_many - ratio).max() < 0.05
+
+
+def test_at_seven_tenths_all_is_exact():
+    subsets = draw_subsets(40, 1000, 0.7, Streams(0))
+    assert set(subsets.sum(0)) == {28}
+    assert set(subsets.sum(1)) == {700}
+    assert models_until_balanced(0.7) == 4
+
+
+@settings(max_examples=30, deadline=None)
+@given(ratios, st.integers(1, 40), st.integers(0, 40), st.integers(1, 60))
+def test_a_larger_ensemble_begins_with_the_smaller(ratio, few, more, n_rows):
+    small = draw_subsets(few, n_rows, ratio, Streams(1))
+    large = draw_subsets(few + more, n_rows, ratio, Streams(1))
+    assert np.array_equal(small, large[:few])
+
+
+def test_rows_are_paired_no_more_than_by_chance():
+    """Rows that are always in together could not be told apart by what the models say."""
+    subsets = draw_subsets(1000, 200, 0.7, Streams(0)).astype(float)
+    between = np.corrcoef(subsets.T)[np.triu_indices(200, 1)]
+    # Independent subsets: 1 / sqrt(1000) = 0.0316. A balanced row has 7 of every 10: sqrt(10/9).
+    assert between.std() < 1.15 / np.sqrt(1000)
+    assert np.abs(between).max() < 0.2
+
+
+def test_classes_are_in_every_model_by_their_share():
+    classes = np.repeat(["a", "b", "c"], [600, 90, 10])
+    subsets = draw_subsets(20, 700, 0.7, Streams(0), classes=classes)
+    for name, share in (("a", 420), ("b", 63), ("c", 7)):
+        assert set(subsets[:, classes == name].sum(1)) == {share}
+
+
+def test_groups_are_in_or_out_together():
+    groups = np.random.default_rng(0).integers(0, 40, 300)
+    subsets = draw_subsets(30, 300, 0.7, Streams(0), groups=groups, classes=groups % 2)
+    for group in np.unique(groups):
+        own = subsets[:, groups == group]
+        assert (own == own[:, :1]).all()
+    per_model = [len(set(groups[row])) for row in subsets]
+    assert set(per_model) == {28}
+
+
+def test_a_group_belongs_to_the_class_of_most_of_its_rows():
+    groups = np.repeat(np.arange(20), 5)
+    classes = np.repeat(np.arange(20) < 10, 5).astype(int)
+    classes[::5] = 1 - classes[::5]  # one row of each group is of the other class
+    subsets = draw_subsets(10, 100, 0.7, Streams(0), classes=classes, groups=groups)
+    of_groups = subsets[:, ::5]
+    assert set(of_groups[:, :10].sum(1)) == set(of_groups[:, 10:].sum(1)) == {7}
+
+
+@pytest.mark.parametrize("ratio", [0, 1, 0.0, 1.0, -0.1, 1.5, float("nan")])
+def test_a_ratio_that_leaves_nothing_in_or_out_is_refused(ratio):
+    for ask in (
+        lambda: draw_subsets(4, 10, ratio, Streams(0)),
+        lambda: models_until_balanced(ratio),
+    ):
+        with pytest.raises(UsageError, match="ratio"):
+            ask()
+
+
+@pytest.mark.parametrize("name", ["classes", "groups"])
+def test_what_belongs_to_other_rows_is_refused(name):
+    with pytest.raises(DataError, match=rf"{name} do not fit the rows; got \[9\]; allowed: \[10\]"):
+        draw_subsets(4, 10, 0.7, Streams(0), **{name: np.zeros(9)})
+
+
+@pytest.mark.parametrize(("n_models", "n_rows"), [(0, 10), (4, 0)])
+def test_no_models_and_no_rows_are_refused(n_models, n_rows):
+    with pytest.raises(UsageError, match=r"n_(models|rows)"):
+        draw_subsets(n_models, n_rows, 0.7, Streams(0))
