@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from overparam.errors import UsageError
 if TYPE_CHECKING:  # PyTorch takes a second to import; what only names streams need not wait
     import torch
 
-_generator = threading.RLock()  # whoever holds it may change PyTorch's global generator
+_generators = threading.RLock()  # whoever holds it may change the global generators
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,16 @@ class Streams:
         return Streams(self.seed, (*self.path, name))
 
     @contextlib.contextmanager
-    def torch_default(self, name: str) -> Iterator[None]:
-        """Let PyTorch's global CPU generator be stream `name` inside the block, then restore it.
+    def global_generators(self, name: str) -> Iterator[None]:
+        """Let the global generators of PyTorch (CPU), NumPy and Python be stream `name` inside the
+        block, then restore them.
 
-        For code that takes no generator of its own, such as `nn.Module.reset_parameters`. See
-        `own_generator` for what other threads may do meanwhile.
+        For code that takes no generator of its own, such as `nn.Module.reset_parameters` or a
+        module that drops layers by `random.random()`. See `own_generators` for what other threads
+        may do meanwhile.
         """
-        import torch
-
-        with own_generator():
-            torch.default_generator.manual_seed(self.entropy(name))
+        with own_generators():
+            seed_generators(self.entropy(name))
             yield
 
 
@@ -96,14 +97,28 @@ def check_streams(streams: object) -> Streams:
 
 
 @contextlib.contextmanager
-def own_generator() -> Iterator[None]:
-    """Restore PyTorch's global CPU generator after the block, and have it alone inside.
+def own_generators() -> Iterator[None]:
+    """Restore the global generators after the block, and have them alone inside.
 
-    The process has one such generator, so a thread that needs it waits until the one that has it
-    is done. Code that draws from it without asking here (another thread of the user's own, say)
-    cannot be kept out.
+    PyTorch's on the CPU, NumPy's and Python's. The process has one of each, so a thread that needs
+    them waits until the one that has them is done. Code that draws from them without asking here
+    (another thread of the user's own, say) cannot be kept out.
     """
     import torch
 
-    with _generator, torch.random.fork_rng(devices=[]):
-        yield
+    with _generators, torch.random.fork_rng(devices=[]):
+        pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(pythons)
+            np.random.set_state(numpys)  # noqa: NPY002
+
+
+def seed_generators(entropy: int) -> None:
+    """Start the global generators at a number. For use within `own_generators`."""
+    import torch
+
+    torch.default_generator.manual_seed(entropy)
+    np.random.seed(np.random.SeedSequence(entropy).generate_state(4))  # noqa: NPY002
+    random.seed(entropy)

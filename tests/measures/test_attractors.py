@@ -28,7 +28,7 @@ def affine(matrix, fixed):
 
 
 def network(seed=0, d=16, dtype=torch.float64):
-    with Streams(seed).torch_default("init"):
+    with Streams(seed).global_generators("init"):
         return nn.Sequential(nn.Linear(d, 40), nn.Tanh(), nn.Linear(40, d)).to(dtype)
 
 

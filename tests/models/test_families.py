@@ -69,7 +69,7 @@ def n_params(model: nn.Module) -> int:
 def with_weights(model: nn.Module, seed: int = 0) -> nn.Module:
     """What the engine does: memory for the shape, then each layer's own initialization."""
     model = model.to_empty(device="cpu")
-    with Streams(seed).torch_default("init"):
+    with Streams(seed).global_generators("init"):
         for part in model.modules():
             if hasattr(part, "reset_parameters"):
                 part.reset_parameters()

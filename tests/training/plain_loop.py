@@ -28,7 +28,7 @@ def train_in_place(module: nn.Module, data: Dataset, recipe: Recipe, streams: St
     optimizer = kinds[recipe.optimizer](module.parameters())
     order, step, total = streams.torch("order"), 0, recipe.n_steps(len(data))
     inputs = data.inputs.double() if data.base.is_floating_point() else data.inputs
-    with streams.torch_default("layers"):
+    with streams.global_generators("layers"):
         for _ in range(recipe.n_epochs(len(data))):
             for rows in torch.randperm(len(data), generator=order).split(
                 recipe.batch_size or len(data)

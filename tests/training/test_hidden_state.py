@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from overparam.data.dataset import make_dataset
 from overparam.models.dense import mlp
-from overparam.streams import Streams, own_generator
+from overparam.streams import Streams, own_generators
 from overparam.training.batches import Rows
 from overparam.training.recipe import Recipe
 from overparam.training.request import solve, solve_all
@@ -92,9 +92,9 @@ def test_trainings_in_threads_are_those_of_one_thread(make):
 
 def test_one_thread_at_a_time_has_the_global_generator():
     def draw(seed):
-        with Streams(seed).torch_default("layers"):
+        with Streams(seed).global_generators("layers"):
             first = torch.rand(())
-            with own_generator():  # the same thread may have it again
+            with own_generators():  # the same thread may have it again
                 torch.rand(100)
             return [first, *(torch.rand(()) for _ in range(200))]
 

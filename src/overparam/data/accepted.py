@@ -154,7 +154,7 @@ def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
     )
     try:
         # Random augmentation is drawn once, the same in every process, from a stream of its own.
-        with Streams(0).child("rows of a dataset").torch_default("augmentation"):
+        with Streams(0).child("rows of a dataset").global_generators("augmentation"):
             batches = list(loader)
         inputs, labels = zip(*(_pair(batch, "a row") for batch in batches), strict=True)
         return torch.cat(inputs), torch.cat(labels)

@@ -48,9 +48,9 @@ def load_image_map(
             another size.
     """
     # The same whatever the seed: a module is imported once, and may make its weights then.
-    with Streams(0).torch_default("import"):
+    with Streams(0).global_generators("import"):
         make = find_target(target)
-    with streams.torch_default("init"):
+    with streams.global_generators("init"):
         model = make(**arguments)
     if not isinstance(model, nn.Module):
         raise UsageError(
@@ -110,7 +110,7 @@ def _trial(target: str, model: nn.Module, shape: tuple[int, int, int], streams: 
     try:
         for _, part in walk(tried):
             part.training = False
-        with streams.torch_default("lazy layers"):  # they draw their weights at the first images
+        with streams.global_generators("lazy layers"):  # they draw their weights at the first images
             outputs = tried(images.reshape(_TRIAL_IMAGES, *shape))
     except (OverparamError, KeyboardInterrupt):
         raise
@@ -181,5 +181,5 @@ def _decoder(
             allowed=f"at most {_MOST_DECODER_WEIGHTS:,} weights",
             remedy="pool the features, or choose a smaller --side",
         )
-    with streams.torch_default("decoder"):
+    with streams.global_generators("decoder"):
         return nn.Linear(n_features, n_pixels, bias=False)

@@ -106,7 +106,12 @@ class OneModule:
         return outputs.flatten(1).to(self._sums)
 
     def state_of(self, model: int) -> dict[str, Tensor]:
-        """Return a copy of all parameters and buffers under each of their names."""
+        """Return a copy of all parameters and buffers under each of their names.
+
+        As they are in training mode: some modules fold weights into each other in `eval`, and
+        take them apart again in `train` (low-rank adapters). `Fitted.module` does it from there.
+        """
+        self._modes.set(True)
         copies: dict[int, Tensor] = {}
         state = {}
         for name, tensor in named_tensors(self.module):

@@ -31,6 +31,7 @@ from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
 from overparam.training.task import Task, rows_of
 from overparam.training.trace import Status, Trace
+from overparam.training.undisturbed import undisturbed
 
 # What a Fitted shows of itself: ten lines at most.
 _SETS_SHOWN, _NOTES_SHOWN, _NOTE_LENGTH = 3, 2, 110
@@ -194,6 +195,8 @@ class Fitted:
         module = copy_module(self.template)
         if any(t.is_meta for _, t in named_tensors(module)):
             module = with_memory(module)
+        if not module.training:  # the state is that of training mode
+            module.train()
         return put_state(module, self.state).eval()
 
 
@@ -228,7 +231,8 @@ class PredictRequest(Request):
         check_range("inputs", self.inputs, wanted, "the model knows no such numbers: scale them")
         parts = self.inputs.split(self.chunk)
         try:
-            return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])
+            with undisturbed():  # what draws at random in evaluation mode draws the same each time
+                return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])
         except (IndexError, RuntimeError) as error:
             if self.inputs.is_floating_point():
                 raise

@@ -46,7 +46,7 @@ def give_weights(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.
         return cast(module, dtype, "cpu")
     fresh = with_memory(module)
     versions = {id(t): _spoil(t) for _, t in named_tensors(fresh)}
-    with streams.torch_default("init"), torch.no_grad():
+    with streams.global_generators("init"), torch.no_grad():
         for part in fresh.modules():
             # nn.MultiheadAttention and nn.Transformer spell it with an underscore.
             reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset
-from overparam.streams import Streams, own_generator
+from overparam.streams import Streams, own_generators
 from overparam.training.copies import first_line
 from overparam.training.dense import dense_shape
 from overparam.training.modules import can_map
@@ -148,7 +148,7 @@ def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) ->
     way = choose(context, key, ways)
     if way == "native" and name not in _held:  # chosen by another process, with its own code
         try:
-            with own_generator():
+            with own_generators():
                 checked()
         except Exception as error:
             context.notes.append(f"native is not possible here: {error}")

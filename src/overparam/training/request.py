@@ -17,7 +17,7 @@ import torch
 
 from overparam.errors import OverparamError, UsageError
 from overparam.stopping import is_stop
-from overparam.streams import own_generator
+from overparam.streams import own_generators
 from overparam.threads import one_thread
 from overparam.training.asked import advancing, check_inside_a_cell
 from overparam.training.choices import Choices, machine_choices
@@ -110,7 +110,7 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
         for group in _groups(waiting):
             requests = [request for _, _, request in group]
             try:
-                with own_generator():  # a user's module may draw from it wherever it is called
+                with own_generators():  # a user's module may draw from it wherever it is called
                     answers = type(requests[0]).execute(requests, context)
             except BaseException as error:
                 # An error belongs to the cells of this group; others go on.
@@ -139,7 +139,7 @@ def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Co
         answered = []
         for group in _groups(waiting):
             requests = [request for _, _, request in group]
-            with own_generator():
+            with own_generators():
                 answers, cost = type(requests[0]).estimate(requests, context)
             total += cost
             answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]

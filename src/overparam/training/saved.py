@@ -288,7 +288,7 @@ def _probe(fitted: Fitted) -> Tensor | None:
     try:
         outputs = []
         for stream in ("probe once", "probe twice"):  # a module that draws draws other numbers
-            with Streams(0).torch_default(stream):
+            with Streams(0).global_generators(stream):
                 outputs.append(fitted.outputs(rows))
         once, twice = outputs
     except Exception:  # a module that takes no such rows is saved all the same

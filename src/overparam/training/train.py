@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -179,9 +178,8 @@ def _train_stack(
         members = list(stepper.members)
         flops = _flops_per_model_step(requests)
         stepper.progress = lambda updates: context.progress(updates * flops)
-        # Random layers (dropout) draw from the stream of their model; only single models have any.
-        own = requests[0].streams.torch_default("layers") if way == "alone" else nullcontext()
-        with own:
+        # Random layers (dropout), and losses of the user's own, draw from the stream of their model.
+        with requests[0].streams.global_generators("layers"):
             stepper.run()
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
         if not _out_of_memory(error):

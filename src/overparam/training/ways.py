@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from overparam.streams import own_generator
+from overparam.streams import own_generators
 from overparam.threads import torch_threads
 from overparam.training.request import Context
 
@@ -67,7 +67,7 @@ def measure(work: Callable[[], object], device: torch.device, repeats: int = 2) 
     dropout draws, are left as they were.
     """
     shortest = float("inf")
-    with own_generator(), torch_threads(1):
+    with own_generators(), torch_threads(1):
         work()
         for _ in range(repeats):
             start = now(device)
