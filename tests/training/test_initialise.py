@@ -75,3 +75,18 @@ def test_a_stream_gives_one_draw_and_the_module_stays_as_it_was():
 def test_an_unknown_scheme_is_refused():
     with pytest.raises(UsageError, match="scheme"):
         draw_weights(convolution(), "lecun", Streams(0))
+
+
+def test_what_has_weights_below_a_new_part_keeps_them():
+    """A pretrained layer and a normalization, under a head that is only a shape."""
+    below = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8))
+    below[1].running_mean.fill_(5.0)
+    below[1].num_batches_tracked.fill_(1000)
+    net = nn.Sequential(below, nn.Tanh(), nn.Linear(8, 2, device="meta"))
+    fresh = materialise(net, Streams(0), torch.float32)
+    given = below.state_dict()
+    for name, value in fresh[0].state_dict().items():
+        assert torch.equal(value, given[name])
+    alone = materialise(nn.Sequential(nn.Linear(8, 2, device="meta")), Streams(0), torch.float32)
+    assert torch.equal(fresh[2].weight, alone[0].weight)
+    assert net[2].weight.is_meta

@@ -110,7 +110,9 @@ def _trial(target: str, model: nn.Module, shape: tuple[int, int, int], streams: 
     try:
         for _, part in walk(tried):
             part.training = False
-        with streams.global_generators("lazy layers"):  # they draw their weights at the first images
+        with streams.global_generators(
+            "lazy layers"
+        ):  # they draw their weights at the first images
             outputs = tried(images.reshape(_TRIAL_IMAGES, *shape))
     except (OverparamError, KeyboardInterrupt):
         raise

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from overparam.data.dataset import check_range
 from overparam.errors import DataError, UsageError, suggest
+from overparam.streams import Streams
 from overparam.training.asked import asked
 from overparam.training.copies import (
     copy_module,
@@ -31,7 +32,6 @@ from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
 from overparam.training.task import Task, rows_of
 from overparam.training.trace import Status, Trace
-from overparam.training.undisturbed import undisturbed
 
 # What a Fitted shows of itself: ten lines at most.
 _SETS_SHOWN, _NOTES_SHOWN, _NOTE_LENGTH = 3, 2, 110
@@ -202,11 +202,15 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class PredictRequest(Request):
-    """Outputs of one fitted model."""
+    """Outputs of one fitted model.
+
+    What draws at random in evaluation mode draws from the stream `draws`, the same each time.
+    """
 
     fitted: Fitted
     inputs: Tensor
     chunk: int = field(default=4096)
+    draws: str = "outputs"
 
     def group_key(self) -> Hashable:
         """What must agree between requests that are executed together."""
@@ -231,7 +235,7 @@ class PredictRequest(Request):
         check_range("inputs", self.inputs, wanted, "the model knows no such numbers: scale them")
         parts = self.inputs.split(self.chunk)
         try:
-            with undisturbed():  # what draws at random in evaluation mode draws the same each time
+            with Streams(0).global_generators(self.draws):
                 return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])
         except (IndexError, RuntimeError) as error:
             if self.inputs.is_floating_point():

@@ -30,8 +30,9 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
 
     A module on the meta device (a shape without weights, as the families of `models` build it)
     is initialised by its layers' `reset_parameters`, with random numbers from the stream
-    ``init``, in float32 whatever `dtype`, so that precisions start alike. Any other module
-    keeps the weights it has. The module given is not changed.
+    ``init``, in float32 whatever `dtype`, so that precisions start alike. What has weights keeps
+    them: any other module, and in one that is partly on the meta device the other parameters and
+    buffers (a pretrained part below a new head). The module given is not changed.
 
     Raises:
         UsageError: a layer on the meta device does not initialise all of its parameters and
@@ -42,16 +43,22 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
 
 def give_weights(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.Module:
     """Do what `materialise` does to the module itself, and return it."""
-    if not any(t.is_meta for _, t in named_tensors(module)):
+    tensors = list(named_tensors(module))
+    if not any(t.is_meta for _, t in tensors):
         return cast(module, dtype, "cpu")
+    given = {name: t.detach().clone() for name, t in tensors if not t.is_meta}
+    new = [part for part in module.modules() if any(t.is_meta for _, t in named_tensors(part))]
     fresh = with_memory(module)
     versions = {id(t): _spoil(t) for _, t in named_tensors(fresh)}
     with streams.global_generators("init"), torch.no_grad():
-        for part in fresh.modules():
+        for part in new:
             # nn.MultiheadAttention and nn.Transformer spell it with an underscore.
             reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))
             if callable(reset):
                 reset()
+        for path, tensor in named_tensors(fresh):
+            if path in given:  # a pretrained part below a new one keeps what it has
+                tensor.copy_(given[path])
     for path, tensor in named_tensors(fresh):
         if _is_spoilt(tensor, versions.get(id(tensor))):
             name, _, leaf = path.rpartition(".")

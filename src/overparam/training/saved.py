@@ -25,9 +25,10 @@ from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.models.targets import blaming
 from overparam.streams import Streams
 from overparam.training.copies import copy_module, named_tensors
-from overparam.training.fitted import Fitted
+from overparam.training.fitted import Fitted, PredictRequest, rows_for
 from overparam.training.marks import Marks
 from overparam.training.recipe import Recipe, Schedule
+from overparam.training.request import solve
 from overparam.training.task import Task
 from overparam.training.trace import Trace
 from overparam.whole_file import write_whole
@@ -145,6 +146,8 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
     if isinstance(model, nn.Module):
         with blaming(type(model).__name__):  # whose own methods may raise
             model = copy_module(model)  # its owner may change it later
+            if not model.training:  # as the one that was trained
+                model.train()
             Marks.of(model)
     try:
         fitted = _assemble(header, content, model)
@@ -287,9 +290,8 @@ def _probe(fitted: Fitted) -> Tensor | None:
         rows = torch.from_numpy(Streams(0).numpy("probe").standard_normal(shape)).float()
     try:
         outputs = []
-        for stream in ("probe once", "probe twice"):  # a module that draws draws other numbers
-            with Streams(0).global_generators(stream):
-                outputs.append(fitted.outputs(rows))
+        for draws in ("probe once", "probe twice"):  # a module that draws draws other numbers
+            outputs.append(solve(PredictRequest(fitted, rows_for(fitted, rows), draws=draws)))
         once, twice = outputs
     except Exception:  # a module that takes no such rows is saved all the same
         return None

@@ -100,6 +100,8 @@ async def train(
         # The request waits for others, and a cell may change its module meanwhile.
         asked_for = own_copy(model)
         check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
+        if not asked_for.training:  # what is trained, and kept, is the module in training mode
+            asked_for.train()
     return await TrainRequest(asked_for, train_set, recipe, streams, evaluated)
 
 

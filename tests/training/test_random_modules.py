@@ -1,0 +1,112 @@
+"""What draws from a global generator, of whichever library: the same for a seed, and put back."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from overparam.streams import Streams
+from overparam.training.fit import fit
+from overparam.training.recipe import Recipe
+from overparam.training.request import solve_all
+from overparam.training.train import train
+from tests.training.layered import DATA, RECIPE, ROWS, Layered
+
+DRAWS = {
+    "torch": lambda: float(torch.rand(())),
+    "numpy": lambda: float(np.random.rand()),  # noqa: NPY002
+    "python": random.random,
+}
+
+
+class Drops(Layered):
+    """Leaves out its layer at random; in evaluation mode too, where it is told so."""
+
+    def __init__(self, draw, always: bool = False) -> None:
+        super().__init__()
+        self.draw, self.always = draw, always
+
+    def forward(self, inputs):
+        if self.always or self.training:
+            return super().forward(inputs) * (2 * self.draw())
+        return super().forward(inputs)
+
+
+def made(kind, **options):
+    torch.manual_seed(0)
+    return Drops(DRAWS[kind], **options)
+
+
+def states():
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+
+
+def stir() -> None:
+    """Leave the generators somewhere else."""
+    random.random(), np.random.rand(7), torch.rand(3)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize("kind", DRAWS)
+def test_a_seed_gives_the_same_training_and_outputs(kind, always):
+    found, outputs = [], []
+    for _ in range(3):
+        stir()
+        model, before = made(kind, always=always), states()
+        fitted = fit(model, DATA, RECIPE, seed=4)
+        found.append(fitted.train_loss)
+        outputs += [fitted.outputs(ROWS), fitted.outputs(ROWS)]
+        assert states() == before
+    assert len(set(found)) == 1
+    assert all(torch.equal(o, outputs[0]) for o in outputs)
+    assert fit(made(kind, always=always), DATA, RECIPE, seed=5).train_loss != found[0]
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+def test_what_is_drawn_does_not_depend_on_who_is_trained_beside_it(kind):
+    def cells(order):
+        return [train(made(kind), DATA, RECIPE, Streams(i)) for i in order]
+
+    forward = [f.train_loss for f in solve_all(cells([0, 1, 2]))]
+    stir()
+    backward = [f.train_loss for f in solve_all(cells([2, 1, 0]))]
+    alone = [solve_all(cells([i]))[0].train_loss for i in range(3)]
+    assert forward == backward[::-1] == alone
+    assert len(set(forward)) == 3
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize(
+    "model", [nn.Sequential(nn.Linear(6, 3)), nn.Sequential(nn.Linear(6, 3), nn.GELU())]
+)
+def test_a_loss_may_draw(kind, model):
+    def loss(outputs, labels):
+        return F.cross_entropy(outputs, labels, reduction="none") * DRAWS[kind]()
+
+    found = set()
+    for _ in range(3):
+        stir()
+        found.add(fit(model, DATA, Recipe(epochs=2, loss=loss)).train_loss)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+def test_rows_of_a_dataset_may_be_drawn(kind):
+    class Noisy(torch.utils.data.Dataset):
+        def __len__(self):
+            return 26
+
+        def __getitem__(self, i):
+            return ROWS[i].float() + DRAWS[kind](), i % 3
+
+    found = set()
+    for _ in range(2):
+        stir()
+        torch.manual_seed(1)
+        found.add(fit(Layered(), Noisy(), RECIPE).train_loss)
+    assert len(found) == 1
