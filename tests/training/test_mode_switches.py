@@ -106,7 +106,7 @@ def test_weights_are_those_of_a_loop_in_either_mode(kind, given, tmp_path):
     if given == "in evaluation mode":
         module.eval()
         looped.eval()
-    train_in_place(looped.double().train(), DATA, RECIPE, Streams(0))
+    train_in_place(looped.train().double(), DATA, RECIPE, Streams(0))
     training = copy.deepcopy(looped)(ROWS).detach()  # of a copy: a pass may change it
     outputs = looped.eval()(ROWS).detach()
     fitted = fit(module, DATA, RECIPE)

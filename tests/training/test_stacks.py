@@ -275,7 +275,7 @@ def test_dropout_runs_alone_and_repeats_itself(monkeypatch, tmp_path):
     context = Context()
     first = drive([cell(0), cell(1)], context)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert any("mapped is not possible" in note for note in context.notes)
+    assert context.notes == []  # it is known to draw, and nothing else was tried
     for seed, fitted in enumerate(first):
         assert_close(dict(fitted.state), dict(solve(cell(seed)).state), rtol=0, atol=0)
 

@@ -24,7 +24,7 @@ from overparam.training.modes import Modes
 from overparam.training.modules import count_units
 from overparam.training.recipe import Recipe
 from overparam.training.same_model import check_copy, leaves_of, refuse_shared
-from overparam.training.undisturbed import undisturbed
+from overparam.training.undisturbed import generator_states, undisturbed
 
 _MEASURED_ROWS = 64  # of a set to measure that are tried
 _LAST_ROWS = 1024  # of the last chunk of a set; a larger one is looked at when it is measured
@@ -39,11 +39,14 @@ def check_fit(
     evaluate: Mapping[str, Dataset],
     *,
     original: nn.Module,
-) -> None:
+) -> bool:
     """Refuse a model that a loop in PyTorch could not train on these data; see `train`.
 
     Args:
         original: of which the model is a copy (see `own_copy.py`) that is to compute the same.
+
+    Returns:
+        Whether a pass draws from a global generator, so that it cannot share passes with others.
 
     Raises:
         UsageError: as `train` says.
@@ -55,14 +58,14 @@ def check_fit(
     flat = shape is not None and (len(train_set.input_shape) == 1 or type(model[0]) is nn.Flatten)  # type: ignore[index]
     if shape is not None and known and flat:
         _check_sizes(shape, train_set, evaluate)
-        return
+        return False
     with undisturbed():
         dtype = torch.float64 if recipe.precision == "float64" else torch.float32
         trial = copy_module(model)
         few = train_set.head(min(len(train_set), _COPIED_ROWS))
         check_copy(original, trial, few.inputs.to("cpu"))
         trial = give_weights(trial, streams, dtype)
-        modes = Modes(trial)
+        modes, before = Modes(trial), generator_states()
         modes.set(True)
         _try_training(trial, train_set, recipe, dtype, original)
         modes.set(False)
@@ -72,6 +75,7 @@ def check_fit(
                     rows = data.head(n)
                     outputs = _outputs(trial, _inputs(rows, dtype), f"the set {name!r}")
                 _check_outputs(outputs, n, data, name, recipe)
+        return generator_states() != before
 
 
 def _measured_together(model: nn.Module, data: Dataset) -> set[int]:

@@ -202,10 +202,7 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class PredictRequest(Request):
-    """Outputs of one fitted model.
-
-    What draws at random in evaluation mode draws from the stream `draws`, the same each time.
-    """
+    """Outputs of one fitted model; see `predict`."""
 
     fitted: Fitted
     inputs: Tensor
@@ -248,10 +245,14 @@ class PredictRequest(Request):
 
 
 @asked
-async def predict(fitted: Fitted, inputs: Any) -> Tensor:
+async def predict(fitted: Fitted, inputs: Any, *, draws: str = "outputs") -> Tensor:
     """Return the outputs `[n, K]` of a fitted model on `inputs` `[n, *shape]`, tensor or array.
 
     For cells; elsewhere `fitted.outputs(inputs)` answers at once.
+
+    Args:
+        draws: stream of what a model draws at random in evaluation mode; the same stream, the
+            same outputs.
 
     Cost: one forward pass in the dtype of the trained weights, in chunks of 4,096 rows.
 
@@ -265,7 +266,7 @@ async def predict(fitted: Fitted, inputs: Any) -> Tensor:
             allowed="what train or fit returned",
             remedy="write fitted = await train(...) in a cell, or fitted = op.fit(...)",
         )
-    return await PredictRequest(fitted, rows_for(fitted, inputs))
+    return await PredictRequest(fitted, rows_for(fitted, inputs), draws=draws)
 
 
 def rows_for(fitted: Fitted, inputs: Any) -> Tensor:

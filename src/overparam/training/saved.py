@@ -25,7 +25,7 @@ from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.models.targets import blaming
 from overparam.streams import Streams
 from overparam.training.copies import copy_module, named_tensors
-from overparam.training.fitted import Fitted, PredictRequest, rows_for
+from overparam.training.fitted import Fitted, predict
 from overparam.training.marks import Marks
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.request import solve
@@ -291,7 +291,7 @@ def _probe(fitted: Fitted) -> Tensor | None:
     try:
         outputs = []
         for draws in ("probe once", "probe twice"):  # a module that draws draws other numbers
-            outputs.append(solve(PredictRequest(fitted, rows_for(fitted, rows), draws=draws)))
+            outputs.append(solve(predict(fitted, rows, draws=draws)))
         once, twice = outputs
     except Exception:  # a module that takes no such rows is saved all the same
         return None

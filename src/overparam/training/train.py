@@ -99,10 +99,10 @@ async def train(
     with blaming(type(model).__name__):  # whose own methods may raise
         # The request waits for others, and a cell may change its module meanwhile.
         asked_for = own_copy(model)
-        check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
+        draws = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
         if not asked_for.training:  # what is trained, and kept, is the module in training mode
             asked_for.train()
-    return await TrainRequest(asked_for, train_set, recipe, streams, evaluated)
+    return await TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws)
 
 
 def _check_range(train_set: Dataset, evaluate: Mapping[str, Dataset], recipe: Recipe) -> None:
@@ -118,16 +118,23 @@ def _check_range(train_set: Dataset, evaluate: Mapping[str, Dataset], recipe: Re
 
 @dataclass(frozen=True, eq=False)
 class TrainRequest(Request):
-    """One model to train; see `train`."""
+    """One model to train; see `train`.
+
+    One that draws at random (dropout, a loss of the user's own) is executed by itself: it has a
+    stream of its own, from which nobody beside it draws.
+    """
 
     model: nn.Module
     train_set: Dataset
     recipe: Recipe
     streams: Streams
     evaluate: Mapping[str, Dataset] = field(default_factory=dict)
+    draws: bool = False
 
     def group_key(self) -> Hashable:
         """What must agree between requests that are executed together."""
+        if self.draws:
+            return id(self)
         sets = tuple((k, *_kind_of(v)) for k, v in self.evaluate.items())
         data = _kind_of(self.train_set)
         return (signature(self.model), self.recipe.stack_key(), data, sets)
@@ -180,7 +187,7 @@ def _train_stack(
         members = list(stepper.members)
         flops = _flops_per_model_step(requests)
         stepper.progress = lambda updates: context.progress(updates * flops)
-        # Random layers (dropout), and losses of the user's own, draw from the stream of their model.
+        # Random layers and losses draw from the stream of their model: see `TrainRequest`.
         with requests[0].streams.global_generators("layers"):
             stepper.run()
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:

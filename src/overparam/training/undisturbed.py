@@ -1,9 +1,14 @@
-"""`undisturbed`: run a module of somebody's without moving the global random generators."""
+"""The global random generators while a module of somebody's is run: whether it moves them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import pickle
+import random
+from collections.abc import Hashable, Iterator
+
+import numpy as np
+import torch
 
 from overparam.streams import own_generators, seed_generators
 
@@ -14,3 +19,9 @@ def undisturbed() -> Iterator[None]:
     with own_generators():
         seed_generators(0)
         yield
+
+
+def generator_states() -> Hashable:
+    """Return where the generators of PyTorch, NumPy and Python stand."""
+    numpys = pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), numpys, random.getstate()
