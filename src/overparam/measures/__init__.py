@@ -6,6 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.measures.attack_rates import (
+        AdvantageEstimate,
+        TprEstimate,
+        estimate_advantage,
+        estimate_tpr_at_fpr,
+    )
     from overparam.measures.attractors import (
         Iterated,
         Memorization,
@@ -29,13 +35,30 @@ if TYPE_CHECKING:
         wilson_interval,
     )
     from overparam.measures.image_maps import MapScores, correlation, score_map
+    from overparam.measures.label_statistics import hinge_margin, stable_logit
     from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
+    from overparam.measures.membership import (
+        MembershipScores,
+        lira_scores,
+        loss_scores,
+        ratio_scores,
+        sablayrolles_scores,
+        watson_scores,
+    )
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.rademacher import (
         MeanEstimate,
         estimate_rademacher_complexity,
         estimate_random_sign_fit,
+    )
+    from overparam.measures.rmia import Population, rmia_scores
+    from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
+    from overparam.measures.row_vulnerability import (
+        LossTraceScores,
+        RowVulnerability,
+        estimate_row_vulnerability,
+        loss_trace_scores,
     )
     from overparam.measures.smoothers import (
         effective_parameters,
@@ -45,6 +68,28 @@ if TYPE_CHECKING:
     from overparam.measures.spectral_radius import jacobian_spectral_radius
 
 _HOME = {
+    "AdvantageEstimate": "attack_rates",
+    "TprEstimate": "attack_rates",
+    "estimate_advantage": "attack_rates",
+    "estimate_tpr_at_fpr": "attack_rates",
+    "hinge_margin": "label_statistics",
+    "stable_logit": "label_statistics",
+    "MembershipScores": "membership",
+    "lira_scores": "membership",
+    "loss_scores": "membership",
+    "ratio_scores": "membership",
+    "sablayrolles_scores": "membership",
+    "watson_scores": "membership",
+    "Population": "rmia",
+    "rmia_scores": "rmia",
+    "AucEstimate": "roc",
+    "Roc": "roc",
+    "estimate_auc": "roc",
+    "roc_curve": "roc",
+    "LossTraceScores": "row_vulnerability",
+    "RowVulnerability": "row_vulnerability",
+    "estimate_row_vulnerability": "row_vulnerability",
+    "loss_trace_scores": "row_vulnerability",
     "Iterated": "attractors",
     "Memorization": "attractors",
     "iterate_to_attractor": "attractors",
@@ -83,22 +128,35 @@ _HOME = {
 }
 
 __all__ = [
+    "AdvantageEstimate",
+    "AucEstimate",
     "EmcEstimate",
     "Iterated",
+    "LossTraceScores",
     "MapScores",
     "MeanEstimate",
+    "MembershipScores",
     "Memorization",
+    "Population",
     "RateEstimate",
+    "Roc",
+    "RowVulnerability",
+    "TprEstimate",
     "across_threshold",
     "correlation",
     "effective_model_complexity",
     "effective_parameters",
     "error_rate",
+    "estimate_advantage",
+    "estimate_auc",
     "estimate_error_rate",
     "estimate_rademacher_complexity",
     "estimate_random_sign_fit",
+    "estimate_row_vulnerability",
+    "estimate_tpr_at_fpr",
     "frobenius_norm",
     "generalization_gap",
+    "hinge_margin",
     "input_dependence",
     "interpolation_threshold",
     "iterate_to_attractor",
@@ -107,15 +165,24 @@ __all__ = [
     "layer_images",
     "leaf_smoother",
     "linear_smoother",
+    "lira_scores",
+    "loss_scores",
+    "loss_trace_scores",
     "memorization_rate",
+    "ratio_scores",
     "read_off",
     "recalled_examples",
+    "rmia_scores",
+    "roc_curve",
+    "sablayrolles_scores",
     "score_map",
     "span_energy",
     "spectral_norm",
     "squared_error",
+    "stable_logit",
     "stable_rank",
     "visible_shape",
+    "watson_scores",
     "weight_norm",
     "wilson_interval",
 ]

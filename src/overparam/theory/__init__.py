@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         principal_directions,
         remaining_error,
     )
+    from overparam.theory.membership import GaussianShift, PrivacyBound
     from overparam.theory.ridgeless import (
         Risk,
         correlated_risk,
@@ -54,6 +55,8 @@ _HOME = {
     "patch_rank": "identity_map",
     "principal_directions": "identity_map",
     "remaining_error": "identity_map",
+    "GaussianShift": "membership",
+    "PrivacyBound": "membership",
     "Risk": "ridgeless",
     "correlated_risk": "ridgeless",
     "finite_sample_risk": "finite_sample",
@@ -69,7 +72,9 @@ _HOME = {
 
 __all__ = [
     "FiniteSampleRisk",
+    "GaussianShift",
     "Moments",
+    "PrivacyBound",
     "Risk",
     "correlated_risk",
     "expected_error",

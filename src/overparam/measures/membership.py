@@ -1,0 +1,301 @@
+"""Attack scores: how much a model's outputs on a row look as if it had been trained on the row.
+
+Every score is higher where membership is more likely. `references` are models whose subsets are
+known; the target is another model, or each of them in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from overparam.checks import check_choice, check_range
+from overparam.errors import DataError
+from overparam.measures.reference_models import (
+    References,
+    Side,
+    array_of,
+    finite,
+    one_query,
+    probable,
+    references_of,
+)
+
+_VARIANCES = ("auto", "pooled", "shrunk", "row")
+_ENOUGH_REFERENCES = 64  # from here on a row's own variance is worth something
+_PRIOR_MODELS = 8.0  # nu0: how many models' worth of belief the pooled variance has
+
+Score = Callable[[np.ndarray, Side, Side], np.ndarray]
+
+
+@dataclass(frozen=True)
+class MembershipScores:
+    """Scores of rows in targets; where one cannot be known it is NaN, and counted.
+
+    Attributes:
+        scores: float64 `[n]` or `[targets, n]`, higher where membership is more likely.
+        n_unseen: entries whose target has no statistic (NaN: it diverged).
+        n_unjudged: other entries that are NaN: too few references that had the row, or that had it
+            not, of what the attack needs; or references that do not vary, where it needs their own
+            variance.
+    """
+
+    scores: np.ndarray
+    n_unseen: int
+    n_unjudged: int
+
+
+def loss_scores(losses: Any) -> np.ndarray:
+    """Return minus the loss: the attack without references.
+
+    It calls rows members that are easy, whether the model saw them or not. The baseline that
+    every other attack has to beat.
+
+    Args:
+        losses: of each row under the target, `[n]` or `[targets, n]`, any unit.
+
+    Returns:
+        float64 of the same shape; NaN stays NaN.
+
+    Raises:
+        DataError: no numbers, or no rows.
+
+    Cost: O(n). Source: Yeom et al. 2018 (arXiv:1709.01604), adversary 2.
+
+    >>> loss_scores(np.array([0.5, 2.0]))
+    array([-0.5, -2. ])
+    """
+    found = array_of(losses).astype(np.float64)
+    if found.size == 0:
+        raise DataError("there are no losses", got=list(found.shape), allowed="n >= 1")
+    return -found
+
+
+def ratio_scores(
+    target: Any, references: Any, in_subset: Any, *, floor: float = 1e-3
+) -> MembershipScores:
+    """Return the label's probability over its mean over the references.
+
+    p(target) / max(floor, mean_k p(reference k)), the mean over all of them, in or out. The best
+    attack with up to some 16 references.
+
+    Args:
+        target: probabilities of the rows' own labels under the target, `[n]` or `[targets, n]`,
+            or with a last axis of queries (the scores are averaged); None lets the references
+            take turns as target (`references_of` says what is left out then).
+        references: the same of K models, `[K, n]` or `[K, n, queries]`. in_subset: bool `[K, n]`.
+        floor: in (0, 1]. Where no reference believes the label, a ratio says more of the
+            denominator than of the row: below the floor it counts as the floor.
+
+    Returns:
+        Scores in [0, 1/floor], without unit.
+
+    Raises:
+        DataError: shapes that do not fit, or numbers outside [0, 1].
+        UsageError: a floor out of range.
+
+    Cost: O((K + targets) n). Assumption: references are trained as the target was, on data of
+    the same kind, on subsets drawn independently of the target's.
+
+    >>> p = np.array([[0.5], [0.25]])
+    >>> ratio_scores(np.array([0.75]), p, np.array([[True], [False]])).scores
+    array([2.])
+    """
+    check_range("floor", floor, 0, 1, open_low=True)
+
+    def score(p: np.ndarray, members: Side, others: Side) -> np.ndarray:
+        return probable(p) / np.maximum(_mean_of_all(members, others), floor)
+
+    return _scored(target, references, in_subset, score)
+
+
+def sablayrolles_scores(target: Any, references: Any, in_subset: Any) -> MembershipScores:
+    """Return how far the loss lies below the middle of the row's losses when in and when out.
+
+    (mean_in + mean_out) / 2 - loss.
+
+    Args:
+        target, references, in_subset: as in `ratio_scores`, with losses (any unit).
+
+    Returns:
+        Scores in units of the loss; above 0 where the target behaves like models that had the row.
+
+    Raises:
+        DataError: shapes that do not fit, or infinite losses.
+
+    Cost, assumption: as `ratio_scores`. Source: Sablayrolles et al. 2019 (arXiv:1908.11229), as
+    implemented by Carlini et al. 2022 (arXiv:2112.03570).
+
+    >>> losses = np.array([[1.0], [3.0]])
+    >>> sablayrolles_scores(np.array([0.5]), losses, np.array([[True], [False]])).scores
+    array([1.5])
+    """
+
+    def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
+        return (members.mean + others.mean) / 2 - loss
+
+    return _scored(target, references, in_subset, score)
+
+
+def watson_scores(target: Any, references: Any, in_subset: Any) -> MembershipScores:
+    """Return how far the loss lies below the row's loss when out: mean_out - loss.
+
+    Difficulty is taken out, spread is not; only references that had not the row are needed.
+
+    Args:
+        target, references, in_subset: as in `ratio_scores`, with losses (any unit).
+
+    Returns:
+        Scores in units of the loss.
+
+    Raises:
+        DataError: shapes that do not fit, or infinite losses.
+
+    Cost, assumption: as `ratio_scores`. Source: Watson et al. 2022 (arXiv:2111.08440).
+
+    >>> losses = np.array([[1.0], [3.0]])
+    >>> watson_scores(np.array([0.5]), losses, np.array([[True], [False]])).scores
+    array([2.5])
+    """
+
+    def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
+        return others.mean - loss
+
+    return _scored(target, references, in_subset, score)
+
+
+def lira_scores(
+    target: Any,
+    references: Any,
+    in_subset: Any,
+    *,
+    online: bool = True,
+    variance: str = "auto",
+) -> MembershipScores:
+    """Return the likelihood ratio of a row's statistic under "in" and under "out".
+
+    Online: log N(phi; mean_in, s_in^2) - log N(phi; mean_out, s_out^2). Offline, without models
+    that had the row: z = (phi - mean_out) / s_out; the source's Pr[Z <= phi] is Phi(z), of the same
+    order but equal to 1 in floating point from z = 8.3 on.
+
+    s^2 of a row is ``pooled``: one for all rows, sum of squares over degrees of freedom;
+    ``row``: sum (phi - mean)^2 / (N - 1); ``shrunk``: (8 s_pooled^2 + sum (phi - mean)^2) /
+    (8 + N - 1); ``auto``: shrunk from 64 references on, pooled below.
+
+    Args:
+        target, references, in_subset: as in `ratio_scores`, with phi: `stable_logit` or
+            `hinge_margin`. Of several queries the log ratios are averaged, as in the source.
+        online: use the references that had the row. variance: see above.
+
+    Returns:
+        Scores in nats (online) or standard deviations (offline).
+
+    Raises:
+        DataError: shapes that do not fit, infinite statistics, references that do not vary.
+        UsageError: an unknown variance.
+
+    Cost: O((K + targets) n), two passes. Assumption: as `ratio_scores`; phi nearly Gaussian.
+    Where it differs from the source: ``shrunk``, and squares over N - 1 instead of N.
+    Source: Carlini et al. 2022 (arXiv:2112.03570), algorithm 1.
+
+    >>> phi, inside = np.array([[1.0], [3.0], [-1.0], [1.0]]), np.array([[1], [1], [0], [0]])
+    >>> lira_scores(np.array([2.0]), phi, inside).scores  # N(2, 2) against N(0, 2)
+    array([1.])
+    """
+    check_choice("variance", variance, _VARIANCES)
+    given = references_of(references, in_subset, target is None)
+    if variance == "auto":
+        variance = "shrunk" if len(given.in_subset) >= _ENOUGH_REFERENCES else "pooled"
+    pooled = _pooled_variances(given, online)
+
+    def score(phi: np.ndarray, members: Side, others: Side) -> np.ndarray:
+        spread = _variance(others, pooled[1], variance)
+        out = (phi - others.mean) ** 2 / spread
+        if not online:
+            return (phi - others.mean) / np.sqrt(spread)
+        narrow = _variance(members, pooled[0], variance)
+        return (out - (phi - members.mean) ** 2 / narrow + np.log(spread / narrow)) / 2
+
+    return averaged(target, given, lambda asked, query: score_query(asked, given, score, query))
+
+
+def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:
+    freedom = np.maximum(side.count - 1, 0)
+    if variance == "pooled":
+        return np.full_like(side.squares, pooled)
+    if variance == "shrunk":
+        return (_PRIOR_MODELS * pooled + side.squares) / (_PRIOR_MODELS + freedom)
+    # Of references that agree to the last digit a row's own spread says nothing.
+    known = (freedom > 0) & (side.squares > 0)
+    return np.where(known, side.squares / np.maximum(freedom, 1), np.nan)
+
+
+def _pooled_variances(given: References, online: bool) -> tuple[float, float]:
+    """Variance within a row over all rows, of those that had it and of those that had not."""
+    whole = References(given.statistics, given.in_subset, leave_one_out=False, paired=False)
+    squares, freedom = np.zeros(2), np.zeros(2)
+    for columns in whole.blocks():
+        for query in range(whole.n_queries):
+            for i, side in enumerate(whole.sides(columns, query)):
+                squares[i] += side.squares.sum()
+                freedom[i] += np.maximum(side.count - 1, 0).sum()
+    for i, name in [(0, "that had"), (1, "that had not")][0 if online else 1 :]:
+        if not squares[i] > 0:
+            raise DataError(
+                f"references {name} a row do not vary, so nothing is unlikely under them",
+                got=f"{int(freedom[i])} degrees of freedom and squares of {squares[i]}",
+                allowed="at least two of them for some row, with different statistics",
+                remedy="train more references, or use ratio_scores, which takes one",
+            )
+    return tuple(squares / np.maximum(freedom, 1))  # type: ignore[return-value]
+
+
+def _mean_of_all(members: Side, others: Side) -> np.ndarray:
+    parts = [np.where(side.count > 0, side.count * side.mean, 0) for side in (members, others)]
+    count = members.count + others.count
+    return np.where(count > 0, (parts[0] + parts[1]) / np.maximum(count, 1), np.nan)
+
+
+def _scored(target: Any, references: Any, in_subset: Any, score: Score) -> MembershipScores:
+    given = references_of(references, in_subset, target is None)
+    return averaged(target, given, lambda asked, query: score_query(asked, given, score, query))
+
+
+def averaged(
+    target: Any, given: References, scores_of: Callable[[np.ndarray, int], np.ndarray]
+) -> MembershipScores:
+    """Return the mean over queries of what `scores_of(statistics of targets, query)` returns."""
+    asked = given.statistics if target is None else target_of(target, given)
+    scores = sum(scores_of(asked, query) for query in range(given.n_queries)) / given.n_queries
+    unseen = np.isnan(asked)
+    n_unseen = int((unseen.any(2) if unseen.ndim == 3 else unseen).sum())
+    n_unknown = int(np.isnan(scores).sum())
+    flat = target is not None and array_of(target).ndim == given.statistics.ndim - 1
+    return MembershipScores(scores[0] if flat else scores, n_unseen, n_unknown - n_unseen)
+
+
+def score_query(asked: np.ndarray, given: References, score: Score, query: int) -> np.ndarray:
+    """Return the scores of one query of all targets, `[targets, n]`, block by block."""
+    scores = np.empty(asked.shape[:2])
+    for columns in given.blocks():
+        x = finite(one_query(asked, columns, query), "statistics of the target")
+        scores[:, columns] = score(x, *given.sides(columns, query))
+    return scores
+
+
+def target_of(target: Any, given: References) -> np.ndarray:
+    """Return statistics of targets, `[targets, n]` or `[targets, n, queries]`, checked."""
+    found = array_of(target)
+    whole = given.statistics
+    found = found[None] if found.ndim == whole.ndim - 1 else found
+    if found.ndim != whole.ndim or found.shape[1:] != whole.shape[1:] or len(found) == 0:
+        raise DataError(
+            "statistics of the target and of the references do not fit together",
+            got=f"{list(array_of(target).shape)} and {list(whole.shape)}",
+            allowed="[n] or [targets, n], and [K, n]; with queries, the same number last in both",
+            remedy="ask target and references of the same rows",
+        )
+    return found

@@ -1,0 +1,189 @@
+"""What reference models say of the rows in their subsets and out of them: counts, means, spread.
+
+Read by blocks of columns, so that memory-mapped statistics of many models need little memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from overparam.errors import DataError
+
+_BLOCK = 2**20  # entries of a block that are worked on at once, 8 MiB in float64
+
+
+@dataclass(frozen=True)
+class Side:
+    """References that had a row (or had it not), arrays that broadcast to `[targets, rows]`.
+
+    Attributes:
+        count: how many. mean: of their statistic, NaN where there is none.
+        squares: sum of squared deviations from the mean.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class References:
+    """Checked statistics `[K, n]` or `[K, n, queries]` of K models, and who had which row.
+
+    Attributes:
+        statistics: numbers; NaN where a model has none to give (it diverged).
+        in_subset: bool `[K, n]`.
+        leave_one_out: the models take turns as the target, and each is judged by the others.
+        paired: from what judges a target, one more model is left out: one on the other side.
+    """
+
+    statistics: np.ndarray
+    in_subset: np.ndarray
+    leave_one_out: bool
+    paired: bool
+
+    @property
+    def n_queries(self) -> int:
+        """Statistics of one row in one model."""
+        return self.statistics.shape[2] if self.statistics.ndim == 3 else 1
+
+    def blocks(self) -> Iterator[slice]:
+        """Columns to be worked on together."""
+        n_models, n_rows = self.in_subset.shape
+        width = max(1, _BLOCK // n_models)
+        return (slice(start, start + width) for start in range(0, n_rows, width))
+
+    def values(self, columns: slice, query: int) -> np.ndarray:
+        """Statistics of a block of rows, float64 `[K, block]`; a copy."""
+        return finite(one_query(self.statistics, columns, query), "statistics of the references")
+
+    def sides(self, columns: slice, query: int) -> tuple[Side, Side]:
+        """What judges each target, from those that had the row and from those that had not."""
+        x, inside = self.values(columns, query), self.in_subset[:, columns]
+        known = ~np.isnan(x)
+        centre = np.where(known, x, 0).sum(0) / np.maximum(known.sum(0), 1)
+        # Deviations from the row's centre: sums of their squares lose no digits.
+        x = np.where(known, x - centre, 0)
+        one, other = known & inside, known & ~inside
+        return self._side(x, one, other, centre), self._side(x, other, one, centre)
+
+    def _side(self, x: np.ndarray, side: np.ndarray, other: np.ndarray, centre: np.ndarray) -> Side:
+        count, total, squares = side.sum(0), (x * side).sum(0), (x**2 * side).sum(0)
+        if self.leave_one_out:
+            gone = x * side
+            drop = side
+            if self.paired:
+                # The j-th of the other side is paired with the j-th of this one, round and round.
+                members = np.argsort(~side, axis=0, kind="stable")
+                place = (np.cumsum(other, 0) - 1) % np.maximum(count, 1)
+                partner = np.take_along_axis(x, np.take_along_axis(members, place, 0), 0)
+                drop = side | (other & (count > 0))
+                gone = np.where(other & (count > 0), partner, gone)
+            count, total, squares = count - drop, total - gone, squares - gone**2
+        some = np.maximum(count, 1)
+        spread = np.maximum(squares - total**2 / some, 0)
+        return Side(count, np.where(count > 0, centre + total / some, np.nan), spread)
+
+
+def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> References:
+    """Return statistics and subsets, checked.
+
+    In a *balanced* ensemble each row is in as many subsets as any other (up to one). Then the
+    others tell which row a model had without looking at any statistic: of a row's models but one,
+    one fewer is in if that one was. Whatever splits them by side would repeat it, so a pair is
+    left out instead, one of each side, and all targets of a row are judged by equal numbers.
+    Where subsets are drawn row by row, the others know nothing, and only the target is left out.
+
+    Raises:
+        DataError: shapes that do not fit, no models, no rows, a mask that is not one.
+    """
+    values, inside = array_of(statistics), mask_of(in_subset)
+    if inside.ndim != 2 or values.ndim not in (2, 3) or values.shape[:2] != inside.shape:
+        raise DataError(
+            "statistics of the references and their subsets do not fit together",
+            got=f"{list(values.shape)} and {list(inside.shape)}",
+            allowed="[K, n] or [K, n, queries], and [K, n]",
+            remedy="give the mask of these models and of this data set",
+        )
+    if values.size == 0:
+        raise DataError("there are no references", got=list(values.shape), allowed="K, n >= 1")
+    counts = inside.sum(0)
+    balanced = leave_one_out and int(counts.max()) - int(counts.min()) <= 1
+    return References(values, inside, leave_one_out, balanced)
+
+
+def array_of(values: Any) -> np.ndarray:
+    """Return a tensor or array as an array, without a copy where it can be.
+
+    Raises:
+        DataError: what it holds is no numbers.
+    """
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    found = np.asanyarray(values)
+    if found.dtype.kind not in "biuf":
+        raise DataError("an array of numbers is needed", got=str(found.dtype), allowed="real")
+    return found
+
+
+def mask_of(values: Any) -> np.ndarray:
+    """Return booleans, or zeros and ones, as a boolean array.
+
+    Raises:
+        DataError: other values.
+    """
+    found = array_of(values)
+    if found.dtype == bool:
+        return found
+    if not bool(np.isin(found, (0, 1)).all()):
+        raise DataError(
+            "a mask says of each row whether it was in: true or false",
+            got=f"{found.dtype} between {found.min()} and {found.max()}",
+            allowed="bool, or 0 and 1",
+            remedy="of a list of indices, make a mask",
+        )
+    return found.astype(bool)
+
+
+def one_query(values: np.ndarray, columns: slice, query: int) -> np.ndarray:
+    """Return a block of columns of one query, float64; a copy."""
+    block = values[:, columns] if values.ndim == 2 else values[:, columns, query]
+    return np.array(block, dtype=np.float64)
+
+
+def finite(values: np.ndarray, name: str) -> np.ndarray:
+    """Return the values if none is infinite; NaN stands for what is not known.
+
+    Raises:
+        DataError: an infinite value.
+    """
+    if bool(np.isinf(values).any()):
+        raise DataError(
+            f"{name} are infinite in places",
+            got=f"{int(np.isinf(values).sum())} infinite values",
+            allowed="finite, or NaN for a model that diverged",
+            remedy="a logit of a probability that was rounded to 1 is: use stable_logit",
+        )
+    return values
+
+
+def probable(values: np.ndarray) -> np.ndarray:
+    """Return the values if all that are known are probabilities.
+
+    Raises:
+        DataError: a value outside [0, 1].
+    """
+    if bool(((values < 0) | (values > 1)).any()):
+        raise DataError(
+            "probabilities lie outside [0, 1]",
+            got=f"{np.nanmin(values)} to {np.nanmax(values)}",
+            allowed="[0, 1]",
+            remedy="of logits take the softmax, and of that the label's entry",
+        )
+    return values
