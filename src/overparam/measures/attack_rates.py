@@ -23,7 +23,7 @@ class TprEstimate:
         tpr, low, high: in [0, 1]; NaN where the sample cannot resolve the FPR.
         fpr: the FPR asked for. threshold: scores above it were called members.
         n_above: non-members above the threshold. n_members, n_nonmembers, n_unknown: entries.
-        reason: "" or why the rate is refused. confidence: least coverage, in (0, 1).
+        reason: "" or why the rate is refused. confidence: nominal coverage, in (0, 1).
     """
 
     tpr: float
@@ -73,12 +73,11 @@ def estimate_tpr_at_fpr(
     """Return the fraction of members above the threshold that a fraction `fpr` of others exceeds.
 
     t is the lowest threshold above which at most floor(fpr n_0) of the n_0 non-members lie, and
-    TPR the share of members above it. The interval contains both doubts. The true threshold lies
-    between two order statistics of the non-members (binomial, whatever their distribution), and
-    at each of them the bound of TPR is Clopper and Pearson's: four bounds, each missed with
-    probability (1 - confidence) / 4. So for one target the coverage is at least `confidence`,
-    whatever the distributions, ties included. For several targets, one threshold for all, the
-    numbers of trials are the effective ones of `clustered_rate`.
+    TPR the share of members above it. The interval contains both doubts. Which members lie above t:
+    Clopper and Pearson's bounds. Where the true threshold is: between two order statistics of the
+    non-members (binomial, whatever their distribution); how far the TPR there is from that at t.
+    The two are joined by Newcombe's rule: squares of the distances add up. For several targets,
+    one threshold for all, trials are counted as in `clustered_rate`.
 
     Args:
         scores, members: as in `roc_curve`. fpr: in (0, 1). confidence: in (0, 1).
@@ -92,12 +91,13 @@ def estimate_tpr_at_fpr(
         UsageError: an fpr or a confidence out of range.
 
     Cost: O(n log n). It is a number of the population of rows: the risk of a single row is not
-    read off it (`estimate_row_vulnerability`).
+    read off it (`estimate_row_vulnerability`). Source of the rule: Newcombe 1998, Statistics in
+    Medicine 17, 873.
 
     >>> scores, members = np.arange(2000.0), np.arange(2000) >= 1000
     >>> found = estimate_tpr_at_fpr(scores, members, 0.01)
-    >>> found.tpr, found.n_above, round(found.low, 3)  # 1 - (.05/4)^(1/1000)
-    (1.0, 10, 0.996)
+    >>> found.tpr, found.n_above, round(found.low, 4)  # .025^(1/1000)
+    (1.0, 10, 0.9963)
     >>> estimate_tpr_at_fpr(scores, members, 0.001).reason[:46]
     'an FPR of 0.001 is not resolved: it takes 10 n'
     """
@@ -108,17 +108,21 @@ def estimate_tpr_at_fpr(
     n = len(others)
     allowed = math.floor(fpr * n * (1 + 1e-12))
     threshold = float(others[allowed])
-    level = 1 - (1 - confidence) / 4
-    above = clustered_rate(found.scores > threshold, found.others, 2 * level - 1)
+    level = (1 + confidence) / 2
+    above = clustered_rate(found.scores > threshold, found.others, confidence)
     reason = _unresolved(fpr, n, above)
     tpr = low = high = math.nan
     if not reason:
         few, many = binomial_counts(n, above.n_trials, fpr, level)
         strict = float(others[few - 1]) if few > 0 else math.inf
         loose = float(others[many]) if many < n else -math.inf
-        tpr = _members_above(found, threshold, level).rate
-        low = _members_above(found, strict, level).low(level)
-        high = _members_above(found, loose, level).high(level) if many < n else 1.0
+        named, fewer, more = (
+            clustered_rate(found.scores > t, found.members, confidence)
+            for t in (threshold, strict, loose)
+        )
+        tpr = named.rate
+        low = max(tpr - math.hypot(tpr - named.low(level), tpr - fewer.rate), 0.0)
+        high = min(tpr + math.hypot(named.high(level) - tpr, more.rate - tpr), 1.0)
     return TprEstimate(
         tpr,
         low,
@@ -200,10 +204,6 @@ def _unresolved(fpr: float, n: int, above: ClusteredRate) -> str:
             f"targets, and worth {above.n_effective:.0f} independent ones of {needed} needed"
         )
     return ""
-
-
-def _members_above(found: Scored, threshold: float, level: float) -> ClusteredRate:
-    return clustered_rate(found.scores > threshold, found.members, 2 * level - 1)
 
 
 def _best_threshold(found: Scored, rows: np.ndarray) -> float:

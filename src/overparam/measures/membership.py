@@ -109,7 +109,7 @@ def ratio_scores(
     def score(p: np.ndarray, members: Side, others: Side) -> np.ndarray:
         return probable(p) / np.maximum(_mean_of_all(members, others), floor)
 
-    return _scored(target, references, in_subset, score)
+    return _scored(target, references_of(references, in_subset, target is None), score)
 
 
 def sablayrolles_scores(target: Any, references: Any, in_subset: Any) -> MembershipScores:
@@ -137,7 +137,7 @@ def sablayrolles_scores(target: Any, references: Any, in_subset: Any) -> Members
     def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
         return (members.mean + others.mean) / 2 - loss
 
-    return _scored(target, references, in_subset, score)
+    return _scored(target, references_of(references, in_subset, target is None), score)
 
 
 def watson_scores(target: Any, references: Any, in_subset: Any) -> MembershipScores:
@@ -164,7 +164,7 @@ def watson_scores(target: Any, references: Any, in_subset: Any) -> MembershipSco
     def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
         return others.mean - loss
 
-    return _scored(target, references, in_subset, score)
+    return _scored(target, references_of(references, in_subset, target is None), score)
 
 
 def lira_scores(
@@ -219,7 +219,7 @@ def lira_scores(
         narrow = _variance(members, pooled[0], variance)
         return (out - (phi - members.mean) ** 2 / narrow + np.log(spread / narrow)) / 2
 
-    return averaged(target, given, lambda asked, query: score_query(asked, given, score, query))
+    return _scored(target, given, score)
 
 
 def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:
@@ -259,8 +259,7 @@ def _mean_of_all(members: Side, others: Side) -> np.ndarray:
     return np.where(count > 0, (parts[0] + parts[1]) / np.maximum(count, 1), np.nan)
 
 
-def _scored(target: Any, references: Any, in_subset: Any, score: Score) -> MembershipScores:
-    given = references_of(references, in_subset, target is None)
+def _scored(target: Any, given: References, score: Score) -> MembershipScores:
     return averaged(target, given, lambda asked, query: score_query(asked, given, score, query))
 
 
@@ -269,7 +268,9 @@ def averaged(
 ) -> MembershipScores:
     """Return the mean over queries of what `scores_of(statistics of targets, query)` returns."""
     asked = given.statistics if target is None else target_of(target, given)
-    scores = sum(scores_of(asked, query) for query in range(given.n_queries)) / given.n_queries
+    scores = np.zeros(asked.shape[:2])
+    for query in range(given.n_queries):
+        scores += scores_of(asked, query) / given.n_queries
     unseen = np.isnan(asked)
     n_unseen = int((unseen.any(2) if unseen.ndim == 3 else unseen).sum())
     n_unknown = int(np.isnan(scores).sum())

@@ -41,7 +41,7 @@ def rmia_scores(
     target: Any,
     references: Any,
     in_subset: Any,
-    population: Population,
+    population: Population | None = None,
     *,
     online: bool = True,
     gamma: float = 2.0,
@@ -57,8 +57,10 @@ def rmia_scores(
     scale for many targets.
 
     Args:
-        target, references, in_subset: as in `ratio_scores`. population: rows z; those that the
-            target was trained on are left out where the references take turns.
+        target, references, in_subset: as in `ratio_scores`.
+        population: rows z, none of them among the rows; None takes the rows, and a row that
+            outdoes itself (gamma = 1) counts half. Where the references take turns as target,
+            those that the target was trained on are left out.
         online: use the references that had the row.
         gamma: >= 1. offline_a: a, in [0, 1]; 1 where a model says of a row that it had no more
             than of one that it had not.
@@ -83,15 +85,18 @@ def rmia_scores(
     check_range("gamma", gamma, 1)
     check_range("offline_a", offline_a, 0, 1)
     given = references_of(references, in_subset, target is None)
-    rows_z = references_of(population.references, _held(population), target is None)
-    asked_z = _targets_of(population, rows_z, target)
+    if population is None:
+        rows_z, asked_z = given, None
+    else:
+        rows_z = references_of(population.references, _held(population), target is None)
+        asked_z = _targets_of(population, rows_z, target, given)
 
     def outdone(asked: np.ndarray, query: int) -> np.ndarray:
-        ratios_z = score_query(asked_z, rows_z, ratio, query)
+        ratios = score_query(asked, given, ratio, query)
+        ratios_z = ratios if asked_z is None else score_query(asked_z, rows_z, ratio, query)
         if target is None:
             ratios_z = np.where(rows_z.in_subset, np.nan, ratios_z)
-        ratios = score_query(asked, given, ratio, query)
-        return np.stack([_share(*pair, gamma) for pair in zip(ratios, ratios_z, strict=True)])
+        return _shares(ratios, ratios_z, gamma, itself=population is None)
 
     def ratio(p: np.ndarray, members: Side, others: Side) -> np.ndarray:
         p_out = ((1 + offline_a) * others.mean + (1 - offline_a)) / 2
@@ -102,11 +107,23 @@ def rmia_scores(
     return averaged(target, given, outdone)
 
 
-def _share(ratios: np.ndarray, ratios_z: np.ndarray, gamma: float) -> np.ndarray:
-    """Fraction of the population with a ratio of at most 1/gamma of the row's."""
-    known = np.sort(ratios_z[~np.isnan(ratios_z)])
-    share = np.searchsorted(known, ratios / gamma, side="right") / max(len(known), 1)
-    return np.where(np.isnan(ratios) | (len(known) == 0), np.nan, share)
+def _shares(ratios: np.ndarray, ratios_z: np.ndarray, gamma: float, itself: bool) -> np.ndarray:
+    """Fraction of the population, `[targets, n]`, with a ratio of at most 1/gamma of the row's.
+
+    `itself`: the population is the rows. Of two rows with equal ratios one would count itself and
+    the other not, which alone would tell members from others: half, as ties do elsewhere.
+    """
+    known = ~np.isnan(ratios_z)
+    bars = ratios / gamma
+    counts = np.stack([
+        np.searchsorted(np.sort(z[k]), bar, side="right")
+        for z, k, bar in zip(ratios_z, known, bars, strict=True)
+    ])  # fmt: skip
+    halves = (known & (ratios_z <= bars)) / 2 if itself else 0
+    sizes = known.sum(1)[:, None]
+    return np.where(
+        np.isnan(ratios) | (sizes == 0), np.nan, (counts - halves) / np.maximum(sizes, 1)
+    )
 
 
 def _held(population: Population) -> np.ndarray:
@@ -115,15 +132,26 @@ def _held(population: Population) -> np.ndarray:
     return np.zeros(array_of(population.references).shape[:2], dtype=bool)
 
 
-def _targets_of(population: Population, rows_z: References, target: Any) -> np.ndarray:
+def _targets_of(
+    population: Population, rows_z: References, target: Any, given: References
+) -> np.ndarray:
     """Statistics of the population under the targets of the rows."""
-    if target is None and population.target is None:
-        return rows_z.statistics
-    if target is None or population.target is None:
+    if (target is None) != (population.target is None):
         raise DataError(
             "rows and population are of different targets",
             got=f"target {'None' if target is None else 'given'} for the rows, "
             f"{'None' if population.target is None else 'given'} for the population",
             allowed="both, or neither",
         )
-    return target_of(population.target, rows_z)
+    if target is None:
+        found, wanted = rows_z.statistics, given.statistics
+    else:
+        found, wanted = target_of(population.target, rows_z), target_of(target, given)
+    sizes = [(len(f), r.n_queries, len(r.in_subset)) for f, r in ((found, rows_z), (wanted, given))]
+    if sizes[0] != sizes[1]:
+        raise DataError(
+            "rows and population are of different models",
+            got="{} targets, {} queries, {} references of the population".format(*sizes[0]),
+            allowed="{}, {}, {}, as of the rows".format(*sizes[1]),
+        )
+    return found

@@ -11,7 +11,7 @@ from scipy.special import expit, logit, ndtri
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError
-from overparam.measures.clustering import clustered_spread
+from overparam.measures.clustering import Spread, clustered_spread
 from overparam.measures.reference_models import array_of, mask_of
 
 FEWEST_ABOVE = 10  # non-members above a threshold, below which its FPR is not resolved
@@ -151,11 +151,13 @@ def estimate_auc(scores: Any, members: Any, confidence: float = 0.95) -> AucEsti
     """Return the area under the ROC curve: how often a member scores above another row.
 
     AUC = P(member > other) + P(member = other) / 2, within a target, averaged over targets: a
-    target whose scores all lie high is no attack. One target: DeLong's standard error. Several: it
-    is clustered by target and by row (`clustered_spread`), for rows drawn from a population and
-    targets trained alike; the targets of one ensemble share rows and references. The interval is
-    a t interval of log(AUC / (1 - AUC)), and stays inside (0, 1). Where DeLong's error is 0
-    (every member above every other), it is Newcombe's score interval.
+    target whose scores all lie high is no attack. The interval is a t interval of
+    log(AUC / (1 - AUC)), so it stays inside (0, 1). One target: DeLong's standard error, degrees
+    of freedom by Satterthwaite's rule, and at least as wide as Newcombe's score interval, since
+    few members or an AUC near 1 make DeLong's error too small by chance (at 20 members, 200
+    others and AUC = .98 it alone covers 89 %). Several targets: clustered by target and by row
+    (`clustered_spread`), for rows drawn from a population and targets trained alike; the targets
+    of one ensemble share rows and references.
 
     Args:
         scores, members: as in `roc_curve`. Any rising function of the scores gives the same.
@@ -183,30 +185,34 @@ def estimate_auc(scores: Any, members: Any, confidence: float = 0.95) -> AucEsti
             got=f"{len(both)} targets",
             allowed="at least one",
         )
-    rows = [found.scores[both], found.members[both], found.others[both]]
-    placed = [_placements(*one) for one in zip(*rows, strict=True)]
-    auc = float(np.mean([area for area, _ in placed]))
-    parts = np.stack([part for _, part in placed])
-    if len(placed) > 1:  # what a target is above the mean is spread over its entries
-        above = np.array([area - auc for area, _ in placed])
-        known = rows[1] | rows[2]
-        parts = parts + known * (above / known.sum(1))[:, None]
-    spread = clustered_spread(parts / len(placed))
-    n_members, n_others = int(rows[1].sum()), int(rows[2].sum())
-    slope = auc * (1 - auc)
-    if spread.variance == 0 or slope == 0:
-        low, high = _newcombe(auc, *(int(r.sum(1).min()) for r in rows[1:]), confidence)
-    else:
-        half = spread.half_width(confidence) / slope
+    members, others = found.members[both], found.others[both]
+    kept = zip(found.scores[both], members, others, strict=True)
+    areas, parts = (
+        np.array(part) for part in zip(*(_placements(*one) for one in kept), strict=True)
+    )
+    auc = float(areas.mean())
+    if len(areas) == 1:
+        spread = _delong(parts[0], members[0], others[0])
+    else:  # what a target is above the mean is spread over its entries
+        known = members | others
+        parts = parts + known * ((areas - auc) / known.sum(1))[:, None]
+        spread = clustered_spread(parts / len(areas))
+    low, high = auc, auc
+    if 0 < auc < 1:
+        half = spread.half_width(confidence) / (auc * (1 - auc))
         low, high = (float(expit(logit(auc) + step)) for step in (-half, half))
+    if len(areas) == 1 or spread.variance == 0:
+        m, n = int(members.sum(1).min()), int(others.sum(1).min())
+        wide = _newcombe(auc, m, n, confidence)
+        low, high = min(low, wide[0]), max(high, wide[1])
     return AucEstimate(
         auc,
         low,
         high,
         float(np.sqrt(spread.variance)),
-        len(placed),
-        n_members,
-        n_others,
+        len(areas),
+        int(members.sum()),
+        int(others.sum()),
         found.n_unknown,
         confidence,
     )
@@ -226,6 +232,13 @@ def _placements(
         # m - 1: squares of the parts then sum to DeLong's variance without bias.
         parts[mask] = (values - area) / np.sqrt(m * max(m - 1, 1))
     return area, parts
+
+
+def _delong(parts: np.ndarray, members: np.ndarray, others: np.ndarray) -> Spread:
+    variances = [float((parts[mask] ** 2).sum()) for mask in (members, others)]
+    total, pairs = sum(variances), zip(variances, (members, others), strict=True)
+    doubt = sum(v**2 / max(int(mask.sum()) - 1, 1) for v, mask in pairs)
+    return Spread(total, total**2 / doubt if doubt > 0 else 1.0)
 
 
 def _share_below(values: np.ndarray, of: np.ndarray) -> np.ndarray:
