@@ -275,7 +275,8 @@ def test_without_pairs_a_balanced_ensemble_would_hide_what_it_leaks(monkeypatch)
         phi, inside = world(rng, 8, 100, 0.0, balanced_mask(rng, 8, 100, 0.6))
         scores = lira_scores(None, phi, inside, variance="row").scores
         areas.append(estimate_auc(scores, inside).auc)
-    assert np.mean(areas) < 0.5 - 0.03  # of a member one fewer is in: its own spread grows
+    # Where a row was in, one fewer is left to say how it behaves then, and that is looser.
+    assert np.mean(areas) == pytest.approx(0.41, abs=0.02)
 
 
 def test_pairs_make_the_numbers_of_references_equal():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 from sklearn import metrics
 
 from overparam.errors import DataError, UsageError
@@ -99,11 +100,19 @@ def test_gaussian_worlds_have_their_auc():
     ("gap", "m", "n"), [(0, 30, 30), (1, 30, 30), (2, 20, 200), (3, 20, 200), (3, 200, 20)]
 )
 def test_the_interval_of_one_target_covers(gap, m, n):
-    # 93 % at nominal 95 %, less 2 standard errors of 600 repetitions. DeLong's interval alone
-    # covers 88 to 90 % in the last three worlds.
+    # 93 % at nominal 95 %, less 2 standard errors of 600 repetitions.
     rng, truth = np.random.default_rng(1), GaussianShift(gap).auc
     found = [estimate_auc(*world(rng, gap, m, n)) for _ in range(600)]
     assert np.mean([e.low <= truth <= e.high for e in found]) > 0.93 - 2 * math.sqrt(0.0651 / 600)
+
+
+def test_delongs_interval_alone_would_not_cover_with_few_members():
+    rng, truth, hits = np.random.default_rng(1), GaussianShift(3.0).auc, 0
+    for _ in range(300):
+        e = estimate_auc(*world(rng, 3.0, 20, 200))
+        half = 1.96 * e.standard_error / max(e.auc * (1 - e.auc), 1e-12)
+        hits += abs(special.logit(min(e.auc, 1 - 1e-12)) - special.logit(truth)) <= half
+    assert hits / 300 < 0.91
 
 
 @pytest.mark.parametrize(("of_row", "of_target"), [(0, 0), (1, 0), (0, 0.5), (1, 0.5)])

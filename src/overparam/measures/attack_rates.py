@@ -13,6 +13,7 @@ from overparam.measures.clustering import ClusteredRate, binomial_counts, cluste
 from overparam.measures.roc import FEWEST_ABOVE, Scored, scored
 
 _FOLDS = 5
+_BLOCK = 2**20  # thresholds that are tried at once
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def estimate_tpr_at_fpr(
     check_range("fpr", fpr, 0, 1, open_low=True, open_high=True)
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     found = scored(scores, members)
-    others = -np.sort(-found.scores[found.others])
+    others = np.sort(found.scores[found.others])[::-1]
     n = len(others)
     allowed = math.floor(fpr * n * (1 + 1e-12))
     threshold = float(others[allowed])
@@ -211,11 +212,15 @@ def _best_threshold(found: Scored, rows: np.ndarray) -> float:
     x, y = (np.sort(found.scores[mask & rows]) for mask in (found.members, found.others))
     if len(x) == 0 or len(y) == 0:
         return math.inf
-    # The best threshold is always a member's score: between two of them only FPR changes.
-    tpr = 1 - np.searchsorted(x, x, side="left") / len(x)
-    gain = tpr - (1 - np.searchsorted(y, x, side="left") / len(y))
-    best = int(gain.argmax())
-    return float(x[best]) if gain[best] > 0 else math.inf
+    best, threshold = 0.0, math.inf
+    # The best threshold is a member's score: between two of them only FPR changes.
+    for start in range(0, len(x), _BLOCK):
+        part = x[start : start + _BLOCK]
+        tpr, fpr = (1 - np.searchsorted(v, part, side="left") / len(v) for v in (x, y))
+        top = int((tpr - fpr).argmax())
+        if tpr[top] - fpr[top] > best:
+            best, threshold = float(tpr[top] - fpr[top]), float(part[top])
+    return threshold
 
 
 def _difference(found: Scored, called: np.ndarray, confidence: float) -> tuple[float, float, float]:

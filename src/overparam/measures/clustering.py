@@ -22,26 +22,27 @@ class Spread:
         return float(stdtrit(self.freedom, (1 + confidence) / 2)) * math.sqrt(self.variance)
 
 
-def clustered_spread(parts: np.ndarray) -> Spread:
-    """Return the variance of the sum of `parts`, `[targets, rows]`, which sums to 0.
+def clustered_spread(rows: np.ndarray, targets: np.ndarray, entries: float) -> Spread:
+    """Return the variance of a sum of parts, one per row and target, that sum to 0.
 
-    V = V_rows + V_targets - V_entries, the sums of squares of the sums over targets, over rows,
-    and of single entries: entries of one row resemble each other (it is hard for all), and entries
-    of one target (it has learned more). Never below any of the three; V_targets times T/(T - 1).
+    V = V_rows + V_targets - V_entries: squares of the sums over targets, of the sums over rows, and
+    of the single parts. Parts of one row resemble each other (it is hard for all), and parts of
+    one target (it has learned more). Never below V_rows or V_entries; V_targets times T/(T - 1).
     One target: V_entries. Degrees of freedom by Satterthwaite's rule, or rows - 1.
+
+    Args:
+        rows: the sum of each row's parts, `[n]`. targets: of each target's, `[T]`.
+        entries: the sum of all squares.
 
     Source: Cameron, Gelbach, Miller 2011, J. Business and Economic Statistics 29, 238.
     """
-    n_targets, n_rows = parts.shape
-    entries = float((parts**2).sum())
+    n_targets, n_rows = len(targets), len(rows)
     if n_targets == 1:
         return Spread(entries, max(n_rows - 1, 1))
-    rows = float((parts.sum(0) ** 2).sum())
-    targets = float((parts.sum(1) ** 2).sum()) * n_targets / (n_targets - 1)
-    variance = max(rows + targets - entries, rows, entries)
-    if variance == 0:
-        return Spread(0.0, n_targets - 1)
-    doubt = targets**2 / (n_targets - 1) + rows**2 / max(n_rows - 1, 1)
+    of_rows = float((rows**2).sum())
+    of_targets = float((targets**2).sum()) * n_targets / (n_targets - 1)
+    variance = max(of_rows + of_targets - entries, of_rows, entries)
+    doubt = of_targets**2 / (n_targets - 1) + of_rows**2 / max(n_rows - 1, 1)
     return Spread(variance, max(variance**2 / doubt, 1.0) if doubt > 0 else n_targets - 1)
 
 
@@ -86,7 +87,9 @@ def clustered_rate(hits: np.ndarray, used: np.ndarray, confidence: float) -> Clu
     if rate in (0.0, 1.0):
         n_rows = float(used.any(0).sum())
         return ClusteredRate(rate, n, n_rows, n_rows)
-    spread = clustered_spread(np.where(used, hits - rate, 0) / n)
+    hit = hits & used
+    rows, targets = (hit.sum(axis) - rate * used.sum(axis) for axis in (0, 1))
+    spread = clustered_spread(rows / n, targets / n, rate * (1 - rate) / n)
     effective = min(rate * (1 - rate) / spread.variance, n)
     level = (1 + confidence) / 2
     normal, student = stdtrit(np.inf, level), stdtrit(spread.freedom, level)

@@ -98,7 +98,7 @@ def scored(scores: Any, members: Any) -> Scored:
     Raises:
         DataError: shapes that do not fit, or only one of the two kinds.
     """
-    values, inside = array_of(scores).astype(np.float64), mask_of(members)
+    values, inside = np.asarray(array_of(scores), np.float64), mask_of(members)
     if values.ndim not in (1, 2) or values.shape != inside.shape:
         raise DataError(
             "scores and membership do not fit together",
@@ -178,31 +178,21 @@ def estimate_auc(scores: Any, members: Any, confidence: float = 0.95) -> AucEsti
     """
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     found = scored(scores, members)
-    both = found.members.any(1) & found.others.any(1)
+    both: np.ndarray = found.members.any(1) & found.others.any(1)
     if not both.any():
         raise DataError(
             "no target has both members and others with a score",
             got=f"{len(both)} targets",
             allowed="at least one",
         )
-    members, others = found.members[both], found.others[both]
-    kept = zip(found.scores[both], members, others, strict=True)
-    areas, parts = (
-        np.array(part) for part in zip(*(_placements(*one) for one in kept), strict=True)
-    )
-    auc = float(areas.mean())
-    if len(areas) == 1:
-        spread = _delong(parts[0], members[0], others[0])
-    else:  # what a target is above the mean is spread over its entries
-        known = members | others
-        parts = parts + known * ((areas - auc) / known.sum(1))[:, None]
-        spread = clustered_spread(parts / len(areas))
+    which = np.flatnonzero(both)
+    m, n = (int(mask.sum(1)[both].min()) for mask in (found.members, found.others))
+    auc, spread = _delong(found, which[0]) if len(which) == 1 else _clustered(found, which)
     low, high = auc, auc
     if 0 < auc < 1:
         half = spread.half_width(confidence) / (auc * (1 - auc))
         low, high = (float(expit(logit(auc) + step)) for step in (-half, half))
-    if len(areas) == 1 or spread.variance == 0:
-        m, n = int(members.sum(1).min()), int(others.sum(1).min())
+    if len(which) == 1 or spread.variance == 0:
         wide = _newcombe(auc, m, n, confidence)
         low, high = min(low, wide[0]), max(high, wide[1])
     return AucEstimate(
@@ -210,35 +200,56 @@ def estimate_auc(scores: Any, members: Any, confidence: float = 0.95) -> AucEsti
         low,
         high,
         float(np.sqrt(spread.variance)),
-        len(areas),
-        int(members.sum()),
-        int(others.sum()),
+        len(which),
+        int(found.members[both].sum()),
+        int(found.others[both].sum()),
         found.n_unknown,
         confidence,
     )
 
 
-def _placements(
-    scores: np.ndarray, members: np.ndarray, others: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _delong(found: Scored, k: int) -> tuple[float, Spread]:
+    """AUC of a target and its variance, degrees of freedom by Satterthwaite's rule."""
+    area, parts = _placements(found, k)
+    masks = found.members[k], found.others[k]
+    variances = [float((parts[mask] ** 2).sum()) for mask in masks]
+    freedoms = [max(int(mask.sum()) - 1, 1) for mask in masks]
+    doubt = sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
+    return area, Spread(sum(variances), sum(variances) ** 2 / doubt if doubt > 0 else 1.0)
+
+
+def _clustered(found: Scored, which: np.ndarray) -> tuple[float, Spread]:
+    """Mean AUC of targets and its variance. Target by target: no second array of all entries."""
+    areas, sizes, squares = [], [], 0.0
+    of_rows, weights = np.zeros((2, found.scores.shape[1]))
+    for k in which:
+        area, parts = _placements(found, k)
+        known = found.members[k] | found.others[k]
+        # What a target lies above the mean is spread over its entries.
+        of_rows += parts + known * (area / known.sum())
+        weights += known / known.sum()
+        squares += float((parts**2).sum())
+        areas.append(area)
+        sizes.append(known.sum())
+    auc, n_targets = float(np.mean(areas)), len(which)
+    above = np.array(areas) - auc
+    entries = squares + float((above**2 / np.array(sizes)).sum())
+    rows = (of_rows - auc * weights) / n_targets
+    return auc, clustered_spread(rows, above / n_targets, entries / n_targets**2)
+
+
+def _placements(found: Scored, k: int) -> tuple[float, np.ndarray]:
     """AUC of one target, and what each row adds to its deviation: DeLong's components."""
-    x, y = scores[members], scores[others]
-    of_x = _share_below(x, y)  # of each member, the others below it
-    of_y = 1 - _share_below(y, x)
+    masks = found.members[k], found.others[k]
+    x, y = (found.scores[k][mask] for mask in masks)
+    of_x, of_y = _share_below(x, y), 1 - _share_below(y, x)
     area = float(of_x.mean())
-    parts = np.zeros(len(scores))
-    for mask, values in ((members, of_x), (others, of_y)):
+    parts = np.zeros(found.scores.shape[1])
+    for mask, values in zip(masks, (of_x, of_y), strict=True):
         m = len(values)
         # m - 1: squares of the parts then sum to DeLong's variance without bias.
         parts[mask] = (values - area) / np.sqrt(m * max(m - 1, 1))
     return area, parts
-
-
-def _delong(parts: np.ndarray, members: np.ndarray, others: np.ndarray) -> Spread:
-    variances = [float((parts[mask] ** 2).sum()) for mask in (members, others)]
-    total, pairs = sum(variances), zip(variances, (members, others), strict=True)
-    doubt = sum(v**2 / max(int(mask.sum()) - 1, 1) for v, mask in pairs)
-    return Spread(total, total**2 / doubt if doubt > 0 else 1.0)
 
 
 def _share_below(values: np.ndarray, of: np.ndarray) -> np.ndarray:
