@@ -1,6 +1,7 @@
 """Attack scores: loops, Gaussian worlds with a known answer, null worlds, invariances."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -249,6 +250,25 @@ def test_an_ensemble_shows_the_same_power():
     assert abs(found.auc - truth) < 4 * found.standard_error + 0.005
 
 
+@pytest.mark.parametrize("n_models", [4, 12])
+def test_intervals_of_one_ensemble_cover_although_its_targets_share_rows_and_references(n_models):
+    rng = np.random.default_rng(16)
+    areas, rates = [], []
+    for _ in range(200):
+        mask = balanced_mask(rng, n_models, 150)
+        exposed = 3.0 * (rng.random(150) < 0.3)  # rows differ in what membership does
+        phi, inside = world(rng, n_models, 150, exposed, mask)
+        scores = lira_scores(None, phi, inside).scores
+        areas.append(estimate_auc(scores, inside))
+        rates.append(estimate_tpr_at_fpr(scores, inside, 0.1))
+    for found, value in ((areas, "auc"), (rates, "tpr")):
+        kept = [e for e in found if not math.isnan(e.low)]
+        truth = np.mean([getattr(e, value) for e in kept])
+        cover = np.mean([e.low <= truth <= e.high for e in kept])
+        assert len(kept) > 150
+        assert cover > 0.93 - 2 * math.sqrt(0.93 * 0.07 / 200)
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 @pytest.mark.parametrize("design", ["balanced", "drawn"])
 def test_where_nothing_leaks_no_attack_finds_anything(name, design):
@@ -439,3 +459,18 @@ def test_hostile_input(call, words):
 def test_options_out_of_range(call, words):
     with pytest.raises(UsageError, match=words):
         call()
+
+
+def test_memory_is_that_of_the_scores_and_a_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(reference_models, "_BLOCK", 2**14)
+    rng = np.random.default_rng(17)
+    phi, inside = world(rng, 200, 5000, 1.0)
+    np.save(tmp_path / "phi.npy", phi.astype(np.float32))
+    mapped = np.load(tmp_path / "phi.npy", mmap_mode="r")
+    for attack in (lira_scores, lambda *a: lira_scores(*a, online=False)):
+        tracemalloc.start()
+        scores = attack(None, mapped, inside).scores
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        # The scores twice (sum over queries), two masks, and a block: not one more array of all.
+        assert peak < 2.9 * scores.nbytes

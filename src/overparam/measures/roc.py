@@ -178,7 +178,7 @@ def estimate_auc(scores: Any, members: Any, confidence: float = 0.95) -> AucEsti
     """
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     found = scored(scores, members)
-    both: np.ndarray = found.members.any(1) & found.others.any(1)
+    both = np.logical_and(found.members.any(1), found.others.any(1))
     if not both.any():
         raise DataError(
             "no target has both members and others with a score",
