@@ -397,6 +397,9 @@ def test_memory_maps_tensors_and_other_masks_serve_and_stay_as_they_are(tmp_path
     np.save(tmp_path / "phi.npy", phi)
     mapped = np.load(tmp_path / "phi.npy", mmap_mode="r")
     np.testing.assert_array_equal(lira_scores(None, mapped, inside.astype(int)).scores, wanted)
+    masked = np.ma.masked_where(np.arange(9)[:, None] + 0 * phi[0] == 8, np.vstack([phi, phi[:1]]))
+    nine = lira_scores(phi[0], masked, np.vstack([inside, inside[:1]])).scores
+    np.testing.assert_allclose(nine, lira_scores(phi[0], phi, inside).scores)
     tensor = torch.from_numpy(phi.copy()).requires_grad_()
     np.testing.assert_array_equal(lira_scores(None, tensor, torch.tensor(inside)).scores, wanted)
     np.testing.assert_array_equal(tensor.detach().numpy(), phi)
@@ -423,6 +426,7 @@ P = np.array([[0.9, 0.6], [0.8, 0.7], [0.2, 0.5], [0.1, 0.4]])
         (lambda: ratio_scores(None, P, [0, 1, 2, 3]), r"a mask says of each row"),
         (lambda: ratio_scores(None, 10 * P, HALVES), r"probabilities lie outside.*softmax"),
         (lambda: ratio_scores(None, P.astype(complex), HALVES), "an array of numbers is needed"),
+        (lambda: ratio_scores(None, [[0.1], [0.2, 0.3]], HALVES), "an array of numbers is needed"),
         (lambda: lira_scores(None, np.log(P) / 0.0, HALVES), "infinite in places.*stable_logit"),
         (lambda: lira_scores(np.array([np.inf, 0]), P, HALVES), "the target are infinite"),
         (lambda: lira_scores(None, 0 * P, HALVES), "do not vary.*ratio_scores"),

@@ -54,12 +54,7 @@ if TYPE_CHECKING:
     )
     from overparam.measures.rmia import Population, rmia_scores
     from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
-    from overparam.measures.row_vulnerability import (
-        LossTraceScores,
-        RowVulnerability,
-        estimate_row_vulnerability,
-        loss_trace_scores,
-    )
+    from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
     from overparam.measures.smoothers import (
         effective_parameters,
         leaf_smoother,
@@ -86,10 +81,8 @@ _HOME = {
     "Roc": "roc",
     "estimate_auc": "roc",
     "roc_curve": "roc",
-    "LossTraceScores": "row_vulnerability",
     "RowVulnerability": "row_vulnerability",
     "estimate_row_vulnerability": "row_vulnerability",
-    "loss_trace_scores": "row_vulnerability",
     "Iterated": "attractors",
     "Memorization": "attractors",
     "iterate_to_attractor": "attractors",
@@ -132,7 +125,6 @@ __all__ = [
     "AucEstimate",
     "EmcEstimate",
     "Iterated",
-    "LossTraceScores",
     "MapScores",
     "MeanEstimate",
     "MembershipScores",
@@ -167,7 +159,6 @@ __all__ = [
     "linear_smoother",
     "lira_scores",
     "loss_scores",
-    "loss_trace_scores",
     "memorization_rate",
     "ratio_scores",
     "read_off",

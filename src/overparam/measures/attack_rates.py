@@ -176,13 +176,13 @@ def estimate_advantage(scores: Any, members: Any, confidence: float = 0.95) -> A
         here = fold == f
         cross[:, here] = found.scores[:, here] >= _best_threshold(found, ~here)
     best = found.scores >= _best_threshold(found, np.ones(n_rows, dtype=bool))
-    advantage, low, _ = _difference(found, cross, confidence)
+    advantage, low, enough = _difference(found, cross, confidence)
     maximum, _, high = _difference(found, best, confidence)
     m, n = int(found.members.sum()), int(found.others.sum())
     return AdvantageEstimate(
         advantage,
         max(low, 0.0),
-        min(high, 1.0),
+        min(max(high, enough), 1.0),
         maximum,
         math.sqrt(math.pi / 8 * (1 / m + 1 / n)),
         m,

@@ -14,6 +14,7 @@ import torch
 
 from overparam.errors import DataError
 
+_ROUNDED = 1e-2  # by which a probability may miss [0, 1] that was kept in half precision
 _BLOCK = 2**20  # entries of a block that are worked on at once, 8 MiB in float64
 
 
@@ -118,7 +119,7 @@ def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> Refer
 
 
 def array_of(values: Any) -> np.ndarray:
-    """Return a tensor or array as an array, without a copy where it can be.
+    """Return a tensor or array as an array, without a copy where it can be; masked is NaN.
 
     Raises:
         DataError: what it holds is no numbers.
@@ -126,7 +127,12 @@ def array_of(values: Any) -> np.ndarray:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    found = np.asanyarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
+    try:
+        found = np.asarray(values)
+    except ValueError:  # lists of unequal length
+        found = np.empty(0, dtype=object)
     if found.dtype.kind not in "biuf":
         raise DataError("an array of numbers is needed", got=str(found.dtype), allowed="real")
     return found
@@ -177,9 +183,9 @@ def probable(values: np.ndarray) -> np.ndarray:
     """Return the values if all that are known are probabilities.
 
     Raises:
-        DataError: a value outside [0, 1].
+        DataError: a value outside [0, 1] by more than rounding.
     """
-    if bool(((values < 0) | (values > 1)).any()):
+    if bool(((values < -_ROUNDED) | (values > 1 + _ROUNDED)).any()):
         raise DataError(
             "probabilities lie outside [0, 1]",
             got=f"{np.nanmin(values)} to {np.nanmax(values)}",
