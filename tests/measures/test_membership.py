@@ -344,6 +344,17 @@ def test_rows_that_cannot_be_judged_are_nan_and_counted():
     assert (single.n_unjudged, np.isnan(single.scores).all()) == (5, True)
 
 
+def test_rounding_is_no_spread():
+    inside = np.arange(10)[:, None] < 5
+    phi = np.where(inside, 0.3, 0.1) * np.ones(6)  # sums of .1 and .3 are not exact
+    phi[:, 1:] += np.random.default_rng(0).normal(size=(10, 5))
+    target = np.full(6, 0.2)
+    found = lira_scores(target, phi, np.tile(inside, 6), variance="row")
+    assert np.isnan(found.scores).tolist() == [True] + [False] * 5
+    assert found.n_unjudged == 1
+    assert np.isfinite(lira_scores(target, phi, np.tile(inside, 6), variance="shrunk").scores).all()
+
+
 def test_the_prior_takes_over_below_64_references():
     rng = np.random.default_rng(11)
     for n_models, same in ((63, "pooled"), (64, "shrunk")):
@@ -430,6 +441,7 @@ P = np.array([[0.9, 0.6], [0.8, 0.7], [0.2, 0.5], [0.1, 0.4]])
         (lambda: lira_scores(None, np.log(P) / 0.0, HALVES), "infinite in places.*stable_logit"),
         (lambda: lira_scores(np.array([np.inf, 0]), P, HALVES), "the target are infinite"),
         (lambda: lira_scores(None, 0 * P, HALVES), "do not vary.*ratio_scores"),
+        (lambda: lira_scores(P[0], 0 * P + 0.1, HALVES), "do not vary.*squares of 0.0"),
         (lambda: lira_scores(None, P[1:3], HALVES[1:3]), "do not vary.*0 degrees of freedom"),
         (lambda: loss_scores(np.zeros((0,))), "there are no losses"),
         (

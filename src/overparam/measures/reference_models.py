@@ -14,6 +14,7 @@ import torch
 
 from overparam.errors import DataError
 
+_EPS = float(np.finfo(np.float64).eps)
 _ROUNDED = 1e-2  # by which a probability may miss [0, 1] that was kept in half precision
 _BLOCK = 2**20  # entries of a block that are worked on at once, 8 MiB in float64
 
@@ -75,6 +76,8 @@ class References:
 
     def _side(self, x: np.ndarray, side: np.ndarray, other: np.ndarray, centre: np.ndarray) -> Side:
         count, total, squares = side.sum(0), (x * side).sum(0), (x**2 * side).sum(0)
+        # Rounding of the centre and of the sums: no spread of its own.
+        blur = 16 * _EPS * squares + count * (4 * _EPS * centre) ** 2
         if self.leave_one_out:
             gone = x * side
             drop = side
@@ -87,7 +90,8 @@ class References:
                 gone = np.where(other & (count > 0), partner, gone)
             count, total, squares = count - drop, total - gone, squares - gone**2
         some = np.maximum(count, 1)
-        spread = np.maximum(squares - total**2 / some, 0)
+        spread = squares - total**2 / some
+        spread = np.where(spread > blur, spread, 0)
         return Side(count, np.where(count > 0, centre + total / some, np.nan), spread)
 
 
