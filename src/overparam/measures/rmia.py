@@ -52,8 +52,8 @@ def rmia_scores(
     score(x) = Pr_z[ (P(x|target) / P(x)) / (P(z|target) / P(z)) >= gamma ], P(.|target) the
     probability of the row's own label. Online P(x) = (P_in + P_out) / 2, means over the references
     that had the row and that had not; offline P(x) = ((1 + a) P_out + (1 - a)) / 2, which takes
-    P_in for a P_out + 1 - a. A row of the population that no subset holds takes the second form in
-    both. For one target the score rises with P(x|target) / P(x): what the population adds is one
+    P_in for a P_out + 1 - a. A row that no reference had, of the population or not, takes the
+    second form in both. For one target the score rises with P(x|target) / P(x): what the population adds is one
     scale for many targets.
 
     Args:
