@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
     from overparam.measures.membership import (
-        MembershipScores,
         lira_scores,
         loss_scores,
         ratio_scores,
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
         estimate_rademacher_complexity,
         estimate_random_sign_fit,
     )
+    from overparam.measures.reference_models import MembershipScores
     from overparam.measures.rmia import Population, rmia_scores
     from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
     from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
@@ -69,7 +69,7 @@ _HOME = {
     "estimate_tpr_at_fpr": "attack_rates",
     "hinge_margin": "label_statistics",
     "stable_logit": "label_statistics",
-    "MembershipScores": "membership",
+    "MembershipScores": "reference_models",
     "lira_scores": "membership",
     "loss_scores": "membership",
     "ratio_scores": "membership",

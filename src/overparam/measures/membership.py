@@ -6,8 +6,6 @@ known; the target is another model, or each of them in turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,37 +13,20 @@ import numpy as np
 from overparam.checks import check_choice, check_range
 from overparam.errors import DataError
 from overparam.measures.reference_models import (
+    MembershipScores,
     References,
+    Score,
     Side,
     array_of,
-    finite,
-    one_query,
+    averaged,
     probable,
     references_of,
+    score_query,
 )
 
 _VARIANCES = ("auto", "pooled", "shrunk", "row")
 _ENOUGH_REFERENCES = 64  # from here on a row's own variance is worth something
 _PRIOR_MODELS = 8.0  # nu0: how many models' worth of belief the pooled variance has
-
-Score = Callable[[np.ndarray, Side, Side], np.ndarray]
-
-
-@dataclass(frozen=True)
-class MembershipScores:
-    """Scores of rows in targets; where one cannot be known it is NaN, and counted.
-
-    Attributes:
-        scores: float64 `[n]` or `[targets, n]`, higher where membership is more likely.
-        n_unseen: entries whose target has no statistic (NaN: it diverged).
-        n_unjudged: other entries that are NaN: too few references that had the row, or that had it
-            not, of what the attack needs; or references that do not vary, where it needs their own
-            variance.
-    """
-
-    scores: np.ndarray
-    n_unseen: int
-    n_unjudged: int
 
 
 def loss_scores(losses: Any) -> np.ndarray:
@@ -261,42 +242,3 @@ def _mean_of_all(members: Side, others: Side) -> np.ndarray:
 
 def _scored(target: Any, given: References, score: Score) -> MembershipScores:
     return averaged(target, given, lambda asked, query: score_query(asked, given, score, query))
-
-
-def averaged(
-    target: Any, given: References, scores_of: Callable[[np.ndarray, int], np.ndarray]
-) -> MembershipScores:
-    """Return the mean over queries of what `scores_of(statistics of targets, query)` returns."""
-    asked = given.statistics if target is None else target_of(target, given)
-    scores = np.zeros(asked.shape[:2])
-    for query in range(given.n_queries):
-        scores += scores_of(asked, query) / given.n_queries
-    unseen = np.isnan(asked)
-    n_unseen = int((unseen.any(2) if unseen.ndim == 3 else unseen).sum())
-    n_unknown = int(np.isnan(scores).sum())
-    flat = target is not None and array_of(target).ndim == given.statistics.ndim - 1
-    return MembershipScores(scores[0] if flat else scores, n_unseen, n_unknown - n_unseen)
-
-
-def score_query(asked: np.ndarray, given: References, score: Score, query: int) -> np.ndarray:
-    """Return the scores of one query of all targets, `[targets, n]`, block by block."""
-    scores = np.empty(asked.shape[:2])
-    for columns in given.blocks():
-        x = finite(one_query(asked, columns, query), "statistics of the target")
-        scores[:, columns] = score(x, *given.sides(columns, query))
-    return scores
-
-
-def target_of(target: Any, given: References) -> np.ndarray:
-    """Return statistics of targets, `[targets, n]` or `[targets, n, queries]`, checked."""
-    found = array_of(target)
-    whole = given.statistics
-    found = found[None] if found.ndim == whole.ndim - 1 else found
-    if found.ndim != whole.ndim or found.shape[1:] != whole.shape[1:] or len(found) == 0:
-        raise DataError(
-            "statistics of the target and of the references do not fit together",
-            got=f"{list(array_of(target).shape)} and {list(whole.shape)}",
-            allowed="[n] or [targets, n], and [K, n]; with queries, the same number last in both",
-            remedy="ask target and references of the same rows",
-        )
-    return found

@@ -1,11 +1,11 @@
-"""What reference models say of the rows in their subsets and out of them: counts, means, spread.
+"""Targets judged by reference models: what these say of rows in their subsets and out of them.
 
 Read by blocks of columns, so that memory-mapped statistics of many models need little memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,23 @@ _BLOCK = 2**20  # entries of a block that are worked on at once, 8 MiB in float6
 
 
 @dataclass(frozen=True)
+class MembershipScores:
+    """Scores of rows in targets; where one cannot be known it is NaN, and counted.
+
+    Attributes:
+        scores: float64 `[n]` or `[targets, n]`, higher where membership is more likely.
+        n_unseen: entries whose target has no statistic (NaN: it diverged).
+        n_unjudged: other entries that are NaN: too few references that had the row, or that had it
+            not, of what the attack needs; or references that do not vary, where it needs their own
+            variance.
+    """
+
+    scores: np.ndarray
+    n_unseen: int
+    n_unjudged: int
+
+
+@dataclass(frozen=True)
 class Side:
     """References that had a row (or had it not), arrays that broadcast to `[targets, rows]`.
 
@@ -31,6 +48,9 @@ class Side:
     count: np.ndarray
     mean: np.ndarray
     squares: np.ndarray
+
+
+Score = Callable[[np.ndarray, Side, Side], np.ndarray]  # of targets' statistics and both sides
 
 
 @dataclass(frozen=True)
@@ -120,6 +140,45 @@ def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> Refer
     counts = inside.sum(0)
     balanced = leave_one_out and int(counts.max()) - int(counts.min()) <= 1
     return References(values, inside, leave_one_out, balanced)
+
+
+def averaged(
+    target: Any, given: References, scores_of: Callable[[np.ndarray, int], np.ndarray]
+) -> MembershipScores:
+    """Return the mean over queries of what `scores_of(statistics of targets, query)` returns."""
+    asked = given.statistics if target is None else target_of(target, given)
+    scores = np.zeros(asked.shape[:2])
+    for query in range(given.n_queries):
+        scores += scores_of(asked, query) / given.n_queries
+    unseen = np.isnan(asked)
+    n_unseen = int((unseen.any(2) if unseen.ndim == 3 else unseen).sum())
+    n_unknown = int(np.isnan(scores).sum())
+    flat = target is not None and array_of(target).ndim == given.statistics.ndim - 1
+    return MembershipScores(scores[0] if flat else scores, n_unseen, n_unknown - n_unseen)
+
+
+def score_query(asked: np.ndarray, given: References, score: Score, query: int) -> np.ndarray:
+    """Return the scores of one query of all targets, `[targets, n]`, block by block."""
+    scores = np.empty(asked.shape[:2])
+    for columns in given.blocks():
+        x = finite(one_query(asked, columns, query), "statistics of the target")
+        scores[:, columns] = score(x, *given.sides(columns, query))
+    return scores
+
+
+def target_of(target: Any, given: References) -> np.ndarray:
+    """Return statistics of targets, `[targets, n]` or `[targets, n, queries]`, checked."""
+    found = array_of(target)
+    whole = given.statistics
+    found = found[None] if found.ndim == whole.ndim - 1 else found
+    if found.ndim != whole.ndim or found.shape[1:] != whole.shape[1:] or len(found) == 0:
+        raise DataError(
+            "statistics of the target and of the references do not fit together",
+            got=f"{list(array_of(target).shape)} and {list(whole.shape)}",
+            allowed="[n] or [targets, n], and [K, n]; with queries, the same number last in both",
+            remedy="ask target and references of the same rows",
+        )
+    return found
 
 
 def array_of(values: Any) -> np.ndarray:

@@ -9,14 +9,17 @@ import numpy as np
 
 from overparam.checks import check_range
 from overparam.errors import DataError
-from overparam.measures.membership import MembershipScores, averaged, score_query, target_of
 from overparam.measures.reference_models import (
+    MembershipScores,
     References,
     Side,
     array_of,
+    averaged,
     mask_of,
     probable,
     references_of,
+    score_query,
+    target_of,
 )
 
 _FLOOR = 1e-12  # of what is divided by: a label that no reference believes at all
@@ -53,8 +56,8 @@ def rmia_scores(
     probability of the row's own label. Online P(x) = (P_in + P_out) / 2, means over the references
     that had the row and that had not; offline P(x) = ((1 + a) P_out + (1 - a)) / 2, which takes
     P_in for a P_out + 1 - a. A row that no reference had, of the population or not, takes the
-    second form in both. For one target the score rises with P(x|target) / P(x): what the population adds is one
-    scale for many targets.
+    second form in both. For one target the score rises with P(x|target) / P(x): what the
+    population adds is one scale for many targets.
 
     Args:
         target, references, in_subset: as in `ratio_scores`.
