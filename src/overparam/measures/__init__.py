@@ -31,6 +31,18 @@ if TYPE_CHECKING:
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
+    from overparam.measures.leave_one_out import (
+        LeaveOneOut,
+        leave_one_out_kernel,
+        leave_one_out_minimum_norm,
+        leave_one_out_ridge,
+    )
+    from overparam.measures.left_out_smoothers import (
+        LabelMemorization,
+        leave_one_out_memorization,
+        leave_one_out_neighbors,
+        leave_one_out_smoother,
+    )
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.rademacher import (
         MeanEstimate,
@@ -45,6 +57,14 @@ if TYPE_CHECKING:
     from overparam.measures.spectral_radius import jacobian_spectral_radius
 
 _HOME = {
+    "leave_one_out_smoother": "left_out_smoothers",
+    "leave_one_out_neighbors": "left_out_smoothers",
+    "leave_one_out_memorization": "left_out_smoothers",
+    "LabelMemorization": "left_out_smoothers",
+    "leave_one_out_ridge": "leave_one_out",
+    "leave_one_out_minimum_norm": "leave_one_out",
+    "leave_one_out_kernel": "leave_one_out",
+    "LeaveOneOut": "leave_one_out",
     "Iterated": "attractors",
     "Memorization": "attractors",
     "iterate_to_attractor": "attractors",
@@ -85,6 +105,8 @@ _HOME = {
 __all__ = [
     "EmcEstimate",
     "Iterated",
+    "LabelMemorization",
+    "LeaveOneOut",
     "MapScores",
     "MeanEstimate",
     "Memorization",
@@ -106,6 +128,12 @@ __all__ = [
     "layer_activations",
     "layer_images",
     "leaf_smoother",
+    "leave_one_out_kernel",
+    "leave_one_out_memorization",
+    "leave_one_out_minimum_norm",
+    "leave_one_out_neighbors",
+    "leave_one_out_ridge",
+    "leave_one_out_smoother",
     "linear_smoother",
     "memorization_rate",
     "read_off",
