@@ -6,6 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.measures.agreement import (
+        RankAgreement,
+        Reliability,
+        rank_agreement,
+        split_half_reliability,
+    )
     from overparam.measures.attractors import (
         Iterated,
         Memorization,
@@ -28,6 +34,11 @@ if TYPE_CHECKING:
         squared_error,
         wilson_interval,
     )
+    from overparam.measures.gradient_proxies import (
+        el2n,
+        last_layer_gradient_norm,
+        last_layer_self_influence,
+    )
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
@@ -43,7 +54,23 @@ if TYPE_CHECKING:
         leave_one_out_neighbors,
         leave_one_out_smoother,
     )
+    from overparam.measures.module_proxies import (
+        gradient_norm,
+        input_curvature,
+    )
+    from overparam.measures.neighbor_probes import (
+        prediction_depth,
+    )
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
+    from overparam.measures.proxies import (
+        Forgetting,
+        area_under_margin,
+        cumulative_loss,
+        final_loss,
+        forgetting_events,
+        iteration_learned,
+        loss_interquartile_range,
+    )
     from overparam.measures.rademacher import (
         MeanEstimate,
         estimate_rademacher_complexity,
@@ -57,14 +84,31 @@ if TYPE_CHECKING:
     from overparam.measures.spectral_radius import jacobian_spectral_radius
 
 _HOME = {
-    "leave_one_out_smoother": "left_out_smoothers",
-    "leave_one_out_neighbors": "left_out_smoothers",
-    "leave_one_out_memorization": "left_out_smoothers",
+    "Forgetting": "proxies",
     "LabelMemorization": "left_out_smoothers",
-    "leave_one_out_ridge": "leave_one_out",
-    "leave_one_out_minimum_norm": "leave_one_out",
-    "leave_one_out_kernel": "leave_one_out",
     "LeaveOneOut": "leave_one_out",
+    "RankAgreement": "agreement",
+    "Reliability": "agreement",
+    "area_under_margin": "proxies",
+    "cumulative_loss": "proxies",
+    "el2n": "gradient_proxies",
+    "final_loss": "proxies",
+    "forgetting_events": "proxies",
+    "gradient_norm": "module_proxies",
+    "input_curvature": "module_proxies",
+    "iteration_learned": "proxies",
+    "last_layer_gradient_norm": "gradient_proxies",
+    "last_layer_self_influence": "gradient_proxies",
+    "leave_one_out_kernel": "leave_one_out",
+    "leave_one_out_memorization": "left_out_smoothers",
+    "leave_one_out_minimum_norm": "leave_one_out",
+    "leave_one_out_neighbors": "left_out_smoothers",
+    "leave_one_out_ridge": "leave_one_out",
+    "leave_one_out_smoother": "left_out_smoothers",
+    "loss_interquartile_range": "proxies",
+    "prediction_depth": "neighbor_probes",
+    "rank_agreement": "agreement",
+    "split_half_reliability": "agreement",
     "Iterated": "attractors",
     "Memorization": "attractors",
     "iterate_to_attractor": "attractors",
@@ -104,27 +148,40 @@ _HOME = {
 
 __all__ = [
     "EmcEstimate",
+    "Forgetting",
     "Iterated",
     "LabelMemorization",
     "LeaveOneOut",
     "MapScores",
     "MeanEstimate",
     "Memorization",
+    "RankAgreement",
     "RateEstimate",
+    "Reliability",
     "across_threshold",
+    "area_under_margin",
     "correlation",
+    "cumulative_loss",
     "effective_model_complexity",
     "effective_parameters",
+    "el2n",
     "error_rate",
     "estimate_error_rate",
     "estimate_rademacher_complexity",
     "estimate_random_sign_fit",
+    "final_loss",
+    "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
+    "gradient_norm",
+    "input_curvature",
     "input_dependence",
     "interpolation_threshold",
     "iterate_to_attractor",
+    "iteration_learned",
     "jacobian_spectral_radius",
+    "last_layer_gradient_norm",
+    "last_layer_self_influence",
     "layer_activations",
     "layer_images",
     "leaf_smoother",
@@ -135,12 +192,16 @@ __all__ = [
     "leave_one_out_ridge",
     "leave_one_out_smoother",
     "linear_smoother",
+    "loss_interquartile_range",
     "memorization_rate",
+    "prediction_depth",
+    "rank_agreement",
     "read_off",
     "recalled_examples",
     "score_map",
     "span_energy",
     "spectral_norm",
+    "split_half_reliability",
     "squared_error",
     "stable_rank",
     "visible_shape",
