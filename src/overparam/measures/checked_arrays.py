@@ -7,8 +7,6 @@ import torch
 
 from overparam.errors import DataError
 
-BLOCK = 4096  # columns that are read at once, so that memory-mapped traces stay on the disk
-
 
 def as_array(values: object) -> np.ndarray:
     """Return an array or tensor as a NumPy array, without a copy where there need be none.
@@ -22,7 +20,7 @@ def as_array(values: object) -> np.ndarray:
         values = values.detach().cpu()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
     if isinstance(values, np.ma.MaskedArray):
-        return values.astype(np.float64).filled(np.nan)
+        return np.ma.filled(values.astype(np.float64), np.nan)
     return np.asarray(values)
 
 

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import (
-    BLOCK,
     as_array,
     checked_labels,
     checked_numbers,
 )
 
 _TRACE = "[epochs, n]"
+_BLOCK = 4096  # rows that are read at once, so that memory-mapped traces stay on the disk
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,8 +217,8 @@ def _over_rows(
     found = checked_numbers(name, trace, _TRACE)
     n = found.shape[1]
     result = np.empty((n_values, n) if n_values else n)
-    for start in range(0, n, BLOCK):
-        block = slice(start, start + BLOCK)
+    for start in range(0, n, _BLOCK):
+        block = slice(start, start + _BLOCK)
         result[..., block] = f(found[:, block].astype(np.float64))
     return result
 
