@@ -141,22 +141,27 @@ def leave_rows_out(
     residual = outside + penalty * (of.left @ solved)
     slack = beyond + penalty * (of.left**2 @ inverse)
 
-    # Of rows that nothing else spans, penalty > 0 cancels, and may as well be 0.
+    # Of rows that nothing else spans, both fall to 0 with the penalty; their ratio does not.
     squares = of.left**2
     dual = of.left @ solved
-    own = alone[:, None]
-    divisor = np.where(alone, squares @ inverse, slack)[:, None]
-    divisor[divisor <= 0] = np.nan
-    missed = np.where(own, dual, residual) / divisor
+    limit = alone & (penalty == 0)
+    above, below = residual, slack
+    across = beyond + penalty**2 * (squares @ inverse**2)
+    left_over = np.linalg.norm(residual, axis=0)[None]
+    if limit.any():
+        above = np.where(limit[:, None], dual, residual)
+        below = np.where(limit, squares @ inverse, slack)
+        across = np.where(limit, squares @ inverse**2, across)
+        left_over = np.where(limit[:, None], np.linalg.norm(dual, axis=0), left_over)
+    below = np.where(below > 0, below, np.nan)[:, None]
+    missed = above / below
 
-    # First-order perturbation of numerator and divisor by a relative rounding of the rows.
+    # First-order perturbation of both by a relative rounding of the rows.
     root = of.singular ** (of.power - 1)
     along = np.sqrt(squares @ (root * inverse) ** 2)[:, None]
-    across = np.where(alone, squares @ inverse**2, beyond + penalty**2 * (squares @ inverse**2))
     across = np.sqrt(across)[:, None]
-    left_over = np.where(own, np.linalg.norm(dual, axis=0), np.linalg.norm(residual, axis=0))
     length = np.linalg.norm(root[:, None] * solved, axis=0)
-    error = (along * left_over + across * length + 2 * along * across * np.abs(missed)) / divisor
+    error = (along * left_over + across * length + 2 * along * across * np.abs(missed)) / below
     size = np.maximum(np.sqrt((y**2).mean(0)), np.abs(missed))
     sure = len(y) ** 0.5 * _EPSILON * error <= LARGEST_ERROR * size
     # Without a row that others span, the smallest singular value falls by the root of its slack.
