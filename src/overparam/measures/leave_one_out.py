@@ -104,7 +104,7 @@ def leave_one_out_minimum_norm(
         DataError: shapes that do not fit, fewer than two rows, NaN or infinity.
 
     Cost: one singular value decomposition, O(n p min(n, p)); memory 3 n p.
-    Source: Hastie, Montanari, Rosset, Tibshirani 2022 (arXiv:1903.08560), section 7.
+    Source: Hastie, Montanari, Rosset, Tibshirani 2022 (arXiv:1903.08560), on cross-validation.
 
     >>> found = leave_one_out_minimum_norm([[1.0, 0.0], [1.0, 1.0]], [1.0, 3.0])
     >>> found.with_row[:, 0].round(12).tolist(), found.without_row[:, 0].round(12).tolist()
