@@ -132,42 +132,51 @@ def leave_rows_out(
     basis = np.hstack([of.free, of.left])
     beyond, alone = _outside(of, basis, condition)
 
-    # M = (projection on what lies outside the basis) + penalty U diag(inverse) U'.
-    inverse = 1 / (values + penalty)
     outside = y - basis @ (basis.T @ y)
     outside -= basis @ (basis.T @ outside)
     outside[alone] = 0
-    solved = inverse[:, None] * (of.left.T @ y)
-    residual = outside + penalty * (of.left @ solved)
+    inverse = 1 / (values + penalty)
+    missed, error = _missed(of, y, penalty * inverse, inverse, outside, beyond)
+    if penalty == 0 and alone.any():  # both fall to 0 with the penalty; their ratio does not
+        of_alone = _missed(of, y, inverse, inverse, np.zeros_like(y), np.zeros(len(y)))
+        missed[alone], error[alone] = (of_all[alone] for of_all in of_alone)
+
+    size = np.maximum(np.sqrt((y**2).mean(0)), np.abs(missed))
+    sure = error <= LARGEST_ERROR * size
+    # Without a row that others span, the smallest singular value falls by the root of its slack.
     slack = beyond + penalty * (of.left**2 @ inverse)
+    sure &= (condition <= CONDITION_LIMIT * np.where(alone, 1.0, np.sqrt(slack)))[:, None]
+    fitted = y - outside - penalty * (of.left @ (inverse[:, None] * (of.left.T @ y)))
+    return fitted, np.where(sure, y - missed, np.nan), 1 - slack
 
-    # Of rows that nothing else spans, both fall to 0 with the penalty; their ratio does not.
-    squares = of.left**2
-    dual = of.left @ solved
-    limit = alone & (penalty == 0)
-    above, below = residual, slack
-    across = beyond + penalty**2 * (squares @ inverse**2)
-    left_over = np.linalg.norm(residual, axis=0)[None]
-    if limit.any():
-        above = np.where(limit[:, None], dual, residual)
-        below = np.where(limit, squares @ inverse, slack)
-        across = np.where(limit, squares @ inverse**2, across)
-        left_over = np.where(limit[:, None], np.linalg.norm(dual, axis=0), left_over)
-    below = np.where(below > 0, below, np.nan)[:, None]
-    missed = above / below
 
-    # First-order perturbation of both by a relative rounding of the rows.
+def _missed(
+    of: Spectrum,
+    y: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    outside: np.ndarray,
+    beyond: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return [M y]_i / M_ii, `[n, k]`, for M = (I - Q Q') + U diag(weights) U', and its error.
+
+    The error is that of first-order perturbation theory, if the rows of the design are known to
+    2.2e-16 of its largest singular value.
+    """
+    coordinates, squares = of.left.T @ y, of.left**2
+    above = outside + of.left @ (weights[:, None] * coordinates)
+    below = (beyond + squares @ weights)[:, None]
+    below[below <= 0] = np.nan
     root = of.singular ** (of.power - 1)
     along = np.sqrt(squares @ (root * inverse) ** 2)[:, None]
-    across = np.sqrt(across)[:, None]
-    length = np.linalg.norm(root[:, None] * solved, axis=0)
-    error = (along * left_over + across * length + 2 * along * across * np.abs(missed)) / below
-    size = np.maximum(np.sqrt((y**2).mean(0)), np.abs(missed))
-    sure = len(y) ** 0.5 * _EPSILON * error <= LARGEST_ERROR * size
-    # Without a row that others span, the smallest singular value falls by the root of its slack.
-    fall = np.where(alone, 1.0, np.sqrt(slack))
-    sure &= (condition <= CONDITION_LIMIT * fall)[:, None]
-    return y - residual, np.where(sure, y - missed, np.nan), 1 - slack
+    across = np.sqrt(beyond + squares @ weights**2)[:, None]
+    solution = np.linalg.norm((root * inverse)[:, None] * coordinates, axis=0)
+    moved = (
+        along * np.linalg.norm(above, axis=0)
+        + across * solution
+        + 2 * along * across * np.abs(above / below)
+    )
+    return above / below, len(y) ** 0.5 * _EPSILON * moved / below
 
 
 def _outside(of: Spectrum, basis: np.ndarray, condition: float) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +194,6 @@ def _outside(of: Spectrum, basis: np.ndarray, condition: float) -> tuple[np.ndar
         rest -= basis @ (basis.T @ rest)
         found[some] = (rest**2).sum(0)
         alone[some] = _nothing_else_spans(of, units)
-    # What passes here by chance of rounding alone is refused where it is used.
     alone &= found <= (10 * n**0.5 * _EPSILON * condition) ** 2
     found[alone] = 0
     return found, alone
