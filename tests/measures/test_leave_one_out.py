@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, Ridge
@@ -213,6 +213,10 @@ def has_rank(x, intercept, rank):
     penalty=st.sampled_from([0.0, 0.0, 2**-50, 2**-30, 2**-10, 1.0]),
     intercept=st.booleans(),
 )
+# Another row alone seems to span it; U leans towards the constant; only the penalty tells.
+@example(n=4, p=2, seed=1789, step=2**-24, penalty=0.0, intercept=False)
+@example(n=3, p=3, seed=0, step=2**-24, penalty=0.0, intercept=True)
+@example(n=3, p=3, seed=0, step=2**-40, penalty=2**-50, intercept=False)
 def test_no_number_is_wrong_however_nearly_the_rank_falls(n, p, seed, step, penalty, intercept):
     # Small whole numbers give rank-deficient and duplicated rows; a tiny step breaks some of them.
     rng = np.random.default_rng(seed)
@@ -243,6 +247,13 @@ def test_ill_conditioned_is_unknown_with_its_reason():
     # A penalty settles it.
     settled = leave_one_out_ridge(x, y, 0.1)
     np.testing.assert_allclose(settled.without_row, refits(ridge(0.1, False), x, y), rtol=1e-8)
+
+
+def test_a_penalty_within_rounding_of_a_singular_kernel_is_unknown():
+    x, y = draw(8, 3)
+    assert leave_one_out_kernel(x @ x.T, y, 1e-13).unknown == {ILL_CONDITIONED: 8}
+    found = leave_one_out_kernel(x @ x.T, y, 1e-3)
+    np.testing.assert_allclose(found.without_row, refits(ridge(1e-3, False), x, y), rtol=1e-7)
 
 
 def test_a_row_that_others_hardly_span_is_unknown_alone():
