@@ -6,6 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.measures.agreement import (
+        RankAgreement,
+        Reliability,
+        rank_agreement,
+        split_half_reliability,
+    )
     from overparam.measures.attack_rates import (
         AdvantageEstimate,
         TprEstimate,
@@ -34,10 +40,41 @@ if TYPE_CHECKING:
         squared_error,
         wilson_interval,
     )
-    from overparam.measures.image_maps import MapScores, correlation, score_map
-    from overparam.measures.label_statistics import hinge_margin, stable_logit
-    from overparam.measures.layer_images import layer_activations, layer_images
-    from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
+    from overparam.measures.gradient_proxies import (
+        el2n,
+        last_layer_gradient_norm,
+        last_layer_self_influence,
+    )
+    from overparam.measures.image_maps import (
+        MapScores,
+        correlation,
+        score_map,
+    )
+    from overparam.measures.label_statistics import (
+        hinge_margin,
+        stable_logit,
+    )
+    from overparam.measures.layer_images import (
+        layer_activations,
+        layer_images,
+    )
+    from overparam.measures.layer_reading import (
+        input_dependence,
+        read_off,
+        visible_shape,
+    )
+    from overparam.measures.leave_one_out import (
+        LeaveOneOut,
+        leave_one_out_kernel,
+        leave_one_out_minimum_norm,
+        leave_one_out_ridge,
+    )
+    from overparam.measures.left_out_smoothers import (
+        LabelMemorization,
+        leave_one_out_memorization,
+        leave_one_out_neighbors,
+        leave_one_out_smoother,
+    )
     from overparam.measures.membership import (
         lira_scores,
         loss_scores,
@@ -45,99 +82,211 @@ if TYPE_CHECKING:
         sablayrolles_scores,
         watson_scores,
     )
-    from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
+    from overparam.measures.module_proxies import (
+        gradient_norm,
+        input_curvature,
+    )
+    from overparam.measures.neighbor_probes import (
+        prediction_depth,
+    )
+    from overparam.measures.norms import (
+        frobenius_norm,
+        spectral_norm,
+        stable_rank,
+        weight_norm,
+    )
+    from overparam.measures.proxies import (
+        Forgetting,
+        area_under_margin,
+        cumulative_loss,
+        final_loss,
+        forgetting_events,
+        iteration_learned,
+        loss_interquartile_range,
+    )
     from overparam.measures.rademacher import (
         MeanEstimate,
         estimate_rademacher_complexity,
         estimate_random_sign_fit,
     )
-    from overparam.measures.reference_models import MembershipScores
-    from overparam.measures.rmia import Population, rmia_scores
-    from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
-    from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
+    from overparam.measures.reference_models import (
+        MembershipScores,
+    )
+    from overparam.measures.rmia import (
+        Population,
+        rmia_scores,
+    )
+    from overparam.measures.roc import (
+        AucEstimate,
+        Roc,
+        estimate_auc,
+        roc_curve,
+    )
+    from overparam.measures.row_vulnerability import (
+        RowVulnerability,
+        estimate_row_vulnerability,
+    )
     from overparam.measures.smoothers import (
         effective_parameters,
         leaf_smoother,
         linear_smoother,
     )
-    from overparam.measures.spectral_radius import jacobian_spectral_radius
+    from overparam.measures.spectral_radius import (
+        jacobian_spectral_radius,
+    )
 
-_HOME = {
-    "AdvantageEstimate": "attack_rates",
-    "TprEstimate": "attack_rates",
-    "estimate_advantage": "attack_rates",
-    "estimate_tpr_at_fpr": "attack_rates",
-    "hinge_margin": "label_statistics",
-    "stable_logit": "label_statistics",
-    "MembershipScores": "reference_models",
-    "lira_scores": "membership",
-    "loss_scores": "membership",
-    "ratio_scores": "membership",
-    "sablayrolles_scores": "membership",
-    "watson_scores": "membership",
-    "Population": "rmia",
-    "rmia_scores": "rmia",
-    "AucEstimate": "roc",
-    "Roc": "roc",
-    "estimate_auc": "roc",
-    "roc_curve": "roc",
-    "RowVulnerability": "row_vulnerability",
-    "estimate_row_vulnerability": "row_vulnerability",
-    "Iterated": "attractors",
-    "Memorization": "attractors",
-    "iterate_to_attractor": "attractors",
-    "jacobian_spectral_radius": "spectral_radius",
-    "memorization_rate": "attractors",
-    "recalled_examples": "attractors",
-    "span_energy": "attractors",
-    "EmcEstimate": "complexity",
-    "MeanEstimate": "rademacher",
-    "RateEstimate": "error",
-    "across_threshold": "complexity",
-    "effective_model_complexity": "complexity",
-    "effective_parameters": "smoothers",
-    "error_rate": "error",
-    "estimate_error_rate": "error",
-    "estimate_rademacher_complexity": "rademacher",
-    "estimate_random_sign_fit": "rademacher",
-    "frobenius_norm": "norms",
-    "visible_shape": "layer_reading",
-    "read_off": "layer_reading",
-    "input_dependence": "layer_reading",
-    "layer_images": "layer_images",
-    "layer_activations": "layer_images",
-    "score_map": "image_maps",
-    "correlation": "image_maps",
-    "MapScores": "image_maps",
-    "generalization_gap": "error",
-    "interpolation_threshold": "complexity",
-    "leaf_smoother": "smoothers",
-    "linear_smoother": "smoothers",
-    "spectral_norm": "norms",
-    "squared_error": "error",
-    "stable_rank": "norms",
-    "weight_norm": "norms",
-    "wilson_interval": "error",
+_HOMES = {
+    "agreement": (
+        "RankAgreement",
+        "Reliability",
+        "rank_agreement",
+        "split_half_reliability",
+    ),
+    "attack_rates": (
+        "AdvantageEstimate",
+        "TprEstimate",
+        "estimate_advantage",
+        "estimate_tpr_at_fpr",
+    ),
+    "attractors": (
+        "Iterated",
+        "Memorization",
+        "iterate_to_attractor",
+        "memorization_rate",
+        "recalled_examples",
+        "span_energy",
+    ),
+    "complexity": (
+        "EmcEstimate",
+        "across_threshold",
+        "effective_model_complexity",
+        "interpolation_threshold",
+    ),
+    "error": (
+        "RateEstimate",
+        "error_rate",
+        "estimate_error_rate",
+        "generalization_gap",
+        "squared_error",
+        "wilson_interval",
+    ),
+    "gradient_proxies": (
+        "el2n",
+        "last_layer_gradient_norm",
+        "last_layer_self_influence",
+    ),
+    "image_maps": (
+        "MapScores",
+        "correlation",
+        "score_map",
+    ),
+    "label_statistics": (
+        "hinge_margin",
+        "stable_logit",
+    ),
+    "layer_images": (
+        "layer_activations",
+        "layer_images",
+    ),
+    "layer_reading": (
+        "input_dependence",
+        "read_off",
+        "visible_shape",
+    ),
+    "leave_one_out": (
+        "LeaveOneOut",
+        "leave_one_out_kernel",
+        "leave_one_out_minimum_norm",
+        "leave_one_out_ridge",
+    ),
+    "left_out_smoothers": (
+        "LabelMemorization",
+        "leave_one_out_memorization",
+        "leave_one_out_neighbors",
+        "leave_one_out_smoother",
+    ),
+    "membership": (
+        "lira_scores",
+        "loss_scores",
+        "ratio_scores",
+        "sablayrolles_scores",
+        "watson_scores",
+    ),
+    "module_proxies": (
+        "gradient_norm",
+        "input_curvature",
+    ),
+    "neighbor_probes": ("prediction_depth",),
+    "norms": (
+        "frobenius_norm",
+        "spectral_norm",
+        "stable_rank",
+        "weight_norm",
+    ),
+    "proxies": (
+        "Forgetting",
+        "area_under_margin",
+        "cumulative_loss",
+        "final_loss",
+        "forgetting_events",
+        "iteration_learned",
+        "loss_interquartile_range",
+    ),
+    "rademacher": (
+        "MeanEstimate",
+        "estimate_rademacher_complexity",
+        "estimate_random_sign_fit",
+    ),
+    "reference_models": ("MembershipScores",),
+    "rmia": (
+        "Population",
+        "rmia_scores",
+    ),
+    "roc": (
+        "AucEstimate",
+        "Roc",
+        "estimate_auc",
+        "roc_curve",
+    ),
+    "row_vulnerability": (
+        "RowVulnerability",
+        "estimate_row_vulnerability",
+    ),
+    "smoothers": (
+        "effective_parameters",
+        "leaf_smoother",
+        "linear_smoother",
+    ),
+    "spectral_radius": ("jacobian_spectral_radius",),
 }
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AdvantageEstimate",
     "AucEstimate",
     "EmcEstimate",
+    "Forgetting",
     "Iterated",
+    "LabelMemorization",
+    "LeaveOneOut",
     "MapScores",
     "MeanEstimate",
     "MembershipScores",
     "Memorization",
     "Population",
+    "RankAgreement",
     "RateEstimate",
+    "Reliability",
     "Roc",
     "RowVulnerability",
     "TprEstimate",
     "across_threshold",
+    "area_under_margin",
     "correlation",
+    "cumulative_loss",
     "effective_model_complexity",
     "effective_parameters",
+    "el2n",
     "error_rate",
     "estimate_advantage",
     "estimate_auc",
@@ -146,20 +295,36 @@ __all__ = [
     "estimate_random_sign_fit",
     "estimate_row_vulnerability",
     "estimate_tpr_at_fpr",
+    "final_loss",
+    "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
+    "gradient_norm",
     "hinge_margin",
+    "input_curvature",
     "input_dependence",
     "interpolation_threshold",
     "iterate_to_attractor",
+    "iteration_learned",
     "jacobian_spectral_radius",
+    "last_layer_gradient_norm",
+    "last_layer_self_influence",
     "layer_activations",
     "layer_images",
     "leaf_smoother",
+    "leave_one_out_kernel",
+    "leave_one_out_memorization",
+    "leave_one_out_minimum_norm",
+    "leave_one_out_neighbors",
+    "leave_one_out_ridge",
+    "leave_one_out_smoother",
     "linear_smoother",
     "lira_scores",
+    "loss_interquartile_range",
     "loss_scores",
     "memorization_rate",
+    "prediction_depth",
+    "rank_agreement",
     "ratio_scores",
     "read_off",
     "recalled_examples",
@@ -169,6 +334,7 @@ __all__ = [
     "score_map",
     "span_energy",
     "spectral_norm",
+    "split_half_reliability",
     "squared_error",
     "stable_logit",
     "stable_rank",
@@ -180,9 +346,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:
