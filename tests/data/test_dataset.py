@@ -6,7 +6,6 @@ import scipy.sparse
 import torch
 
 from overparam.data import Dataset, make_dataset
-from overparam.data.arrays import as_tensor
 from overparam.errors import DataError
 
 
@@ -50,65 +49,6 @@ def test_conversion():
     assert make_dataset([[0.0], [1.0]], [0.5, 1.0]).labels.shape == (2, 1)
     assert make_dataset([[0.0], [1.0]], [1, 1], None).labels.dtype == torch.float64
     assert make_dataset([[0], [1]], [0.1, 1.0], None).labels.dtype == torch.float64
-
-
-@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint16", "uint32", ">i4"])
-def test_integer_inputs_stay_integers(dtype):
-    tokens = np.array([[1, 2], [3, 16_777_217]]) % np.iinfo(np.dtype(dtype)).max
-    data = make_dataset(tokens.astype(dtype), [0, 1])
-    assert data.base.dtype == torch.int64
-    np.testing.assert_array_equal(data.inputs, tokens)
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype", "expected"),
-    [
-        (np.arange(6.0)[::-1], torch.float64, [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]),
-        (np.array([1.5, 2.5], ">f8"), torch.float64, [1.5, 2.5]),
-        (np.array([1.5, 2.5], np.longdouble), torch.float64, [1.5, 2.5]),
-        (np.array([1, 2.5, True], object), torch.float64, [1.0, 2.5, 1.0]),
-        (np.array([1, False], object), torch.int64, [1, 0]),
-        ([np.float64(0.1), 2.0], torch.float64, [0.1, 2.0]),
-        ([torch.tensor([1.0]), torch.tensor([2.0])], torch.float32, [[1.0], [2.0]]),
-        (torch.ones(2, requires_grad=True), torch.float32, [1.0, 1.0]),
-        ((1, 2), torch.int64, [1, 2]),
-        ([[1, 2.5]], torch.float64, [[1.0, 2.5]]),
-        (np.ma.masked_equal([1.5, 2.5], 9), torch.float64, [1.5, 2.5]),
-        (np.array([1, 2], np.uint64), torch.int64, [1, 2]),
-    ],
-)
-def test_numbers_of_every_kind_become_tensors(values, dtype, expected):
-    tensor = as_tensor("inputs", values)
-    torch.testing.assert_close(tensor, torch.tensor(expected, dtype=dtype))
-    assert not tensor.requires_grad
-
-
-class Table:
-    """What of pandas' and polars' tables is asked for here."""
-
-    def __init__(self, columns: dict, make=lambda columns: np.array(columns, object)) -> None:
-        self.columns, self._make = list(columns), make
-        self._columns = list(columns.values())
-
-    def to_numpy(self) -> np.ndarray:
-        return self._make(self._columns).T
-
-
-@pytest.mark.filterwarnings("ignore:The PyTorch API of MaskedTensors")
-def test_masked_tensors_are_refused_where_something_is_masked():
-    values = torch.tensor([[1.0], [2.0]])
-    masked = torch.masked.masked_tensor(values, values < 2)
-    with pytest.raises(DataError, match=r"inputs hold masked.*'1 masked'.*values\.to_tensor\("):
-        make_dataset(masked, [0, 1])
-
-
-def test_tables_and_the_column_that_holds_no_numbers():
-    table = Table({"age": [31, 40], "height": [1.8, 1.7], "member": [True, False]})
-    data = make_dataset(table, [0, 1])
-    assert data.inputs.tolist() == [[31.0, 1.8, 1.0], [40.0, 1.7, 0.0]]
-    for value in ("Rome", None, np.datetime64("2020-01-01"), "x" * 100):
-        with pytest.raises(DataError, match=r"inputs are not .* column 'city' holds .*encode"):
-            make_dataset(Table({"age": [31, 40], "city": [1, value]}), [0, 1])
 
 
 # How labels are read
@@ -239,7 +179,7 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
         ([[1.0], [2.0]], [[0, 1], [1, 0]], -1, r"labels must be int64 \[n\].*argmax"),
         ([[1.0], [2.0]], [[0, 1], [1, 0]], 2, r"labels must be int64 \[n\]"),
         ([[1.0], [2.0]], [0.0, 0.5], 2, "labels of classes must be integers"),
-        ([[1.0], [2.0]], [[0.0, 1.0], [1.0, 0.0]], 2, "labels of classes must be integers"),
+        ([[1.0], [2.0]], [[0.0, 1.0], [1.0, 0.0]], 2, r"of classes must be integers.*argmax\(1\)"),
         ([[1.0], [2.0]], [0, 1], 2.5, "n_classes must be a whole number of at least 1"),
         ([[1.0], [2.0]], [0, 1], 0, "n_classes must be a whole number of at least 1"),
         ([[1.0], [2.0]], [True, True], -1, "all labels are one class"),
@@ -249,21 +189,11 @@ def test_fingerprint_is_of_contents_and_not_of_names(data):
         ([np.ma.masked_equal([1.0], 1), [2.0]], [0, 1], -1, r"inputs hold masked.*'1 masked'"),
         ([[1.0], [2.0]], np.ma.masked_equal([0, 1], 1), -1, "labels hold masked values"),
         ([[1.0], [2.0]], [np.ma.masked, 1.0], None, "labels hold masked values"),
-        (Table({"a": np.ma.masked_equal([1.0, 2.0], 2)}, np.ma.array), [0, 1], -1, "hold masked"),
         (np.array([[1], [2]], "m8[s]"), [0, 1], -1, "holds np.timedelta64"),
         ([[1.0], [2.0]], np.array([1, 2], "m8[D]"), -1, "labels are not .*timedelta64"),
         (np.zeros((2, 1), "M8[s]"), [0, 1], -1, "inputs are not an array of numbers"),
         (np.zeros(2, [("a", float)]), [0, 1], -1, "inputs are not an array of numbers"),
-        (torch.empty(2, 1, device="meta"), [0, 1], -1, "plain tensor; got 'a meta tensor"),
-        (
-            torch.nested.nested_tensor([torch.ones(1), torch.ones(2)], layout=torch.jagged),
-            [0, 1],
-            -1,
-            "plain tensor; got 'a nested tensor",
-        ),
-        (torch.eye(2).to_sparse(), [0, 1], -1, r"inputs are sparse.*to_dense"),
         (scipy.sparse.eye(2), [0, 1], -1, r"inputs are sparse.*toarray"),
-        (torch.ones(2, 1, dtype=torch.complex64), [0, 1], -1, "inputs must be real"),
         ([[1.0], [2.0]], [0.0, float("nan")], None, "targets of 'data' hold NaN"),
         ([[1.0], [2.0]], torch.zeros(2, 1, 1), None, r"targets must be floating \[n, k\]"),
     ],

@@ -27,7 +27,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from overparam.data.dataset import make_dataset
-from overparam.errors import UsageError
+from overparam.errors import DataError, UsageError
 from overparam.models import convnet5, mlp, preact_resnet18
 from overparam.models.census import TABLE_HEADER, census
 
@@ -279,3 +279,11 @@ def test_counts_out_of_range():
         census(nn.Linear(2, 2), n_train=0)
     with pytest.raises(UsageError, match="n_outputs must be a whole number"):
         census(nn.Linear(2, 2), n_outputs=1.5)
+
+
+def test_the_training_set_may_have_any_form_that_fit_takes():
+    rows, labels = np.ones((6, 4)), np.arange(6) % 3
+    size = census(mlp(4, 5, 3), (rows, labels))
+    assert (size.n_train, size.n_outputs) == (6, 3)
+    with pytest.raises(DataError, match="differ in length"):
+        census(mlp(4, 5, 3), (rows, labels[:5]))

@@ -79,3 +79,16 @@ def test_what_is_installed_is_not_the_users():
     assert not is_own("sys", "built-in")
     assert not is_own("six", "/home/me/.local/lib/python3/site-packages/six.py")
     assert is_own("tests.of_mine", __file__)
+
+
+def test_the_package_is_not_the_users_whatever_a_file_of_it_is_called(tmp_path):
+    """A worker is called `__main__`; a checkout may be reached through a link."""
+    worker = importlib.util.find_spec("overparam.lab.worker").origin
+    link = tmp_path / "link"
+    link.symlink_to(os.path.dirname(os.path.dirname(worker)))
+    for name in ("__main__", "__mp_main__", "worker"):
+        assert not is_own(name, worker)
+        assert not is_own(name, str(link / "lab" / "worker.py"))
+    beside = tmp_path / "overparam_of_mine.py"
+    beside.write_text("")
+    assert is_own("__main__", str(beside))

@@ -58,10 +58,11 @@ class Frame:
     def columns(self):
         return list(self._columns)
 
-    def __getitem__(self, key):
-        if isinstance(key, list):
-            return Frame({k: self._columns[k] for k in key})
-        return self._columns[key]
+    def select(self, names):
+        return Frame({name: self._columns[name] for name in names})
+
+    def __getitem__(self, name):
+        return self._columns[name]
 
     def to_numpy(self):
         return np.stack(list(self._columns.values()), axis=1)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils import data as torch_data
 
-from overparam.data.arrays import as_tensor, check_columns, refuse_masked
+from overparam.data.arrays import refuse_masked
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.data.labels import ASK
+from overparam.data.tables import check_columns, label_position, part_column
 from overparam.errors import DataError, UsageError
 from overparam.streams import Streams
 
@@ -29,15 +30,16 @@ def as_dataset(
 
     Args:
         data: a `Dataset`; ``(X, y)`` of arrays, tensors, lists, or a DataFrame and a Series;
-            ``(frame, "label")`` with the name of the column of labels; a PyTorch dataset of
-            (input, label) rows; or a `DataLoader`, whose dataset's rows are taken once, in order
-            (its batch size and shuffling are not: `notes` says so).
+            ``(frame, "label")`` with the name of the column of labels, of any kind; a PyTorch
+            dataset of (input, label) rows; or a `DataLoader`, whose dataset's rows are taken once,
+            in order (its batch size and shuffling are not: `notes` says so).
         n_classes: as in `make_dataset`. name: what to call the set.
         like: a set of the same task, from which classes and type of the inputs are taken; a table
             must have its columns, in its order.
 
     Raises:
-        UsageError: another form, or other columns than `like` has. DataError: as `make_dataset`.
+        UsageError: another form, or other columns or targets than `like` has.
+        DataError: as `make_dataset`.
 
     >>> as_dataset(([[0.0], [1.0], [2.0]], [0, 1, 1]))
     Dataset('data', 3 x [1], 2 classes)
@@ -56,10 +58,27 @@ def as_dataset(
     inputs, labels, notes = _parts(data)
     if like is not None:
         check_columns(inputs, like.columns, f"{like.name!r}")
-    if like is not None and like.base.is_floating_point():
-        inputs = _floating_like(inputs, like)
     made = make_dataset(inputs, labels, n_classes, name=name)
+    if like is not None:
+        made = _as_like(made, like)
     return replace(made, notes=(*notes, *made.notes))
+
+
+def _as_like(made: Dataset, like: Dataset) -> Dataset:
+    """Return a set with inputs of the kind that another has, and hold its targets against those."""
+    if made.n_outputs != like.n_outputs:
+        k = like.n_outputs
+        raise UsageError(
+            f"labels of {made.name!r} have another shape than those of {like.name!r}",
+            got=[len(made), *(made.label_shape or ())],
+            allowed=f"[n, {k}]" if k > 1 else "[n]",
+            remedy=f"numbers of classes are np.eye({k})[labels] as rows"
+            if made.n_outputs == 1
+            else "",
+        )
+    if like.base.is_floating_point() and not made.base.is_floating_point():
+        return replace(made, base=made.base.to(torch.float64))  # exact; the recipe's type follows
+    return made
 
 
 def _parts(data: Any) -> tuple[Any, Any, tuple[str, ...]]:
@@ -72,9 +91,8 @@ def _parts(data: Any) -> tuple[Any, Any, tuple[str, ...]]:
         return (*_collected(data, None), ())
     if isinstance(data, tuple | list):
         inputs, labels = _pair(data, f"a {type(data).__name__}")
-        if isinstance(labels, str):
-            return (*_columns(inputs, labels), ())
-        return inputs, labels, ()
+        position = label_position(inputs, labels)
+        return (*((inputs, labels) if position is None else part_column(inputs, position)), ())
     raise UsageError(
         "this is not a form of data that can be trained on",
         got=type(data).__name__,
@@ -95,17 +113,6 @@ def _pair(parts: Any, what: str) -> tuple[Any, Any]:
             else "give (X, y)",
         )
     return parts[0], parts[1]
-
-
-def _columns(frame: Any, label: str) -> tuple[Any, Any]:
-    names = list(getattr(frame, "columns", []))
-    if label not in names:
-        raise UsageError(
-            "the table has no such column of labels",
-            got=label,
-            allowed=", ".join(map(str, names[:20])) or "a DataFrame",
-        )
-    return frame[[name for name in names if name != label]], frame[label]
 
 
 def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -165,8 +172,3 @@ def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
             allowed="rows (input, label) of tensors, arrays or numbers, of one shape",
             remedy="convert pictures with ToTensor(), pad sequences, encode text",
         ) from None
-
-
-def _floating_like(inputs: Any, like: Dataset) -> Tensor:
-    tensor = as_tensor("inputs", inputs)
-    return tensor if tensor.is_floating_point() else tensor.to(like.base.dtype)

@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 from torch.masked import MaskedTensor
 
-from overparam.errors import DataError, UsageError
+from overparam.data.tables import column_names, names_of
+from overparam.errors import DataError
 
 ENCODE = "encode text and missing values as numbers first"
 ENCODE_LABELS = (
     f"{ENCODE}, all sets alike: classes, numbers = np.unique(labels, return_inverse=True)"
 )
-# What a tensor can be made of without a change of type, by NumPy's name.
+# What is computed with, by NumPy's names; others are converted or refused.
 _TENSOR_TYPES = (
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
 )  # fmt: skip
+_COMPUTED = {torch.bfloat16, *(getattr(torch, name) for name in _TENSOR_TYPES)}
+_CONVERTED = {torch.uint16, torch.uint32, torch.uint64}  # which NumPy converts
 
 _LARGEST = 2**63 - 1
 
@@ -34,62 +37,59 @@ def as_tensor(what: str, values: object) -> Tensor:
 
     Raises:
         DataError: text, missing or masked values, dates and durations, complex or sparse numbers,
-            ragged lists, tensors that hold no numbers or something beside them.
+            ragged lists, tables with two columns of one name, tensors that are not plain ones.
 
     >>> as_tensor("inputs", [[1, 2], [3, 4]])
     tensor([[1, 2],
             [3, 4]])
     """
     refuse_masked(what, values)
+    column_names(values)  # of which none may stand twice
     if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
         values = _stacked(what, values)
-    tensor = values if isinstance(values, Tensor) else _from_array(what, values)
-    if tensor.is_complex():
-        raise DataError(f"{what} must be real", got=tensor.dtype)
-    if tensor.is_nested or tensor.is_meta:
-        raise DataError(
-            f"{what} must be a plain tensor",
-            got="a nested tensor" if tensor.is_nested else "a meta tensor",
-            remedy="pad its rows to one length: values.to_padded_tensor(0)"
-            if tensor.is_nested
-            else "it holds no numbers: make it on the CPU",
-        )
-    if tensor.layout != torch.strided:
-        raise DataError(
-            f"{what} are sparse", got=tensor.layout, remedy="make them dense with .to_dense()"
-        )
-    return tensor.detach().cpu()
+    if isinstance(values, MaskedTensor):
+        values = values.get_data()
+    if not isinstance(values, Tensor):
+        return _from_array(what, values)
+    if values.dtype in _CONVERTED:
+        return _from_array(what, values.detach().cpu())
+    check_plain(what, values)
+    with torch._C.DisableTorchFunctionSubclass():  # what a subclass adds is not computed with
+        return values.detach().cpu()
 
 
-def column_names(values: object) -> tuple[str, ...]:
-    """Return the names of a table's columns, as text; none of what is no table."""
-    names = getattr(values, "columns", None)
-    if names is None or len(getattr(values, "shape", ())) != 2:
-        return ()
-    return tuple(map(str, names))
-
-
-def check_columns(values: object, known: tuple[str, ...], of: str) -> None:
-    """Refuse a table whose columns are others than those known, or stand in another order.
-
-    Args:
-        known: names, or nothing where none are known. of: whose columns those are.
+def check_plain(what: str, tensor: Tensor) -> None:
+    """Refuse a tensor that does not hold numbers in memory, of a type that is computed with.
 
     Raises:
-        UsageError: they differ.
+        DataError: it is complex, quantised, of eight bits or fewer, sparse, nested, meta, or wraps
+            another tensor.
     """
-    names = column_names(values)
-    if not names or not known or names == known:
-        return
-    place = next((i for i, (a, b) in enumerate(zip(names, known, strict=False)) if a != b), None)
-    raise UsageError(
-        f"the table's columns are not those of {of}",
-        got=f"{len(names)} columns" if place is None else f"{names[place]!r} at position {place}",
-        allowed=f"{len(known)} columns" if place is None else f"{known[place]!r} there",
-        remedy=f"give them in the same order: frame[{list(known)[:8]}]"
-        if set(names) >= set(known) and len(known) <= 8
-        else "give the same columns in the same order",
-    )
+    if tensor.is_complex():
+        raise DataError(f"{what} must be real", got=tensor.dtype)
+    if found := _oddity(tensor):
+        got, remedy = found
+        raise DataError(f"{what} must be a plain tensor", got=got, remedy=remedy)
+
+
+def _oddity(tensor: Tensor) -> tuple[str, str] | None:
+    """Return what is odd about a tensor, if anything, and how to make it a plain one."""
+    if tensor.is_nested:
+        return "a nested tensor", "pad its rows to one length: values.to_padded_tensor(0)"
+    if tensor.is_meta:
+        return "a meta tensor", "it holds no numbers: make it on the CPU"
+    if tensor.layout != torch.strided:
+        return f"layout {tensor.layout}", "make it dense: values.to_dense()"
+    if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        return f"a {type(tensor).__name__}", "give the numbers that it wraps as a tensor"
+    if tensor.is_quantized:
+        return str(tensor.dtype), "give the numbers that it stands for: values.dequantize()"
+    if tensor.dtype in _COMPUTED:
+        return None
+    remedy = "values.float()" if "float8" in str(tensor.dtype) else "unpack its numbers"
+    return str(
+        tensor.dtype
+    ), f"{remedy}; {', '.join(_TENSOR_TYPES)} and bfloat16 are computed with"
 
 
 def refuse_masked(what: str, values: Any) -> None:
@@ -148,7 +148,7 @@ def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndar
         # To NumPy, a duration is a whole number of units that it would not tell.
         if isinstance(value, Real | np.bool_) and not isinstance(value, np.timedelta64):
             continue
-        columns = list(getattr(values, "columns", []))
+        columns = names_of(values)
         place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
         raise _no_numbers(what, f"{place} {_short(value)}")
     whole = all(isinstance(value, int | np.integer | np.bool_) for value in array.flat)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from overparam.data.arrays import as_tensor, column_names
+from overparam.data.arrays import as_tensor, check_plain
+from overparam.data.finite import check_finite
 from overparam.data.labels import read_labels
+from overparam.data.tables import check_rows, column_names
 from overparam.errors import DataError
 
 
@@ -64,6 +66,8 @@ class Dataset:
         Raises:
             DataError: what does not fit.
         """
+        check_plain("inputs", self.base)
+        check_plain("labels", self.labels)
         if self.rows.ndim != 1 or self.rows.dtype != torch.int64:
             got = f"{self.rows.dtype} {list(self.rows.shape)}"
             raise DataError("rows must be int64 [n]", got=got)
@@ -224,12 +228,14 @@ def make_dataset(
             `overparam.data.labels` has it, and `notes` says where that was a guess.
 
     Raises:
-        DataError: empty, mismatched, NaN or infinite, labels outside the classes; without
+        DataError: empty, mismatched, NaN or infinite, labels outside the classes; two columns of
+            one name, or tables whose rows have the same index in different orders; without
             `n_classes` also one class, or integers that look like measured numbers.
 
     >>> make_dataset([[0.0], [1.0]], [0, 1], name="two points").n_classes
     2
     """
+    check_rows(inputs, labels)
     base, given = as_tensor("inputs", inputs), as_tensor("labels", labels)
     if base.dtype in (torch.bool, torch.uint8):
         base = base.to(torch.float32)
@@ -246,52 +252,6 @@ def make_dataset(
     read, k, notes = read_labels(given, n_classes, floating)
     rows, shape, columns = torch.arange(len(base)), tuple(given.shape[1:]), column_names(inputs)
     return Dataset(base, rows, read, k, name, source, licence, notes, "", shape, columns)
-
-
-def check_range(
-    what: str, values: Tensor, dtype: torch.dtype, remedy: str, rows: Tensor | None = None
-) -> None:
-    """Refuse numbers `[n, ...]` that would become infinite in another floating type.
-
-    Args:
-        what: they are. dtype: the other type. rows: which of them are used; None for all.
-
-    Raises:
-        DataError: there are some.
-    """
-    if not values.is_floating_point() or torch.finfo(values.dtype).max <= torch.finfo(dtype).max:
-        return
-    most = torch.finfo(dtype).max
-    low, high = torch.aminmax(values)
-    if max(-float(low), float(high)) <= most:
-        return
-    values = values if rows is None else values[rows]
-    bad = (values.abs() > most).reshape(len(values), -1).any(1).nonzero().flatten().tolist()
-    if not bad:
-        return
-    name = str(dtype).removeprefix("torch.")
-    raise DataError(
-        f"{what} are too large for {name}, in which they would be infinite",
-        got=f"{len(bad)} rows, first {bad[:3]}, up to {float(values.abs().max()):.3g}",
-        allowed=f"up to {most:.3g}",
-        remedy=remedy,
-    )
-
-
-def check_finite(inputs: Tensor) -> None:
-    """Refuse inputs `[n, *shape]` that hold NaN or infinity, and name their rows.
-
-    Raises:
-        DataError: they do.
-    """
-    finite = torch.isfinite(inputs).reshape(len(inputs), -1).all(1)
-    if not bool(finite.all()):
-        bad = (~finite).nonzero().flatten().tolist()
-        raise DataError(
-            "inputs hold NaN or infinity",
-            got=f"{len(bad)} rows, first {bad[:3]}",
-            remedy="drop or impute these rows",
-        )
 
 
 def digest_of(*tensors: Tensor, more: str = "") -> str:

@@ -28,6 +28,7 @@ ROWS_PER_CLASS = 10  # more classes than FEW_CLASSES need as many rows each, on 
 NAMED_AT_MOST = 5  # empty classes listed in a note
 
 REGRESSION = "give n_classes=None for regression"
+ONE_HOT = "give labels.argmax(1) for one-hot rows"
 
 
 def read_labels(
@@ -54,7 +55,7 @@ def read_labels(
             raise DataError(
                 "labels of classes must be integers",
                 got=f"{labels.dtype} {list(labels.shape)}",
-                remedy=f"convert them, or {REGRESSION}",
+                remedy=f"{'convert them' if column.ndim == 1 else ONE_HOT}, or {REGRESSION}",
             )
         return _classes(column), n_classes, _empty_classes(column, n_classes)
     if labels.dtype == torch.bool:
@@ -84,7 +85,7 @@ def _integers(column: Tensor) -> tuple[Tensor, int, tuple[str, ...]]:
         raise DataError(
             "labels must be int64 [n]",
             got=f"integers {list(labels.shape)}",
-            remedy=f"give labels.argmax(1) for one-hot rows, or {REGRESSION}",
+            remedy=f"{ONE_HOT}, or {REGRESSION}",
         )
     if not len(labels):
         return labels, 0, ()

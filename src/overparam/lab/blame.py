@@ -95,4 +95,4 @@ def _told(frame: traceback.FrameSummary) -> str:
 
 
 def _is_library(filename: str) -> bool:
-    return filename.startswith(("<frozen", _PACKAGE_FOLDER)) or is_installed(filename)
+    return filename.startswith("<frozen") or is_installed(filename)

@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from overparam.checks import check_count
+from overparam.data.accepted import as_dataset
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
 from overparam.models.census_estimators import count_estimator
@@ -182,7 +183,7 @@ class Census:
 
 def census(
     target: Any,
-    train_set: Dataset | None = None,
+    train_set: Any = None,
     *,
     n_train: int | None = None,
     n_outputs: int | None = None,
@@ -192,7 +193,8 @@ def census(
 
     Args:
         target: an `nn.Module`, or an estimator with scikit-learn's interface, fitted or not.
-        train_set: the training set; gives n_train, input_shape and the classes at once.
+        train_set: the training set, in any form that `fit` takes; gives n_train, input_shape and
+            the classes at once.
         n_train: number of training examples, where there is no `train_set`.
         n_outputs: outputs K, where they cannot be read from the model or are to be others. One
             number that tells two classes apart is one output, also where 2 is given here.
@@ -204,7 +206,7 @@ def census(
 
     Raises:
         UsageError: a target of another kind, a class in place of an instance, a count < 1, or a
-            model whose own code fails when it is looked into.
+            model whose own code fails when it is looked into. DataError: as `make_dataset`.
 
     >>> from overparam.models.dense import mlp
     >>> size = census(mlp(784, 50, 10), n_train=4_000)
@@ -227,6 +229,7 @@ def census(
         )
     name = type(target).__name__
     if train_set is not None:
+        train_set = as_dataset(train_set)
         n_train = len(train_set) if n_train is None else n_train
         input_shape = train_set.input_shape if input_shape is None else input_shape
     with blaming(f"the census of {name}"):

@@ -99,7 +99,7 @@ def is_own(name: str, origin: Any) -> bool:
 
 
 def is_installed(path: str | Path) -> bool:
-    """Whether a file is of Python's own library, or lies where packages are installed."""
+    """Whether a file is of this package, of Python's own library, or where others are installed."""
     text = str(path)
     return any(folder in text for folder in _PACKAGE_FOLDERS) or text.startswith(_homes())
 
@@ -185,4 +185,6 @@ def _names_in(module: Any) -> dict[str, Any]:
 def _homes() -> tuple[str, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     homes = {sysconfig.get_path(name) for name in names}
+    package = Path(__file__).parents[1]  # its worker is called __main__ where it runs
+    homes |= {str(package), os.path.realpath(package)}
     return tuple(f"{home}{os.sep}" for home in homes if home)

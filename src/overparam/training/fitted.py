@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from overparam.data.dataset import check_range
+from overparam.data.finite import check_range
 from overparam.errors import DataError, UsageError, suggest
 from overparam.streams import Streams
 from overparam.training.asked import asked

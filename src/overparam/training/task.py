@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from overparam.data.arrays import as_tensor, check_columns
-from overparam.data.dataset import Dataset, check_finite
+from overparam.data.arrays import as_tensor
+from overparam.data.dataset import Dataset
+from overparam.data.finite import check_finite
+from overparam.data.tables import check_columns
 from overparam.errors import DataError, UsageError
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from overparam.data.dataset import Dataset, check_range
+from overparam.data.dataset import Dataset
+from overparam.data.finite import check_range
 from overparam.errors import ResourceError, UsageError
 from overparam.models.targets import blaming
 from overparam.streams import Streams, check_streams
