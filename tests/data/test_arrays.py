@@ -123,7 +123,10 @@ JAGGED = [torch.ones(1), torch.ones(2)]
         (lambda: torch.quantize_per_tensor(torch.ones(2, 1), 0.1, 0, torch.qint8), "dequantize"),
         (lambda: torch.ones(2, 1).to(torch.float8_e4m3fn), r"float8_e4m3fn'; values\.float\(\)"),
         (lambda: [torch.ones(1).to(torch.float8_e5m2)] * 2, r"float8_e5m2'; values\.float\(\)"),
-        (lambda: torch.empty(2, 1, dtype=torch.bits8), "'torch.bits8'; unpack its numbers; bool, "),
+        (
+            lambda: torch.empty(2, 1, dtype=torch.bits8),
+            "'torch.bits8'; unpack its numbers; computed with are bfloat16, bool, ",
+        ),
         (lambda: torch.empty(2, 1, device="meta"), "plain tensor; got 'a meta tensor"),
         (lambda: torch.nested.nested_tensor(JAGGED, layout=torch.jagged), "'a nested tensor"),
         (lambda: torch.nested.nested_tensor(JAGGED), "'a nested tensor.*to_padded_tensor"),

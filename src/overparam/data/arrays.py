@@ -87,9 +87,7 @@ def _oddity(tensor: Tensor) -> tuple[str, str] | None:
     if tensor.dtype in _COMPUTED:
         return None
     remedy = "values.float()" if "float8" in str(tensor.dtype) else "unpack its numbers"
-    return str(
-        tensor.dtype
-    ), f"{remedy}; {', '.join(_TENSOR_TYPES)} and bfloat16 are computed with"
+    return str(tensor.dtype), f"{remedy}; computed with are bfloat16, {', '.join(_TENSOR_TYPES)}"
 
 
 def refuse_masked(what: str, values: Any) -> None:

@@ -110,7 +110,8 @@ def check_rows(inputs: Any, labels: Any) -> None:
     Raises:
         DataError: they have.
     """
-    index, other = getattr(inputs, "index", None), getattr(labels, "index", None)
+    index: Any = getattr(inputs, "index", None)
+    other: Any = getattr(labels, "index", None)
     if not hasattr(index, "equals") or not hasattr(other, "equals") or index.equals(other):
         return
     if len(index) != len(other) or Counter(index) != Counter(other):
