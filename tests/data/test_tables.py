@@ -120,7 +120,7 @@ def test_tables_of_arrow():
     assert column_names(as_dataset((table.select(["a", "b"]), Y), like=data)) == ()
 
 
-@pytest.mark.parametrize("index", [range(12), list("abcdefghijkl"), [0, 1, 2] * 4, [0, "b"] * 6])
+@pytest.mark.parametrize("index", [range(12), list("abcdefghijkl"), [0, 1, 2] * 4, [0, None] * 6])
 def test_one_index_in_two_orders_is_refused(pandas, index):
     """By position, a shuffled table and labels that are not shuffled are noise."""
     frame, labels = pandas.DataFrame(X, index=index), pandas.Series(Y, index=index)
@@ -139,6 +139,17 @@ def test_one_index_in_two_orders_is_refused(pandas, index):
 def test_other_indexes_say_nothing(pandas, index):
     data = make_dataset(pandas.DataFrame(X), pandas.Series(Y, index=index))
     np.testing.assert_array_equal(data.labels, Y)
+
+
+def test_one_order_of_one_index_may_be_written_in_two_ways(pandas):
+    hours = pandas.date_range("2020", periods=12, freq="h", tz="UTC")
+    missing = pandas.Index([pandas.NA, *range(11)], dtype=object)
+    for one, other in ((hours, hours.tz_convert("Asia/Tokyo")), (missing, missing.astype("Int64"))):
+        data = make_dataset(pandas.DataFrame(X, index=one), pandas.Series(Y, index=other))
+        np.testing.assert_array_equal(data.labels, Y)
+    frame = pandas.DataFrame(X, index=missing)
+    with pytest.raises(DataError, match=r"in different orders; got '<NA> in a row"):
+        make_dataset(frame, pandas.Series(Y, index=missing[::-1]))
 
 
 def test_numbers_of_classes_do_not_stand_for_rows_of_probabilities():

@@ -114,16 +114,26 @@ def check_rows(inputs: Any, labels: Any) -> None:
     other: Any = getattr(labels, "index", None)
     if not hasattr(index, "equals") or not hasattr(other, "equals") or index.equals(other):
         return
-    if len(index) != len(other) or Counter(index) != Counter(other):
+    have, want = ([None if _is_nan(label) else label for label in i] for i in (index, other))
+    if Counter(have) != Counter(want):
         return
-    one, another = next((a, b) for a, b in zip(index, other, strict=True) if a != b)
+    # By numbers, since pandas.NA compares with nothing.
+    number = {label: i for i, label in enumerate(have)}
+    pairs = zip(have, want, strict=True)
+    differ = next(((a, b) for a, b in pairs if number[a] != number[b]), None)
+    if differ is None:  # one instant in two zones, a number of two types
+        return
     raise DataError(
         "inputs and labels have the same index in different orders",
-        got=f"{one} in the row of the inputs in which the labels have {another}",
+        got=f"{differ[0]} in a row of the inputs where the labels have {differ[1]}",
         allowed="the same order",
         remedy="give labels.loc[inputs.index] to join them by index, or inputs.to_numpy() and "
         "labels.to_numpy() where they belong together as they stand",
     )
+
+
+def _is_nan(label: Any) -> bool:
+    return isinstance(label, float) and label != label
 
 
 def _is_name(value: Any) -> bool:
