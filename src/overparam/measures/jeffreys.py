@@ -1,0 +1,81 @@
+"""Few draws of 0 and 1: moments and intervals of their rate that are never of zero width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """How often models are right on each row, with what is not known of it.
+
+    Attributes:
+        estimate: in [0, 1]; NaN where no model counts. low, high: bounds of an interval.
+        variance: squared standard error.
+    """
+
+    estimate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    variance: np.ndarray
+
+
+def jeffreys_variance(n_hits: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the variance of a rate after n_hits of n, from the prior Beta(1/2, 1/2).
+
+    a b / ((a + b)^2 (a + b + 1)), a = n_hits + 1/2, b = n - n_hits + 1/2: positive at n_hits = 0
+    too, where q (1 - q) / n is 0.
+
+    >>> float(jeffreys_variance(np.array(0), np.array(0)))  # of the arcsine distribution
+    0.125
+    """
+    a, b = n_hits + 0.5, n - n_hits + 0.5
+    return a * b / ((a + b) ** 2 * (a + b + 1))
+
+
+def jeffreys_accuracies(n_hits: np.ndarray, n: np.ndarray, confidence: float) -> Accuracies:
+    """Return rates n_hits / n with Jeffreys' intervals; NaN where n = 0.
+
+    Bounds are quantiles of Beta(n_hits + 1/2, n - n_hits + 1/2); the lower one is 0 at n_hits = 0
+    and the upper one 1 at n_hits = n, without which these cases would be covered too seldom.
+
+    Source: Brown, Cai, DasGupta 2001, Statistical Science 16, 101.
+
+    >>> found = jeffreys_accuracies(np.array([0, 3]), np.array([3, 3]), 0.95)
+    >>> found.low.round(3), found.high.round(3)
+    (array([0.   , 0.439]), array([0.561, 1.   ]))
+    """
+    known = n > 0
+    rate = np.where(known, n_hits / np.maximum(n, 1), np.nan)
+    alpha = (1 - confidence) / 2
+    a, b = n_hits + 0.5, n - n_hits + 0.5
+    low = np.where(n_hits == 0, 0.0, betaincinv(a, b, alpha))
+    high = np.where(n_hits == n, 1.0, betaincinv(a, b, 1 - alpha))
+    return Accuracies(
+        rate,
+        np.where(known, low, np.nan),
+        np.where(known, high, np.nan),
+        np.where(known, jeffreys_variance(n_hits, n), np.nan),
+    )
+
+
+def difference_interval(one: Accuracies, other: Accuracies) -> tuple[np.ndarray, np.ndarray]:
+    """Return an interval of the difference of two independent rates, from that of each.
+
+    d - sqrt((p1 - l1)^2 + (u2 - p2)^2), d + sqrt((u1 - p1)^2 + (p2 - l2)^2): it keeps how lopsided
+    either is, as near 0 and 1, and lies in [-1, 1] as these do.
+
+    Source: Newcombe 1998, Statistics in Medicine 17, 873 (method 10, there of Wilson intervals).
+
+    >>> one, other = (jeffreys_accuracies(np.array([c]), np.array([9]), 0.95) for c in (9, 0))
+    >>> low, high = difference_interval(one, other)
+    >>> bool(low[0] > 0), float(high[0])
+    (True, 1.0)
+    """
+    difference = one.estimate - other.estimate
+    below = np.hypot(one.estimate - one.low, other.high - other.estimate)
+    above = np.hypot(one.high - one.estimate, other.estimate - other.low)
+    return np.maximum(difference - below, -1.0), np.minimum(difference + above, 1.0)

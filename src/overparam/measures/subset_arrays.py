@@ -1,0 +1,121 @@
+"""What models trained on random subsets say of rows: arrays checked once, read by blocks of rows.
+
+Arrays are `[K, n]` (K models, n rows), NumPy's or PyTorch's, and may be mapped from a file: they
+are only ever read some columns at a time, and never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overparam.errors import DataError
+
+_BLOCK_BYTES = 2**26  # of one float64 block; a few are alive at a time
+
+
+def as_array(name: str, values: Any, n_axes: tuple[int, ...] = (2,)) -> Any:
+    """Return an array or tensor of as many axes as asked; lists become arrays.
+
+    Raises:
+        DataError: another number of axes, no elements, or no numbers.
+    """
+    held = values if isinstance(values, np.ndarray | Tensor) else np.asarray(values)
+    if isinstance(held, np.ndarray) and held.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds no numbers", got=f"dtype {held.dtype}")
+    if held.ndim not in n_axes or 0 in held.shape:
+        raise DataError(
+            f"{name} has a wrong shape",
+            got=list(held.shape),
+            allowed=" or ".join(f"{n} axes" for n in n_axes) + ", none of them empty",
+        )
+    return held
+
+
+def as_masks(in_subset: Any) -> Any:
+    """Return `in_subset` as an array or tensor `[K, n]`; its values are checked as they are read.
+
+    Raises:
+        DataError: not `[K, n]`, or a single model, which says nothing of what leaving a row out
+            does.
+    """
+    masks = as_array("in_subset", in_subset)
+    if len(masks) < 2:
+        raise DataError(
+            "one model cannot have a row both in and out",
+            got=f"in_subset {list(masks.shape)}",
+            allowed="[n_models, n_rows] with n_models >= 2",
+        )
+    return masks
+
+
+def check_fits(name: str, values: Any, masks: Any, *, rows: bool = True) -> None:
+    """Refuse an array of other models, or (with `rows`) of other rows, than the masks.
+
+    Raises:
+        DataError: as above.
+    """
+    axes = 2 if rows else 1
+    if tuple(values.shape[:axes]) != tuple(masks.shape[:axes]):
+        raise DataError(
+            f"in_subset and {name} are not of the same {'models and rows' if rows else 'models'}",
+            got=f"{list(masks.shape)} and {list(values.shape)}",
+            allowed=f"first {axes} axes equal" if rows else "first axis equal",
+            remedy="take both from one ensemble; models are rows of these arrays",
+        )
+
+
+def blocks(n_rows: int, n_models: int, width: int = 1) -> Iterator[slice]:
+    """Yield slices of rows such that `[n_models, rows, width]` of float64 is a small block."""
+    step = max(1, _BLOCK_BYTES // (8 * n_models * width))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def read_numbers(values: Any, rows: slice) -> np.ndarray:
+    """Return a float64 copy of some columns."""
+    block = values[:, rows]
+    if isinstance(block, Tensor):
+        block = block.detach().cpu().double().numpy()
+    return np.array(block, np.float64)
+
+
+def read_masks(masks: Any, rows: slice) -> np.ndarray:
+    """Return some columns of `in_subset`, bool.
+
+    Raises:
+        DataError: a value that is neither 0 nor 1.
+    """
+    block = masks[:, rows]
+    if isinstance(block, Tensor):
+        block = (block if block.dtype == torch.bool else block.double()).detach().cpu().numpy()
+    if block.dtype == bool:
+        return np.array(block)
+    _check_binary("in_subset", np.asarray(block))
+    return block == 1
+
+
+def read_correct(name: str, values: Any, rows: slice) -> np.ndarray:
+    """Return some columns of 0, 1 and NaN (not known), float64.
+
+    Raises:
+        DataError: any other value.
+    """
+    block = read_numbers(values, rows)
+    _check_binary(name, block[~np.isnan(block)])
+    return block
+
+
+def _check_binary(name: str, values: np.ndarray) -> None:
+    strange = values[(values != 0) & (values != 1)]
+    if strange.size:
+        raise DataError(
+            f"{name} holds other values than 0 and 1",
+            got=float(strange.flat[0]),
+            allowed="bool, or 0 and 1",
+            remedy="give margins as margins, probabilities as probabilities",
+        )
