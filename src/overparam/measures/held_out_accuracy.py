@@ -14,6 +14,7 @@ from overparam.measures.jeffreys import jeffreys_variance
 from overparam.measures.subset_arrays import (
     as_array,
     as_masks,
+    as_vector,
     blocks,
     check_fits,
     read_correct,
@@ -191,9 +192,7 @@ def _by_ratio(in_subset: Any, correct: Any, ratio: Any) -> tuple[Any, Any, np.nd
             share += read_masks(masks, rows).sum(1)
         share = np.round(share / masks.shape[1], 2)
     else:
-        share = np.array(as_array("ratio", ratio, (1,)), np.float64)
-        if len(share) != len(masks):
-            raise DataError("ratio is of other models", got=len(share), allowed=len(masks))
+        share = as_vector("ratio", ratio, len(masks), "models as in_subset").astype(np.float64)
         if not np.all((share >= 0) & (share <= 1)):
             raise DataError("ratio is no share of rows", got=str(share)[:80], allowed="[0, 1]")
     ratios, of_model = np.unique(share, return_inverse=True)

@@ -14,6 +14,7 @@ from overparam.measures.jeffreys import jeffreys_variance
 from overparam.measures.subset_arrays import (
     as_array,
     as_masks,
+    as_vector,
     blocks,
     check_fits,
     read_correct,
@@ -204,11 +205,7 @@ def _read(in_subset: Any, test_correct: Any, test_margins: Any) -> tuple[Any, np
 def _candidates(n: int, memorization: Any, least: float) -> np.ndarray:
     if memorization is None:
         return np.ones(n, bool)
-    scores = np.array(as_array("memorization", memorization, (1,)), np.float64)
-    if len(scores) != n:
-        raise DataError(
-            "memorization is of other rows than in_subset", got=len(scores), allowed=f"[{n}]"
-        )
+    scores = as_vector("memorization", memorization, n, "rows as in_subset")
     return scores >= least  # False at NaN
 
 

@@ -46,7 +46,7 @@ def jeffreys_accuracies(n_hits: np.ndarray, n: np.ndarray, confidence: float) ->
 
     >>> found = jeffreys_accuracies(np.array([0, 3]), np.array([3, 3]), 0.95)
     >>> found.low.round(3), found.high.round(3)
-    (array([0.   , 0.439]), array([0.561, 1.   ]))
+    (array([0.   , 0.464]), array([0.536, 1.   ]))
     """
     known = n > 0
     rate = np.where(known, n_hits / np.maximum(n, 1), np.nan)

@@ -15,6 +15,7 @@ from overparam.measures.margin_tail import Tally, tail_accuracies
 from overparam.measures.subset_arrays import (
     as_array,
     as_masks,
+    as_vector,
     blocks,
     check_fits,
     read_correct,
@@ -65,8 +66,8 @@ def memorization_scores(
     from K models trained on random subsets.
 
     With `correct` alone both are counted. With `margins` they are read off the tail of the margins'
-    distribution, which needs about half the models (`margin_tail`), and with a `prior` besides a
-    third where models are few.
+    distribution, which needs about half the models (`margin_tail`), and with a `prior`
+    besides a third where models are few.
 
     Args:
         in_subset: bool `[K, n]`, row i was in model k's subset.
@@ -170,7 +171,7 @@ class _Ensemble:
             n[rows], n_right[rows] = counts.sum(0), (counts & (said > 0)).sum(0)
             kept = np.where(counts, said, 0.0)
             mean[rows] = kept.sum(0) / np.maximum(n[rows], 1)
-            squares[rows] = np.where(counts, kept - mean[rows], 0.0).__pow__(2).sum(0)
+            squares[rows] = np.square(np.where(counts, kept - mean[rows], 0.0)).sum(0)
         return Tally(n, n_right, mean, squares)
 
 
@@ -195,9 +196,7 @@ def _check_spread(side: str, tally: Tally, n_models: int) -> None:
 
 
 def _check_prior(prior: Any, n_rows: int) -> np.ndarray:
-    scores = np.array(as_array("prior", prior, (1,)), np.float64)
-    if len(scores) != n_rows:
-        raise DataError("prior is of other rows than in_subset", got=len(scores), allowed=n_rows)
+    scores = as_vector("prior", prior, n_rows, "rows as in_subset").astype(np.float64)
     if np.isnan(scores).any():
         raise DataError(
             "prior holds NaN",

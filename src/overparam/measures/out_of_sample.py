@@ -13,11 +13,10 @@ from overparam.measures.subset_arrays import (
     as_masks,
     blocks,
     check_fits,
+    check_probabilities,
     read_masks,
     read_numbers,
 )
-
-_SUM_TOLERANCE = 1e-2  # of probabilities, which may have been stored in half precision
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def out_of_sample_probabilities(in_subset: Any, probabilities: Any) -> OutOfSamp
     n_out, n_missing = np.zeros(shape[0], np.int64), np.zeros(shape[0], np.int64)
     for rows in blocks(shape[0], len(masks), *shape[1:]):
         said = read_numbers(values, rows)
-        _check_probabilities(said)
+        check_probabilities(said)
         said = said if said.ndim == 3 else said[:, :, None]
         outside = ~read_masks(masks, rows)
         missing = np.isnan(said).any(2)
@@ -96,22 +95,3 @@ def _mean_and_error(said: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, n
     apart = np.where(counts[:, :, None], said - mean, 0.0)
     squares = np.square(apart, out=apart).sum(0)
     return mean, np.sqrt(squares / np.where(n > 1, n * (n - 1), np.nan))
-
-
-def _check_probabilities(said: np.ndarray) -> None:
-    known = said[~np.isnan(said).any(2)] if said.ndim == 3 else said[~np.isnan(said)]
-    if known.size and not (known.min() >= -1e-6 and known.max() <= 1 + _SUM_TOLERANCE):
-        raise DataError(
-            "probabilities lie outside [0, 1]",
-            got=f"{known.min():.4g}..{known.max():.4g}",
-            remedy="if these are logits, take their softmax first",
-        )
-    if said.ndim == 3 and known.size:
-        off = np.abs(known.sum(1) - 1).max()
-        if off > _SUM_TOLERANCE:
-            raise DataError(
-                "probabilities of a row do not sum to 1",
-                got=f"off by {off:.3g}",
-                allowed=f"1 within {_SUM_TOLERANCE}",
-                remedy="the last axis is classes; if these are other scores, take their softmax",
-            )

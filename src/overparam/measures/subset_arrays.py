@@ -16,6 +16,7 @@ from torch import Tensor
 from overparam.errors import DataError
 
 _BLOCK_BYTES = 2**26  # of one float64 block; a few are alive at a time
+_SUM_TOLERANCE = 1e-2  # of probabilities, which may have been stored in half precision
 
 
 def as_array(name: str, values: Any, n_axes: tuple[int, ...] = (2,)) -> Any:
@@ -34,6 +35,21 @@ def as_array(name: str, values: Any, n_axes: tuple[int, ...] = (2,)) -> Any:
             allowed=" or ".join(f"{n} axes" for n in n_axes) + ", none of them empty",
         )
     return held
+
+
+def as_vector(name: str, values: Any, length: int, of: str) -> np.ndarray:
+    """Return a copy of `[length]` numbers, whole ones as int64, others as float64.
+
+    Raises:
+        DataError: another number of axes or of elements, or no numbers.
+    """
+    held = as_array(name, values, (1,))
+    held = held.detach().cpu() if isinstance(held, Tensor) else held
+    if len(held) != length:
+        raise DataError(f"{name} is not of the same {of}", got=len(held), allowed=length)
+    if isinstance(held, Tensor):
+        held = (held.double() if held.is_floating_point() else held.long()).numpy()
+    return held.astype(np.float64 if held.dtype.kind == "f" else np.int64)
 
 
 def as_masks(in_subset: Any) -> Any:
@@ -108,6 +124,30 @@ def read_correct(name: str, values: Any, rows: slice) -> np.ndarray:
     block = read_numbers(values, rows)
     _check_binary(name, block[~np.isnan(block)])
     return block
+
+
+def check_probabilities(said: np.ndarray) -> None:
+    """Refuse what is no probability, `[K, n]` of labels or `[K, n, classes]`; NaN is let be.
+
+    Raises:
+        DataError: values outside [0, 1], or classes that do not sum to 1.
+    """
+    known = said[~np.isnan(said).any(2)] if said.ndim == 3 else said[~np.isnan(said)]
+    if known.size and not (known.min() >= -1e-6 and known.max() <= 1 + _SUM_TOLERANCE):
+        raise DataError(
+            "probabilities lie outside [0, 1]",
+            got=f"{known.min():.4g}..{known.max():.4g}",
+            remedy="if these are logits, take their softmax first",
+        )
+    if said.ndim == 3 and known.size:
+        off = np.abs(known.sum(1) - 1).max()
+        if off > _SUM_TOLERANCE:
+            raise DataError(
+                "probabilities of a row do not sum to 1",
+                got=f"off by {off:.3g}",
+                allowed=f"1 within {_SUM_TOLERANCE}",
+                remedy="the last axis is classes; if these are other scores, take their softmax",
+            )
 
 
 def _check_binary(name: str, values: np.ndarray) -> None:
