@@ -66,7 +66,8 @@ def difference_interval(one: Accuracies, other: Accuracies) -> tuple[np.ndarray,
     """Return an interval of the difference of two independent rates, from that of each.
 
     d - sqrt((p1 - l1)^2 + (u2 - p2)^2), d + sqrt((u1 - p1)^2 + (p2 - l2)^2): it keeps how lopsided
-    either is, as near 0 and 1, and lies in [-1, 1] as these do.
+    either is, as near 0 and 1, and lies in [-1, 1] as these do. Where 1 and 0 are possible, so is
+    their difference.
 
     Source: Newcombe 1998, Statistics in Medicine 17, 873 (method 10, there of Wilson intervals).
 
@@ -78,4 +79,6 @@ def difference_interval(one: Accuracies, other: Accuracies) -> tuple[np.ndarray,
     difference = one.estimate - other.estimate
     below = np.hypot(one.estimate - one.low, other.high - other.estimate)
     above = np.hypot(one.high - one.estimate, other.estimate - other.low)
-    return np.maximum(difference - below, -1.0), np.minimum(difference + above, 1.0)
+    low = np.where((one.low == 0) & (other.high == 1), -1.0, np.maximum(difference - below, -1.0))
+    high = np.where((one.high == 1) & (other.low == 0), 1.0, np.minimum(difference + above, 1.0))
+    return low, high

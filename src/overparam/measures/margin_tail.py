@@ -94,13 +94,15 @@ def _through(
     z: np.ndarray, v: np.ndarray, intercept: float, slope: float, confidence: float
 ) -> Accuracies:
     """Return Phi(a + b z) for z normal with variance v: mean, bounds, variance."""
-    reach = ndtri((1 + confidence) / 2) * np.sqrt(v)
-    mean = ndtr((intercept + slope * z) / np.sqrt(1 + slope**2 * v))
+    # b > 1 says that rows near 0 spread less than all do: their means are as much the surer, so
+    # what is not known of b z is what was not known of z.
+    centre, reach = intercept + slope * z, np.sqrt(v)
+    mean = ndtr(intercept + slope * z / np.sqrt(1 + v))  # as it was calibrated
     square = np.zeros(len(z))
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        square += weight * (ndtr(intercept + slope * (z + node * np.sqrt(v))) - mean) ** 2
-    low, high = ndtr(intercept + slope * (z - reach)), ndtr(intercept + slope * (z + reach))
-    return Accuracies(mean, low, high, square)
+        square += weight * (ndtr(centre + node * reach) - mean) ** 2
+    reach = ndtri((1 + confidence) / 2) * reach
+    return Accuracies(mean, ndtr(centre - reach), ndtr(centre + reach), square)
 
 
 def _calibrate(
