@@ -90,7 +90,7 @@ def memorization_scores(
             confidence outside (0, 1).
 
     Cost: O(K n), twice with margins; beside the inputs, which may be mapped from files, some
-    blocks of 64 MiB and arrays `[n]`. Assumption: models are independent given their subsets, and
+    blocks of 32 MiB and arrays `[n]`. Assumption: models are independent given their subsets, and
     subsets say nothing else of a row (they are drawn at random, balanced or not). Differs from the
     source, which counts and gives no interval. Source: Feldman, Zhang 2020 (arXiv:2008.03703).
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from overparam.errors import DataError
 
-_BLOCK_BYTES = 2**26  # of one float64 block; a few are alive at a time
+_BLOCK_BYTES = 2**25  # of one float64 block; a few are alive at a time
 _SUM_TOLERANCE = 1e-2  # of probabilities, which may have been stored in half precision
 
 
