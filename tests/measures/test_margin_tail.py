@@ -103,3 +103,12 @@ def test_all_right_leaves_1_possible_and_none_right_leaves_0():
     assert found.high[0] == 1
     assert found.low[1] == 0
     assert 0 < found.low[2] < found.estimate[2] < found.high[2] < 1
+
+
+def test_margins_far_from_0_leave_some_doubt():
+    margins = 50 + np.random.default_rng(0).standard_normal((4, 30))
+    found = tail_accuracies(*one_side(margins), None, 0.95)
+    assert np.all(found.low <= 1 - 1 / 120)
+    assert np.all((found.high == 1) & (found.variance > 0))
+    wrong = tail_accuracies(*one_side(-margins), None, 0.95)
+    assert np.all((wrong.low == 0) & (wrong.high >= 1 / 120) & (wrong.variance > 0))

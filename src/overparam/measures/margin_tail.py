@@ -51,6 +51,7 @@ def tail_accuracies(
        mu_i, where a `prior` is given, to a smooth function of that. z = mu / s.
     2. Accuracy is Phi(a + b z). For normal margins a = 0 and b = 1; margins of rows in training
        are not, and a, b are fitted to how often models are right when z is that of the others.
+       What is not known of a row is worth no less than one model in all models of all rows.
     3. What shape is left over is a bias b_i^2 = beta p (1 - p), beta by moments over rows. The
        estimate goes over to counts where their variance is below it: the tail's weight is
        (V_count - V_tail) / (V_count - V_tail + b_i^2), the one of least squared error.
@@ -126,7 +127,7 @@ def _calibrate(
 
 
 def _fit_probit(z: np.ndarray, total: np.ndarray, right: np.ndarray) -> tuple[float, float]:
-    """Return a, b >= 0 of P = Phi(a + b z) by scoring, with the weight of one trial on (0, 1)."""
+    """Return a, b >= 0 of P = Phi(a + b z) by scoring; a, b have priors N(0, 1) and N(1, 1)."""
     design = np.stack([np.ones(len(z)), z], 1)
     start = np.array([0.0, 1.0])
     found = start.copy()
@@ -151,11 +152,12 @@ def _towards_counts(tally: Tally, tail: Accuracies, counted: Accuracies) -> Accu
     apart = np.where(known, (tally.n_right / n - p) ** 2 - gain, 0)
     beta = max(float(apart @ spread), 0) / max(float((spread**2)[known].sum()), _TINY)
     w = np.where(known, gain / np.maximum(gain + beta * spread, _TINY), np.nan)
-    low = w * tail.low + (1 - w) * counted.low
-    high = w * tail.high + (1 - w) * counted.high
+    finest = 1 / max(int(tally.n.sum()), 1)  # what all rows together could have shown
+    low = np.minimum(w * tail.low + (1 - w) * counted.low, 1 - finest)
+    high = np.maximum(w * tail.high + (1 - w) * counted.high, finest)
     return Accuracies(
         w * p + (1 - w) * np.where(known, counted.estimate, 0),
         np.where(tally.n_right == 0, np.minimum(0.0, low), low),
         np.where(tally.n_right == tally.n, np.maximum(1.0, high), high),
-        tail.variance + w * beta * spread,
+        np.maximum(tail.variance + w * beta * spread, finest**2),
     )
