@@ -112,7 +112,7 @@ def test_with_many_models_the_tail_becomes_the_count():
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["counted", "tail", "prior"]))
 def test_what_does_not_matter(seed, way):
     rng = np.random.default_rng(seed)
-    masks, margins, _, _, score = normal_world(rng, n_models=7, n_rows=40)
+    masks, margins, _, _, score = normal_world(rng, n_models=7, n_rows=60)
 
     def scored(masks, margins, score):
         if way == "counted":
@@ -130,14 +130,14 @@ def test_what_does_not_matter(seed, way):
             np.testing.assert_allclose(getattr(other, field), getattr(plain, field), atol=1e-9)
     assert np.nanmax(np.abs(plain.estimate)) <= 1
     assert np.all((plain.low <= plain.estimate + 1e-12) & (plain.estimate <= plain.high + 1e-12))
-    rows = rng.permutation(40)
+    rows = rng.permutation(60)
     moved = scored(masks[:, rows], margins[:, rows], score[rows])
     np.testing.assert_allclose(moved.estimate, plain.estimate[rows], atol=1e-9)
 
 
 @pytest.mark.parametrize("way", ["counted", "tail"])
 def test_blocks_files_tensors_and_inputs_left_alone(way, monkeypatch, tmp_path):
-    masks, margins, *_, score = world(2, n_models=6, n_rows=50)
+    masks, margins, *_, score = world(2, n_models=6, n_rows=60)
     np.save(tmp_path / "margins.npy", margins.astype(np.float32))
     mapped = np.load(tmp_path / "margins.npy", mmap_mode="r")
     values = {"correct": mapped > 0} if way == "counted" else {"margins": mapped, "prior": score}
@@ -172,7 +172,7 @@ def test_a_diverged_model_is_left_out_and_counted():
 
 
 def test_rows_always_in_or_out_are_nan_with_their_counts():
-    masks, margins, *_, score = world(5, n_models=6, n_rows=40)
+    masks, margins, *_, score = world(5, n_models=6, n_rows=60)
     masks[:, 0], masks[:, 1] = True, False
     for values in (
         {"correct": margins > 0},
@@ -180,7 +180,7 @@ def test_rows_always_in_or_out_are_nan_with_their_counts():
         {"margins": margins, "prior": score},
     ):
         scores = memorization_scores(masks, **values)
-        assert np.isnan(scores.estimate).tolist() == [True] * 2 + [False] * 38
+        assert np.isnan(scores.estimate).tolist() == [True] * 2 + [False] * 58
         assert (scores.n_out[0], scores.n_in[1]) == (0, 0)
         assert np.isnan([scores.accuracy_out[0], scores.accuracy_in[0]]).tolist() == [True, False]
 

@@ -23,6 +23,8 @@ from overparam.measures.subset_arrays import (
     read_numbers,
 )
 
+_FEWEST_ROWS = 50  # that a prior is fitted to
+
 
 @dataclass(frozen=True)
 class MemorizationScores:
@@ -83,9 +85,9 @@ def memorization_scores(
         `MemorizationScores`. A row that was never in, or never out, has NaN.
 
     Raises:
-        DataError: shapes that do not fit, values that are neither 0 nor 1, a prior with NaN, or no
-            row that is both in and out of some model; with `margins`, no row on which two models
-            say something on the same side.
+        DataError: shapes that do not fit, values that are neither 0 nor 1, a prior with NaN or for
+            fewer than 50 rows, or no row that is both in and out of some model; with `margins`, no
+            row on which two models say something on the same side.
         UsageError: both or neither of `correct` and `margins`, a prior without margins, or a
             confidence outside (0, 1).
 
@@ -121,9 +123,10 @@ def memorization_scores(
         one, other = (jeffreys_accuracies(t.n_right, t.n, confidence) for t in (inside, outside))
         method = "counted"
     else:
-        expected = None if prior is None else _check_prior(prior, masks.shape[1])
         for side, tally in (("in", inside), ("out of", outside)):
             _check_spread(side, tally, len(masks))
+        n_known = min(int((tally.n > 0).sum()) for tally in (inside, outside))
+        expected = None if prior is None else _check_prior(prior, masks.shape[1], n_known)
         one = tail_accuracies(inside, read.side(True), expected, confidence)
         other = tail_accuracies(outside, read.side(False), expected, confidence)
         method = "margin tail" if prior is None else "margin tail and prior"
@@ -195,12 +198,19 @@ def _check_spread(side: str, tally: Tally, n_models: int) -> None:
         )
 
 
-def _check_prior(prior: Any, n_rows: int) -> np.ndarray:
+def _check_prior(prior: Any, n_rows: int, n_known: int) -> np.ndarray:
     scores = as_vector("prior", prior, n_rows, "rows as in_subset").astype(np.float64)
     if np.isnan(scores).any():
         raise DataError(
             "prior holds NaN",
             got=f"{int(np.isnan(scores).sum())} of {n_rows} rows",
             remedy="give every row a number; one and the same where nothing is known",
+        )
+    if n_known < _FEWEST_ROWS:
+        raise DataError(
+            "too few rows to fit a prior to",
+            got=f"{n_known} that are in, or out of, some model",
+            allowed=f">= {_FEWEST_ROWS}",
+            remedy="leave the prior out",
         )
     return scores
