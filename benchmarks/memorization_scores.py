@@ -23,6 +23,7 @@ from torch import nn
 
 from measuring import show
 from overparam.data import Dataset, load, make_dataset
+from overparam.data.subsets import draw_subsets
 from overparam.measures import (
     estimate_noise_rate,
     influence_scores,
@@ -93,7 +94,10 @@ def ensemble(source: str, n_models: int, flip: bool) -> Ensemble:
     centre, scale = images.mean(0), images.std(0) + 0.03
     images, test_images = (images - centre) / scale, (test_images - centre) / scale
     rows = make_dataset(images, labels, name=source)
-    masks = np.concatenate([ten_subsets(rng) for _ in range(n_models // 10)])
+    # Every ten models are an ensemble of their own: rows are in and out of some from the fourth on.
+    masks = np.concatenate(
+        [draw_subsets(10, N_ROWS, 0.7, Streams(i)) for i in range(n_models // 10)]
+    )
 
     async def member(k: int) -> tuple[np.ndarray, np.ndarray]:
         subset = rows.subset(torch.from_numpy(np.flatnonzero(masks[k])))
@@ -119,19 +123,6 @@ def pooled(data: Dataset, n: int, rng: np.random.Generator) -> tuple[np.ndarray,
     rows = torch.from_numpy(rng.permutation(len(data))[:n])
     images = nn.functional.avg_pool2d(data.inputs[rows].reshape(n, 1, 28, 28), 2)
     return images.reshape(n, 196).numpy(), data.labels[rows].numpy()
-
-
-def ten_subsets(rng: np.random.Generator) -> np.ndarray:
-    """Return ten masks of 70 %: each row is out of three, one or two of them in either half."""
-    out = np.zeros((10, N_ROWS), bool)
-    two = np.array([(a, b) for a in range(5) for b in range(a)])
-    for rows, first, second in zip(
-        rng.permutation(N_ROWS).reshape(2, -1), (0, 5), (5, 0), strict=True
-    ):
-        out[first + rng.permutation(len(rows)) % 5, rows] = True
-        pair = two[rng.permutation(len(rows)) % 10]
-        out[second + pair[:, 0], rows] = out[second + pair[:, 1], rows] = True
-    return ~out
 
 
 def margin(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -162,7 +153,8 @@ def cumulative_loss(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def draws(pool: int, k: int) -> Iterator[slice]:
-    yield from (slice(i * k, (i + 1) * k) for i in range(min(REPEATS, pool // k)))
+    step = max(k, 10)
+    yield from (slice(i * step, i * step + k) for i in range(min(REPEATS, pool // step)))
 
 
 def scores(made: Ensemble, k: int, pool: int) -> dict[str, list[float]]:

@@ -11,7 +11,7 @@ import numpy as np
 from overparam.checks import check_range
 from overparam.errors import DataError, UsageError
 from overparam.measures.jeffreys import Accuracies, difference_interval, jeffreys_accuracies
-from overparam.measures.margin_tail import Tally, tail_accuracies
+from overparam.measures.margin_tail import MarginBlocks, Tally, tail_accuracies
 from overparam.measures.subset_arrays import (
     as_array,
     as_masks,
@@ -116,7 +116,7 @@ def memorization_scores(
     values = as_array(name, correct if margins is None else margins)
     check_fits(name, values, masks)
     read = _Ensemble(masks, values, margins is not None)
-    inside, outside = read.tally(True), read.tally(False)
+    inside, outside = read.tallies()
     _check_sides(inside, outside, len(masks))
     one: Accuracies
     if margins is None:
@@ -154,28 +154,37 @@ class _Ensemble:
     values: Any
     are_margins: bool
 
-    def side(self, inside: bool) -> Any:
-        def read() -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-            for rows in blocks(self.masks.shape[1], len(self.masks)):
-                if self.are_margins:
-                    said = read_numbers(self.values, rows)
-                else:
-                    said = read_correct("correct", self.values, rows)
-                counts = (read_masks(self.masks, rows) == inside) & np.isfinite(said)
-                yield rows, said, counts
-
-        return read
-
-    def tally(self, inside: bool) -> Tally:
+    def tallies(self) -> tuple[Tally, Tally]:
+        """Return what models say that saw a row, and what those say that did not."""
         n_rows = self.masks.shape[1]
-        n, n_right = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.int64)
-        mean, squares = np.zeros(n_rows), np.zeros(n_rows)
-        for rows, said, counts in self.side(inside)():
-            n[rows], n_right[rows] = counts.sum(0), (counts & (said > 0)).sum(0)
-            kept = np.where(counts, said, 0.0)
-            mean[rows] = kept.sum(0) / np.maximum(n[rows], 1)
-            squares[rows] = np.square(np.where(counts, kept - mean[rows], 0.0)).sum(0)
-        return Tally(n, n_right, mean, squares)
+        inside, outside = _empty_tally(n_rows), _empty_tally(n_rows)
+        for rows, said, masks, known in self._read():
+            for tally, counts in ((inside, masks & known), (outside, ~masks & known)):
+                kept = np.where(counts, said, 0.0)
+                tally.n[rows], tally.n_right[rows] = counts.sum(0), (kept > 0).sum(0)
+                tally.mean[rows] = kept.sum(0) / np.maximum(tally.n[rows], 1)
+                apart = np.where(counts, kept - tally.mean[rows], 0.0)
+                tally.squares[rows] = np.square(apart, out=apart).sum(0)
+        return inside, outside
+
+    def side(self, inside: bool) -> MarginBlocks:
+        """Return what reads the blocks again, with the models of one side."""
+        return lambda: (
+            (rows, said, (masks == inside) & known) for rows, said, masks, known in self._read()
+        )
+
+    def _read(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+        for rows in blocks(self.masks.shape[1], len(self.masks)):
+            if self.are_margins:
+                said = read_numbers(self.values, rows)
+            else:
+                said = read_correct("correct", self.values, rows)
+            yield rows, said, read_masks(self.masks, rows), np.isfinite(said)
+
+
+def _empty_tally(n_rows: int) -> Tally:
+    counts, sums = np.zeros((2, n_rows), np.int64), np.zeros((2, n_rows))
+    return Tally(counts[0], counts[1], sums[0], sums[1])
 
 
 def _check_sides(inside: Tally, outside: Tally, n_models: int) -> None:
