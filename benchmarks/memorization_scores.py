@@ -22,8 +22,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from measuring import show
-from overparam.data import Dataset, load, make_dataset
-from overparam.data.subsets import draw_subsets
+from overparam.data import Dataset, draw_subsets, load, make_dataset
 from overparam.measures import (
     estimate_noise_rate,
     influence_scores,

@@ -3,14 +3,12 @@
 import numpy as np
 from scipy.special import ndtr
 
+from overparam.data.subsets import draw_subsets
+from overparam.streams import Streams
+
 
 def draw_masks(rng, n_models, n_rows, ratio=0.7):
-    """Balanced: every row is in as many models as every other, up to one."""
-    masks = np.zeros((n_models, n_rows), bool)
-    for row in range(n_rows):
-        n_in = int(ratio * n_models + rng.random())
-        masks[rng.permutation(n_models)[: min(max(n_in, 1), n_models - 1)], row] = True
-    return masks
+    return draw_subsets(n_models, n_rows, ratio, Streams(int(rng.integers(2**31))))
 
 
 def normal_world(rng, n_models=20, n_rows=2000, ratio=0.7):
