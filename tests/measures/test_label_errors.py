@@ -95,7 +95,7 @@ def test_wrong_data(measure, said, labels, kind, words):
 def test_labels_are_needed():
     with pytest.raises(UsageError, match="labels go with the probabilities of all classes"):
         rank_label_errors(SAID)
-    with pytest.raises(UsageError, match="labels are needed"):
+    with pytest.raises(UsageError, match="labels go with the probabilities of all classes"):
         estimate_noise_rate(SAID, None)
     with pytest.raises(DataError, match="too few rows"):
         estimate_noise_rate(SAID[:19], LABELS[:19])

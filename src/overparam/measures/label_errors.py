@@ -59,11 +59,16 @@ def rank_label_errors(probabilities: Any, labels: Any = None) -> LabelErrors:
     >>> found.order, found.suspicion.round(2), found.suggested
     (array([1, 2, 0]), array([0.1, 0.8, 0.4]), array([0, 1, 0]))
     """
-    given, own, chosen = _read(probabilities, labels)
+    if labels is None:
+        own, chosen = _read_own(probabilities), None
+    else:
+        said, given = _read_classes(probabilities, labels)
+        own, chosen = said[np.arange(len(said)), given], said.argmax(1)
+    known = _known(own)
     suspicion = 1 - own
-    order = np.argsort(np.where(given, -suspicion, np.inf), kind="stable")
-    suggested = None if chosen is None else np.where(given, chosen, -1)
-    return LabelErrors(order, suspicion, suggested, int((~given).sum()))
+    order = np.argsort(np.where(known, -suspicion, np.inf), kind="stable")
+    suggested = None if chosen is None else np.where(known, chosen, -1)
+    return LabelErrors(order, suspicion, suggested, int((~known).sum()))
 
 
 def estimate_noise_rate(
@@ -86,7 +91,7 @@ def estimate_noise_rate(
 
     Raises:
         DataError: as in `rank_label_errors`, or fewer than 20 rows of which something is known.
-        UsageError: a confidence outside (0, 1).
+        UsageError: no labels, `[n]`, or a confidence outside (0, 1).
 
     Cost: O(n log n + n classes). Assumption: labels are wrong as often on sure rows as on others
     (mistakes that follow difficulty are underestimated), less often than right in every class, and
@@ -100,21 +105,16 @@ def estimate_noise_rate(
     0.1
     """
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    if labels is None:
-        raise UsageError("labels are needed beside probabilities", got=None, allowed="[n]")
-    given, _, chosen = _read(probabilities, labels)
-    assert chosen is not None  # labels come with classes
-    if given.sum() < _FEWEST_ROWS:
+    said, given = _read_classes(probabilities, labels)
+    known = _known(said[:, 0])
+    if known.sum() < _FEWEST_ROWS:
         raise DataError(
             "too few rows to read a rate off the surest of them",
-            got=int(given.sum()),
+            got=int(known.sum()),
             allowed=f">= {_FEWEST_ROWS}",
         )
-    largest = np.nanmax(
-        read_numbers(as_array("probabilities", probabilities), slice(None))[given], 1
-    )
-    surest = np.argsort(-largest, kind="stable")
-    differs = (chosen != as_vector("labels", labels, len(given), "rows"))[given][surest]
+    surest = np.argsort(-said[known].max(1), kind="stable")
+    differs = (said.argmax(1) != given)[known][surest]
     found = []
     for share in _SUREST:
         n = int(share * len(differs))
@@ -163,19 +163,20 @@ def recall_of_errors(order: Any, is_error: Any, n_inspected: int | None = None) 
     return float(wrong[ranking[:looked_at]].sum() / wrong.sum())
 
 
-def _read(probabilities: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return which rows are known, their label's probability and the most probable class."""
+def _read_own(probabilities: Any) -> np.ndarray:
     values = as_array("probabilities", probabilities, (1, 2))
-    if (values.ndim == 2) != (labels is not None):
-        raise UsageError(
-            "labels go with the probabilities of all classes, and only with them",
-            got=f"probabilities {list(values.shape)}, {'no ' if labels is None else ''}labels",
-            allowed="[n, classes] with labels [n], or [n] of the own label alone",
-        )
-    if labels is None:
-        own = read_numbers(values[None], slice(None))[0]
-        check_probabilities(own[None])
-        return _known(own), own, None
+    if values.ndim == 2:
+        raise _mismatch(values, "no labels")
+    own = read_numbers(values[None], slice(None))
+    check_probabilities(own)
+    return own[0]
+
+
+def _read_classes(probabilities: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities `[n, classes]`, of a row all NaN or none, and labels `[n]`."""
+    values = as_array("probabilities", probabilities, (1, 2))
+    if values.ndim == 1 or labels is None:
+        raise _mismatch(values, "no labels" if labels is None else "labels")
     said = read_numbers(values, slice(None))
     check_probabilities(said[None])
     n, n_classes = said.shape
@@ -188,12 +189,20 @@ def _read(probabilities: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, np.n
             got=f"{given.dtype}, {given.min()}..{given.max()}",
             allowed=f"whole numbers 0..{n_classes - 1}",
         )
-    known = _known(said)
-    return known, np.where(known, said[np.arange(n), given], np.nan), said.argmax(1)
+    said[np.isnan(said).any(1)] = np.nan
+    return said, given
 
 
-def _known(said: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(said if said.ndim == 1 else said.sum(1))
+def _mismatch(values: Any, labels: str) -> UsageError:
+    return UsageError(
+        "labels go with the probabilities of all classes, and only with them",
+        got=f"probabilities {list(values.shape)}, {labels}",
+        allowed="[n, classes] with labels [n], or [n] of the own label alone",
+    )
+
+
+def _known(own: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(own)
     if not known.any():
         raise DataError("nothing is known of any row", got="only NaN")
     return known
