@@ -1,5 +1,7 @@
 """Influence: brute force, planted pairs, what chance gives, blocks, inputs that cannot be used."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -93,6 +95,18 @@ def test_only_the_strongest_are_kept_whatever_the_blocks(monkeypatch):
         np.testing.assert_array_equal(getattr(in_blocks, field), getattr(whole, field))
         np.testing.assert_array_equal(getattr(few, field), getattr(whole, field)[:7])
     assert few.n_above == whole.n_above > 7
+
+
+def test_the_matrix_is_never_held(monkeypatch):
+    rng = np.random.default_rng(0)
+    masks, correct = rng.random((20, 6000)) < 0.7, rng.random((20, 4000)) < 0.95
+    monkeypatch.setattr(influence, "_BLOCK_ENTRIES", 2**18)
+    tracemalloc.start()
+    pairs = influence_scores(masks, correct, threshold=0.9, max_pairs=1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12e6  # the matrix takes 96 MB in float32; a block 1 MB
+    assert pairs.n_rows > 5500
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,5 +1,7 @@
 """Memorization scores: brute force, the published bound, coverage and gain on made-up worlds."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -152,6 +154,19 @@ def test_blocks_files_tensors_and_inputs_left_alone(way, monkeypatch, tmp_path):
         np.testing.assert_allclose(getattr(as_tensors, field), getattr(whole, field), rtol=1e-12)
         assert getattr(whole, field).dtype == np.float64
     assert all(torch.equal(before[k], tensors[k]) for k in tensors)
+
+
+def test_blocks_keep_memory_flat(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "masks.npy", rng.random((200, 20_000)) < 0.7)
+    np.save(tmp_path / "margins.npy", rng.standard_normal((200, 20_000), dtype=np.float32))
+    masks, margins = (np.load(tmp_path / f"{n}.npy", mmap_mode="r") for n in ("masks", "margins"))
+    monkeypatch.setattr(subset_arrays, "_BLOCK_BYTES", 2**19)
+    tracemalloc.start()
+    memorization_scores(masks, margins=margins, prior=rng.random(20_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6  # the margins alone take 32 MB in float64; arrays [n] 0.16 MB each
 
 
 def test_a_diverged_model_is_left_out_and_counted():

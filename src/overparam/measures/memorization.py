@@ -78,7 +78,7 @@ def memorization_scores(
             `correct`; right where > 0. Not finite is not known.
         prior: `[n]`, beside `margins`: any score that goes with difficulty, best the loss of one
             more run on all rows, summed over its epochs. Only the order of rows counts, in either
-            direction; a score of no use does no harm.
+            direction; a score of no use does little harm.
         confidence: nominal coverage of each row's interval, in (0, 1).
 
     Returns:
