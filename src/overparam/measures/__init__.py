@@ -45,10 +45,27 @@ if TYPE_CHECKING:
         last_layer_gradient_norm,
         last_layer_self_influence,
     )
+    from overparam.measures.held_out_accuracy import (
+        CScores,
+        LearningCurve,
+        c_scores,
+        learning_curve,
+    )
     from overparam.measures.image_maps import (
         MapScores,
         correlation,
         score_map,
+    )
+    from overparam.measures.influence import (
+        InfluencePairs,
+        influence_matrix,
+        influence_scores,
+    )
+    from overparam.measures.label_errors import (
+        LabelErrors,
+        estimate_noise_rate,
+        rank_label_errors,
+        recall_of_errors,
     )
     from overparam.measures.label_statistics import (
         hinge_margin,
@@ -82,6 +99,10 @@ if TYPE_CHECKING:
         sablayrolles_scores,
         watson_scores,
     )
+    from overparam.measures.memorization import (
+        MemorizationScores,
+        memorization_scores,
+    )
     from overparam.measures.module_proxies import (
         gradient_norm,
         input_curvature,
@@ -94,6 +115,10 @@ if TYPE_CHECKING:
         spectral_norm,
         stable_rank,
         weight_norm,
+    )
+    from overparam.measures.out_of_sample import (
+        OutOfSample,
+        out_of_sample_probabilities,
     )
     from overparam.measures.proxies import (
         Forgetting,
@@ -175,10 +200,27 @@ _HOMES = {
         "last_layer_gradient_norm",
         "last_layer_self_influence",
     ),
+    "held_out_accuracy": (
+        "CScores",
+        "LearningCurve",
+        "c_scores",
+        "learning_curve",
+    ),
     "image_maps": (
         "MapScores",
         "correlation",
         "score_map",
+    ),
+    "influence": (
+        "InfluencePairs",
+        "influence_matrix",
+        "influence_scores",
+    ),
+    "label_errors": (
+        "LabelErrors",
+        "estimate_noise_rate",
+        "rank_label_errors",
+        "recall_of_errors",
     ),
     "label_statistics": (
         "hinge_margin",
@@ -212,6 +254,10 @@ _HOMES = {
         "sablayrolles_scores",
         "watson_scores",
     ),
+    "memorization": (
+        "MemorizationScores",
+        "memorization_scores",
+    ),
     "module_proxies": (
         "gradient_norm",
         "input_curvature",
@@ -222,6 +268,10 @@ _HOMES = {
         "spectral_norm",
         "stable_rank",
         "weight_norm",
+    ),
+    "out_of_sample": (
+        "OutOfSample",
+        "out_of_sample_probabilities",
     ),
     "proxies": (
         "Forgetting",

@@ -77,8 +77,8 @@ def memorization_scores(
         margins: `[K, n]`, logit of the row's label minus the largest other logit, in place of
             `correct`; right where > 0. Not finite is not known.
         prior: `[n]`, beside `margins`: any score that goes with difficulty, best the loss of one
-            more run on all rows, summed over its epochs. Only the order of rows counts, in either
-            direction; a score of no use does little harm.
+            more run on all rows, summed over its epochs (`cumulative_loss`). Only the order of
+            rows counts, in either direction; a score of no use does little harm.
         confidence: nominal coverage of each row's interval, in (0, 1).
 
     Returns:
