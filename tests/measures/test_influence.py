@@ -185,6 +185,8 @@ def test_wrong_use_and_wrong_data(arguments, kinds, words):
 def test_rows_that_cannot_be_asked_for():
     with pytest.raises(DataError, match="no training row is both in and out"):
         influence_scores(np.ones((30, 3)), CORRECT)
-    for rows in ([12], [-1], [0.5], [[0]]):
+    with pytest.raises(DataError, match="rows has a wrong shape"):
+        influence_matrix(MASKS, CORRECT, rows=[[0]])
+    for rows in ([12], [-1], [0.5]):
         with pytest.raises(DataError, match="rows are no training rows"):
             influence_matrix(MASKS, CORRECT, rows=rows)

@@ -231,6 +231,8 @@ def test_confidence_out_of_range():
         ((GOOD[:1], GOOD[:1]), "one model cannot have a row both in and out"),
         ((np.zeros((4, 0)), np.zeros((4, 0))), "in_subset has a wrong shape"),
         ((GOOD.astype(str), GOOD), "in_subset holds no numbers"),
+        (([[0, 1], [1]], GOOD), "in_subset holds no numbers"),
+        ((GOOD, {1, 2}), "correct holds no numbers"),
         ((GOOD * 0.7, GOOD), "in_subset holds other values than 0 and 1"),
         ((GOOD, GOOD * 0.3), "correct holds other values than 0 and 1"),
         ((np.ones((4, 6)), GOOD), "no row is both in and out of some model"),

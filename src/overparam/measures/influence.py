@@ -156,8 +156,8 @@ def influence_matrix(
     """
     masks, correct, _ = _read(in_subset, test_correct, test_margins)
     n = masks.shape[1]
-    asked = np.arange(n) if rows is None else np.asarray(rows)
-    if asked.ndim != 1 or asked.dtype.kind not in "iu" or np.any((asked < 0) | (asked >= n)):
+    asked = np.arange(n) if rows is None else as_array("rows", rows, (1,))
+    if asked.dtype.kind not in "iu" or np.any((asked < 0) | (asked >= n)):
         raise DataError(
             "rows are no training rows", got=str(asked)[:80], allowed=f"whole numbers 0..{n - 1}"
         )

@@ -1,7 +1,7 @@
 """What models trained on random subsets say of rows: arrays checked once, read by blocks of rows.
 
-Arrays are `[K, n]` (K models, n rows), NumPy's or PyTorch's, and may be mapped from a file: they
-are only ever read some columns at a time, and never changed.
+Arrays are `[K, n]` (K models, n rows), and may be mapped from a file: they are only ever read some
+columns at a time, and never changed.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from overparam.errors import DataError
+from overparam.measures import checked_arrays
 
 _BLOCK_BYTES = 2**25  # of one float64 block; a few are alive at a time
 _SUM_TOLERANCE = 1e-2  # of probabilities, which may have been stored in half precision
 
 
-def as_array(name: str, values: Any, n_axes: tuple[int, ...] = (2,)) -> Any:
-    """Return an array or tensor of as many axes as asked; lists become arrays.
+def as_array(name: str, values: Any, n_axes: tuple[int, ...] = (2,)) -> np.ndarray:
+    """Return an array, tensor or list as an array of as many axes as asked, an array uncopied.
 
     Raises:
         DataError: another number of axes, no elements, or no numbers.
     """
-    held = values if isinstance(values, np.ndarray | Tensor) else np.asarray(values)
-    if isinstance(held, np.ndarray) and held.dtype.kind not in "biuf":
+    try:
+        held = checked_arrays.as_array(values)
+    except (TypeError, ValueError):  # ragged lists
+        held = np.empty(0, dtype=object)
+    if held.dtype.kind not in "biuf":
         raise DataError(f"{name} holds no numbers", got=f"dtype {held.dtype}")
     if held.ndim not in n_axes or 0 in held.shape:
         raise DataError(
@@ -44,16 +46,13 @@ def as_vector(name: str, values: Any, length: int, of: str) -> np.ndarray:
         DataError: another number of axes or of elements, or no numbers.
     """
     held = as_array(name, values, (1,))
-    held = held.detach().cpu() if isinstance(held, Tensor) else held
     if len(held) != length:
         raise DataError(f"{name} is not of the same {of}", got=len(held), allowed=length)
-    if isinstance(held, Tensor):
-        held = (held.double() if held.is_floating_point() else held.long()).numpy()
     return held.astype(np.float64 if held.dtype.kind == "f" else np.int64)
 
 
-def as_masks(in_subset: Any) -> Any:
-    """Return `in_subset` as an array or tensor `[K, n]`; its values are checked as they are read.
+def as_masks(in_subset: Any) -> np.ndarray:
+    """Return `in_subset` as an array `[K, n]`; its values are checked as they are read.
 
     Raises:
         DataError: not `[K, n]`, or a single model, which says nothing of what leaving a row out
@@ -69,7 +68,7 @@ def as_masks(in_subset: Any) -> Any:
     return masks
 
 
-def check_fits(name: str, values: Any, masks: Any, *, rows: bool = True) -> None:
+def check_fits(name: str, values: np.ndarray, masks: np.ndarray, *, rows: bool = True) -> None:
     """Refuse an array of other models, or (with `rows`) of other rows, than the masks.
 
     Raises:
@@ -92,30 +91,25 @@ def blocks(n_rows: int, n_models: int, width: int = 1) -> Iterator[slice]:
         yield slice(start, min(start + step, n_rows))
 
 
-def read_numbers(values: Any, rows: slice) -> np.ndarray:
+def read_numbers(values: np.ndarray, rows: slice) -> np.ndarray:
     """Return a float64 copy of some columns."""
-    block = values[:, rows]
-    if isinstance(block, Tensor):
-        block = block.detach().cpu().double().numpy()
-    return np.array(block, np.float64)
+    return np.array(values[:, rows], np.float64)
 
 
-def read_masks(masks: Any, rows: slice) -> np.ndarray:
+def read_masks(masks: np.ndarray, rows: slice) -> np.ndarray:
     """Return some columns of `in_subset`, bool.
 
     Raises:
         DataError: a value that is neither 0 nor 1.
     """
     block = masks[:, rows]
-    if isinstance(block, Tensor):
-        block = (block if block.dtype == torch.bool else block.double()).detach().cpu().numpy()
     if block.dtype == bool:
         return np.array(block)
-    _check_binary("in_subset", np.asarray(block))
+    _check_binary("in_subset", block)
     return block == 1
 
 
-def read_correct(name: str, values: Any, rows: slice) -> np.ndarray:
+def read_correct(name: str, values: np.ndarray, rows: slice) -> np.ndarray:
     """Return some columns of 0, 1 and NaN (not known), float64.
 
     Raises:
