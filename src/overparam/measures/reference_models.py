@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from overparam.errors import DataError
+from overparam.measures.checked_arrays import as_array
 
 _EPS = float(np.finfo(np.float64).eps)
 _ROUNDED = 1e-2  # by which a probability may miss [0, 1] that was kept in half precision
@@ -187,13 +187,8 @@ def array_of(values: Any) -> np.ndarray:
     Raises:
         DataError: what it holds is no numbers.
     """
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(np.float64), np.nan)
     try:
-        found = np.asarray(values)
+        found = as_array(values)
     except ValueError:  # lists of unequal length
         found = np.empty(0, dtype=object)
     if found.dtype.kind not in "biuf":
