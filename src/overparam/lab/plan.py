@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from overparam.checks import check_count
 from overparam.lab.design import plan_units
 from overparam.lab.machine import find_device
 from overparam.lab.phenomenon import Phenomenon
@@ -92,7 +93,9 @@ def plan_study(
     n_seeds = phenomenon.scales[scale].n_seeds if seeds is None else len(set(seeds))  # type: ignore[index]
     first = 0 if seeds is None else seeds[0]
     device = find_device(device)
-    workers = workers or (available_cores() if device == "cpu" else 1)
+    if workers is None:
+        workers = available_cores() if device == "cpu" else 1
+    check_count("workers", workers)
     units = plan_units(phenomenon, conditions, [first])
     jobs = [
         Job(
@@ -152,7 +155,7 @@ def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
 
 def _makespan(seconds: Sequence[float], workers: int) -> float:
     """Wall time when units are handed in order to whichever worker is free."""
-    free = [0.0] * workers
+    free = [0.0] * min(workers, len(seconds) or 1)  # others have nothing to do
     for s in seconds:
         free[free.index(min(free))] += s
     return max(free)
