@@ -124,14 +124,15 @@ def plan_study(
     seconds = [c.seconds for c, _, _ in costs.values()] * n_seeds
     resident = max(base for _, base, _ in costs.values())
     core_seconds = total.seconds * n_seeds
+    busy = min(workers, len(seconds))  # of more, no process is started
     return Plan(
         n_cells=len(conditions) * n_seeds,
         n_units=len(units) * n_seeds,
         n_models=total.n_models * n_seeds,
         flops=total.flops * n_seeds,
         core_seconds=core_seconds,
-        wall_seconds=_makespan(seconds, workers),
-        memory_bytes=workers * resident,
+        wall_seconds=_makespan(seconds, busy),
+        memory_bytes=busy * resident,
         largest_stack_bytes=total.memory_bytes,
         workers=workers,
         device=device,
@@ -155,7 +156,7 @@ def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
 
 def _makespan(seconds: Sequence[float], workers: int) -> float:
     """Wall time when units are handed in order to whichever worker is free."""
-    free = [0.0] * min(workers, len(seconds) or 1)  # others have nothing to do
+    free = [0.0] * workers
     for s in seconds:
         free[free.index(min(free))] += s
     return max(free)

@@ -109,7 +109,8 @@ def _check_value(name: str, raw: Any, declared: dataclasses.Field) -> Any:
         ]
     try:
         number = read_number(raw) if isinstance(raw, str) else float(raw)
-        number = int(number) if kind == "int" and number == int(number) else number
+        whole = kind == "int" and number == int(number)
+        number = int(number) if whole else float(number)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} must be a number", got=raw, allowed=_allowed(meta)) from None
     if kind == "int":
