@@ -1,5 +1,8 @@
-"""A disk that is really full, for the tests of everything that writes."""
+"""What everything that writes may meet: a full disk, and places where something stands."""
 
+import os
+import socket
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -71,3 +74,37 @@ def ended_process():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+@pytest.fixture
+def stand_at():
+    """Let something stand at a path that is no folder, or no plain file; return the path."""
+
+    def make(path, kind):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "file":
+            path.write_text("a file")
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            try:
+                os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+            except PermissionError:
+                pytest.skip("making a device needs root")
+        elif kind == "socket":
+            before = os.getcwd()
+            os.chdir(path.parent)  # a socket's address is short
+            with socket.socket(socket.AF_UNIX) as one:
+                one.bind(path.name)
+            os.chdir(before)
+        elif kind == "circle":
+            path.symlink_to(path.name)
+        elif kind == "link":
+            path.symlink_to(make(path.with_name("far"), "pipe"))
+        else:
+            assert kind == "nothing"
+        return path
+
+    return make

@@ -122,6 +122,43 @@ def test_a_link_is_not_followed(own_cache, tmp_path):
 
 
 @posix
+@pytest.mark.parametrize(
+    "kind", ["pipe", "device", "socket", "folder", "full folder", "link", "hard link"]
+)
+def test_what_is_no_plain_file_is_not_opened(own_cache, stand_at, tmp_path, kind):
+    other = tmp_path / "other"
+    other.write_text("another's")
+    other.chmod(0o644)
+
+    def make(half):
+        if kind == "hard link":
+            os.link(other, half)
+        elif kind == "link":
+            half.symlink_to(other)
+        else:
+            stand_at(half, kind.removeprefix("full "))
+        if kind == "full folder":
+            (half / "file").touch()
+
+    with pytest.raises(ResourceError, match=r"what was made for name\.so is no plain file"):
+        kept_file("name.so", make)
+    assert list(own_cache.iterdir()) == []
+    assert mode(other) == 0o644
+
+
+def test_a_huge_file_is_not_read(own_cache):
+    def make(half):
+        half.touch()
+        os.truncate(half, 1 << 40)
+
+    with pytest.raises(
+        ResourceError, match=r"made for name\.so is too large; got '1,099,511,627,776 b"
+    ):
+        kept_file("name.so", make)
+    assert list(own_cache.iterdir()) == []
+
+
+@posix
 def test_nothing_is_taken_from_a_folder_that_others_may_write(open_to_all):
     assert kept_text("name", lambda: "own") == "own"
     with pytest.raises(CacheUnusable, match=r"others may write it .*`chmod go-w` it, or name ano"):

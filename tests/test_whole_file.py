@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from overparam import whole_file
-from overparam.errors import ResourceError
+from overparam.errors import ResourceError, UsageError
 from overparam.whole_file import half_file, sweep, write_whole
 
 
@@ -29,6 +30,28 @@ def test_a_link_is_followed(tmp_path):
     write_whole(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket", "folder", "circle", "link"])
+def test_what_is_no_file_stays(tmp_path, stand_at, kind):
+    place = stand_at(tmp_path / "place", kind)
+    before = place.lstat().st_ino
+    with pytest.raises(UsageError, match=r"stands where a file is to be written|circle of links"):
+        write_whole(place, lambda half: pytest.fail("it was made"))
+    assert place.lstat().st_ino == before
+
+
+def test_what_came_to_stand_there_meanwhile_stays(tmp_path, stand_at):
+    place = tmp_path / "place"
+    with pytest.raises(UsageError, match="a pipe stands where a file is to be written"):
+        write_whole(place, lambda half: (half.touch(), stand_at(place, "pipe")))
+    assert place.is_fifo()
+    assert os.listdir(tmp_path) == ["place"]
+
+
+def test_a_path_with_nul_is_refused():
+    with pytest.raises(UsageError, match="a path holds a NUL character"):
+        write_whole(Path("a\0b"), "text")
 
 
 def test_what_ends_in_the_middle_leaves_the_old_file(tmp_path):

@@ -19,6 +19,7 @@ from overparam.errors import ResourceError
 from overparam.whole_file import half_file, sweep
 
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_MOST_BYTES = 64 << 20  # of a file that is kept; all are far smaller
 
 
 class CacheUnusable(Exception):
@@ -100,7 +101,8 @@ def kept_file(name: str, make: Callable[[Path], object], *folders: str) -> Path:
             hash of what was written. folders: below the cache's.
 
     Raises:
-        CacheUnusable: there is no folder for it. ResourceError: it cannot be written.
+        CacheUnusable: there is no folder for it. ResourceError: it cannot be written, or what
+            `make` made is no plain file, or a huge one.
     """
     folder = private_folder(*folders)
     try:
@@ -111,6 +113,7 @@ def kept_file(name: str, make: Callable[[Path], object], *folders: str) -> Path:
             path.unlink(missing_ok=True)
         with half_file(folder / name) as half:
             make(half)
+            _check_made(half, name)
             half.chmod(0o600)  # whatever the user's files are by default
             path = _named(folder, name, half)
             os.replace(half, path)
@@ -138,6 +141,19 @@ def kept_text(name: str, make: Callable[[], str]) -> str:
     with contextlib.suppress(CacheUnusable, ResourceError, OSError):
         return kept_file(name, write).read_bytes().decode()
     return made[0] if made else make()
+
+
+def _check_made(half: Path, name: str) -> None:
+    """Raise where what another program made cannot be opened without harm, or without an end."""
+    found = half.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise ResourceError(f"what was made for {name} is no plain file")
+    if found.st_size > _MOST_BYTES:
+        raise ResourceError(
+            f"what was made for {name} is too large",
+            got=f"{found.st_size:,} bytes",
+            allowed=f"at most {_MOST_BYTES:,}",
+        )
 
 
 def _versions(folder: Path, name: str) -> list[Path]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from overparam import api, phenomena, probes
-from overparam.checks import check_path
-from overparam.errors import OverparamError, UsageError
+from overparam.checks import check_file, check_folder, check_path
+from overparam.errors import OverparamError
 from overparam.lab.phenomenon import SCALES
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance
 from overparam.lab.store import peek
@@ -75,10 +75,12 @@ def run_each(
     """
     base = check_path(out)
     place = base if chapter == ALL else base / chapter
+    check_file(place / INDEX)
     entries: list[IndexEntry] = []
     for name in names_in(chapter):
         folder = base / f"{name}-{scale}"
         try:
+            check_file(folder / REPORT)
             study = api.run(
                 name, scale, n_seeds=n_seeds, first_seed=first_seed, workers=workers,
                 device=device, memory_bytes=memory_bytes, out=folder, fresh=fresh,
@@ -117,12 +119,11 @@ def write_index(folder: str | Path, to: str | Path | None = None) -> tuple[Path,
         to: the file; by default ``index.html`` in the folder.
 
     Raises:
-        UsageError: there is no such folder. ResourceError: the index cannot be written.
+        UsageError: there is no such folder, or something else than a file is where the page is to
+            be. ResourceError: the index cannot be written.
     """
-    place = check_path(folder)
-    if not place.is_dir():
-        raise UsageError("there is no such folder of studies", got=str(place))
-    target = place / INDEX if to is None else check_path(to)
+    place = check_folder("studies", folder)
+    target = check_file(place / INDEX if to is None else check_path(to))
     own = phenomena.names()
     found = [
         (_order(told, own), path, told)

@@ -17,6 +17,7 @@ EXIT_STORE = 4  # a study folder that is locked, of another revision or damaged
 EXIT_RESOURCE = 5  # disk, memory, permissions, a lost worker
 EXIT_CODE = 70  # an error in code: of a phenomenon's own, or of this package
 EXIT_INTERRUPTED = 130  # Ctrl-C; finished stacks are kept
+_MOST_LETTERS = 500  # that are shown of a value that was given
 
 
 class OverparamError(Exception):
@@ -40,7 +41,7 @@ class OverparamError(Exception):
         self.what, self.got, self.allowed, self.remedy = what, got, allowed, remedy
         parts = [what]
         if got is not None:
-            parts.append(f"got {got!r}" if isinstance(got, str) else f"got {got}")
+            parts.append(f"got {_shown(got)}")
         if allowed is not None:
             parts.append(f"allowed: {allowed}")
         if remedy:
@@ -90,6 +91,18 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _shown(got: object) -> str:
+    """Return what was given as text, whatever it is, and not too long."""
+    try:
+        text = repr(got) if isinstance(got, str) else str(got)
+    except Exception as error:  # a number of too many digits, or an object of the user's own
+        return f"a value of type {type(got).__name__} that cannot be shown ({error})"[
+            :_MOST_LETTERS
+        ]
+    left_out = len(text) - _MOST_LETTERS
+    return text if left_out <= 0 else f"{text[:_MOST_LETTERS]}… ({left_out:,} more letters)"
 
 
 def _rebuild(

@@ -12,11 +12,13 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import time
 from collections.abc import Callable, Container, Iterator
 from functools import cache
 from pathlib import Path
 
+from overparam.checks import check_file
 from overparam.errors import ResourceError
 
 _HALF = re.compile(r"\.(?P<name>.+?)\.((?P<table>[0-9a-f]{8})-)?(?P<process>\d+)")
@@ -26,14 +28,17 @@ _LONGEST_SECONDS = 24 * 3600  # that a file is being written, with much to spare
 def write_whole(path: Path, content: str | bytes | Callable[[Path], object]) -> Path:
     """Write `path` beside its place first, then move it there; return `path`.
 
-    Its folder is made. A link is followed: the file it points to is replaced.
+    Its folder is made. A link is followed: the file it points to is replaced. What is no file, such
+    as a device, is left alone.
 
     Args:
         content: text (kept as UTF-8), bytes, or a function that writes a file of a given path.
 
     Raises:
-        ResourceError: it cannot be written; what was there before is untouched.
+        UsageError: what stands there is no plain file, or nothing can be there.
+        ResourceError: it cannot be written. What was there before is untouched.
     """
+    check_file(path)
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +48,7 @@ def write_whole(path: Path, content: str | bytes | Callable[[Path], object]) -> 
                 content(temporary)
             else:
                 temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-            os.replace(temporary, target)
+            os.replace(temporary, check_file(target))  # again: writing may have taken long
     except OSError as error:
         raise ResourceError(
             f"{path} cannot be written",
@@ -61,6 +66,8 @@ def half_file(target: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
+        if temporary.is_dir() and not temporary.is_symlink():  # another program made it
+            shutil.rmtree(temporary)
         temporary.unlink(missing_ok=True)
 
 

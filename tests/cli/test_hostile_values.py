@@ -36,8 +36,8 @@ def test_hostile_settings(here, tmp_path, command, setting, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--seeds", "99999999999999999999"), "n_seeds is out of range"),
-        (("--seeds", "1", "--first-seed", "99999999999999999999"), "first_seed is out of range"),
+        (("--seeds", "99999999999999999999"), "--seeds is out of range; got 99999999999999999999"),
+        (("--seeds", "1", "--first-seed", "99999999999999999999"), "--first-seed is out of range"),
         (("--out", ""), "a path is empty; got ''; is a variable of the shell not set?"),
         (("--memory", "1e400"), "this is no size of memory"),
     ],
@@ -50,13 +50,48 @@ def test_hostile_options(here, tmp_path, words, message):
     assert list(tmp_path.iterdir()) == []
 
 
+ONE_MODEL = ("census", "mlp:input_dim=3,n_outputs=2")
+PROBE = ("probe", "identity", "mlp:hidden=3")
+DESIGN = ("--seeds", "--first-seed", "--workers", "--memory")
+NUMBERS = [
+    *[(("plan", *RUN[1:4]), option) for option in DESIGN],
+    *[(RUN, option) for option in DESIGN],
+    *[(PROBE, f"--{name}") for name in ("side", "channels", "images", "steps", "seeds")],
+    *[(ONE_MODEL, option) for option in ("--n-train", "--n-outputs", "--input-shape")],
+]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1" * 20, "7" * 309, "9" * 4300, "9" * 5000, "-" + "9" * 400, "٣", "1_0", "1e3", "K", "²"],
+    ids=lambda number: f"{number[:4]}-{len(number)}",
+)
+@pytest.mark.parametrize(("words", "option"), NUMBERS, ids=lambda part: "-".join(part)[:30])
+def test_numbers_that_nobody_means(here, tmp_path, words, option, number):
+    code, out, err = here(*words, f"{option}={number}")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"overparam: {option}")
+    assert err.count("\n") == 1
+    assert len(err) < 800
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", ["٣", "1_0", "9" * 400, "9" * 5000])
+@pytest.mark.parametrize("field", ["n_train", "label_noise_rate"])
+def test_fields_are_written_in_the_same_digits(here, field, number):
+    code, _, err = here("plan", *RUN[1:4], "--set", f"{field}={number}")
+    assert code == 2
+    assert err.startswith(f"overparam: {field} ")
+    assert len(err) < 800
+
+
 @pytest.mark.parametrize(
     "target", ["preact_resnet18:width=100000000000000000000", "preact_resnet18:width=99999999"]
 )
 def test_a_model_beyond_all_memory_is_one_short_line(here, target):
     code, _, err = here("census", target)
     assert code == 2
-    assert err.startswith(f"overparam: {target} failed; got")
+    assert err.startswith(("overparam: width is out of range", f"overparam: {target} failed; got"))
     assert err.count("\n") == 1
     assert len(err) < 700
 

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +72,16 @@ def test_every_help_page_describes_and_gives_examples(words, capsys):
     assert all(len(line) <= 110 for line in shown.splitlines())
 
 
+def test_the_help_lists_the_exit_codes_of_the_documentation(capsys):
+    main(["--help"])
+    told = capsys.readouterr().out.partition("exit codes:")[2]
+    documented = (Path(__file__).parents[2] / "docs/cli.md").read_text()
+    rows = re.findall(r"^\| ([\d, ]+) \|", documented, re.MULTILINE)
+    assert len(rows) == 9
+    for code in rows:
+        assert re.search(rf"^  {code} ", told, re.MULTILINE)
+
+
 def test_no_command_shows_the_help_and_is_a_usage_error(capsys):
     assert main([]) == 2
     assert "commands:" in capsys.readouterr().err
@@ -84,6 +96,8 @@ def test_no_command_shows_the_help_and_is_a_usage_error(capsys):
         (["run"], "required: NAME; see overparam run --help"),
         (["run", "x", "--scael", "full"], "no such option of overparam run; .*mean '--scale'"),
         (["run", "x", "--zzzzzz"], "got '--zzzzzz'; see overparam run --help"),
+        (["run", "x.py", "--", "--scale", "smoke"], "too many: '--scale'; options stand before --"),
+        (["run", "x.py", "y", "--scale", "smoke"], "one argument too many: 'y'; see overparam run"),
         (["run", "x", "--se=3"], "no such option of overparam run; got '--se'"),
         (["list", "everything"], "unknown chapter"),
         (["run", "x", "--seeds"], "expected one argument; see overparam run --help"),

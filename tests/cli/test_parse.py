@@ -31,7 +31,9 @@ def test_sizes_of_memory(text, size):
     assert parse_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "lots", "-1", "0", "4X", "G", "1e9", "0.2"])
+@pytest.mark.parametrize(
+    "text", ["", "lots", "-1", "0", "4X", "G", "1e9", "0.2", "4\u212a", "٤", "9" * 400]
+)
 def test_what_is_no_size_of_memory(text):
     with pytest.raises(UsageError, match=r"this is no size of memory.*such as 4G"):
         parse_bytes(text)
@@ -42,7 +44,7 @@ def test_shapes(text):
     assert parse_shape(text) == (1, 28, 28)
 
 
-@pytest.mark.parametrize("text", ["", "0", "1,,2", "-3", "3.5", "a", "1,0"])
+@pytest.mark.parametrize("text", ["", "0", "1,,2", "-3", "3.5", "a", "1,0", "٤", "1_0", "9" * 5000])
 def test_what_is_no_shape(text):
     with pytest.raises(UsageError, match=r"this is no shape.*such as 1,28,28"):
         parse_shape(text)

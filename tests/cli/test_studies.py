@@ -48,9 +48,20 @@ def test_list_finds_default_studies_of_the_phenomena(here, study, tmp_path):
 
 
 def test_list_without_any_study(here):
-    code, out, _ = here("list", "--studies", "nowhere")
+    code, out, _ = here("list")
     assert code == 0
     assert "other studies" not in out
+
+
+@pytest.mark.parametrize("kind", ["nothing", "file", "pipe", "circle"])
+@pytest.mark.parametrize("command", [("list", "--studies"), ("gallery",)], ids=["list", "gallery"])
+def test_what_is_no_folder_of_studies_is_refused(here, stand_at, tmp_path, command, kind):
+    place = stand_at(tmp_path / "studies", kind)
+    named, usual = here(*command, place), here(command[0])
+    assert usual[0] == (0 if kind == "nothing" and command[0] == "list" else 2)
+    for code, out, err in (named, usual) if usual[0] else (named,):
+        assert (code, out) == (2, "")
+        assert "there is no such folder of studies" in err
 
 
 def test_report_is_rebuilt(here, copy):

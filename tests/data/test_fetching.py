@@ -191,28 +191,35 @@ def test_not_found_and_no_network(tmp_path, entry):
         fetch_entry(entry, [server.address], tmp_path)  # nobody listens there any more
 
 
-def test_a_full_disk(tmp_path, entry, monkeypatch):
+def test_a_full_disk(full_disk, entry, monkeypatch):
     with serving(Server({"file.gz": CONTENT})) as server:
         usage = namedtuple("usage", "free")
         with monkeypatch.context() as patch:
             patch.setattr(shutil, "disk_usage", lambda _: usage(1000))
             with pytest.raises(ResourceError, match="no space for"):
-                fetch_entry(entry, [server.address], tmp_path)
-        if not os.path.exists("/dev/full"):
-            pytest.skip("no /dev/full here")
-        (tmp_path / "Set/raw/file.gz.part").symlink_to("/dev/full")
-        with pytest.raises(ResourceError, match=r"cannot be written: " + os.strerror(errno.ENOSPC)):
-            fetch_entry(entry, [server.address], tmp_path)
+                fetch_entry(entry, [server.address], full_disk.folder)
+            full_disk.fill()
+            patch.setattr(shutil, "disk_usage", lambda _: usage(1 << 40))  # it fills meanwhile
+            with pytest.raises(
+                ResourceError, match=r"cannot be written: " + os.strerror(errno.ENOSPC)
+            ):
+                fetch_entry(entry, [server.address], full_disk.folder)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, entry):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="not writable"):
         fetch_entry(entry, ["http://127.0.0.1:1/"], tmp_path / "file")
-    (tmp_path / "Set/raw/file.gz.part").mkdir(parents=True)
-    server = Server({"file.gz": CONTENT})
-    with serving(server), pytest.raises(ResourceError, match="not writable"):
-        fetch_entry(entry, [server.address], tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "link"])
+@pytest.mark.parametrize("name", ["file.gz", "file.gz.part"])
+def test_what_is_no_file_is_neither_opened_nor_replaced(tmp_path, entry, stand_at, name, kind):
+    place = stand_at(tmp_path / "Set/raw" / name, kind)
+    before = place.lstat().st_ino
+    with pytest.raises(UsageError, match="stands where a file is to be written"):
+        fetch_entry(entry, ["http://127.0.0.1:1/"], tmp_path)
+    assert place.lstat().st_ino == before
 
 
 def test_without_a_home_there_is_no_cache_to_fetch_into(homeless):

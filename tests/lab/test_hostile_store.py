@@ -328,7 +328,9 @@ def test_missing_records_are_noticed(study):
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "[]", '{"records": 2}', '{"records": "many"}', "[" * 990]
+    "text",
+    [None, "", "[]", '{"records": 2}', '{"records": "many"}', "[" * 990]
+    + [f'{{"pid": 1, "host": "h", "records": {n}}}' for n in ("-1", "-5", "true", "2.0", "NaN")],
 )
 def test_a_lock_file_that_says_nothing_is_noticed_and_not_believed(study, text):
     (study / "study.lock").unlink()

@@ -214,6 +214,14 @@ def test_a_plan_counts_without_training(tiny):
     assert 0 < plan.wall_seconds <= plan.core_seconds
 
 
+def test_more_workers_than_units_cost_nothing(tiny):
+    plan = plan_study(tiny, "smoke", workers=2**62)
+    least = plan_study(tiny, "smoke", workers=plan.n_units)
+    assert plan.memory_bytes < 2 * least.memory_bytes
+    with pytest.raises(UsageError, match="workers is out of range; got 0"):
+        plan_study(tiny, "smoke", workers=0)
+
+
 def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
     async def run(c, streams):
         if c.width == 1:

@@ -9,7 +9,7 @@ import pytest
 from overparam.checks import check_count
 from overparam.errors import CodeError, UsageError
 from overparam.lab.phenomenon import Scale, factor
-from overparam.lab.settings import whole_numbers
+from overparam.lab.settings import check_settings, whole_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,17 @@ def listed(base):
 def test_a_setting_out_of_range_is_refused(tiny, settings, match):
     with pytest.raises(UsageError, match=match):
         designed(tiny, listed).conditions("smoke", settings)
+
+
+def test_a_number_keeps_its_kind_and_a_whole_one_all_its_digits(tiny):
+    checked = check_settings(Condition, {"ratio": "14", "depth": "1e1"})
+    assert [type(v) for v in checked.values()] == [float, int]
+
+    @dataclasses.dataclass(frozen=True)
+    class Wide:
+        number: int = factor(0)
+
+    assert check_settings(Wide, {"number": "9007199254740993"}) == {"number": 2**53 + 1}
 
 
 def test_lists_are_read_once_each_and_rising(tiny):

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from overparam.cli.output import Output, text_table
-from overparam.cli.parse import parse_path, parse_shape, whole_number
+from overparam.cli.parse import parse_file, parse_shape, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.errors import EXIT_OK
 from overparam.whole_file import write_whole
@@ -56,7 +56,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
     add(
         "--picture",
         metavar="FILE.svg",
-        type=parse_path,
+        type=parse_file,
         help="draw the nodes and edges of a fully connected network",
     )
     parser.set_defaults(command=count)
@@ -81,7 +81,7 @@ def count(arguments: argparse.Namespace, out: Output) -> int:
         picture = write_whole(arguments.picture, network_picture(model) + "\n")
     rows = [[_cell(x) for x in row] for row in found.table()]
     out.say(f"{found.name} ({found.library})")
-    out.say(text_table(TABLE_HEADER, rows, "llrrrr"))
+    out.say_lines(text_table(TABLE_HEADER, rows, "llrrrr"))
     out.say()
     settings = found.hyperparameters
     for name, text in settings[:_MOST_SETTINGS]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from overparam.cli.interruption import exit_code_of, resuming
 from overparam.cli.output import Output
 from overparam.cli.progress import show_progress
-from overparam.cli.writing import open_page, write_json
+from overparam.cli.writing import check_reports, open_page, write_json
 from overparam.errors import EXIT_NOT_OBSERVED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def _run(arguments: argparse.Namespace, out: Output, base: Path, options: Mappin
     from overparam.collection import ALL, INDEX, names_in, run_each
 
     names = names_in(arguments.name)
+    for name in names:
+        check_reports(base / f"{name}-{arguments.scale}")
     ended: list[Ended] = []
     codes = {EXIT_OK}
     if not arguments.quiet:

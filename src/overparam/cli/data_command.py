@@ -99,7 +99,7 @@ def list_sets(arguments: argparse.Namespace, out: Output) -> int:
         for e in entries
     ]
     header = ["name", "train", "test", "shape", "classes", "where", "licence"]
-    out.say(text_table(header, rows, "lrrrrll"))
+    out.say_lines(text_table(header, rows, "lrrrrll"))
     out.emit({"data_sets": entries})
     return EXIT_OK
 

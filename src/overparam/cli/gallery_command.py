@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from overparam.cli.output import Output
-from overparam.cli.parse import parse_path
+from overparam.cli.parse import parse_file, parse_path
 from overparam.cli.parser import Parser, examples
 from overparam.cli.writing import open_page
 from overparam.errors import EXIT_OK
@@ -31,7 +31,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         type=parse_path,
         help="folder of study folders (default: studies)",
     )
-    parser.add_argument("--to", metavar="FILE", type=parse_path, help="another file to write")
+    parser.add_argument("--to", metavar="FILE", type=parse_file, help="another file to write")
     parser.add_argument("--open", action="store_true", help="show the page in the browser")
     parser.set_defaults(command=gallery)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
 
+from overparam.checks import check_folder
 from overparam.cli.output import Output
 from overparam.cli.parse import parse_path
 from overparam.cli.parser import Parser, examples
@@ -56,6 +58,8 @@ def list_phenomena(arguments: argparse.Namespace, out: Output) -> int:
     from overparam.cli.run_command import SCALES
 
     place = arguments.studies or STUDIES
+    if arguments.studies or os.path.lexists(place):
+        check_folder("studies", place)
     chosen = arguments.chapter
     chapters = phenomena.chapters() if chosen is None else [chosen]
     introductions = {c: phenomena.introduction(c) for c in chapters}
@@ -114,7 +118,7 @@ def _show_chapters(out: Output, introductions: dict[str, str], rows: list[Any]) 
 
 
 def _show_chapter(out: Output, introduction: str, rows: list[Any]) -> None:
-    out.say(introduction)
+    out.say_lines(introduction)
     out.say()
     width = max(len(row["name"]) for row in rows)
     for row in rows:
@@ -127,7 +131,8 @@ def _show_long(out: Output, rows: list[Any]) -> None:
     width = min(shutil.get_terminal_size().columns, _MOST_COLUMNS)
     for row in rows:
         out.say(row["name"])
-        out.say(textwrap.fill(row["claim"], width, initial_indent="  ", subsequent_indent="  "))
+        claim = textwrap.fill(row["claim"], width, initial_indent="  ", subsequent_indent="  ")
+        out.say_lines(claim)
         for scale, study in row["studies"].items():
             out.say(f"    {scale:<9} {_verdict(study)}")
         out.say()

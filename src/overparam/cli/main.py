@@ -59,6 +59,7 @@ exit codes:
   5   disk, memory, permissions or network
   70  a bug: in a phenomenon's own code (the message names the place), or in overparam
   130, 143  interrupted; the finished cells are kept
+  141 the reader of stdout, such as head, closed it
 """
 
 
@@ -161,7 +162,7 @@ def _guarded(words: list[str], out: Output) -> int:
         )
         text = f"unexpected {type(error).__name__}: {text_of(error)}"
         place = place_of(error)
-        text += f" at {place}; mend the code" if place else f"\nPlease report this as a bug{again}"
+        text += f" at {place}; mend the code" if place else f"; please report this as a bug{again}"
         return _refuse(out, text, EXIT_CODE, kind=type(error).__name__)
 
 

@@ -63,14 +63,18 @@ class Output:
             os.close(kept)
 
     def say(self, text: str = "") -> None:
-        """Write a line of the result for people."""
+        """Write one line of the result for people; a path in it may hold ends of lines."""
+        self.say_lines(printable(text, _MOST_LETTERS, one_line=True))
+
+    def say_lines(self, text: str) -> None:
+        """Write several lines of the result, such as a table."""
         if not self.as_json:
             with writing():
                 print(printable(text, _MOST_LETTERS))
 
     def note(self, text: str) -> None:
-        """Write a line about the work to stderr; where it cannot be written, the work goes on."""
-        tell(printable(text))
+        """Write one line about the work to stderr; if it cannot be written, the work goes on."""
+        tell(printable(text, one_line=True))
 
     def emit(self, result: Mapping[str, Any]) -> None:
         """Write the result as strict JSON; values that are not finite are null."""
@@ -103,6 +107,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str 
     -----  -------
     1          100
     """
+    header, *rows = ([printable(cell, one_line=True) for cell in row] for row in (header, *rows))
     widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
     right = right.ljust(len(header), "l")
     lines = []

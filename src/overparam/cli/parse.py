@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overparam.checks import check_choice, check_count, check_path
+from overparam.checks import (
+    MOST_COUNT,
+    check_choice,
+    check_count,
+    check_file,
+    check_path,
+    read_whole,
+)
 from overparam.errors import UsageError
 from overparam.models.targets import blaming
 
@@ -25,16 +32,16 @@ def choice(name: str, choices: Sequence[str]) -> Callable[[str], str]:
 def whole_number(name: str, low: int = 1) -> Callable[[str], int]:
     """Return a parser of a whole number of at least `low`.
 
-    >>> whole_number("--seeds")("1_000")
+    >>> whole_number("--seeds")("1000")
     1000
     """
 
     def parse(text: str) -> int:
         try:
-            number = int(text)
+            number = read_whole(text)
         except ValueError:
             raise UsageError(
-                f"{name} must be a whole number", got=text, allowed=f">= {low}"
+                f"{name} must be a whole number", got=text, allowed=f"[{low}, {MOST_COUNT}]"
             ) from None
         return check_count(name, number, low)
 
@@ -47,15 +54,16 @@ def parse_bytes(text: str) -> int:
     >>> parse_bytes("4G") == 4 * 2**30, parse_bytes("1.5 MiB"), parse_bytes("800")
     (True, 1572864, 800)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.I)
-    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    if size < 1:
+    pattern = r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(?:i?B)?"
+    found = re.fullmatch(pattern, text.strip(), re.IGNORECASE | re.ASCII)
+    size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
+    if not 1 <= size <= MOST_COUNT:
         raise UsageError(
-            "this is no size of memory",
+            "--memory: this is no size of memory",
             got=text,
             allowed="a number > 0, with K, M, G or T for units of 1024 bytes, such as 4G",
         )
-    return size
+    return int(size)
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
@@ -65,11 +73,14 @@ def parse_shape(text: str) -> tuple[int, ...]:
     ((1, 28, 28), (1, 28, 28), (784,))
     """
     parts = re.split(r"[,x×]", text.strip().strip("()").rstrip(","))
-    if not all(re.fullmatch(r"\s*[1-9]\d*\s*", part) for part in parts):
+    try:
+        return tuple(check_count("a size", read_whole(part)) for part in parts)
+    except (ValueError, UsageError):
         raise UsageError(
-            "this is no shape", got=text, allowed="whole numbers >= 1, such as 1,28,28"
-        )
-    return tuple(int(part) for part in parts)
+            "--input-shape: this is no shape",
+            got=text,
+            allowed="whole numbers >= 1 and < 2^63, such as 1,28,28",
+        ) from None
 
 
 def parse_path(text: str) -> Path:
@@ -81,6 +92,15 @@ def parse_path(text: str) -> Path:
     if not text.strip():
         raise UsageError("a path is empty", got=text, remedy="is a variable of the shell not set?")
     return check_path(text)
+
+
+def parse_file(text: str) -> Path:
+    """Return the path of a file to write; where something else stands, it is refused.
+
+    >>> str(parse_file("index.html"))
+    'index.html'
+    """
+    return check_file(parse_path(text))
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, str]:

@@ -47,9 +47,12 @@ class Parser(argparse.ArgumentParser):
         command = self._command_of(words)
         arguments, rest = self.parse_known_args(list(words))
         if rest:
-            option = next((word for word in rest if word.startswith("-")), None)
+            behind = words[words.index("--") :] if "--" in words else []
+            option = next((w for w in rest if w.startswith("-") and w not in behind), None)
             if option is None:
-                command.error(f"one argument too many: {rest[0]!r}")
+                first = next((word for word in rest if word != "--"), "--")
+                hint = "; options stand before --" if first in behind else ""
+                command.error(f"one argument too many: {first!r}{hint}")
             name = option.partition("=")[0]
             raise UsageError(
                 f"there is no such option of {command.prog}",

@@ -121,7 +121,7 @@ def _show(study: Study, out: Output) -> None:
     if table is not None:
         columns = table.columns  # type: ignore[union-attr]
         rows = [[str(x) for x in row] for row in zip(*columns.values(), strict=True)]
-        out.say(text_table(list(columns), rows, "llllllrr"))
+        out.say_lines(text_table(list(columns), rows, "llllllrr"))
         out.say()
     out.say(study.content.headline)
 

@@ -171,7 +171,7 @@ def as_claimed(study: Study) -> bool:
 
 def _show_verdicts(study: Study, out: Output) -> None:
     if not sys.stdout.isatty():
-        out.say(str(study))
+        out.say_lines(str(study))
         return
     from rich.console import Console
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from overparam.checks import check_file
 from overparam.cli.output import Output
-from overparam.cli.parse import parse_list, parse_path
+from overparam.cli.parse import parse_file, parse_list, parse_path
 from overparam.cli.parser import Parser, examples
-from overparam.cli.writing import open_page, refuse_linked_reports, write_reports
+from overparam.cli.writing import check_reports, open_page, write_reports
 from overparam.errors import EXIT_OK, EXIT_STORE, UsageError
 from overparam.whole_file import write_whole
 
@@ -55,7 +56,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         "overparam export studies/double_descent/random_features-standard --to records.csv",
     )
     group.choices["export"].add_argument(
-        "--to", metavar="FILE", type=parse_path, required=True, help="a .csv or .parquet file"
+        "--to", metavar="FILE", type=parse_file, required=True, help="a .csv or .parquet file"
     )
     _add(
         group,
@@ -79,19 +80,22 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
         raise UsageError(
             "a report is HTML or JSON", got=target.name, allowed="FILE.html, FILE.json or a folder"
         )
-    if target == arguments.folder:
-        refuse_linked_reports(target)
-    study = api.load(arguments.folder, phenomenon_of(arguments.folder, arguments.phenomenon))
-    place = target
-    if target.suffix == ".json":
-        place, files = target.parent, [write_whole(target, study.to_json() + "\n")]
-    elif target.suffix == ".html":
-        place, files = target.parent, [study.save_report(target)]
+    is_file = bool(target.suffix) and not target.is_dir()
+    if is_file:
+        check_file(target)
     else:
+        check_reports(target, links=target != arguments.folder)
+    study = api.load(arguments.folder, phenomenon_of(arguments.folder, arguments.phenomenon))
+    place = target.parent if is_file else target
+    if not is_file:
         files = write_reports(study, target)
+    elif target.suffix == ".json":
+        files = [write_whole(target, study.to_json() + "\n")]
+    else:
+        files = [study.save_report(target)]
     if arguments.figures:
         files += study.save_figures(place / "figures", arguments.figures)
-    out.say(str(study))
+    out.say_lines(str(study))
     for note in study.result.provenance["notes"]:
         out.say(f"note: {note}")
     for path in files:
@@ -117,10 +121,11 @@ def report(arguments: argparse.Namespace, out: Output) -> int:
 def export(arguments: argparse.Namespace, out: Output) -> int:
     """Write the records."""
     from overparam.cli.folders import phenomenon_of
-    from overparam.lab.export import export_records, in_order
+    from overparam.lab.export import export_records, in_order, table_files
     from overparam.lab.recorded import recorded_phenomenon
     from overparam.lab.store import Store
 
+    table_files(arguments.to)  # before all is read
     phenomenon = phenomenon_of(arguments.folder, arguments.phenomenon)
     with Store.read_only(arguments.folder) as store:
         phenomenon = phenomenon or recorded_phenomenon(store)

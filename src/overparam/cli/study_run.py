@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from overparam.cli.interruption import exit_code_of, resuming
 from overparam.cli.output import Output
 from overparam.cli.progress import show_progress
-from overparam.cli.writing import open_page, refuse_linked_reports, write_reports
+from overparam.cli.writing import check_reports, open_page, write_reports
 from overparam.errors import EXIT_NOT_OBSERVED, EXIT_OK
 from overparam.stopping import is_stop
 
@@ -41,7 +41,7 @@ def run_study_command(
     telling: Telling,
 ) -> int:
     """Run a study into its folder, write its report, tell it, and return the exit code."""
-    refuse_linked_reports(folder)
+    check_reports(folder)
     try:
         study = _run(arguments, out, phenomenon, folder, design)
         files = [] if arguments.no_report else write_reports(study, folder)

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overparam.checks import check_file
 from overparam.cli.output import Output
-from overparam.errors import StoreError
+from overparam.errors import StoreError, UsageError
 from overparam.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -24,20 +25,34 @@ def write_json(study: Study, place: Path, stem: str = "report") -> Path:
     return write_whole(place / f"{stem}.json", study.to_json() + "\n")
 
 
-def refuse_linked_reports(folder: Path) -> None:
-    """Refuse a study in whose folder a link stands where its report is written.
+def check_reports(folder: Path, links: bool = False) -> None:
+    """Refuse a folder where something stands in the place of its reports.
+
+    Args:
+        links: whether there may be links, which are followed; not in a study's own folder, which
+            may come from anybody.
 
     Raises:
-        StoreError: what it points to would be overwritten.
+        StoreError: what a link points to would be overwritten.
+        UsageError: no plain file, or no folder, stands where one is to be.
     """
     for name in ("report.html", "report.json", "figures"):
         path = folder / name
-        if path.is_symlink():
+        if path.is_symlink() and not links:
             raise StoreError(
                 "the report of this study is a link",
                 got=f"{path} -> {os.readlink(path)}",
                 allowed="a file of the study's own",
                 remedy="delete the link, or write elsewhere with --to",
+            )
+    for name in ("report.html", "report.json"):
+        check_file(folder / name)
+    for place in (folder, folder / "figures"):
+        if place.exists() and not place.is_dir():
+            raise UsageError(
+                "what is no folder stands where reports need one",
+                got=str(place),
+                remedy="choose another",
             )
 
 

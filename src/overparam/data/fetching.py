@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from overparam.cache import CacheUnusable, private_folder
-from overparam.checks import check_path
+from overparam.checks import check_file, check_path
 from overparam.data.download import (
     PIECE_BYTES,
     DownloadFailed,
@@ -169,7 +169,8 @@ def _fetch_file(
     wanted: Download, mirrors: Sequence[str], folder: Path, progress: Progress | None
 ) -> Path:
     target = folder / wanted.name
-    part = folder / f"{wanted.name}.part"
+    part = check_file(folder / f"{wanted.name}.part")
+    check_file(target)
     if _md5(target) == wanted.md5:
         return target
     failures = []
@@ -201,7 +202,8 @@ def _fetch_file(
 
 
 def _write_whole(source: IO[bytes], target: Path) -> None:
-    part = target.with_name(f"{target.name}.part")
+    part = check_file(target.with_name(f"{target.name}.part"))
+    check_file(target)
     try:
         file = part.open("wb", buffering=0)
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.checks import check_file
 from overparam.errors import UsageError
 from overparam.lab.arrays import array_address, npy_bytes
 from overparam.lab.encoding import ArrayAt, encode
@@ -48,18 +49,33 @@ def export_records(records: Records, phenomenon: Phenomenon, path: str | Path) -
             ``.parquet`` (the units are metadata of the fields; needs pyarrow).
 
     Raises:
-        UsageError: another ending, or pyarrow is not installed. ResourceError: cannot be written.
+        UsageError: another ending, something else than a file is there, or pyarrow is not
+            installed. ResourceError: cannot be written.
+    """
+    path, *beside = table_files(path)
+    columns, units = _columns(records, phenomenon)
+    if beside:
+        _write_csv(path, beside[0], columns, units)
+    else:
+        _write_parquet(path, columns, units)
+    return [path, *beside]
+
+
+def table_files(path: str | Path) -> list[Path]:
+    """Return the files that `export_records` writes, the table first.
+
+    Raises:
+        UsageError: see there.
     """
     path = Path(path)
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    if path.suffix.lower() not in writers:
+    if path.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(
             "records can be exported to CSV and Parquet only",
             got=path.name,
             allowed="a name that ends in .csv or .parquet",
         )
-    columns, units = _columns(records, phenomenon)
-    return writers[path.suffix.lower()](path, columns, units)
+    beside = [path.with_suffix(".units.json")] if path.suffix.lower() == ".csv" else []
+    return [check_file(file) for file in (path, *beside)]
 
 
 def _columns(
@@ -132,20 +148,20 @@ def _address(value: Any) -> str | None:
     return array_address(npy_bytes(np.asarray(value)))
 
 
-def _write_csv(path: Path, columns: dict[str, list[Any]], units: dict[str, str]) -> list[Path]:
+def _write_csv(
+    path: Path, beside: Path, columns: dict[str, list[Any]], units: dict[str, str]
+) -> None:
     def write(temporary: Path) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
-    beside = path.with_suffix(".units.json")
     write_whole(path, write)
     write_whole(beside, json.dumps(units, indent=2, ensure_ascii=False) + "\n")
-    return [path, beside]
 
 
-def _write_parquet(path: Path, columns: dict[str, list[Any]], units: dict[str, str]) -> list[Path]:
+def _write_parquet(path: Path, columns: dict[str, list[Any]], units: dict[str, str]) -> None:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -163,7 +179,6 @@ def _write_parquet(path: Path, columns: dict[str, list[Any]], units: dict[str, s
         fields.append(pyarrow.field(name, kind, metadata={"unit": units[name]}))
     table = pyarrow.table(arrays, schema=pyarrow.schema(fields))
     write_whole(path, lambda temporary: pyarrow.parquet.write_table(table, temporary))
-    return [path]
 
 
 def _parquet_kind(values: Sequence[Any]) -> tuple[str, Callable[[Any], Any]]:

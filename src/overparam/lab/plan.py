@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from overparam.checks import check_count
 from overparam.lab.design import plan_units
 from overparam.lab.machine import find_device
 from overparam.lab.phenomenon import Phenomenon
@@ -92,7 +93,9 @@ def plan_study(
     n_seeds = phenomenon.scales[scale].n_seeds if seeds is None else len(set(seeds))  # type: ignore[index]
     first = 0 if seeds is None else seeds[0]
     device = find_device(device)
-    workers = workers or (available_cores() if device == "cpu" else 1)
+    if workers is None:
+        workers = available_cores() if device == "cpu" else 1
+    check_count("workers", workers)
     units = plan_units(phenomenon, conditions, [first])
     jobs = [
         Job(
@@ -121,14 +124,15 @@ def plan_study(
     seconds = [c.seconds for c, _, _ in costs.values()] * n_seeds
     resident = max(base for _, base, _ in costs.values())
     core_seconds = total.seconds * n_seeds
+    busy = min(workers, len(seconds))  # of more, no process is started
     return Plan(
         n_cells=len(conditions) * n_seeds,
         n_units=len(units) * n_seeds,
         n_models=total.n_models * n_seeds,
         flops=total.flops * n_seeds,
         core_seconds=core_seconds,
-        wall_seconds=_makespan(seconds, workers),
-        memory_bytes=workers * resident,
+        wall_seconds=_makespan(seconds, busy),
+        memory_bytes=busy * resident,
         largest_stack_bytes=total.memory_bytes,
         workers=workers,
         device=device,

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from overparam.checks import check_choice, check_count, check_range
+from overparam.checks import check_choice, check_count, check_range, read_number, read_whole
 from overparam.errors import UsageError, suggest
 
 _BEYOND = 2**63  # what neither NumPy nor SQLite holds
@@ -81,7 +81,7 @@ def whole_numbers(condition: Any, name: str, *, places: str, low: int | None = N
     if low is not None:
         meta["low"] = low
     try:
-        numbers = sorted({int(word) for word in text.split()})
+        numbers = sorted({read_whole(word) for word in text.split()})
     except ValueError:
         numbers = []
     if not numbers:
@@ -108,8 +108,9 @@ def _check_value(name: str, raw: Any, declared: dataclasses.Field) -> Any:
             check_choice(name, str(raw).lower(), ["true", "false", "1", "0"])
         ]
     try:
-        number = float(raw)
-        number = int(number) if kind == "int" and number == int(number) else number
+        number = read_number(raw) if isinstance(raw, str) else float(raw)
+        whole = kind == "int" and number == int(number)
+        number = int(number) if whole else float(number)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} must be a number", got=raw, allowed=_allowed(meta)) from None
     if kind == "int":

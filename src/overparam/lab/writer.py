@@ -88,14 +88,15 @@ class WriterLock:
 def records_told(folder: Path) -> int:
     """Return how many records the last writer said it had written; 0 where nothing is said."""
     told = _said(_read(folder / LOCK)).get("records")
-    return told if type(told) is int else 0
+    return told if type(told) is int and told > 0 else 0
 
 
 def lock_damage(folder: Path) -> list[str]:
     """Return what is wrong with the lock's file, if anything: every writer leaves one."""
     said = _said(_read(folder / LOCK))
     wanted = {"pid": int, "host": str, "records": int}
-    if all(type(said.get(name)) is kind for name, kind in wanted.items()):
+    # The very type: to Python, true is a whole number too.
+    if all(type(said.get(name)) is kind for name, kind in wanted.items()) and said["records"] >= 0:
         return []
     state = "damaged" if os.path.lexists(folder / LOCK) else "missing"
     return [

@@ -16,6 +16,7 @@ from textwrap import shorten
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from overparam.checks import read_number
 from overparam.errors import OverparamError, UsageError, suggest
 from overparam.models.own_modules import find_first, import_file, module_file, source_files
 from overparam.stopping import is_stop
@@ -103,10 +104,9 @@ def parse_value(text: str) -> Any:
     constants = {"true": True, "false": False, "none": None}
     if word.lower() in constants:
         return constants[word.lower()]
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(word)
-    if re.fullmatch(r"\d+(x\d+)+", word):
+    with contextlib.suppress(ValueError):
+        return read_number(word)
+    if re.fullmatch(r"[0-9]{1,20}(x[0-9]{1,20})+", word):
         return tuple(int(part) for part in word.split("x"))
     return word
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from overparam.checks import check_choice
+from overparam.checks import check_choice, check_file
 from overparam.lab.figure import Chart, Figure, HeatMap, ImageGrid, NetworkGallery
 from overparam.report.drawing import chart_spec
 from overparam.report.gallery import gallery_svg
@@ -64,14 +64,18 @@ def save_figure(
         stem: of the files; by default that of the figure's name.
 
     Raises:
-        UsageError: unknown format. ResourceError: the folder cannot be written.
+        UsageError: unknown format, or something else than a file is there.
+        ResourceError: the folder cannot be written.
     """
     for name in formats:
         check_choice("figure format", name, FORMATS)
-    folder = Path(folder)
-    svg = figure_svg(figure, looks=looks) if set(formats) - {"csv"} else ""
     stem = stem or file_stem(figure.name)
-    return [write_whole(folder / f"{stem}.{name}", _encode(figure, svg, name)) for name in formats]
+    paths = [check_file(Path(folder) / f"{stem}.{name}") for name in formats]
+    svg = figure_svg(figure, looks=looks) if set(formats) - {"csv"} else ""
+    return [
+        write_whole(path, _encode(figure, svg, name))
+        for path, name in zip(paths, formats, strict=True)
+    ]
 
 
 def file_stem(name: str) -> str:

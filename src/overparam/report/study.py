@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from overparam.checks import check_file
 from overparam.lab.figure import Figure
 from overparam.lab.records import Records
 from overparam.lab.study import StudyResult
@@ -61,12 +62,13 @@ class Study:
         """Write the HTML report to `path`, or into it if it is a folder, and return the file.
 
         Raises:
+            UsageError: something else than a file is there.
             ResourceError: the file cannot be written; an earlier one is kept.
         """
         target = Path(path)
         if target.is_dir() or not target.suffix:
             target = target / "report.html"
-        return write_whole(target, self.to_html())
+        return write_whole(check_file(target), self.to_html())
 
     def save_figures(self, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
         """Write every figure into `folder` in each format (svg, png, pdf, csv); return the files.

@@ -63,6 +63,18 @@ def test_what_cannot_be_started_is_an_answer(tmp_path):
     assert b"text: Exec format error" in answer.err
 
 
+def test_what_writes_without_end_is_ended(tmp_path, monkeypatch):
+    text = Path(bounded.__file__).read_text().replace("256 << 20", "1 << 20")
+    (tmp_path / "bounded.py").write_text(text)
+    monkeypatch.setattr(bounded, "__file__", str(tmp_path / "bounded.py"))
+    monkeypatch.setattr(bounded, "_MOST_SAID", 10)
+    answer = run_bounded(["/bin/sh", "-c", f"exec yes >{tmp_path / 'file'}"], 60)
+    assert answer.code == -signal.SIGXFSZ % 256
+    assert (tmp_path / "file").stat().st_size == 1 << 20
+    answer = run_bounded(["/bin/sh", "-c", "exec yes"], 60)
+    assert (answer.code, answer.out) == (-signal.SIGXFSZ % 256, b"y\ny\ny\ny\ny\n")
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
 class TestHanging:
     def test_it_is_ended_with_what_it_started(self, hanging):

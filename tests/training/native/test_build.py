@@ -178,6 +178,36 @@ def test_a_compiler_that_makes_no_library_is_no_crash(own_cache, tmp_path, monke
         load_library(DENSE, "float32")
 
 
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        'rm -f "$2"; mkfifo "$2"',
+        'ln -s /dev/zero "$2"',
+        'mkdir "$2"; touch "$2/file"',
+        'truncate -s 100M "$2"',
+    ],
+)
+def test_a_compiler_that_leaves_no_plain_file_is_no_trap(own_cache, tmp_path, monkeypatch, leaves):
+    left = script(tmp_path / "leaving", f'while [ "$1" != -o ]; do shift; done; {leaves}')
+    monkeypatch.setenv("OVERPARAM_CC", left)
+    with pytest.raises(NativeBroken, match=r"what was made for .* is (no plain file|too large)"):
+        load_library(DENSE, "float32")
+    (told,) = troubles()
+    assert told.startswith("compiled code is not used: the kernels could not be compiled or loaded")
+    assert list(own_cache.iterdir()) == []
+
+
+def test_of_a_noisy_compiler_little_is_told(own_cache, tmp_path, monkeypatch):
+    noise = "head -c 3000000 /dev/urandom | tr -d '\\n'"
+    noisy = script(tmp_path / "noisy", f"{noise}; (printf error; {noise}) >&2; exit 1")
+    monkeypatch.setenv("OVERPARAM_CC", noisy)
+    with pytest.raises(NativeBroken, match="cannot compile the kernels") as told:
+        load_library(DENSE, "float32")
+    assert len(str(told.value)) < 4000
+    assert len(describe_compiler()) < 4000
+    assert str(told.value).isprintable()
+
+
 @pytest.mark.parametrize("content", ["", "no library", "int other(void) { return 0; }"])
 def test_a_library_without_its_functions_is_built_twice_and_not_kept(
     compiler, own_cache, tmp_path, monkeypatch, content

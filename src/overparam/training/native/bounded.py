@@ -5,6 +5,8 @@ process that asked for it is killed meanwhile. So a watcher stands between: this
 ``python bounded.py SECONDS COMMAND...``. It ends the command's process group when the time is up
 or when its input closes, which the kernel does for a process that is gone.
 
+What it writes has bounds too: each of its files, what it says included.
+
 Seconds are those of an idle machine: what shares its core with three others has four times as
 long. Else a busy machine would go without compiled code, and come to other numbers.
 """
@@ -22,13 +24,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+try:
+    import resource
+except ImportError:  # not POSIX
+    resource = None  # type: ignore[assignment]
+
 TIMED_OUT = 124  # exit code of the watcher, as of `timeout` of the GNU core utilities
 _POLL_SECONDS = 0.02
+_MOST_BYTES = 256 << 20  # of a file
+_MOST_SAID = 1 << 20  # bytes that are read of what a program says
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program said, and its exit code."""
+    """The beginning of what a program said, and its exit code."""
 
     code: int
     out: bytes
@@ -66,12 +75,13 @@ def run_bounded(command: Sequence[str], seconds: float) -> Answer:
             raise TimeoutError(f"{command[0]} did not end within {seconds:g} s")
         for file in (out, err):
             file.seek(0)
-        return Answer(code, out.read(), err.read())
+        return Answer(code, out.read(_MOST_SAID), err.read(_MOST_SAID))
 
 
 def main(argv: Sequence[str]) -> int:
     """Watch over a command; return its exit code."""
     patience, last = float(argv[0]), time.monotonic()
+    _bound_files()
     try:
         child = subprocess.Popen(argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
     except OSError as error:
@@ -89,6 +99,14 @@ def main(argv: Sequence[str]) -> int:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+
+
+def _bound_files() -> None:
+    """Let the kernel end whoever writes a file without an end, before the disk is full."""
+    if resource is not None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if soft == resource.RLIM_INFINITY or soft > _MOST_BYTES:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, hard))
 
 
 def _share() -> float:

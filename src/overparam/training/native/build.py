@@ -18,6 +18,7 @@ from typing import Any
 
 from overparam.cache import CacheUnusable, cache_home, kept_file
 from overparam.errors import ResourceError
+from overparam.texts import printable
 from overparam.training.native.bounded import Answer, run_bounded
 
 PRECISIONS = {"float32": "FLOAT32", "float64": "FLOAT64", "bfloat16": "BFLOAT16"}
@@ -29,6 +30,7 @@ _FLAGS = (
     "-fno-strict-aliasing", "-fopenmp-simd", "-shared", "-fPIC",
 )  # fmt: skip
 _ARM = ("aarch64", "arm64")  # where the processor is named by another option
+_MOST_LETTERS = 300  # of a compiler's line that are told
 _SECONDS_TO_COMPILE, _SECONDS_TO_ANSWER = 30.0, 10.0
 
 _hanging: dict[str, str] = {}  # compilers that did not end, with what was said of them
@@ -141,7 +143,7 @@ def find_compiler() -> list[str]:
 def describe_compiler() -> str:
     """Return the compiler's first line about itself, or why there is none."""
     try:
-        return _version(tuple(find_compiler())).decode(errors="replace").splitlines()[0]
+        return _lines(_version(tuple(find_compiler())))[0]
     except (NativeUnavailable, OSError) as error:
         return f"none: {error}"
     except IndexError:
@@ -168,11 +170,15 @@ def _compile(command: Sequence[str]) -> None:
     answer = _ask(tuple(command), _SECONDS_TO_COMPILE)
     if not answer.code:
         return
-    said = answer.err.decode(errors="replace").splitlines()
-    reason = next((line for line in said if "error" in line), "it said nothing").strip()
+    reason = next((s for s in _lines(answer.err) if "error" in s), "it said nothing").strip()
     own = "no products of bfloat16" in reason  # the source itself knows better than to be compiled
     kind = NativeUnavailable if own else NativeBroken
     raise kind(f"{command[0]} cannot compile the kernels: {reason}")
+
+
+def _lines(said: bytes) -> list[str]:
+    lines = said.decode(errors="replace").splitlines()
+    return [printable(line, _MOST_LETTERS, one_line=True) for line in lines]
 
 
 @cache
