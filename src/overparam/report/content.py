@@ -152,7 +152,7 @@ def headline(result: StudyResult) -> str:
     elif treatment == "absent":
         sentence = "Not observed: the treatment does not show the effect that the claim names."
     elif treatment == "inconclusive":
-        sentence = "Inconclusive: what is known of the treatment does not decide it."
+        sentence = "Inconclusive: the treatment does not decide it."
     elif not kinds:
         sentence = "Observed in the treatment; there is no control to compare it with."
     elif not unlike:
