@@ -43,6 +43,7 @@ from torch import nn
 from overparam.data import corrupt_labels_wrong
 from overparam.lab.crossing import crossing_interval
 from overparam.lab.figure import Axis, Chart, Rule
+from overparam.lab.intervals import logs_above, step_of_logs
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.statistics import PeakTest, exp_interval, peak_test
@@ -233,7 +234,10 @@ def _summarise_arm(arm: str, records: Records, field: str, threshold: Interval) 
     c = records[0].condition
     axis, test_error = records.matrix(field, by="width")
     train_error = records.matrix("train_error", by="width")[1]
-    step, smooth = 1 / size_of_test_set(c.dataset, c.n_test), smoothed(test_error)
+    smooth, step = (
+        smoothed(test_error),
+        smoothed_step(test_error, 1 / size_of_test_set(c.dataset, c.n_test)),
+    )
     peak = None
     if axis[0] <= threshold.estimate <= axis[-1]:
         peak = peak_test(axis, smooth, at=threshold.estimate, step=step)
@@ -247,9 +251,17 @@ def smoothed(errors: np.ndarray) -> np.ndarray:
     Single narrow networks of one seed may be stuck by their initial weights; neighbours, which
     have others, say what is typical there.
     """
-    with np.errstate(divide="ignore"):  # an error of 0 stays 0
-        logs = np.log(errors)
-    return np.exp(mean_over_neighbours(logs, 1))
+    return np.exp(mean_over_neighbours(logs_above(errors, 0.0), 1))  # an error of 0 stays 0
+
+
+def smoothed_step(errors: np.ndarray, step: float) -> np.ndarray:
+    """Return how far apart smoothed errors lie at each width, `[m]`.
+
+    One of three that is low may be far coarser, in logarithms, than the mean of the three.
+    """
+    steps = mean_over_neighbours(step_of_logs(step, logs_above(errors, 0.0))[:, None], 1)[:, 0]
+    ratio = step_of_logs(1.0, logs_above(smoothed(errors), 0.0))  # of a step of 1, to the mean
+    return np.where(ratio > 0, steps / np.where(ratio > 0, ratio, 1.0), 0.0)
 
 
 def verdict(summary: Summary) -> Verdict:

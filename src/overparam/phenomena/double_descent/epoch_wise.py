@@ -204,8 +204,7 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     fitted_time = np.full(n_seeds, np.nan)
     fitted_time[there] = crossings(np.log(epochs), train[:, there], NEARLY_FITTED)
     fitted = exp_interval(mean_interval(fitted_time)).estimate
-    # The grid is as fine as one epoch at the start, and coarser later.
-    grid = float(np.max(np.diff(np.log(epochs[second:])), initial=0)) if len(there) else 0.0
+    grid = _spacing(np.log(epochs), np.concatenate([fitted_time, peak_time]))
     return Summary(
         arm=arm,
         epochs=epochs,
@@ -222,6 +221,17 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         peak_epoch=float(epochs[second]) if len(there) else np.nan,
         fitted_epoch=fitted if np.isfinite(fitted) else np.nan,
     )
+
+
+def _spacing(levels: np.ndarray, at: np.ndarray) -> float:
+    """Return the largest distance of neighbours from the first of these places on; 0 of none.
+
+    In logarithms, whole epochs lie far apart at the start.
+    """
+    known = at[np.isfinite(at)]
+    if not len(known):
+        return 0.0
+    return float(np.max(np.diff(levels)[levels[1:] >= known.min()], initial=0.0))
 
 
 def verdict(summary: Summary) -> Verdict:

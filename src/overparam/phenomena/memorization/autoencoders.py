@@ -332,7 +332,8 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     losses = [own.matrix("train_loss", by="depth")[1][[0, -1]] for own in by_kind.values()]
     deepest, shallowest = (np.mean([rate[i] for rate in rates.values()], axis=0) for i in (-1, 0))
     images = {kind: own[0].condition.n_judged for kind, own in by_kind.items()}
-    step, unit = 1 / (len(images) * max(images.values())), (0.0, 1.0)
+    # The mean of the kinds is no finer known than the coarsest of them.
+    step, unit = 1 / (len(images) * min(images.values())), (0.0, 1.0)
     return Summary(
         arm=arm,
         rate=mean_interval(deepest, step=step, bounds=unit),
