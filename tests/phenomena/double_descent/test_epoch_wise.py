@@ -74,7 +74,10 @@ def test_a_bump_that_is_not_where_the_labels_are_fitted_is_absent():
     late = FALLING + 0.1 * np.exp(-(((EPOCHS - 30) / 8) ** 2))
     records = made_up([late, FALLING, FALLING])
     early = Records(
-        [replace(r, outcome=replace(r.outcome, train_errors=TRAIN - 0.45)) for r in records]
+        [
+            replace(r, outcome=replace(r.outcome, train_errors=np.maximum(TRAIN - 0.45, 0)))
+            for r in records
+        ]
     )
     verdict = phenomenon.verdict(phenomenon.summarise(early)["treatment"])
     assert [c.state for c in verdict.clauses[:2]] == ["shown", "shown"]

@@ -52,6 +52,18 @@ def over_each(errors: np.ndarray, others: np.ndarray, step: float = 0.0) -> Inte
     return exp_interval(found) if found.n else found
 
 
+def wrong_labels(rate: float, n_train: int) -> tuple[str, ...]:
+    """Return what a design lacks whose claim is of partly wrong labels: nothing, or those.
+
+    Args:
+        rate: share of the labels that are wrong, in expectation.
+
+    >>> wrong_labels(0.1, 250), wrong_labels(0.0, 250)
+    ((), ('partly wrong labels',))
+    """
+    return () if 1 <= rate * n_train < n_train else ("partly wrong labels",)
+
+
 def rule_of(bound: float, what: str, along: str) -> str:
     """Return the rule in words, such as of "test error" along "the width"."""
     return (
