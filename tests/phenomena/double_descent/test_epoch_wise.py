@@ -137,3 +137,11 @@ def test_figures_mark_the_peak_and_the_fit():
         assert len(panel.series) == 3
         assert len(panel.rules) == 2
         assert all(s.dots.shape == (60, 5) for s in panel.series)
+
+
+def test_the_grid_of_epochs_is_as_coarse_as_where_it_is_compared():
+    levels = np.log([1, 2, 3, 4, 5, 6])
+    found = phenomenon._spacing(levels, np.array([np.nan, levels[3]]))
+    assert found == pytest.approx(np.log(4 / 3))
+    assert phenomenon._spacing(levels, np.array([np.log(1.5), levels[3]])) == np.log(2)
+    assert phenomenon._spacing(levels, np.array([np.nan, np.inf])) == 0
