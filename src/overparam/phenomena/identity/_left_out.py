@@ -87,11 +87,11 @@ class LeftOut:
             return f"no finite squared error was reached; {allow}"
         span = " to ".join(dict.fromkeys(f"{v:.2g}" for v in (min(finite), max(finite))))
         reached = f"squared error {span} per pixel reached"
-        if not loss or max(finite) > _loosest(self.settings):
+        if not loss:
             return f"{reached}; {allow}"
-        return (
-            f"{reached}, {self.asked:.2g} asked for; {allow}, or {loss} to {_no_less(max(finite))}"
-        )
+        enough = max(finite)  # to ask for no less, where that is still a fit
+        looser = f", or {loss} to {_no_less(enough)}" if enough <= _loosest(self.settings) else ""
+        return f"{reached}, {self.asked:.2g} asked for; {allow}{looser}"
 
 
 def left_out_of(records: Sequence[Record]) -> LeftOut:
