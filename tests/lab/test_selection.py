@@ -10,6 +10,7 @@ from overparam.errors import UsageError
 from overparam.lab.intervals import mean_interval
 from overparam.lab.selection import largest_interval, largest_reversal, smallest_interval
 from overparam.lab.statistics import monotone_test, paired_log_ratio, peak_test
+from overparam.phenomena.double_descent._rules import largest_rise, over_each
 from tests.lab.test_statistics import INF, NAN, ends, generator, misses, noisy
 
 LEVELS = np.geomspace(1, 1000, 10)
@@ -69,6 +70,36 @@ def test_largest_reversal_is_the_largest_of_all_pairs():
     pairs = [y[i] - y[j] for i in range(5) for j in range(i + 1, 5)]
     assert ends(largest_reversal(y)) == ends(largest_interval(pairs))
     assert math.isnan(largest_reversal([[1.0, 2.0]]).estimate)  # of one level
+
+
+def test_a_pair_has_the_step_of_its_own_levels():
+    """High levels elsewhere in the sweep, of which a row is a small part, shrink nothing."""
+    n_test = 500
+    errors = np.array([0.5, 0.3, 0.1, 2 / n_test, 2 / n_test])[:, None] * np.ones(4)
+    half = stats.t.ppf(0.975, 3) * 0.5  # a row more or less, of two
+    expected = np.exp([0, -half * math.sqrt(1 / 4 + 1 / 3), half / 2])
+    for levels in (errors, errors[-2:]):
+        np.testing.assert_allclose(ends(largest_rise(levels, 1 / n_test)), expected, rtol=1e-12)
+    # Of errors over others, every level has its own.
+    over = over_each(errors[-1], errors[:-1], 1 / n_test)
+    np.testing.assert_allclose(ends(over), expected, rtol=1e-12)
+    # A peak over a side: that of the side's best, whatever the side holds beside it.
+    y = np.array([0.5, 2 / n_test, 0.4, 0.3])[:, None] * np.ones(4)
+    found = peak_test([1, 10, 100, 1000], y, at=100, step=1 / n_test)
+    assert found.left.low == pytest.approx(100 * math.exp(-half * math.sqrt(1 / 4 + 1 / 3)))
+    assert found.right.low > 1.3  # 0.4 over 0.3, of 500: known to some per cent
+
+
+def test_a_control_that_rises_by_a_row_is_rarely_told_to_fall():
+    """Two wrong rows, or three in a third of the seeds: a rise of 1.16, and seeds that agree."""
+    rng, n_test = generator("lattice"), 500
+    fall = np.array([0.5, 0.3, 0.1, 0.02, 2 / n_test, 2 / n_test])
+    below = 0
+    for _ in range(400):
+        errors = fall[:, None] * np.ones(4)
+        errors[-1] = (2 + (rng.random(4) < 0.36)) / n_test
+        below += largest_rise(errors, 1 / n_test).high < 1.15
+    assert below == 0
 
 
 # ------------------------------------------------------------------ monotone curves

@@ -320,6 +320,13 @@ def test_one_seed_says_why_there_is_no_interval(synthetic):
     assert "no finite interval from 1 seed: it needs at least two" in page.text
 
 
+def test_an_arm_without_cells_is_not_told_to_need_seeds(synthetic):
+    verdicts = {"treatment": decide(UNKNOWN, at_least=1, unit="ratio", rule="r")}
+    page = Page(_render(synthetic(2, verdicts=verdicts)))
+    assert "nothing to take an interval of" in page.text
+    assert "at least two" not in page.text
+
+
 def test_too_large_figures_leave_the_page_and_say_so(synthetic, monkeypatch):
     limit = 1_700_000
     monkeypatch.setattr(html_module, "SIZE_LIMIT", limit)

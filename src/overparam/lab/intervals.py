@@ -32,6 +32,8 @@ from overparam.streams import Streams
 
 LEVEL = 0.95
 
+Steps = float | np.ndarray  # of a lattice: one, or that of every level `[m]`
+
 
 def mean_interval(
     values: ArrayLike,
@@ -69,8 +71,12 @@ def mean_interval(
     return Interval(estimate, low, high, level, n, n_missing)
 
 
-def half_widths(rows: np.ndarray, level: float = LEVEL, *, step: float = 0.0) -> np.ndarray:
-    """Return t(n-1) s / √n of every row of `[m, n]`, NaN where a row has no interval."""
+def half_widths(rows: np.ndarray, level: float = LEVEL, *, step: Steps = 0.0) -> np.ndarray:
+    """Return t(n-1) s / √n of every row of `[m, n]`, NaN where a row has no interval.
+
+    Args:
+        step: of the lattice of all rows, or of each, `[m]`.
+    """
     checked_level(level)
     m, n = rows.shape
     if n < 2:
@@ -103,7 +109,7 @@ def geometric_mean_interval(
     2.00 [1.77, 2.26]
     """
     logs = logs_above(values, floor)
-    return exp_interval(mean_interval(logs, level, step=step_of_logs(step, logs)))
+    return exp_interval(mean_interval(logs, level, step=float(step_of_logs(step, logs))))
 
 
 def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
@@ -206,18 +212,29 @@ def paired_log_ratio(
     3 [0.03, 231]
     """
     a, b = (logs_above(values, floor) for values in _pairs(a, b))
-    return exp_interval(paired_difference(a, b, level, step=step_of_logs(step, a, b)))
+    coarser = np.maximum(step_of_logs(step, a), step_of_logs(step, b))
+    return exp_interval(paired_difference(a, b, level, step=float(coarser)))
 
 
-def step_of_logs(step: float, *logs: ArrayLike) -> float:
-    """Return how far apart neighbours of a lattice are in logarithms, where its values lie.
+def step_of_logs(step: Steps, logs: ArrayLike) -> np.ndarray:
+    """Return how far apart neighbours of a lattice are in logarithms, at each level, `[...]`.
+
+    A row of test examples more is a small part of a large error and a large part of a small one:
+    so the step is of the levels that are compared, each by itself, and of a pair the larger one.
 
     Args:
-        step: of the lattice of the values. logs: their logarithms; the coarsest set counts.
+        step: of the lattice of the values, one or that of every level. logs: their logarithms,
+            `[..., seeds]`; the step is taken at their geometric mean, without zeros and without
+            what is missing.
+
+    >>> step_of_logs(0.01, np.log([[0.5, 0.5], [0.02, 0.02]])).round(2).tolist()
+    [0.02, 0.5]
     """
-    means = [float(np.mean(x)) for x in map(present, logs) if len(x)]
-    finite = [mean for mean in means if math.isfinite(mean)]
-    return step / math.exp(min(finite)) if step and finite else 0.0
+    x = np.asarray(logs, float)
+    there = np.isfinite(x)
+    n = there.sum(-1)
+    means = np.where(there, x, 0.0).sum(-1) / np.maximum(n, 1)
+    return np.where(n > 0, step / np.exp(means), 0.0)
 
 
 def logs_above(values: ArrayLike, floor: float) -> np.ndarray:

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 
 from overparam.lab.intervals import (
     LEVEL,
+    Steps,
     checked_level,
     half_widths,
     paired_difference,
-    step_of_logs,
 )
 from overparam.lab.verdict import UNKNOWN, Interval
 
@@ -26,14 +26,15 @@ def peak_over_side(
     near: np.ndarray,
     side: np.ndarray,
     level: float,
-    step: float,
+    steps: np.ndarray,
     *,
     highest: bool = False,
 ) -> Interval:
     """Log-ratio of peak to best level of one side; selected on the other seeds.
 
     Args:
-        step: of the lattice of the values whose logarithms are given; 0 where there is none.
+        steps: of the lattice of the logarithms at each level, `[m]`; the coarsest of the levels
+            that are compared counts.
         highest: take the worst level of the side instead of the best.
     """
     if not side.any():  # of the design: nothing is missing, there is nothing
@@ -45,7 +46,8 @@ def peak_over_side(
     # A level that misses in this seed might have been its highest or its best.
     lacking = np.isnan(logs[near | side]).any(0)
     a, b = np.where(lacking, np.nan, a), np.where(lacking, np.nan, b)
-    return cross_selected_difference(a, b, level, step=step_of_logs(step, a, b))
+    step = float(np.maximum(steps[peak], steps[best]).max(initial=0.0))
+    return cross_selected_difference(a, b, level, step=step)
 
 
 def cross_selected_difference(
@@ -65,7 +67,7 @@ def cross_selected_difference(
     return replace(plain, low=low, high=high)
 
 
-def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: Steps = 0.0) -> Interval:
     """Interval of the largest of several means over seeds, honest at both ends.
 
     The level that is largest in these seeds owes some of it to luck, and one chosen on the other
@@ -77,7 +79,9 @@ def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: float = 0
 
     Args:
         values: `[m, seeds]`. Seeds that lack a level count as missing: it might have been the one.
-        step: of the lattice of the values.
+        step: of the lattice of the values; of each level, `[m]`, where they differ. Then every
+            level has its own at the upper end, and the coarsest of those chosen counts at the
+            lower one.
     """
     y = np.asarray(values, float)
     whole = ~np.isnan(y).any(0)
@@ -85,35 +89,39 @@ def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: float = 0
     m, n = y.shape
     if m < 1 or n < 1:
         return replace(UNKNOWN, level=checked_level(level), n=n, n_missing=n_missing)
-    chosen = y[best_rows(-means_of_others(y), np.ones(m, bool)), np.arange(n)]
-    found = cross_selected_difference(chosen, np.zeros(n), level, step=step)
+    rows, steps = best_rows(-means_of_others(y), np.ones(m, bool)), np.broadcast_to(step, m)
+    chosen, coarsest = y[rows, np.arange(n)], float(steps[rows].max())
+    found = cross_selected_difference(chosen, np.zeros(n), level, step=coarsest)
     with np.errstate(invalid="ignore"):  # of levels that diverged
         means = y.mean(1)
     # NaN where a level has no interval: of the largest nothing is known then.
-    estimate, high = float(means.max()), float((means + half_widths(y, level, step=step)).max())
+    estimate, high = float(means.max()), float((means + half_widths(y, level, step=steps)).max())
     finite = math.isfinite(estimate) and math.isfinite(found.low)
     low = min(found.low, estimate) if finite else math.nan
     return replace(found, estimate=estimate, low=low, high=high, n_missing=n_missing)
 
 
-def smallest_interval(values: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+def smallest_interval(values: ArrayLike, level: float = LEVEL, *, step: Steps = 0.0) -> Interval:
     """Interval of the smallest of several means over seeds (see `largest_interval`)."""
     found = largest_interval(-np.asarray(values, float), level, step=step)
     return replace(found, estimate=-found.estimate, low=-found.high, high=-found.low)
 
 
-def largest_reversal(up: ArrayLike, level: float = LEVEL, *, step: float = 0.0) -> Interval:
+def largest_reversal(up: ArrayLike, level: float = LEVEL, *, step: Steps = 0.0) -> Interval:
     """Interval of the largest fall from an earlier to a later level (see `largest_interval`).
 
     Args:
-        up: `[m, seeds]`, curves that should rise. step: of the lattice of the values.
+        up: `[m, seeds]`, curves that should rise. step: of the lattice of the values; of each
+            level, `[m]`, where they differ: a pair has the larger of its two.
     """
     y = np.asarray(up, float)
     earlier, later = np.triu_indices(len(y), k=1)
+    steps = np.broadcast_to(step, len(y))
+    steps = np.maximum(steps[earlier], steps[later])
     with np.errstate(invalid="ignore"):
         falls = y[earlier] - y[later]
     undefined = np.isnan(falls) & ~(np.isnan(y[earlier]) | np.isnan(y[later]))  # inf - inf
-    return largest_interval(np.where(undefined, np.inf, falls), level, step=step)
+    return largest_interval(np.where(undefined, np.inf, falls), level, step=steps)
 
 
 def means_of_others(values: np.ndarray) -> np.ndarray:

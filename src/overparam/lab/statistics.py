@@ -18,6 +18,7 @@ from overparam.checks import check_choice, check_range
 from overparam.errors import UsageError
 from overparam.lab.intervals import (
     LEVEL,
+    Steps,
     bootstrap_interval,
     exp_interval,
     geometric_mean_interval,
@@ -27,6 +28,7 @@ from overparam.lab.intervals import (
     paired_difference,
     paired_log_ratio,
     present,
+    step_of_logs,
 )
 from overparam.lab.selection import (
     best_row,
@@ -184,7 +186,7 @@ def peak_test(
     *,
     within: float = 2.0,
     floor: float = 0.0,
-    step: float = 0.0,
+    step: Steps = 0.0,
     level: float = LEVEL,
 ) -> PeakTest:
     """Test whether curves peak near `at`, such as test errors near the interpolation threshold.
@@ -206,7 +208,9 @@ def peak_test(
         at: where the peak is expected, > 0. within: factor >= 1; the peak is sought in
             [at / within, at · within] (where no level lies there, at the nearest), the sides
             are what lies beyond. floor: values below it count as this much (see
-            `geometric_mean_interval`). step: of the lattice of the values, such as 1 / n_test.
+            `geometric_mean_interval`). step: of the lattice of the values, such as 1 / n_test;
+            `[m]` where it differs by level. Of a ratio the coarser of the levels that are compared
+            counts (see `step_of_logs`).
 
     A seed that lacks a level near `at` or on the side in question counts as missing: the level
     might have been its highest or its best. With one seed the ratios are those of its own highest
@@ -231,10 +235,11 @@ def peak_test(
     if not near.any():
         near = np.arange(len(x)) == np.argmin(np.abs(np.log(x / at)))
     left, right = x < x[near].min(), x > x[near].max()
+    steps = step_of_logs(step, logs)
     return PeakTest(
-        left=exp_interval(peak_over_side(logs, near, left, level, step)),
-        right=exp_interval(peak_over_side(logs, near, right, level, step)),
-        beyond=exp_interval(peak_over_side(logs, near, right, level, step, highest=True)),
+        left=exp_interval(peak_over_side(logs, near, left, level, steps)),
+        right=exp_interval(peak_over_side(logs, near, right, level, steps)),
+        beyond=exp_interval(peak_over_side(logs, near, right, level, steps, highest=True)),
         peak_level=_level_or_nan(x, best_row(-logs, near)),
         left_level=_level_or_nan(x, best_row(logs, left)),
         right_level=_level_or_nan(x, best_row(logs, right)),

@@ -183,12 +183,15 @@ def unmeasured(what: str, why: str) -> Clause:
 
 
 def not_in_design(what: str) -> Clause:
-    """Return the clause of something that a claim names and no planned cell shows.
+    """Return the premise of something that a claim names and no planned cell shows.
+
+    Whatever else is found then says nothing of the claim: the verdict is inconclusive, never
+    observed and never absent.
 
     >>> print(not_in_design("training accuracy, gaussian"))
     training accuracy, gaussian: undecided (not in the design)
     """
-    return unmeasured(what, "not in the design")
+    return premise(unmeasured(what, "not in the design"))
 
 
 def premise(clause: Clause) -> Clause:

@@ -107,6 +107,8 @@ def interval_sentence(arm: Arm) -> str:
     seeds = _seeds(arm.n_seeds)
     interval = format_interval(arm.low, arm.high)
     if interval == "–":
+        if not arm.n_seeds and not any(clause.n_missing for clause in arm.clauses):
+            return "nothing to take an interval of"  # more seeds would not mend that
         needs = ": it needs at least two" if arm.n_seeds < 2 else ""
         return f"no finite interval from {seeds}{needs}"
     return f"{format_number(100 * arm.level)} % interval {interval}, {seeds}"

@@ -155,3 +155,11 @@ def test_figures_show_the_measured_threshold_and_emc():
     assert all(chart.panels[0].rules[0].at == pytest.approx(threshold) for chart in charts)
     assert [len(chart.panels[0].series) for chart in charts] == [3, 2, 1]
     assert 2000 < charts[2].panels[0].series[0].y[0] < 4000
+
+
+def test_smoothed_errors_are_as_coarse_as_the_widths_they_are_means_of():
+    """One width of three with two wrong rows: a row more there moves the mean by a sixth."""
+    errors = np.array([0.5, 0.5, 2 / 500, 0.5])[:, None] * np.ones(3)
+    steps = phenomenon.smoothed_step(errors, 1 / 500) / phenomenon.smoothed(errors)[:, 0]
+    by_hand = [0.004, (0.004 + 0.004 + 0.5) / 3, (0.004 + 0.5 + 0.004) / 3, (0.5 + 0.004) / 2]
+    np.testing.assert_allclose(steps, by_hand, rtol=1e-12)

@@ -74,7 +74,10 @@ def test_a_bump_that_is_not_where_the_labels_are_fitted_is_absent():
     late = FALLING + 0.1 * np.exp(-(((EPOCHS - 30) / 8) ** 2))
     records = made_up([late, FALLING, FALLING])
     early = Records(
-        [replace(r, outcome=replace(r.outcome, train_errors=TRAIN - 0.45)) for r in records]
+        [
+            replace(r, outcome=replace(r.outcome, train_errors=np.maximum(TRAIN - 0.45, 0)))
+            for r in records
+        ]
     )
     verdict = phenomenon.verdict(phenomenon.summarise(early)["treatment"])
     assert [c.state for c in verdict.clauses[:2]] == ["shown", "shown"]
@@ -134,3 +137,11 @@ def test_figures_mark_the_peak_and_the_fit():
         assert len(panel.series) == 3
         assert len(panel.rules) == 2
         assert all(s.dots.shape == (60, 5) for s in panel.series)
+
+
+def test_the_grid_of_epochs_is_as_coarse_as_where_it_is_compared():
+    levels = np.log([1, 2, 3, 4, 5, 6])
+    found = phenomenon._spacing(levels, np.array([np.nan, levels[3]]))
+    assert found == pytest.approx(np.log(4 / 3))
+    assert phenomenon._spacing(levels, np.array([np.log(1.5), levels[3]])) == np.log(2)
+    assert phenomenon._spacing(levels, np.array([np.nan, np.inf])) == 0

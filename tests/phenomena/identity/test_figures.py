@@ -6,20 +6,20 @@ import pytest
 
 from overparam.lab.records import Record
 from overparam.phenomena.identity._figures import training_note
-from overparam.phenomena.identity._left_out import LeftOut, left_out_of, tell
+from overparam.phenomena.identity._left_out import LeftOut, left_out_of, tell, unfitted
 from overparam.phenomena.identity.by_depth import Condition
 from overparam.phenomena.identity.one_layer_theorem import Condition as OneLayer
 from tests.phenomena.worlds.identity import map_of
 
 NAN = float("nan")
-UNFIT = "squared error 0.02 per pixel reached, 1e-05 asked for; set max_steps above 6,000, or "
+UNFIT = "squared error 0.0005 per pixel reached, 1e-05 asked for; set max_steps above 6,000, or "
 
 
 @pytest.mark.parametrize(
     ("changed", "note"),
     [
         ({}, ""),
-        ({"learned": False, "train_loss": 0.02}, f"did not fit: {UNFIT}target_loss to 2.0e-02"),
+        ({"learned": False, "train_loss": 5e-4}, f"did not fit: {UNFIT}target_loss to 5.0e-04"),
         ({"learned": False, "n_steps": 0, "train_loss": NAN}, "not trained"),
     ],
 )
@@ -54,3 +54,13 @@ def test_a_loss_that_no_factor_sets_is_not_offered():
     assert (
         "no finite squared error was reached" in left_out_of([Record(OneLayer(), 0, lost)]).remedy
     )
+
+
+def test_networks_that_are_asked_for_next_to_nothing_have_not_fitted():
+    """With a loss that any network has, all would count as fitted."""
+    lax = left_out_of([Record(Condition(target_loss=0.1), 0, map_of(0.5))])
+    (clause,) = unfitted(left_out_of([Record(Condition(), 0, map_of(0.5))]), lax)
+    assert str(clause) == "networks that fit their training images: undecided (not in the design)"
+    # Nor is such a loss offered as a remedy.
+    bad = left_out_of([Record(Condition(), 0, map_of(0.0, learned=False, train_loss=0.02))])
+    assert bad.remedy.endswith("set max_steps above 6,000")

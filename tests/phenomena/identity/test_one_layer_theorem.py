@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from overparam.phenomena.identity.one_layer_theorem import ADAM, FROM_ZERO, PHEN
 from overparam.streams import Streams
 from overparam.training.request import solve_all
 from tests.phenomena.verdicts import kinds_of
+from tests.phenomena.worlds.identity import EFFECTS, N_INPUTS
+from tests.phenomena.worlds.studies import study
 
 SEEDS = range(500, 512)
 SMOKE = PHENOMENON.conditions("smoke")
@@ -229,3 +232,16 @@ def test_a_convolution_is_the_same_problem_on_patches():
 def test_the_formula_is_one_of_a_single_layer(model):
     with pytest.raises(UsageError, match="one of a single layer"):
         layer_problem(model, torch.rand(1, 1, 2, 2), torch.rand(1, 1, 2, 2))
+
+
+def test_a_bin_of_correlation_without_an_input_is_undecided():
+    """Inputs that are all near the training image say nothing of those that are not."""
+    whole = study("identity/one_layer_theorem", EFFECTS["identity/one_layer_theorem"], 0)
+    near = np.linspace(0.93, 0.99, N_INPUTS)
+    records = Records([replace(r, outcome=replace(r.outcome, cosines=near)) for r in whole])
+    found = phenomenon.verdict(phenomenon.summarise(records)["treatment"])
+    assert found.kind == "inconclusive"
+    lacking = [str(c) for c in found.clauses if "not in the design" in str(c)]
+    assert len(lacking) == 7
+    assert lacking[0].startswith("inputs at correlation 0.00 to 0.22")
+    assert phenomenon.verdict(phenomenon.summarise(whole)["treatment"]).kind == "observed"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from overparam.lab.intervals import exp_interval, logs_above, step_of_logs
+from overparam.lab.intervals import Steps, exp_interval, logs_above, step_of_logs
 from overparam.lab.selection import largest_interval, largest_reversal
 from overparam.lab.verdict import (
     Clause,
@@ -25,13 +25,14 @@ from overparam.lab.verdict import (
 BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
 
 
-def largest_rise(errors: np.ndarray, step: float = 0.0) -> Interval:
+def largest_rise(errors: np.ndarray, step: Steps = 0.0) -> Interval:
     """Return the largest ratio of `[m, seeds]` errors from a level to a later one, below 1 if none.
 
     See `largest_interval`: looking for the largest among many pairs neither makes nor hides one.
 
     Args:
-        step: of the lattice of the errors, such as 1 / n_test.
+        step: of the lattice of the errors, such as 1 / n_test; of each level, `[m]`, where they
+            differ. In logarithms a pair has the step of its lower level.
     """
     logs = logs_above(errors, 0.0)
     return exp_interval(largest_reversal(-logs, step=step_of_logs(step, logs)))
@@ -46,8 +47,21 @@ def over_each(errors: np.ndarray, others: np.ndarray, step: float = 0.0) -> Inte
         step: of the lattice of the errors, such as 1 / n_test.
     """
     own, each = logs_above(errors, 0.0), logs_above(others, 0.0)
-    found = largest_interval(own - each, step=step_of_logs(step, own, each))
+    steps = np.maximum(step_of_logs(step, own), step_of_logs(step, each))
+    found = largest_interval(own - each, step=steps)
     return exp_interval(found) if found.n else found
+
+
+def wrong_labels(rate: float, n_train: int) -> tuple[str, ...]:
+    """Return what a design lacks whose claim is of partly wrong labels: nothing, or those.
+
+    Args:
+        rate: share of the labels that are wrong, in expectation.
+
+    >>> wrong_labels(0.1, 250), wrong_labels(0.0, 250)
+    ((), ('partly wrong labels',))
+    """
+    return () if 1 <= rate * n_train < n_train else ("partly wrong labels",)
 
 
 def rule_of(bound: float, what: str, along: str) -> str:

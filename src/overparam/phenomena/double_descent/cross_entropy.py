@@ -43,6 +43,7 @@ from torch import nn
 from overparam.data import corrupt_labels_wrong
 from overparam.lab.crossing import crossing_interval
 from overparam.lab.figure import Axis, Chart, Rule
+from overparam.lab.intervals import logs_above, step_of_logs
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.statistics import PeakTest, exp_interval, peak_test
@@ -53,6 +54,7 @@ from overparam.lab.verdict import (
     Verdict,
     exceeds,
     judge,
+    not_in_design,
     shown,
     told,
     unmeasured,
@@ -69,6 +71,7 @@ from overparam.phenomena.double_descent._rules import (
     judge_rise,
     largest_rise,
     unless_bracketed,
+    wrong_labels,
 )
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
@@ -100,7 +103,7 @@ RULE = (
     "one lies below. Errors are geometric means over three "
     "neighbouring widths, and widths are selected on the other seeds. The threshold is where "
     f"training error falls to {DEFAULT_EPSILON}. Inconclusive where its interval does not lie in "
-    "the sweep by a factor 2 from both ends."
+    "the sweep by a factor 2 from both ends, and where no training label is wrong."
 )
 ALONG = "the width"
 LABELS = {TREATMENT: "last epoch"}
@@ -203,6 +206,7 @@ class Summary:
         threshold: width at which training error falls to epsilon, of the treatment; also in the
             controls, whose sweep is the same and is to reach across it.
         peak: None where the threshold is nowhere in the sweep. rise: the largest.
+        left_out: what the claim names and the design lacks.
     """
 
     arm: str
@@ -212,6 +216,7 @@ class Summary:
     threshold: Interval
     peak: PeakTest | None
     rise: Interval
+    left_out: tuple[str, ...]
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -233,12 +238,16 @@ def _summarise_arm(arm: str, records: Records, field: str, threshold: Interval) 
     c = records[0].condition
     axis, test_error = records.matrix(field, by="width")
     train_error = records.matrix("train_error", by="width")[1]
-    step, smooth = 1 / size_of_test_set(c.dataset, c.n_test), smoothed(test_error)
+    smooth, step = (
+        smoothed(test_error),
+        smoothed_step(test_error, 1 / size_of_test_set(c.dataset, c.n_test)),
+    )
     peak = None
     if axis[0] <= threshold.estimate <= axis[-1]:
         peak = peak_test(axis, smooth, at=threshold.estimate, step=step)
     rise = largest_rise(smooth, step)
-    return Summary(arm, axis, test_error, train_error, threshold, peak, rise)
+    left_out = wrong_labels(c.label_noise_rate, c.n_train)
+    return Summary(arm, axis, test_error, train_error, threshold, peak, rise, left_out)
 
 
 def smoothed(errors: np.ndarray) -> np.ndarray:
@@ -247,9 +256,17 @@ def smoothed(errors: np.ndarray) -> np.ndarray:
     Single narrow networks of one seed may be stuck by their initial weights; neighbours, which
     have others, say what is typical there.
     """
-    with np.errstate(divide="ignore"):  # an error of 0 stays 0
-        logs = np.log(errors)
-    return np.exp(mean_over_neighbours(logs, 1))
+    return np.exp(mean_over_neighbours(logs_above(errors, 0.0), 1))  # an error of 0 stays 0
+
+
+def smoothed_step(errors: np.ndarray, step: float) -> np.ndarray:
+    """Return how far apart smoothed errors lie at each width, `[m]`.
+
+    One of three that is low may be far coarser, in logarithms, than the mean of the three.
+    """
+    steps = mean_over_neighbours(step_of_logs(step, logs_above(errors, 0.0))[:, None], 1)[:, 0]
+    ratio = step_of_logs(1.0, logs_above(smoothed(errors), 0.0))  # of a step of 1, to the mean
+    return np.where(ratio > 0, steps / np.where(ratio > 0, ratio, 1.0), 0.0)
 
 
 def verdict(summary: Summary) -> Verdict:
@@ -273,7 +290,7 @@ def verdict(summary: Summary) -> Verdict:
             f"{peak.left}, times the lowest in wider ones {peak.right}."
         )
     return judge(
-        [*_around(peak), at],
+        [*_around(peak), *map(not_in_design, summary.left_out), at],
         effect=weaker(peak.left, peak.right) if peak else UNKNOWN,
         unit="ratio of test errors, peak over the lowest on either side",
         rule=RULE,
@@ -308,10 +325,11 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     inside = found.widths[0] <= at <= found.widths[-1]
     rules = [Rule(at, f"training error {DEFAULT_EPSILON:.0%}")] if inside else []
     peak_title, fitted_title = "Test error over width", "Training error over width"
-    if found.peak and shown(*_around(found.peak)):
+    treated = found.arm == TREATMENT
+    if treated and found.peak and shown(*_around(found.peak)):
         peak = f"{found.peak.peak_level:,.0f}"
         peak_title = f"Test error peaks at width {peak}, near the threshold at width {at:,.0f}"
-    if shown(bracketed):
+    if treated and shown(bracketed):
         fitted_title = f"Training error falls to {DEFAULT_EPSILON:.0%} at width {at:,.0f}"
     x, c = Axis("Width k", scale="log"), records[0].condition
     complexity = measure_emc(records)

@@ -50,6 +50,7 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    not_in_design,
     shown,
     stays_below,
     told,
@@ -61,6 +62,7 @@ from overparam.phenomena.double_descent._curves import (
     times_of_largest_rise,
 )
 from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
+from overparam.phenomena.double_descent._rules import wrong_labels
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
     FAMILIES,
@@ -87,14 +89,16 @@ RULE = (
     f"of the test error both lie above {SMALLEST_STEP}, that of the training error at the end "
     f"lies below {NEARLY_FITTED}, and that of (epoch at which training error falls to "
     f"{NEARLY_FITTED}) / (epoch of the peak) lies within a factor {NEAR:g} of 1; absent if one "
-    "lies outside. The times of minimum and peak are those between which the mean curve of the "
+    "lies outside; inconclusive where no training label is wrong, and where the learning rate is "
+    "not constant. The times of minimum and peak are those between which the mean curve of the "
     "other seeds rises most, and intervals are widened for that choice. Errors are means over "
     f"{2 * NEIGHBOURS + 1} neighbours on the logarithmic grid of epochs."
 )
 RULE_OF_CONTROLS = (
     "A control, of which the test error is said only to fall: absent if the 95 % interval of its "
     f"rise from an epoch to a later one lies below {SMALLEST_STEP} for every such pair, observed "
-    "if it lies above for the pair that rises most on the other seeds. Errors are means over "
+    "if it lies above for the pair that rises most on the other seeds. Inconclusive where the "
+    "small network is not smaller. Errors are means over "
     "neighbours, as in the treatment."
 )
 
@@ -164,6 +168,7 @@ class Summary:
         rise: between the times selected on the other seeds. any_rise: the largest between any two
             times, not below what it is, nor above.
         fitted_over_peak: epoch at which training error falls to `NEARLY_FITTED`, over the peak's.
+        left_out: what the arm is said to have and the design lacks.
         minimum_epoch, peak_epoch: as selected on all seeds. fitted_epoch: mean over seeds. NaN
             where there is none.
     """
@@ -180,6 +185,7 @@ class Summary:
     minimum_epoch: float
     peak_epoch: float
     fitted_epoch: float
+    left_out: tuple[str, ...]
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -204,8 +210,7 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     fitted_time = np.full(n_seeds, np.nan)
     fitted_time[there] = crossings(np.log(epochs), train[:, there], NEARLY_FITTED)
     fitted = exp_interval(mean_interval(fitted_time)).estimate
-    # The grid is as fine as one epoch at the start, and coarser later.
-    grid = float(np.max(np.diff(np.log(epochs[second:])), initial=0)) if len(there) else 0.0
+    grid = _spacing(np.log(epochs), np.concatenate([fitted_time, peak_time]))
     return Summary(
         arm=arm,
         epochs=epochs,
@@ -221,7 +226,28 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         minimum_epoch=float(epochs[first]) if len(there) else np.nan,
         peak_epoch=float(epochs[second]) if len(there) else np.nan,
         fitted_epoch=fitted if np.isfinite(fitted) else np.nan,
+        left_out=_left_out(arm, c),
     )
+
+
+def _left_out(arm: str, c: Condition) -> tuple[str, ...]:
+    if arm == SMALL_NETWORK:
+        return () if c.small_width < c.width else ("a smaller network",)
+    if arm == CLEAN_LABELS:
+        return ()
+    steady = () if c.schedule == "constant" else ("a constant learning rate",)
+    return (*wrong_labels(c.label_noise_rate, c.n_train), *steady)
+
+
+def _spacing(levels: np.ndarray, at: np.ndarray) -> float:
+    """Return the largest distance of neighbours from the first of these places on; 0 of none.
+
+    In logarithms, whole epochs lie far apart at the start.
+    """
+    known = at[np.isfinite(at)]
+    if not len(known):
+        return 0.0
+    return float(np.max(np.diff(levels)[levels[1:] >= known.min()], initial=0.0))
 
 
 def verdict(summary: Summary) -> Verdict:
@@ -230,7 +256,12 @@ def verdict(summary: Summary) -> Verdict:
     first, second = told(summary.minimum_epoch, ",.0f"), told(summary.peak_epoch, ",.0f")
     if summary.arm != TREATMENT:
         return judge(
-            [exceeds("largest rise of the test error along the training", any_rise, SMALLEST_STEP)],
+            [
+                exceeds(
+                    "largest rise of the test error along the training", any_rise, SMALLEST_STEP
+                ),
+                *map(not_in_design, summary.left_out),
+            ],
             effect=any_rise,
             unit="test error (fraction wrong), its largest rise",
             rule=RULE_OF_CONTROLS,
@@ -263,13 +294,15 @@ def clauses(summary: Summary) -> list[Clause]:
             NEAR,
             f"not every seed reaches {REACHED}",
         ),
+        *map(not_in_design, summary.left_out),
     ]
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test error and training error over epochs."""
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
-    rise, fall, *fitted = clauses(found)
+    rise, fall, *others = clauses(found)
+    treated = found.arm == TREATMENT
     peak = told(found.peak_epoch, ",.0f")
     rules = []
     if np.isfinite(found.peak_epoch):
@@ -283,7 +316,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
         chart(
             "test_errors",
             f"Test error rises to epoch {peak}, and falls again"
-            if shown(rise, fall)
+            if treated and shown(rise, fall)
             else "Test error along the training",
             "Follow the line of the large network on noisy labels. By the claim its test error "
             "rises after the first minimum, while the wrong labels are being fitted, and falls "
@@ -296,7 +329,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
         chart(
             "train_errors",
             "The peak stands where training error nears 0"
-            if shown(rise, fall, *fitted)
+            if treated and shown(rise, fall, *others)
             else "Training error along the training",
             "By the claim the network has fitted before the peak what the labels have in common, "
             "and after it every label, the wrong ones included. The small network is to stay "

@@ -41,7 +41,16 @@ from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.statistics import PeakTest, peak_test
-from overparam.lab.verdict import Clause, Interval, Verdict, exceeds, judge, shown, told
+from overparam.lab.verdict import (
+    Clause,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    not_in_design,
+    shown,
+    told,
+)
 from overparam.measures import across_threshold, error_rate
 from overparam.models.features import RandomReluFeatures
 from overparam.phenomena.double_descent._figures import chart_of_fits
@@ -52,6 +61,7 @@ from overparam.training.ridge import FeatureProblem, fit_ridge
 FAR = "far from the threshold"
 ARMS = (TREATMENT, FAR)
 FAR_RATIO = 4  # features of the control over the largest n_train
+SEVERAL = 2  # times as many examples as features, at least
 # At the threshold theory has an infinite error, far above it a falling one. An error rate cannot
 # pass 0.9; a quarter above what less data gave is far from both.
 SMALLEST_PEAK = 1.25
@@ -59,7 +69,8 @@ SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 1.0
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (test error at n_train = n_features) / "
     f"(lowest with less data) and / (lowest with more data) both lie above {SMALLEST_PEAK}, the "
-    "sizes selected on the other seeds; absent if one lies below."
+    "sizes selected on the other seeds; absent if one lies below. Inconclusive where the largest "
+    f"n_train is not {SEVERAL} times n_features."
 )
 ALONG = "the number of examples"
 
@@ -199,9 +210,12 @@ def verdict(summary: Summary) -> Verdict:
 def clauses(summary: Summary) -> list[Clause]:
     """Return what the claim demands."""
     left, right = summary.peak.left, summary.peak.right
+    many = summary.sizes[-1] >= SEVERAL * summary.n_features
+    lacking = () if many else ("several times as many examples as features",)
     return [
         exceeds("test error at the threshold over the lowest with less data", left, SMALLEST_PEAK),
         exceeds("the same over the lowest with more data", right, SMALLEST_PEAK),
+        *map(not_in_design, lacking),
     ]
 
 
@@ -222,7 +236,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
             "test_error",
             f"{peak.peak_level:,.0f} examples give {peak.left.estimate:.1f} times the test error "
             f"of {peak.left_level:,.0f}"
-            if shown(*clauses(found))
+            if found.arm == TREATMENT and shown(*clauses(found))
             else f"Test error over the number of examples, around n_features = {p:,}",
             f"Follow the line of the model with {p:,} features from the left: by the claim more "
             "data hurt until there are as many examples as features (dotted), and then help "

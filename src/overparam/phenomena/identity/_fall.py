@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,7 @@ class MapFall:
         first, last: preference at the first levels (their mean) and at the last one.
         fall: first minus last, paired by seed.
         reversal: the largest rise from a level to a later one.
+        n_images: most that a network learned.
         highest, lowest: of the mean preferences of the levels; unknown of a single level, which
             shows nothing of what a sweep does.
     """
@@ -58,6 +59,7 @@ class MapFall:
     reversal: Interval = UNKNOWN
     highest: Interval = UNKNOWN
     lowest: Interval = UNKNOWN
+    n_images: int = 1
 
 
 def fall_rule(first: str, last: str, ends_below: float, controls: str) -> str:
@@ -117,12 +119,14 @@ def judge_fall(
     rule: str,
     ends_below: float,
     controls: Mapping[str, Clause] | None = None,
+    lacking: Sequence[Clause] = (),
 ) -> Verdict:
     """Apply the rule of falls to one arm: a control's own clause to a control.
 
     Args:
         unit: of the levels, such as "layers". rule: `fall_rule` with the same `ends_below`.
         controls: of every control, what its own sentence says would falsify it.
+        lacking: what the arm is said to have and the design lacks.
     """
     maps, levels = found.maps, found.maps.levels
     ends = [told(end.estimate, ".2f") for end in (found.first, found.last)]
@@ -141,7 +145,7 @@ def judge_fall(
     ]
     clauses = [_explained(c, levels) for c in (clauses if own is None else [own])]
     return judge(
-        [*clauses, *unfitted(maps.left_out)],
+        [*clauses, *lacking, *unfitted(maps.left_out)],
         effect=clauses[0].value,
         unit=UNIT if own is None else CONTROL_UNIT,
         rule=rule,

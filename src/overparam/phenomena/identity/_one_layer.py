@@ -21,6 +21,7 @@ from overparam.theory.identity_map import (
 
 NOTHING = 1e-12  # share of an input's energy off the span below which the span holds all of it
 BIN_EDGES = np.sqrt([0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0])  # of the correlation
+BINS = tuple(zip(BIN_EDGES[:-1].tolist(), BIN_EDGES[1:].tolist(), strict=True))
 
 
 @dataclass(frozen=True)

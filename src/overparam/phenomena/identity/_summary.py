@@ -12,11 +12,14 @@ import numpy as np
 from overparam.lab.crossing import crossing_interval
 from overparam.lab.intervals import mean_interval
 from overparam.lab.records import Record, Records
-from overparam.lab.verdict import UNKNOWN, Interval
+from overparam.lab.verdict import UNKNOWN, Clause, Interval, not_in_design
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
 
 # At 0.5 a network is three times as far from the one map as from the other.
 CLEAR = 0.5
+# Layers up to which a convolutional network counts as shallow, and from which as deep: the phases
+# change at some eight layers, and there is neither between.
+SHALLOW, DEEP = 5, 9
 NEAR = 0.9  # correlation from which an output counts as the target
 # Seeds whose preferences agree more closely, as they may at the ends of their range, do not say
 # that they agree exactly: networks are trained to a tolerance.
@@ -127,6 +130,15 @@ def extreme(value: float, *, low: float, high: float, n: int, n_missing: int = 0
     if n < 2:
         low = high = np.nan
     return Interval(value, low, high, n=n, n_missing=n_missing)
+
+
+def deep_networks(deepest: float) -> list[Clause]:
+    """Return the premise that a claim of deep networks has one; none where it has.
+
+    Args:
+        deepest: most layers of the design.
+    """
+    return [] if deepest >= DEEP else [not_in_design(f"networks of {DEEP} or more layers")]
 
 
 def mean_present(values: np.ndarray) -> float:

@@ -41,7 +41,7 @@ from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.settings import whole_numbers
-from overparam.lab.verdict import Verdict, exceeds, stays_below
+from overparam.lab.verdict import Clause, Verdict, exceeds, not_in_design, stays_below
 from overparam.models import mlp, same_convnet
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
 from overparam.phenomena.identity._figures import (
@@ -52,7 +52,13 @@ from overparam.phenomena.identity._figures import (
 )
 from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import CLEAR, MapSummary
+from overparam.phenomena.identity._summary import (
+    CLEAR,
+    DEEP,
+    SHALLOW,
+    MapSummary,
+    deep_networks,
+)
 from overparam.phenomena.identity._task import (
     AdamFactors,
     IdentityTask,
@@ -70,14 +76,15 @@ CONVOLUTIONAL, DENSE = "convolutional", "fully connected"
 MANY_IMAGES = "many images"
 DENSE_WIDTH = 2048 / 784  # hidden units for each pixel, as in the paper
 MOST_FEW = 40  # images of a treatment; a control has 100 or more
-SHALLOW = 5  # layers up to which a network counts as shallow
 RULE = fall_rule(
     f"the shallow networks (at most {SHALLOW} layers, their mean)",
     "the deepest",
     -CLEAR,
     f"{MANY_IMAGES} are absent only if the deepest network's preference is shown to lie above "
     f"{-CLEAR:g}, so that it does not return a constant; {DENSE} networks only if the "
-    f"preference at every depth is shown to lie below {CLEAR}.",
+    f"preference at every depth is shown to lie below {CLEAR}. Inconclusive where the deepest has "
+    f"fewer than {DEEP} layers, or the shallowest fully connected network more than one; and where "
+    "there is more than one image to a network of the treatment.",
 )
 DEPTH = Axis("Depth", "layers")
 PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)
@@ -184,7 +191,11 @@ def summarise(records: Records) -> dict[str, MapFall]:
         DENSE: few.where(family=DENSE),
     }
     return {
-        arm: summarise_fall(some, "depth", arm=arm, up_to=SHALLOW) for arm, some in arms.items()
+        arm: replace(
+            summarise_fall(some, "depth", arm=arm, up_to=SHALLOW),
+            n_images=max(some.levels("n_train"), default=0),
+        )
+        for arm, some in arms.items()
     }
 
 
@@ -199,7 +210,25 @@ def verdict(summary: MapFall) -> Verdict:
         MANY_IMAGES: stays_below("preference of the deepest network", summary.last, -CLEAR),
         DENSE: exceeds("highest preference of any depth", summary.highest, CLEAR),
     }
-    return judge_fall(summary, "layers", rule=RULE, ends_below=-CLEAR, controls=controls)
+    return judge_fall(
+        summary,
+        "layers",
+        rule=RULE,
+        ends_below=-CLEAR,
+        controls=controls,
+        lacking=_lacking(summary),
+    )
+
+
+def _lacking(summary: MapFall) -> list[Clause]:
+    levels = summary.maps.levels
+    few = summary.arm == MANY_IMAGES or summary.n_images <= 1
+    lacking = [] if few else [not_in_design("networks that learned one image")]
+    if not len(levels):
+        return lacking
+    if summary.arm == DENSE:
+        return lacking if levels[0] == 1 else [*lacking, not_in_design("a single layer")]
+    return [*lacking, *deep_networks(levels[-1])]
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:

@@ -201,6 +201,7 @@ class Summary:
             network; empty with one depth.
         noise_energy, noise_cosine: of one layer's response; None without such a layer.
         left_out: what became of the networks.
+        is_general: whether many images are in general position, as noise on each makes them.
     """
 
     arm: str
@@ -210,6 +211,7 @@ class Summary:
     noise_energy: Interval | None
     noise_cosine: Interval | None
     left_out: LeftOut
+    is_general: bool
 
     @property
     def nearest(self) -> tuple[Network, Interval] | None:
@@ -258,6 +260,7 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         noise_energy=of_one_layer("response_energy", (0.0, np.inf)),
         noise_cosine=of_one_layer("response_cosine", CORRELATION),
         left_out=left_out_of(records),
+        is_general=all(r.condition.pixel_noise > 0 for r in records),
     )
 
 
@@ -271,6 +274,8 @@ def verdict(summary: Summary) -> Verdict:
         clauses += _of_one_image(summary)
     elif not clauses:
         clauses = [unmeasured("shortfall", "no control was run")]
+    elif not summary.is_general:
+        clauses.append(not_in_design("images in general position"))
     clauses += unfitted(summary.left_out)
     least = summary.nearest
     nearest = (

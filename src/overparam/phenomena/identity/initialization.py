@@ -37,10 +37,12 @@ from overparam.lab.series import series_over_seeds
 from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import (
     UNKNOWN,
+    Clause,
     Interval,
     Verdict,
     exceeds,
     judge,
+    not_in_design,
     told,
     unmeasured,
     whole,
@@ -65,11 +67,13 @@ STARTS, BY_SCHEME = "starts", "schemes"
 MANY_CHANNELS = "many channels"
 ALL_SCHEMES = (DEFAULT_SCHEME, *SCHEMES)
 CLEAR_DISAGREEMENT = 0.15
+NARROW, WIDE = 8, 24  # channels up to which a network counts as narrow, and from which as wide
 RULE = (
     "Disagreement: 1 - correlation of the outputs of two networks that started differently and "
     "learned the same image, mean over test inputs and all pairs of starts; 0 for one map. "
     f"Observed if its 95 % interval over seeds lies above {CLEAR_DISAGREEMENT}; absent if it "
-    f"lies below. {NOT_JUDGED}"
+    f"lies below; inconclusive where the narrowest networks have more than {NARROW} channels, and "
+    f"of the control where the widest have fewer than {WIDE}. {NOT_JUDGED}"
 )
 
 
@@ -129,6 +133,7 @@ class Summary:
     disagreement: np.ndarray
     interval: Interval
     left_out: LeftOut
+    is_control: bool = False
     sweep: tuple[Summary, ...] = ()
 
 
@@ -140,7 +145,7 @@ def summarise(records: Records) -> dict[str, Summary]:
     sweep = tuple(summarise_width(starts, c) for c in (few, *more))
     return {
         TREATMENT: replace(sweep[0], sweep=sweep),
-        MANY_CHANNELS: sweep[-1] if more else summarise_width(starts, many),
+        MANY_CHANNELS: replace(summarise_width(starts, many), is_control=True),
     }
 
 
@@ -190,13 +195,20 @@ def verdict(summary: Summary) -> Verdict:
         else unmeasured(what, "no control was run: another number of channels is needed")
     )
     return judge(
-        [clause, *unfitted(summary.left_out)],
+        [clause, *_lacking(summary), *unfitted(summary.left_out)],
         effect=summary.interval if planned else UNKNOWN,
         unit="disagreement of starts, 0 one map to 2",
         rule=RULE,
         reason=f"With {_channels(summary.n_channels)}, the disagreement of outputs from different "
         f"starts is {summary.interval}. {summary.left_out}",
     )
+
+
+def _lacking(summary: Summary) -> list[Clause]:
+    n = summary.n_channels
+    if summary.is_control:
+        return [not_in_design(f"networks of {WIDE} or more channels")] if 0 < n < WIDE else []
+    return [not_in_design(f"networks of {NARROW} or fewer channels")] if n > NARROW else []
 
 
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:

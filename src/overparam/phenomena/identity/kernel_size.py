@@ -32,7 +32,7 @@ from overparam.lab.figure import Axis, Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.settings import whole_numbers
-from overparam.lab.verdict import Verdict, stays_below, told, whole
+from overparam.lab.verdict import Clause, Verdict, not_in_design, stays_below, told, whole
 from overparam.models import same_convnet
 from overparam.models.convolutional import same_convnet_n_params, same_convnet_width_for
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
@@ -50,12 +50,15 @@ from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
 
 KERNELS, CHANNELS = ARMS = ("larger kernels", "more channels")
+SMALL, LARGE = 5, 9  # pixels up to which a kernel counts as small, and from which as large
 ENDS_BELOW = 0.0  # preference at the last end: on the side of the constant
 RULE = fall_rule(
     "the smallest kernel",
     "the largest",
     ENDS_BELOW,
-    f"it is absent only if the preference of each of its networks is shown to lie above {CLEAR}.",
+    f"it is absent only if the preference of each of its networks is shown to lie above {CLEAR}. "
+    f"Inconclusive where the smallest kernel is larger than {SMALL} pixels, or the treatment's "
+    f"largest smaller than {LARGE}.",
 )
 KERNEL = Axis("Kernel size, or that of as many parameters", "pixels")
 
@@ -109,7 +112,23 @@ def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
     unit = "pixels of the kernel, or as many parameters in channels,"
     own = stays_below("lowest preference of any number of channels", summary.lowest, CLEAR)
-    return judge_fall(summary, unit, rule=RULE, ends_below=ENDS_BELOW, controls={CHANNELS: own})
+    return judge_fall(
+        summary,
+        unit,
+        rule=RULE,
+        ends_below=ENDS_BELOW,
+        controls={CHANNELS: own},
+        lacking=_lacking(summary),
+    )
+
+
+def _lacking(summary: MapFall) -> list[Clause]:
+    sizes, lacking = summary.maps.levels, []
+    if len(sizes) and sizes[0] > SMALL:
+        lacking.append(not_in_design(f"kernels of {SMALL} pixels or fewer"))
+    if len(sizes) and sizes[-1] < LARGE and summary.arm == TREATMENT:
+        lacking.append(not_in_design(f"kernels of {LARGE} pixels or more"))
+    return lacking
 
 
 def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:

@@ -110,7 +110,8 @@ def cells(base: Condition) -> list[Condition]:
     """Span the depths on each number of images, and on copies of one image."""
     counts = whole_numbers(base, "counts", places="n_images")
     depths = whole_numbers(base, "depths", places="depth")
-    kinds = [(n, DIGITS) for n in counts] + [(max(counts), SHIFTED)]
+    copies = min(max(counts), CLAIMED[-1])  # of more, some are shifted far
+    kinds = [(n, DIGITS) for n in counts] + [(copies, SHIFTED)]
     return [replace(base, depth=d, n_images=n, images=kind) for n, kind in kinds for d in depths]
 
 

@@ -47,6 +47,7 @@ from overparam.lab.verdict import (
     exceeds,
     judge,
     lies_within,
+    not_in_design,
     stays_below,
     told,
     unmeasured,
@@ -54,6 +55,7 @@ from overparam.lab.verdict import (
 from overparam.models import linear_model, same_convnet
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._one_layer import (
+    BINS,
     NOTHING,
     LayerProblem,
     cosines,
@@ -82,9 +84,10 @@ RULE = (
     "Noise: energy of f(x) - P x over the energy that W0 (x - P x) is expected to have with "
     "PyTorch's default start, mean over test inputs. Observed if its 95 % interval over seeds "
     f"lies above {NOISE}, no output of any seed deviates from the formula by more than {SAME:g}, "
-    "and in every bin of correlation with the training image the 95 % interval of the squared "
-    f"error over its prediction lies within {PREDICTED:.0%} of 1; absent if one of these lies "
-    "wholly beyond its bound; else inconclusive. A control is judged by its own sentence alone: "
+    f"and in each of {len(BINS)} bins of correlation with the training image the 95 % interval of "
+    f"the squared error over its prediction lies within {PREDICTED:.0%} of 1; absent if one of "
+    "these lies wholly beyond its bound; else inconclusive, and so too where a bin has no input. "
+    "A control is judged by its own sentence alone: "
     f"{FROM_ZERO} is absent only if its noise is shown to lie below {NOISE}, {ADAM} only if an "
     f"output deviates by more than {SAME:g} in every seed. {NOT_JUDGED}"
 )
@@ -225,6 +228,7 @@ class Summary:
         noise: over seeds. deviation: the largest of any seed; of Adam, from the least of the
             seeds' largest to the largest (see `extreme`).
         ratios: of every bin, squared error over its prediction.
+        empty: bins, from correlation to correlation, in which no seed that is judged has an input.
         n_unmeasured: cells of the whole design, also those that no rule looks at.
         cosines: correlation of the inputs of each bin, `[bins]`. errors, predicted: relative to
             the input's energy.
@@ -234,6 +238,7 @@ class Summary:
     noise: Interval
     deviation: Interval
     ratios: Sequence[Interval]
+    empty: Sequence[tuple[float, float]]
     n_unmeasured: int
     cosines: np.ndarray
     errors: np.ndarray
@@ -285,6 +290,7 @@ def _summarise_arm(arm: str, records: Records, n_unmeasured: int) -> Summary:
             interval(e[inside] / p[inside])
             for e, p, inside in zip(errors, predicted, np.isfinite(squares), strict=True)
         ],
+        empty=[place for place, there in zip(BINS, some, strict=True) if judged and not there],
         n_unmeasured=n_unmeasured,
         cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares]),
         errors=errors,
@@ -301,6 +307,7 @@ def verdict(summary: Summary) -> Verdict:
         lies_within(f"error over prediction at correlation {at:.2f}", ratio, *AROUND_ONE)
         for at, ratio in zip(summary.cosines, summary.ratios, strict=True)
     ] or [unmeasured("error over prediction", "no layer has fitted its image")]
+    ratios += [not_in_design(f"inputs at correlation {a:.2f} to {b:.2f}") for a, b in summary.empty]
     own = {FROM_ZERO: [noise], ADAM: [deviation]}
     clauses = own.get(summary.arm, [noise, deviation, *ratios])
     if summary.arm in own and not summary.left_out.n_planned:

@@ -51,7 +51,14 @@ from overparam.phenomena.identity._figures import galleries
 from overparam.phenomena.identity._layer_figures import layer_charts
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import CORRELATION, NEAR, NOT_JUDGED, score_interval
+from overparam.phenomena.identity._summary import (
+    CORRELATION,
+    DEEP,
+    NEAR,
+    NOT_JUDGED,
+    deep_networks,
+    score_interval,
+)
 from overparam.phenomena.identity._task import (
     AdamFactors,
     IdentityTask,
@@ -79,7 +86,8 @@ RULE = (
     f"networks: the start with its weights shuffled, mean of {N_SHUFFLES}) lies above {SMALLEST}, "
     f"and that the mean over the last layers, random, lies below {NOTHING}; absent if one lies "
     "wholly beyond its bound; else inconclusive, and so too unless the trained network's outputs "
-    f"are shown to have a correlation to the training image above {NEAR}. Of the control, the "
+    f"are shown to have a correlation to the training image above {NEAR}, and where it has fewer "
+    f"than {DEEP} layers. Of the control, the "
     "first clause and this premise alone count: it is absent only if its difference is shown to "
     f"lie below {SMALLEST}. Middle layers: {MIDDLE[0]:.0%} to {MIDDLE[1]:.0%} of the depth; last "
     f"layers: the hidden ones beyond. {NOT_JUDGED}"
@@ -288,6 +296,7 @@ def verdict(summary: Summary) -> Verdict:
             exceeds("difference in the middle layers", summary.difference, SMALLEST),
             *([random] if summary.arm == TREATMENT else []),
             premise(exceeds("correlation of outputs to the image", summary.to_constant, NEAR)),
+            *deep_networks(summary.depth),
             *unfitted(summary.left_out),
         ],
         effect=summary.difference,

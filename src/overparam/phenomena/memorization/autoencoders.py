@@ -38,12 +38,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from overparam.data import Dataset, draw_subset, load, make_dataset
+from overparam.data.entries import entry_of
 from overparam.errors import UsageError
 from overparam.lab.figure import Figure
 from overparam.lab.intervals import exp_interval, mean_interval, paired_difference
@@ -103,6 +105,8 @@ DEPTHS = ("dense_depths", "conv_depths", "downsampling_depths")  # fields, in th
 N_HALVINGS = 2  # of the downsampling one, which has at least as many layers
 LINEAR = "linear"
 MANY_IMAGES = "many images"
+# Hidden layers up to which an autoencoder counts as shallow, and from which as deep.
+SHALLOW, DEEP = 2, 3
 STORED = 0.5  # memorization rate, and share of unseen images
 # Memorization rate of a control. With none of 5 images stored in any of 5 seeds, the interval of
 # the rate, on its lattice of fifths, ends just below.
@@ -121,7 +125,10 @@ RULE = (
     f"Observed if their 95 % intervals over seeds lie above {STORED}, 0 and {STORED}; absent if "
     "one lies below. Inconclusive where the interval of the training loss of the network fitted "
     f"worst does not lie below {TRAINED:g} squared error per pixel; what a network stores that "
-    "leaves more counts as missing."
+    "leaves more counts as missing. Networks of depths between the smallest and the largest are "
+    "shown, not judged. Inconclusive, too, where a kind has no network of at most "
+    f"{SHALLOW} hidden layers or none of at least {DEEP}, or where a network has fewer parameters "
+    "than there are pixels to fit."
 )
 RULE_OF_CONTROLS = (
     "A control, which is said to have no attractors: observed if the whole 95 % interval of its "
@@ -262,6 +269,11 @@ def autoencoder(c: Condition, train_set: Dataset) -> nn.Module:
     side = train_set.input_shape[-1]
     if c.kind == LINEAR:
         return start_at_zero(train_set)
+    return network(c, side)
+
+
+def network(c: Condition, side: int) -> nn.Module:
+    """Return a network that is trained from a random start, as a shape without weights."""
     if c.kind == DENSE:
         return dense_autoencoder(side, c.width, c.depth, activation=c.activation)
     build = convolutional_autoencoder if c.kind == CONVOLUTIONAL else downsampling_autoencoder
@@ -301,6 +313,7 @@ class Summary:
         rate, recalled: memorization rate, and unseen images that end at a training image; mean
             over the kinds of a seed. gain: rate minus that at the smallest depths.
         worst_loss: training loss, per pixel, of the network fitted worst of those looked at.
+        left_out: what the arm is said to have and the design lacks.
         kinds: rate of each kind. n_networks, n_untrained, n_missing: of all depths; those that
             failed to train, and those that were not measured.
     """
@@ -314,6 +327,7 @@ class Summary:
     n_networks: int
     n_untrained: int
     n_missing: int
+    left_out: tuple[str, ...] = ()
 
 
 def summarise(records: Records) -> dict[str, Summary]:
@@ -324,7 +338,8 @@ def summarise(records: Records) -> dict[str, Summary]:
 
 def _summarise_arm(arm: str, records: Records) -> Summary:
     if not len(records):
-        return Summary(arm, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, {}, 0, 0, 0)
+        left_out = _left_out(arm, {})
+        return Summary(arm, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, {}, 0, 0, 0, left_out)
     kinds = dict.fromkeys(r.condition.kind for r in records)
     by_kind = {kind: records.where(kind=kind) for kind in kinds}
     rates = {kind: judged(own, "rate")[1] for kind, own in by_kind.items()}
@@ -332,7 +347,8 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     losses = [own.matrix("train_loss", by="depth")[1][[0, -1]] for own in by_kind.values()]
     deepest, shallowest = (np.mean([rate[i] for rate in rates.values()], axis=0) for i in (-1, 0))
     images = {kind: own[0].condition.n_judged for kind, own in by_kind.items()}
-    step, unit = 1 / (len(images) * max(images.values())), (0.0, 1.0)
+    # The mean of the kinds is no finer known than the coarsest of them.
+    step, unit = 1 / (len(images) * min(images.values())), (0.0, 1.0)
     return Summary(
         arm=arm,
         rate=mean_interval(deepest, step=step, bounds=unit),
@@ -354,7 +370,35 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         n_networks=len(records),
         n_untrained=sum(not r.outcome.trained for r in records.measured),
         n_missing=len(records) - len(records.measured),
+        left_out=_left_out(arm, by_kind),
     )
+
+
+def _left_out(arm: str, by_kind: Mapping[str, Records]) -> tuple[str, ...]:
+    lacking = []
+    if arm == TREATMENT:
+        lacking = [f"{kind} networks" for kind in KINDS if kind not in by_kind]
+        for kind, own in by_kind.items():
+            depths = own.levels("depth")
+            if depths[0] > SHALLOW:
+                lacking.append(f"shallow {kind} networks")
+            if depths[-1] < DEEP:
+                lacking.append(f"deep {kind} networks")
+    conditions = dict.fromkeys(r.condition for own in by_kind.values() for r in own)
+    if arm != LINEAR and any(n_params_of(c) < c.n_train * n_pixels_of(c) for c in conditions):
+        lacking.append("overparameterized networks alone")
+    return tuple(lacking)
+
+
+def n_pixels_of(c: Condition) -> int:
+    """Return how many numbers an image has."""
+    return math.prod(entry_of(c.dataset).input_shape)
+
+
+@lru_cache(maxsize=256)
+def n_params_of(c: Condition) -> int:
+    """Return how many parameters a network has, not the linear one."""
+    return sum(p.numel() for p in network(c, entry_of(c.dataset).input_shape[-1]).parameters())
 
 
 def verdict(summary: Summary) -> Verdict:
@@ -363,7 +407,7 @@ def verdict(summary: Summary) -> Verdict:
         what = "training images that are attractors"
         stored = exceeds(what, summary.rate, FEW_STORED)
         return judge(
-            [stored, _fitted(summary)]
+            [stored, *map(not_in_design, summary.left_out), _fitted(summary)]
             if summary.n_networks
             else [unmeasured(what, "no control was run")],
             effect=summary.rate,
@@ -394,7 +438,7 @@ def clauses(summary: Summary) -> list[Clause]:
         exceeds(rate, summary.rate, STORED),
         exceeds("gain over the shallowest networks", summary.gain, 0.0),
         exceeds("unseen images that end at a training image", summary.recalled, STORED),
-        *(not_in_design(f"{kind} networks") for kind in KINDS if kind not in summary.kinds),
+        *map(not_in_design, summary.left_out),
         _fitted(summary),
     ]
 

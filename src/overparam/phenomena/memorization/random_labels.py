@@ -292,9 +292,14 @@ def _summarise_arm(arm: str, records: Records, c: Condition, seeds: list[int]) -
 def _left_out(records: Records) -> tuple[str, ...]:
     planned = {PARTLY if 0 < r.condition.corruption_rate < 1 else "" for r in records}
     planned |= {r.condition.setting for r in records}
-    if any(r.condition.setting.startswith(f"{RANDOM}, ") for r in records):
+    if any(_is_regularized(r.condition) for r in records.where(corruption_rate=1.0)):
         planned.add(REGULARIZED)
     return tuple(name for name in CLAIMED if name not in planned)
+
+
+def _is_regularized(c: Condition) -> bool:
+    by_decay = c.regularizer == "weight decay" and c.weight_decay > 0
+    return c.setting.startswith(f"{RANDOM}, ") and (by_decay or c.regularizer == "dropout")
 
 
 def _mean_present(values: list[float]) -> float:
