@@ -16,11 +16,12 @@ ratios = st.one_of(st.sampled_from(RATIOS), st.floats(0.01, 0.99))
 
 
 @settings(max_examples=60, deadline=None)
-@given(ratios, st.integers(1, 300), st.integers(0, 9), st.data())
+@given(ratios, st.integers(100, 300), st.integers(0, 9), st.data())
 def test_every_row_is_in_and_out_of_some_of_the_first_models(ratio, n_rows, seed, data):
     least = models_until_balanced(ratio)
     n_models = data.draw(st.integers(least, 3 * least))
     subsets = draw_subsets(n_models, n_rows, ratio, Streams(seed))
+    assert subsets.any(1).all()
     first = subsets[:least]
     assert first.any(0).all()
     assert not first.all(0).any()
@@ -46,7 +47,7 @@ def test_at_seven_tenths_all_is_exact():
 
 
 @settings(max_examples=30, deadline=None)
-@given(ratios, st.integers(1, 40), st.integers(0, 40), st.integers(1, 60))
+@given(ratios, st.integers(1, 40), st.integers(0, 40), st.integers(100, 160))
 def test_a_larger_ensemble_begins_with_the_smaller(ratio, few, more, n_rows):
     small = draw_subsets(few, n_rows, ratio, Streams(1))
     large = draw_subsets(few + more, n_rows, ratio, Streams(1))
@@ -102,6 +103,34 @@ def test_a_ratio_that_leaves_nothing_in_or_out_is_refused(ratio):
 def test_what_belongs_to_other_rows_is_refused(name):
     with pytest.raises(DataError, match=rf"{name} do not fit the rows; got \[9\]; allowed: \[10\]"):
         draw_subsets(4, 10, 0.7, Streams(0), **{name: np.zeros(9)})
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+@pytest.mark.parametrize("name", ["classes", "groups"])
+def test_what_is_missing_is_no_value(name, missing):
+    with pytest.raises(DataError, match=f"{name} are missing in places; got 3 of 10"):
+        draw_subsets(4, 10, 0.7, Streams(0), **{name: ["a"] * 7 + [missing] * 3})
+
+
+def test_values_are_what_they_are():
+    groups = [1] * 30 + ["1"] * 30 + [2.5] * 30 + [("a", 1)] * 30
+    subsets = draw_subsets(20, 120, 0.5, Streams(0), groups=groups)
+    assert len({tuple(s) for s in subsets[:, ::30].T}) > 1
+    with pytest.raises(DataError, match="groups must be one value for each row; got list"):
+        draw_subsets(4, 2, 0.7, Streams(0), groups=[[1], [2]])
+
+
+@pytest.mark.parametrize("ratio", [0.001, 0.0037, 0.999])
+def test_ratios_near_the_ends_need_little_memory(ratio):
+    subsets = draw_subsets(5, 3000, ratio, Streams(0))
+    assert subsets.mean() == pytest.approx(ratio, abs=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{"groups": [0] * 60}, {}])
+def test_a_model_without_rows_is_refused(settings):
+    ratio = 0.7 if settings else 0.01
+    with pytest.raises(UsageError, match="trained on no row"):
+        draw_subsets(3, 60, ratio, Streams(0), **settings)
 
 
 @pytest.mark.parametrize(("n_models", "n_rows"), [(0, 10), (4, 0)])

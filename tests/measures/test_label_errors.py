@@ -119,3 +119,15 @@ def test_wrong_rankings(order, wrong, kind, words):
 def test_more_rows_than_there_are():
     with pytest.raises(UsageError, match="n_inspected is out of range"):
         recall_of_errors([0, 1], [1, 0], 3)
+
+
+def test_rows_that_are_equally_sure_count_alike_in_any_order():
+    """Hard votes tie: the first half of the rows is no surer than the second."""
+    rng = np.random.default_rng(0)
+    classes = np.arange(1000) % 2
+    wrong = (np.arange(1000) >= 500) & (rng.random(1000) < 0.2)
+    votes, labels = np.eye(2)[classes], np.where(wrong, 1 - classes, classes)
+    forward, backward = (estimate_noise_rate(votes[::s], labels[::s]) for s in (1, -1))
+    assert forward == backward
+    assert forward.rate == wrong.mean()
+    assert forward.n == 1000

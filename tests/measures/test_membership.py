@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from overparam.data import draw_subsets
 from overparam.errors import DataError, UsageError
 from overparam.measures import (
     Population,
     estimate_auc,
     estimate_tpr_at_fpr,
+    hinge_margin,
     lira_scores,
     loss_scores,
     ratio_scores,
@@ -24,6 +26,7 @@ from overparam.measures import (
     watson_scores,
 )
 from overparam.measures.reference_models import References, references_of
+from overparam.streams import Streams
 from overparam.theory import GaussianShift
 
 ATTACKS = {
@@ -282,6 +285,30 @@ def test_where_nothing_leaks_no_attack_finds_anything(name, design):
         above += found.low > 0.5
     assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas) / math.sqrt(60)
     assert above / 60 <= 0.025 + 2 * math.sqrt(0.025 * 0.975 / 60)
+
+
+@pytest.mark.parametrize(("n_models", "ratio"), [(7, 0.7), (12, 0.7), (8, 0.6), (10, 0.7)])
+def test_a_round_that_is_cut_short_tells_nothing_either(n_models, ratio):
+    """Counts of rows differ by more than one there, and less than in independent draws."""
+    rng, areas = np.random.default_rng(11), []
+    for repeat in range(12):
+        inside = draw_subsets(n_models, 400, ratio, Streams(repeat))
+        phi = rng.normal(size=400) + rng.normal(size=(n_models, 400))
+        areas.append(estimate_auc(lira_scores(None, phi, inside).scores, inside).auc)
+    assert abs(np.mean(areas) - 0.5) < 0.01 + 3 * np.std(areas) / math.sqrt(12)
+
+
+@pytest.mark.parametrize("attack", [loss_scores, watson_scores, sablayrolles_scores])
+def test_logarithms_of_probabilities_are_no_losses(attack):
+    logs = np.log(np.random.default_rng(0).uniform(0.1, 0.9, (4, 30)))
+    rest = () if attack is loss_scores else (logs[1:], np.arange(90).reshape(3, 30) % 2)
+    with pytest.raises(DataError, match="losses look like logarithms of probabilities"):
+        attack(logs[0], *rest)
+
+
+def test_margins_of_probabilities_are_refused():
+    with pytest.raises(DataError, match="look like probabilities"):
+        hinge_margin(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))
 
 
 def test_without_pairs_a_balanced_ensemble_would_hide_what_it_leaks(monkeypatch):

@@ -251,3 +251,24 @@ def test_confidence_out_of_range():
 def test_wrong_data(arguments, words):
     with pytest.raises(DataError, match=words):
         memorization_scores(*arguments)
+
+
+@pytest.mark.parametrize(
+    "given", [lambda m: 1 / (1 + np.exp(-m)), lambda m: -np.logaddexp(0, -m), lambda m: m > 0]
+)
+def test_probabilities_are_no_margins(given):
+    rng = np.random.default_rng(0)
+    margins = rng.normal(size=(10, 200))
+    with pytest.raises(DataError, match="margins are no margins: none says that a model is"):
+        memorization_scores(rng.random((10, 200)) < 0.7, margins=given(margins))
+
+
+@pytest.mark.parametrize("largest", [1e200, np.finfo(float).max])
+def test_margins_of_any_size_have_a_score(largest):
+    rng = np.random.default_rng(0)
+    masks, margins = rng.random((20, 100)) < 0.7, rng.normal(size=(20, 100))
+    margins[3, 7] = largest
+    scores = memorization_scores(masks, margins=margins)
+    known = (scores.n_in > 0) & (scores.n_out > 0)
+    assert np.isfinite(scores.estimate[known]).all()
+    assert np.isfinite(memorization_scores(masks, margins=margins * 1e-3).estimate[known]).all()

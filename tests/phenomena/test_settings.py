@@ -164,7 +164,13 @@ def test_no_scale_lacks_what_its_claim_names(name, scale):
         assert not [c for c in found.verdict(summary).clauses if "not in the design" in str(c)]
 
 
+NOISELESS = {"label_noise_rate": 0.0}
 LACKING_IN_CONTROLS = [
+    ("double_descent/random_features", NOISELESS, "tuned ridge", "partly wrong labels"),
+    ("double_descent/cross_entropy", NOISELESS, "best epoch", "partly wrong labels"),
+    ("double_descent/squared_loss", NOISELESS, "best epoch", "partly wrong labels"),
+    ("double_descent/epoch_wise", NOISELESS, "small network", "partly wrong labels"),
+    ("double_descent/epoch_wise", {"schedule": "inverse_sqrt"}, "clean labels", "constant"),
     ("double_descent/epoch_wise", {"small_width": 256}, "small network", "a smaller network"),
     ("memorization/autoencoders", {"width": 1}, "many images", "overparameterized networks"),
     ("identity/by_depth", {"depths": "2 6"}, "many images", "9 or more layers"),

@@ -11,7 +11,7 @@ from overparam.data.dataset import make_dataset
 from overparam.errors import UsageError
 from overparam.streams import Streams
 from overparam.training.batches import Orders, Rows
-from overparam.training.dense import dense_shape
+from overparam.training.dense import DenseStack, dense_shape
 from overparam.training.fitted import predict
 from overparam.training.initialise import materialise
 from overparam.training.recipe import Recipe
@@ -131,3 +131,22 @@ def test_a_fitted_model_predicts_as_its_module():
     assert fitted.best_error("train") == min(fitted.trace.error["train"])
     assert fitted.trace.first_epoch_at_error(1.0) == 2
     assert fitted.trace.first_epoch_at_error(-1.0) != fitted.trace.first_epoch_at_error(-1.0)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_rounded_products_leave_biases_and_outputs_whole(shared):
+    """Large targets of little spread: from 256 on bfloat16 knows no odd numbers."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        nets = [nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2)) for _ in range(2)]
+        inputs = torch.randn(30, 8)
+    for net in nets:
+        nn.init.constant_(net[2].bias, 300.4)
+        nn.init.constant_(net[0].bias, 0.30001)
+    states = [{k: p.detach() for k, p in n.named_parameters()} for n in nets]
+    weights = StackedWeights(states, torch.float32, torch.bfloat16, torch.device("cpu"))
+    stack = DenseStack(dense_shape(nets[0]), weights, "squared_error")
+    given = inputs if shared else inputs.expand(2, 30, 8)
+    found = stack.outputs(given.bfloat16(), shared)
+    for net, outputs in zip(nets, found, strict=True):
+        assert_close(outputs, net(inputs).detach(), rtol=0, atol=0.03)

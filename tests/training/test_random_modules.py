@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from overparam.errors import UsageError
 from overparam.streams import Streams
 from overparam.training.fit import fit
 from overparam.training.recipe import Recipe
@@ -110,3 +111,14 @@ def test_rows_of_a_dataset_may_be_drawn(kind):
         torch.manual_seed(1)
         found.add(fit(Layered(), Noisy(), RECIPE).train_loss)
     assert len(found) == 1
+
+
+def test_a_loss_that_is_another_each_time_is_refused():
+    own = np.random.default_rng(0)
+
+    def loss(outputs, labels):
+        return F.cross_entropy(outputs, labels, reduction="none") * own.random()
+
+    for model in (nn.Sequential(nn.Linear(6, 3)), Layered()):
+        with pytest.raises(UsageError, match="the loss of your own is another at the same rows"):
+            fit(model, DATA, Recipe(epochs=1, loss=loss))

@@ -39,7 +39,8 @@ def draw_subsets(
     no q up to 20 makes it whole, a row is in as many as rounding down or up allows. In the first
     round a row waits so short between its turns that the first ``models_until_balanced(ratio)``
     models have it in and out of some. Rounds are independent of each other, so the first models
-    of a larger ensemble are those of a smaller one.
+    of a larger ensemble are those of a smaller one. (At a ratio of 0.5 a round is two models, each
+    the other's complement.)
 
     Args:
         n_models: K. n_rows: n. ratio: share of the rows in a subset, in (0, 1).
@@ -54,7 +55,8 @@ def draw_subsets(
         Subsets. Their sizes differ by less than a round's length for each class.
 
     Raises:
-        UsageError: a number out of range. DataError: classes or groups of another length.
+        UsageError: a number out of range, or a model without rows. DataError: classes or groups of
+            another length, or missing in places.
 
     Cost: O(K n).
 
@@ -78,6 +80,12 @@ def draw_subsets(
             turns[:, units] = _deal(len(units), ratio, rng, short_waits=number == 0)
         some = slice(first, min(first + length, n_models))
         drawn[some] = turns[: some.stop - first][:, unit_of]
+    if not drawn.any(1).all():
+        raise UsageError(
+            "a model would be trained on no row",
+            got=f"ratio {ratio} of {sum(map(len, strata))} rows or groups",
+            remedy="raise the ratio, or cut the data into more groups",
+        )
     return drawn
 
 
@@ -123,12 +131,27 @@ def _units(
 
 
 def _numbered(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | None) -> np.ndarray:
+    """Return a whole number from 0 on for each row: the same for equal values."""
     if values is None:
         return np.zeros(n_rows, dtype=np.int64)
-    array = np.asarray(values)
-    if array.shape != (n_rows,):
-        raise DataError(f"{name} do not fit the rows", got=list(array.shape), allowed=f"[{n_rows}]")
-    return np.unique(array, return_inverse=True)[1].reshape(n_rows)
+    held = list(values)  # as they are: an array would make one of 1 and "1"
+    if len(held) != n_rows:
+        raise DataError(f"{name} do not fit the rows", got=f"[{len(held)}]", allowed=f"[{n_rows}]")
+    try:
+        missing = sum(1 for v in held if v is None or bool(v != v))
+        numbers: dict[Any, int] = {}
+        numbered = np.array([numbers.setdefault(v, len(numbers)) for v in held], dtype=np.int64)
+    except (TypeError, ValueError):  # no one value a row
+        raise DataError(
+            f"{name} must be one value for each row", got=type(held[0]).__name__
+        ) from None
+    if missing:
+        raise DataError(
+            f"{name} are missing in places",
+            got=f"{missing} of {n_rows} are None or NaN",
+            remedy="give each such row a value of its own, or leave it out",
+        )
+    return numbered
 
 
 def _round(ratio: float) -> tuple[int, list[int]]:
@@ -137,9 +160,10 @@ def _round(ratio: float) -> tuple[int, list[int]]:
         n_in = round(ratio * length)
         if abs(ratio * length - n_in) < 1e-9 and 0 < n_in < length:
             return length, [n_in]
-    length = max(_USUAL_ROUND, math.ceil(1 / min(ratio, 1 - ratio)))
-    low = math.floor(ratio * length)
-    return length, [n_in for n_in in (low, low + 1) if 0 < n_in < length]
+    length = max(_USUAL_ROUND, math.ceil(1 / min(ratio, 1 - ratio) - 1e-9))
+    low = math.floor(ratio * length + 1e-9)
+    counts = (low,) if abs(ratio * length - low) < 1e-9 else (low, low + 1)
+    return length, [n_in for n_in in counts if 0 < n_in < length]
 
 
 def _deal(n: int, ratio: float, rng: np.random.Generator, *, short_waits: bool) -> np.ndarray:
@@ -166,12 +190,19 @@ def _deal(n: int, ratio: float, rng: np.random.Generator, *, short_waits: bool) 
 
 @cache
 def _patterns(length: int, n_in: int, longest: int) -> np.ndarray:
-    """Return all ways of being in `n_in` of `length` models on a circle, without being in, or
-    out, of more than `longest` - 1 in a row; bool `[ways, length]`."""
-    chosen = np.array(list(combinations(range(length), min(n_in, length - n_in))))
-    ways = np.zeros((len(chosen), length), dtype=bool)
-    np.put_along_axis(ways, chosen, True, axis=1)
-    if n_in > length - n_in:
-        ways = ~ways
-    rows = [np.roll(ways, turn, axis=1) for turn in range(longest)]
-    return ways[(np.any(rows, axis=0) & ~np.all(rows, axis=0)).all(1)]
+    """Return the ways of being in `n_in` of `length` models on a circle, without being in, or out,
+    of more than `longest` - 1 in a row; bool `[ways, length]`.
+
+    Only those that have the first model on their rarer side: all others are turns of these, each
+    of as many.
+    """
+    n_few = min(n_in, length - n_in)
+    others = np.array(list(combinations(range(1, length), n_few - 1)), dtype=np.int64)
+    chosen = np.insert(others.reshape(-1, n_few - 1), 0, 0, axis=1)
+    gaps = np.diff(chosen, axis=1, append=length)
+    chosen = chosen[gaps.max(1) <= longest]
+    few = np.zeros((len(chosen), length), dtype=bool)
+    np.put_along_axis(few, chosen, True, axis=1)
+    if n_few >= longest:
+        few = few[~np.all([np.roll(few, turn, axis=1) for turn in range(longest)], axis=0).any(1)]
+    return few if n_few == n_in else ~few

@@ -17,6 +17,7 @@ from overparam.measures.subset_arrays import (
     as_vector,
     blocks,
     check_fits,
+    check_margins,
     read_correct,
     read_masks,
     read_numbers,
@@ -184,12 +185,17 @@ def _read(in_subset: Any, test_correct: Any, test_margins: Any) -> tuple[Any, np
     for rows in blocks(masks.shape[1], len(masks)):
         read[:, rows] = read_masks(masks, rows)
     correct = np.empty(tuple(values.shape), np.float32)
+    lowest, highest = np.inf, -np.inf
     for rows in blocks(values.shape[1], len(masks)):
         if test_correct is None:
             margins = read_numbers(values, rows)
+            lowest = min(lowest, np.fmin.reduce(margins, axis=None, initial=np.inf))
+            highest = max(highest, np.fmax.reduce(margins, axis=None, initial=-np.inf))
             correct[:, rows] = np.where(np.isnan(margins), np.nan, margins > 0)
         else:
             correct[:, rows] = read_correct(name, values, rows)
+    if lowest <= highest:
+        check_margins(name, float(lowest), float(highest))
     finite = ~np.isnan(correct.sum(1))
     if finite.sum() < 2:
         raise DataError(

@@ -77,9 +77,10 @@ def estimate_noise_rate(
     """Return the share of labels that are wrong, with an interval.
 
     The share of labels that differ from the most probable class, among the half of the rows of
-    which the models are surest (by their largest probability, which does not know the label). The
-    interval holds the Wilson intervals of that half and of the surest quarter: where models are
-    still wrong on sure rows the quarter is the lower, and the interval says so.
+    which the models are surest (by their largest probability, which does not know the label), and
+    all that are as sure as the last of these: hard votes tie. The interval holds the Wilson
+    intervals of that half and of the surest quarter: where models are still wrong on sure rows the
+    quarter is the lower, and the interval says so.
 
     Args:
         probabilities: out of sample, `[n, classes]`; rows with NaN are left out.
@@ -113,15 +114,16 @@ def estimate_noise_rate(
             got=int(known.sum()),
             allowed=f">= {_FEWEST_ROWS}",
         )
-    surest = np.argsort(-said[known].max(1), kind="stable")
-    differs = (said.argmax(1) != given)[known][surest]
-    found = []
+    sureness, differs = said[known].max(1), (said.argmax(1) != given)[known]
+    found, n_differ = [], 0
     for share in _SUREST:
-        n = int(share * len(differs))
-        found.append((*wilson_interval(int(differs[:n].sum()), n, confidence), n))
+        least = np.sort(sureness)[len(sureness) - int(share * len(sureness))]
+        sure = sureness >= least
+        n, n_differ = int(sure.sum()), int(differs[sure].sum())
+        found.append((*wilson_interval(n_differ, n, confidence), n))
     n = found[-1][2]
     return RateEstimate(
-        int(differs[:n].sum()) / n,
+        n_differ / n,
         min(low for low, _, _ in found),
         max(high for _, high, _ in found),
         n,

@@ -34,12 +34,6 @@ def stable_logit(logits: Any, labels: Any) -> np.ndarray:
     array([  2., 800.])
     """
     own, others = _split(logits, labels)
-    if _are_probabilities(own, others):
-        raise DataError(
-            "logits look like probabilities: no entry is negative and every row sums to 1",
-            allowed="logits, or logarithms of probabilities",
-            remedy="take np.log of them, or better give the logits",
-        )
     highest = others.max(-1)
     shift = np.where(np.isfinite(highest), highest, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):  # logits may be -inf
@@ -59,7 +53,7 @@ def hinge_margin(logits: Any, labels: Any) -> np.ndarray:
         float64 `[..., n]`, in units of the logits. A row with NaN gives NaN.
 
     Raises:
-        DataError: fewer than two classes, shapes that do not fit, or labels outside the classes.
+        DataError: as in `stable_logit`, rows that look like probabilities included.
 
     Cost: O(n K) for each model. Source: Carlini et al. 2022 (arXiv:2112.03570), section VI-B.
 
@@ -89,7 +83,14 @@ def _split(logits: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
         )
     rest = np.arange(n_classes - 1) + (np.arange(n_classes - 1) >= y[:, None])
     own = np.take_along_axis(z, np.broadcast_to(y[:, None], (*z.shape[:-1], 1)), -1)[..., 0]
-    return own, np.take_along_axis(z, np.broadcast_to(rest, (*z.shape[:-1], rest.shape[1])), -1)
+    others = np.take_along_axis(z, np.broadcast_to(rest, (*z.shape[:-1], rest.shape[1])), -1)
+    if _are_probabilities(own, others):
+        raise DataError(
+            "logits look like probabilities: no entry is negative and every row sums to 1",
+            allowed="logits, or logarithms of probabilities",
+            remedy="take np.log of them, or better give the logits",
+        )
+    return own, others
 
 
 def _are_probabilities(own: np.ndarray, others: np.ndarray) -> bool:

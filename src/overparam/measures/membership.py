@@ -19,6 +19,7 @@ from overparam.measures.reference_models import (
     Side,
     array_of,
     averaged,
+    losses_of,
     probable,
     references_of,
     score_query,
@@ -52,7 +53,7 @@ def loss_scores(losses: Any) -> np.ndarray:
     found = array_of(losses).astype(np.float64)
     if found.size == 0:
         raise DataError("there are no losses", got=list(found.shape), allowed="n >= 1")
-    return -found
+    return -losses_of(found)
 
 
 def ratio_scores(
@@ -116,7 +117,7 @@ def sablayrolles_scores(target: Any, references: Any, in_subset: Any) -> Members
     """
 
     def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
-        return (members.mean + others.mean) / 2 - loss
+        return (members.mean + others.mean) / 2 - losses_of(loss)
 
     return _scored(target, references_of(references, in_subset, target is None), score)
 
@@ -143,7 +144,7 @@ def watson_scores(target: Any, references: Any, in_subset: Any) -> MembershipSco
     """
 
     def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
-        return others.mean - loss
+        return others.mean - losses_of(loss)
 
     return _scored(target, references_of(references, in_subset, target is None), score)
 
@@ -216,7 +217,7 @@ def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:
 
 def _pooled_variances(given: References, online: bool) -> tuple[float, float]:
     """Variance within a row over all rows, of those that had it and of those that had not."""
-    whole = References(given.statistics, given.in_subset, leave_one_out=False, paired=False)
+    whole = References(given.statistics, given.in_subset, leave_one_out=False, paired=0.0)
     squares, freedom = np.zeros(2), np.zeros(2)
     for columns in whole.blocks():
         for query in range(whole.n_queries):

@@ -18,12 +18,14 @@ from overparam.measures.subset_arrays import (
     as_vector,
     blocks,
     check_fits,
+    check_margins,
     read_correct,
     read_masks,
     read_numbers,
 )
 
 _FEWEST_ROWS = 50  # that a prior is fitted to
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -158,13 +160,18 @@ class _Ensemble:
         """Return what models say that saw a row, and what those say that did not."""
         n_rows = self.masks.shape[1]
         inside, outside = _empty_tally(n_rows), _empty_tally(n_rows)
+        lowest, highest = np.inf, -np.inf
         for rows, said, masks, known in self._read():
+            lowest = min(lowest, said.min(where=known, initial=np.inf))
+            highest = max(highest, said.max(where=known, initial=-np.inf))
             for tally, counts in ((inside, masks & known), (outside, ~masks & known)):
                 kept = np.where(counts, said, 0.0)
                 tally.n[rows], tally.n_right[rows] = counts.sum(0), (kept > 0).sum(0)
                 tally.mean[rows] = kept.sum(0) / np.maximum(tally.n[rows], 1)
                 apart = np.where(counts, kept - tally.mean[rows], 0.0)
                 tally.squares[rows] = np.square(apart, out=apart).sum(0)
+        if self.are_margins and lowest <= highest:
+            check_margins("margins", float(lowest), float(highest))
         return inside, outside
 
     def side(self, inside: bool) -> MarginBlocks:
@@ -176,10 +183,14 @@ class _Ensemble:
     def _read(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
         for rows in blocks(self.masks.shape[1], len(self.masks)):
             if self.are_margins:
+                # Beyond all use, and squares of more would be no numbers.
                 said = read_numbers(self.values, rows)
+                known = np.isfinite(said)
+                said = np.clip(said, -_LARGEST, _LARGEST)
             else:
                 said = read_correct("correct", self.values, rows)
-            yield rows, said, read_masks(self.masks, rows), np.isfinite(said)
+                known = ~np.isnan(said)
+            yield rows, said, read_masks(self.masks, rows), known
 
 
 def _empty_tally(n_rows: int) -> Tally:

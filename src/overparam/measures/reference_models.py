@@ -13,6 +13,7 @@ import numpy as np
 
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array
+from overparam.streams import Streams
 
 _EPS = float(np.finfo(np.float64).eps)
 _ROUNDED = 1e-2  # by which a probability may miss [0, 1] that was kept in half precision
@@ -61,13 +62,14 @@ class References:
         statistics: numbers; NaN where a model has none to give (it diverged).
         in_subset: bool `[K, n]`.
         leave_one_out: the models take turns as the target, and each is judged by the others.
-        paired: from what judges a target, one more model is left out: one on the other side.
+        paired: from what judges a target, one more model is left out, one on the other side: in
+            this share of a row's targets.
     """
 
     statistics: np.ndarray
     in_subset: np.ndarray
     leave_one_out: bool
-    paired: bool
+    paired: float
 
     @property
     def n_queries(self) -> int:
@@ -92,16 +94,18 @@ class References:
         # Deviations from the row's centre: sums of their squares lose no digits.
         x = np.where(known, x - centre, 0)
         one, other = known & inside, known & ~inside
-        return self._side(x, one, other, centre), self._side(x, other, one, centre)
+        drawn = self._drawn(columns)
+        return self._side(x, one, other & drawn, centre), self._side(x, other, one & drawn, centre)
 
     def _side(self, x: np.ndarray, side: np.ndarray, other: np.ndarray, centre: np.ndarray) -> Side:
+        """One side; with the targets of the `other` a pair is left out."""
         count, total, squares = side.sum(0), (x * side).sum(0), (x**2 * side).sum(0)
         # Rounding of the centre and of the sums: no spread of its own.
         blur = 16 * _EPS * squares + count * (4 * _EPS * centre) ** 2
         if self.leave_one_out:
             gone = x * side
             drop = side
-            if self.paired:
+            if self.paired > 0:
                 # The j-th of the other side is paired with the j-th of this one, round and round.
                 members = np.argsort(~side, axis=0, kind="stable")
                 place = (np.cumsum(other, 0) - 1) % np.maximum(count, 1)
@@ -114,6 +118,13 @@ class References:
         spread = np.where(spread > blur, spread, 0)
         return Side(count, np.where(count > 0, centre + total / some, np.nan), spread)
 
+    def _drawn(self, columns: slice) -> np.ndarray:
+        """Return the targets with which a pair is left out, bool `[K, block]`; always the same."""
+        shape = self.in_subset[:, columns].shape
+        if self.paired in (0, 1):
+            return np.full(shape, self.paired == 1)
+        return Streams(0).child("pairs").numpy(str(columns.start)).random(shape) < self.paired
+
 
 def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> References:
     """Return statistics and subsets, checked.
@@ -123,6 +134,10 @@ def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> Refer
     one fewer is in if that one was. Whatever splits them by side would repeat it, so a pair is
     left out instead, one of each side, and all targets of a row are judged by equal numbers.
     Where subsets are drawn row by row, the others know nothing, and only the target is left out.
+    In between (the last round of `draw_subsets` cut short) they know something: how much less the
+    counts of rows differ than independent draws would, 1 - Var / (K p (1 - p)), is the share of
+    targets with which a pair is left out, so that both sides are judged by equal numbers in the
+    mean.
 
     Raises:
         DataError: shapes that do not fit, no models, no rows, a mask that is not one.
@@ -137,9 +152,18 @@ def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> Refer
         )
     if values.size == 0:
         raise DataError("there are no references", got=list(values.shape), allowed="K, n >= 1")
-    counts = inside.sum(0)
-    balanced = leave_one_out and int(counts.max()) - int(counts.min()) <= 1
-    return References(values, inside, leave_one_out, balanced)
+    return References(values, inside, leave_one_out, _paired(inside) if leave_one_out else 0.0)
+
+
+def _paired(inside: np.ndarray) -> float:
+    """Return the share of targets with which a pair is left out; see `references_of`."""
+    counts, (n_models, n_rows) = inside.sum(0), inside.shape
+    if int(counts.max()) - int(counts.min()) <= 1:
+        return 1.0
+    p = counts.mean() / n_models
+    share = 1 - counts.var() / (n_models * p * (1 - p))
+    by_chance = 4 * np.sqrt(2 / n_rows)  # of a variance over so many rows
+    return float(min(share, 1.0)) if share > by_chance else 0.0
 
 
 def averaged(
@@ -233,6 +257,22 @@ def finite(values: np.ndarray, name: str) -> np.ndarray:
             got=f"{int(np.isinf(values).sum())} infinite values",
             allowed="finite, or NaN for a model that diverged",
             remedy="a logit of a probability that was rounded to 1 is: use stable_logit",
+        )
+    return values
+
+
+def losses_of(values: np.ndarray) -> np.ndarray:
+    """Return the values if they may be losses.
+
+    Raises:
+        DataError: none is above 0 and some are below, as logarithms of probabilities are.
+    """
+    known = values[~np.isnan(values)]
+    if known.size and known.max() <= 0 and known.min() < 0:
+        raise DataError(
+            "losses look like logarithms of probabilities: none is above 0",
+            got=f"{known.min():.4g}..{known.max():.4g}",
+            remedy="give losses: minus the logarithm of the label's probability",
         )
     return values
 

@@ -120,6 +120,23 @@ def read_correct(name: str, values: np.ndarray, rows: slice) -> np.ndarray:
     return block
 
 
+def check_margins(name: str, low: float, high: float) -> None:
+    """Refuse what has the range of probabilities or of their logarithms, and is given as margins.
+
+    Margins of models that are right on every row, or wrong on every row, have no score either way.
+
+    Raises:
+        DataError: all in [0, 1], or none above 0.
+    """
+    if (low >= 0 and high <= 1) or high <= 0:
+        raise DataError(
+            f"{name} are no margins: none says that a model is {'wrong' if low >= 0 else 'right'}",
+            got=f"{low:.4g}..{high:.4g}",
+            allowed="logit of the label minus the largest other one, above 0 where it is right",
+            remedy="give logits' margins (hinge_margin), or what is 0 or 1 as correct",
+        )
+
+
 def check_probabilities(said: np.ndarray) -> None:
     """Refuse what is no probability, `[K, n]` of labels or `[K, n, classes]`; NaN is let be.
 

@@ -117,10 +117,11 @@ class DenseStack:
     def kept(self) -> None:
         """Look up the views anew after the weights were laid out anew."""
         working = self.weights.views(self.weights.working)
+        master = self.weights.views(self.weights.master)
         gradient = self.weights.views(self.weights.gradient)
         s = self.shape
         self._w = [working[k] for k in s.weight_names]
-        self._b = [working[k].unsqueeze(-1) if k else None for k in s.bias_names]
+        self._b = [master[k].unsqueeze(-1) if k else None for k in s.bias_names]
         self._dw = [gradient[k] for k in s.weight_names]
         self._db = [gradient[k].unsqueeze(-1) if k else None for k in s.bias_names]
 
@@ -153,26 +154,34 @@ class DenseStack:
         return unit.transpose(1, 2).to(self.weights.master.dtype)
 
     def _forward(self, inputs: Tensor, shared: bool) -> tuple[Tensor, list[Tensor]]:
-        weight, bias = self._w[0], self._b[0]
+        weight = self._w[0]
         if shared:
-            flat = weight.flatten(0, 1)
-            if bias is None:
-                unit = torch.mm(flat, inputs.t())
-            else:
-                unit = torch.addmm(bias.reshape(-1, 1), flat, inputs.t())
-            unit = unit.view(*weight.shape[:2], -1)
+            first = weight.flatten(0, 1)[None], inputs.t()[None]
         else:
-            unit = _affine(weight, bias, inputs.transpose(1, 2))
+            first = weight, inputs.transpose(1, 2)
+        unit = self._affine(0, *first).reshape(*weight.shape[:2], -1)
         hidden = []
         for layer in range(1, len(self._w)):
-            unit = _activate(self.shape.activations[layer - 1], unit)
+            unit = _activate(self.shape.activations[layer - 1], unit).to(self.dtype)
             hidden.append(unit)
-            unit = _affine(self._w[layer], self._b[layer], unit)
+            unit = self._affine(layer, self._w[layer], unit)
         return unit, hidden
 
+    def _affine(self, layer: int, weight: Tensor, units: Tensor) -> Tensor:
+        """Return weight x units + bias.
 
-def _affine(weight: Tensor, bias: Tensor | None, units: Tensor) -> Tensor:
-    return torch.bmm(weight, units) if bias is None else torch.baddbmm(bias, weight, units)
+        Where products are rounded, biases are not, which are no factors; and the outputs are
+        summed in the master's precision, or what is left to learn of large targets would be lost.
+        """
+        bias, sums = self._b[layer], self.weights.master.dtype
+        if bias is not None and len(weight) == 1:
+            bias = bias.reshape(1, -1, 1)
+        if self.dtype == sums:
+            return torch.bmm(weight, units) if bias is None else torch.baddbmm(bias, weight, units)
+        if layer + 1 == len(self._w):
+            weight, units = weight.to(sums), units.to(sums)
+        product = torch.bmm(weight, units).to(sums)
+        return product if bias is None else product.add_(bias)
 
 
 def _activate(kind: str, unit: Tensor) -> Tensor:

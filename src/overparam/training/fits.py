@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
-from overparam.streams import Streams
+from overparam.streams import Streams, own_generators
 from overparam.training.batches import in_order
 from overparam.training.copies import copy_module, first_line, named_tensors, precision_of
 from overparam.training.dense import DenseShape, dense_shape
@@ -162,8 +162,10 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
     own = "" if isinstance(recipe.loss, str) else " of your own"
     try:
         rows = outputs.flatten(1)
-        floating = labels.is_floating_point()
-        values = loss_values(recipe.loss, rows, labels.to(rows.dtype) if floating else labels)
+        targets = labels.to(rows.dtype) if labels.is_floating_point() else labels
+        with own_generators():  # from which both calls draw the same
+            before = loss_values(recipe.loss, rows, targets)
+        values = loss_values(recipe.loss, rows, targets)
     except Exception as error:
         raise UsageError(
             f"the loss{own} does not take the model's outputs: "
@@ -177,6 +179,11 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
             got=found,
             allowed=f"[{len(labels)}], for outputs {list(rows.shape)}",
             remedy="do not take the mean: say reduction='none', and sum over outputs",
+        )
+    if not torch.allclose(before.detach(), values.detach(), equal_nan=True):
+        raise UsageError(
+            f"the loss{own} is another at the same rows when it is called again",
+            remedy="let it draw from the global generators, which the seed sets, and count nothing",
         )
     if not values.requires_grad:
         raise UsageError(

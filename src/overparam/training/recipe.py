@@ -90,8 +90,11 @@ class Recipe:
         trace: at which epochs errors are measured: ``"last"``, ``"every"``, ``"log"`` (about
             eight per doubling), or a whole number k (every k epochs). The last
             epoch always is.
-        precision: ``float32``, ``bfloat16`` (products in bfloat16, weights and sums float32),
-            ``float64``, or ``auto`` (bfloat16 where this processor multiplies it much faster).
+        precision: ``float32``, ``float64``, ``bfloat16`` or ``auto`` (bfloat16 where this
+            processor multiplies it much faster). In bfloat16 what is multiplied has 8 bits: copies
+            of the weights, hidden units, and the signal that is carried back (so that a tanh unit
+            beyond 0.998 passes none). Weights, biases, outputs and what they are summed from have
+            32.
 
     >>> Recipe(epochs=2, learning_rate=0.1).optimizer
     'sgd'

@@ -246,7 +246,7 @@ def _summarise_arm(arm: str, records: Records, field: str, threshold: Interval) 
     if axis[0] <= threshold.estimate <= axis[-1]:
         peak = peak_test(axis, smooth, at=threshold.estimate, step=step)
     rise = largest_rise(smooth, step)
-    left_out = wrong_labels(c.label_noise_rate, c.n_train)
+    left_out = () if arm == CLEAN_LABELS else wrong_labels(c.label_noise_rate, c.n_train)
     return Summary(arm, axis, test_error, train_error, threshold, peak, rise, left_out)
 
 
@@ -275,6 +275,7 @@ def verdict(summary: Summary) -> Verdict:
     if summary.arm != TREATMENT:
         return judge_rise(
             *(summary.rise, SMALLEST_PEAK, "test error", ALONG, at),
+            *map(not_in_design, summary.left_out),
             reason=unless_bracketed(at, "The threshold"),
         )
     if peak is None:

@@ -231,12 +231,13 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
 
 
 def _left_out(arm: str, c: Condition) -> tuple[str, ...]:
-    if arm == SMALL_NETWORK:
-        return () if c.small_width < c.width else ("a smaller network",)
-    if arm == CLEAN_LABELS:
-        return ()
     steady = () if c.schedule == "constant" else ("a constant learning rate",)
-    return (*wrong_labels(c.label_noise_rate, c.n_train), *steady)
+    if arm == CLEAN_LABELS:
+        return steady
+    left_out = (*wrong_labels(c.label_noise_rate, c.n_train), *steady)
+    if arm == SMALL_NETWORK and c.small_width >= c.width:
+        return (*left_out, "a smaller network")
+    return left_out
 
 
 def _spacing(levels: np.ndarray, at: np.ndarray) -> float:

@@ -221,7 +221,8 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to the treatment, and to the control that its test error only falls."""
     if summary.arm != TREATMENT:
-        return judge_rise(summary.rise, SMALLEST_RISE, "test error", ALONG)
+        left_out = map(not_in_design, summary.left_out)
+        return judge_rise(summary.rise, SMALLEST_RISE, "test error", ALONG, *left_out)
     peak, second = summary.peak, summary.second_over_first
     return judge(
         clauses(summary),

@@ -277,7 +277,7 @@ def _summarise_arm(arm: str, records: Records, prefix: str, threshold: Interval)
         around=peak_test(n_params, test_loss, at=n_equations, within=FAR, step=step),
         rise=largest_rise(test_loss, step),
         second_over_first=over_each(test_loss[-1], test_loss[below], step),
-        left_out=wrong_labels(c.label_noise_rate, c.n_train),
+        left_out=() if arm == CLEAN_LABELS else wrong_labels(c.label_noise_rate, c.n_train),
     )
 
 
@@ -285,7 +285,8 @@ def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to the treatment, and to the controls that their test loss only falls."""
     peak, (*_, at) = summary.peak, clauses(summary)
     if summary.arm != TREATMENT:
-        return judge_rise(summary.rise, SMALLEST_RISE, "test loss", ALONG, at)
+        left_out = map(not_in_design, summary.left_out)
+        return judge_rise(summary.rise, SMALLEST_RISE, "test loss", ALONG, at, *left_out)
     return judge(
         clauses(summary),
         effect=weaker(peak.left, peak.right),
