@@ -108,7 +108,7 @@ def test_what_belongs_to_other_rows_is_refused(name):
 @pytest.mark.parametrize("missing", [None, float("nan")])
 @pytest.mark.parametrize("name", ["classes", "groups"])
 def test_what_is_missing_is_no_value(name, missing):
-    with pytest.raises(DataError, match=f"{name} are missing in places; got 3 of 10"):
+    with pytest.raises(DataError, match=f"{name} are missing in places; got '3 of 10"):
         draw_subsets(4, 10, 0.7, Streams(0), **{name: ["a"] * 7 + [missing] * 3})
 
 
@@ -116,7 +116,7 @@ def test_values_are_what_they_are():
     groups = [1] * 30 + ["1"] * 30 + [2.5] * 30 + [("a", 1)] * 30
     subsets = draw_subsets(20, 120, 0.5, Streams(0), groups=groups)
     assert len({tuple(s) for s in subsets[:, ::30].T}) > 1
-    with pytest.raises(DataError, match="groups must be one value for each row; got list"):
+    with pytest.raises(DataError, match="groups must be one value for each row; got 'list'"):
         draw_subsets(4, 2, 0.7, Streams(0), groups=[[1], [2]])
 
 

@@ -200,7 +200,7 @@ def test_rows_always_in_or_out_are_nan_with_their_counts():
         assert np.isnan([scores.accuracy_out[0], scores.accuracy_in[0]]).tolist() == [True, False]
 
 
-GOOD = draw_masks(np.random.default_rng(0), 4, 6)
+GOOD = np.isin((np.arange(4)[:, None] - np.arange(6)) % 4, (0, 1))  # each in two, out of two
 MARGINS = np.random.default_rng(0).standard_normal((4, 6))
 
 
@@ -237,7 +237,7 @@ def test_confidence_out_of_range():
         ((GOOD, GOOD * 0.3), "correct holds other values than 0 and 1"),
         ((np.ones((4, 6)), GOOD), "no row is both in and out of some model"),
         ((GOOD, np.full((4, 6), np.nan)), "no row is both in and out of some model"),
-        ((GOOD, None, np.ones((4, 6))), "the spread of margins is not known"),
+        ((GOOD, None, np.full((4, 6), 2.0)), "the spread of margins is not known"),
         (
             (GOOD, None, MARGINS, np.ones(5)),
             "prior is not of the same rows",

@@ -136,7 +136,7 @@ def _numbered(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | None)
         return np.zeros(n_rows, dtype=np.int64)
     held = list(values)  # as they are: an array would make one of 1 and "1"
     if len(held) != n_rows:
-        raise DataError(f"{name} do not fit the rows", got=f"[{len(held)}]", allowed=f"[{n_rows}]")
+        raise DataError(f"{name} do not fit the rows", got=[len(held)], allowed=f"[{n_rows}]")
     try:
         missing = sum(1 for v in held if v is None or bool(v != v))
         numbers: dict[Any, int] = {}
@@ -197,8 +197,7 @@ def _patterns(length: int, n_in: int, longest: int) -> np.ndarray:
     of as many.
     """
     n_few = min(n_in, length - n_in)
-    others = np.array(list(combinations(range(1, length), n_few - 1)), dtype=np.int64)
-    chosen = np.insert(others.reshape(-1, n_few - 1), 0, 0, axis=1)
+    chosen = np.array([(0, *c) for c in combinations(range(1, length), n_few - 1)])
     gaps = np.diff(chosen, axis=1, append=length)
     chosen = chosen[gaps.max(1) <= longest]
     few = np.zeros((len(chosen), length), dtype=bool)
