@@ -51,35 +51,17 @@ if TYPE_CHECKING:
         c_scores,
         learning_curve,
     )
-    from overparam.measures.image_maps import (
-        MapScores,
-        correlation,
-        score_map,
-    )
-    from overparam.measures.influence import (
-        InfluencePairs,
-        influence_matrix,
-        influence_scores,
-    )
+    from overparam.measures.image_maps import MapScores, correlation, score_map
+    from overparam.measures.influence import InfluencePairs, influence_matrix, influence_scores
     from overparam.measures.label_errors import (
         LabelErrors,
         estimate_noise_rate,
         rank_label_errors,
         recall_of_errors,
     )
-    from overparam.measures.label_statistics import (
-        hinge_margin,
-        stable_logit,
-    )
-    from overparam.measures.layer_images import (
-        layer_activations,
-        layer_images,
-    )
-    from overparam.measures.layer_reading import (
-        input_dependence,
-        read_off,
-        visible_shape,
-    )
+    from overparam.measures.label_statistics import hinge_margin, stable_logit
+    from overparam.measures.layer_images import layer_activations, layer_images
+    from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
     from overparam.measures.leave_one_out import (
         LeaveOneOut,
         leave_one_out_kernel,
@@ -99,27 +81,11 @@ if TYPE_CHECKING:
         sablayrolles_scores,
         watson_scores,
     )
-    from overparam.measures.memorization import (
-        MemorizationScores,
-        memorization_scores,
-    )
-    from overparam.measures.module_proxies import (
-        gradient_norm,
-        input_curvature,
-    )
-    from overparam.measures.neighbor_probes import (
-        prediction_depth,
-    )
-    from overparam.measures.norms import (
-        frobenius_norm,
-        spectral_norm,
-        stable_rank,
-        weight_norm,
-    )
-    from overparam.measures.out_of_sample import (
-        OutOfSample,
-        out_of_sample_probabilities,
-    )
+    from overparam.measures.memorization import MemorizationScores, memorization_scores
+    from overparam.measures.module_proxies import gradient_norm, input_curvature
+    from overparam.measures.neighbor_probes import prediction_depth
+    from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
+    from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
     from overparam.measures.proxies import (
         Forgetting,
         area_under_margin,
@@ -134,39 +100,15 @@ if TYPE_CHECKING:
         estimate_rademacher_complexity,
         estimate_random_sign_fit,
     )
-    from overparam.measures.reference_models import (
-        MembershipScores,
-    )
-    from overparam.measures.rmia import (
-        Population,
-        rmia_scores,
-    )
-    from overparam.measures.roc import (
-        AucEstimate,
-        Roc,
-        estimate_auc,
-        roc_curve,
-    )
-    from overparam.measures.row_vulnerability import (
-        RowVulnerability,
-        estimate_row_vulnerability,
-    )
-    from overparam.measures.smoothers import (
-        effective_parameters,
-        leaf_smoother,
-        linear_smoother,
-    )
-    from overparam.measures.spectral_radius import (
-        jacobian_spectral_radius,
-    )
+    from overparam.measures.reference_models import MembershipScores
+    from overparam.measures.rmia import Population, rmia_scores
+    from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
+    from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
+    from overparam.measures.smoothers import effective_parameters, leaf_smoother, linear_smoother
+    from overparam.measures.spectral_radius import jacobian_spectral_radius
 
 _HOMES = {
-    "agreement": (
-        "RankAgreement",
-        "Reliability",
-        "rank_agreement",
-        "split_half_reliability",
-    ),
+    "agreement": ("RankAgreement", "Reliability", "rank_agreement", "split_half_reliability"),
     "attack_rates": (
         "AdvantageEstimate",
         "TprEstimate",
@@ -195,46 +137,14 @@ _HOMES = {
         "squared_error",
         "wilson_interval",
     ),
-    "gradient_proxies": (
-        "el2n",
-        "last_layer_gradient_norm",
-        "last_layer_self_influence",
-    ),
-    "held_out_accuracy": (
-        "CScores",
-        "LearningCurve",
-        "c_scores",
-        "learning_curve",
-    ),
-    "image_maps": (
-        "MapScores",
-        "correlation",
-        "score_map",
-    ),
-    "influence": (
-        "InfluencePairs",
-        "influence_matrix",
-        "influence_scores",
-    ),
-    "label_errors": (
-        "LabelErrors",
-        "estimate_noise_rate",
-        "rank_label_errors",
-        "recall_of_errors",
-    ),
-    "label_statistics": (
-        "hinge_margin",
-        "stable_logit",
-    ),
-    "layer_images": (
-        "layer_activations",
-        "layer_images",
-    ),
-    "layer_reading": (
-        "input_dependence",
-        "read_off",
-        "visible_shape",
-    ),
+    "gradient_proxies": ("el2n", "last_layer_gradient_norm", "last_layer_self_influence"),
+    "held_out_accuracy": ("CScores", "LearningCurve", "c_scores", "learning_curve"),
+    "image_maps": ("MapScores", "correlation", "score_map"),
+    "influence": ("InfluencePairs", "influence_matrix", "influence_scores"),
+    "label_errors": ("LabelErrors", "estimate_noise_rate", "rank_label_errors", "recall_of_errors"),
+    "label_statistics": ("hinge_margin", "stable_logit"),
+    "layer_images": ("layer_activations", "layer_images"),
+    "layer_reading": ("input_dependence", "read_off", "visible_shape"),
     "leave_one_out": (
         "LeaveOneOut",
         "leave_one_out_kernel",
@@ -254,25 +164,11 @@ _HOMES = {
         "sablayrolles_scores",
         "watson_scores",
     ),
-    "memorization": (
-        "MemorizationScores",
-        "memorization_scores",
-    ),
-    "module_proxies": (
-        "gradient_norm",
-        "input_curvature",
-    ),
+    "memorization": ("MemorizationScores", "memorization_scores"),
+    "module_proxies": ("gradient_norm", "input_curvature"),
     "neighbor_probes": ("prediction_depth",),
-    "norms": (
-        "frobenius_norm",
-        "spectral_norm",
-        "stable_rank",
-        "weight_norm",
-    ),
-    "out_of_sample": (
-        "OutOfSample",
-        "out_of_sample_probabilities",
-    ),
+    "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
+    "out_of_sample": ("OutOfSample", "out_of_sample_probabilities"),
     "proxies": (
         "Forgetting",
         "area_under_margin",
@@ -282,31 +178,12 @@ _HOMES = {
         "iteration_learned",
         "loss_interquartile_range",
     ),
-    "rademacher": (
-        "MeanEstimate",
-        "estimate_rademacher_complexity",
-        "estimate_random_sign_fit",
-    ),
+    "rademacher": ("MeanEstimate", "estimate_rademacher_complexity", "estimate_random_sign_fit"),
     "reference_models": ("MembershipScores",),
-    "rmia": (
-        "Population",
-        "rmia_scores",
-    ),
-    "roc": (
-        "AucEstimate",
-        "Roc",
-        "estimate_auc",
-        "roc_curve",
-    ),
-    "row_vulnerability": (
-        "RowVulnerability",
-        "estimate_row_vulnerability",
-    ),
-    "smoothers": (
-        "effective_parameters",
-        "leaf_smoother",
-        "linear_smoother",
-    ),
+    "rmia": ("Population", "rmia_scores"),
+    "roc": ("AucEstimate", "Roc", "estimate_auc", "roc_curve"),
+    "row_vulnerability": ("RowVulnerability", "estimate_row_vulnerability"),
+    "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,0 +1,121 @@
+"""Attacks where the answer is known: Gaussian worlds, and worlds in which nothing leaks."""
+
+import math
+
+import numpy as np
+import pytest
+
+from overparam.data import draw_subsets
+from overparam.measures import (
+    estimate_auc,
+    estimate_tpr_at_fpr,
+    lira_scores,
+    loss_scores,
+)
+from overparam.measures.reference_models import References, references_of
+from overparam.streams import Streams
+from overparam.theory import GaussianShift
+from tests.measures.membership_worlds import (
+    ATTACKS,
+    as_asked,
+    balanced_mask,
+    world,
+)
+
+
+def test_gaussian_worlds_have_the_power_of_the_likelihood_ratio():
+    rng = np.random.default_rng(4)
+    for gap in (1.0, 2.0):
+        phi, inside = world(rng, 129, 4000, gap)
+        phi, target, inside, members = phi[1:], phi[0], inside[1:], inside[0]
+        truth = GaussianShift(gap)
+        for online in (True, False):
+            scores = lira_scores(target, phi, inside, online=online).scores
+            auc = estimate_auc(scores, members)
+            # 128 references add 1/64 to the variance, some .002 of AUC.
+            assert abs(auc.auc - truth.auc) < 4 * auc.standard_error + 0.003
+            found = estimate_tpr_at_fpr(scores, members, 0.01)
+            assert found.low < truth.tpr_at_fpr(0.01) < found.high
+        easy = estimate_auc(loss_scores(-target), members)
+        assert easy.high < truth.auc - 0.1  # difficulty of 3 standard deviations hides the gap
+
+
+def test_an_ensemble_shows_the_same_power():
+    rng = np.random.default_rng(5)
+    phi, inside = world(rng, 64, 1500, 1.0, balanced_mask(rng, 64, 1500))
+    found = estimate_auc(lira_scores(None, phi, inside).scores, inside)
+    # References of 31 and 31 models: the gap shrinks to 1 / sqrt(1 + 1/31).
+    truth = GaussianShift(1 / math.sqrt(1 + 1 / 31)).auc
+    assert abs(found.auc - truth) < 4 * found.standard_error + 0.005
+
+
+@pytest.mark.parametrize("n_models", [4, 12])
+def test_intervals_of_one_ensemble_cover_although_its_targets_share_rows_and_references(n_models):
+    rng = np.random.default_rng(16)
+    areas, rates = [], []
+    for _ in range(200):
+        mask = balanced_mask(rng, n_models, 150)
+        exposed = 3.0 * (rng.random(150) < 0.3)  # rows differ in what membership does
+        phi, inside = world(rng, n_models, 150, exposed, mask)
+        scores = lira_scores(None, phi, inside).scores
+        areas.append(estimate_auc(scores, inside))
+        rates.append(estimate_tpr_at_fpr(scores, inside, 0.1))
+    for found, value in ((areas, "auc"), (rates, "tpr")):
+        kept = [e for e in found if not math.isnan(e.low)]
+        truth = np.mean([getattr(e, value) for e in kept])
+        cover = np.mean([e.low <= truth <= e.high for e in kept])
+        assert len(kept) > 150
+        assert cover > 0.93 - 2 * math.sqrt(0.93 * 0.07 / 200)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("design", ["balanced", "drawn"])
+def test_where_nothing_leaks_no_attack_finds_anything(name, design):
+    rng = np.random.default_rng(6)
+    areas, above = [], 0
+    for _ in range(60):
+        mask = balanced_mask(rng, 8, 100, 0.6) if design == "balanced" else None
+        phi, inside = world(rng, 8, 100, 0.0, mask)
+        found = estimate_auc(ATTACKS[name](None, as_asked(name, phi), inside).scores, inside)
+        areas.append(found.auc)
+        above += found.low > 0.5
+    assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas) / math.sqrt(60)
+    assert above / 60 <= 0.025 + 2 * math.sqrt(0.025 * 0.975 / 60)
+
+
+@pytest.mark.parametrize(("n_models", "ratio"), [(7, 0.7), (12, 0.7), (8, 0.6), (10, 0.7)])
+def test_a_round_that_is_cut_short_tells_nothing_either(n_models, ratio):
+    """Counts of rows differ by more than one there, and less than in independent draws."""
+    rng, areas = np.random.default_rng(11), []
+    for repeat in range(12):
+        inside = draw_subsets(n_models, 400, ratio, Streams(repeat))
+        phi = rng.normal(size=400) + rng.normal(size=(n_models, 400))
+        areas.append(estimate_auc(lira_scores(None, phi, inside).scores, inside).auc)
+    assert abs(np.mean(areas) - 0.5) < 0.01 + 3 * np.std(areas) / math.sqrt(12)
+
+
+def test_without_pairs_a_balanced_ensemble_would_hide_what_it_leaks(monkeypatch):
+    def alone(statistics, in_subset, leave_one_out):
+        given = references_of(statistics, in_subset, leave_one_out)
+        return References(given.statistics, given.in_subset, leave_one_out, paired=False)
+
+    monkeypatch.setattr("overparam.measures.membership.references_of", alone)
+    rng, areas = np.random.default_rng(7), []
+    for _ in range(60):
+        phi, inside = world(rng, 8, 100, 0.0, balanced_mask(rng, 8, 100, 0.6))
+        scores = lira_scores(None, phi, inside, variance="row").scores
+        areas.append(estimate_auc(scores, inside).auc)
+    # Where a row was in, one fewer is left to say how it behaves then, and that is looser.
+    assert np.mean(areas) == pytest.approx(0.41, abs=0.02)
+
+
+def test_pairs_make_the_numbers_of_references_equal():
+    rng = np.random.default_rng(8)
+    inside = balanced_mask(rng, 10, 30, 0.7)
+    given = references_of(rng.normal(size=(10, 30)), inside, True)
+    assert given.paired
+    members, others = given.sides(slice(None), 0)
+    assert (members.count == 6).all()
+    assert (others.count == 2).all()
+    assert not references_of(given.statistics, rng.random((10, 30)) < 0.7, True).paired
+    assert not references_of(given.statistics, inside, False).paired
