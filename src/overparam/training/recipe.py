@@ -93,8 +93,8 @@ class Recipe:
         precision: ``float32``, ``float64``, ``bfloat16`` or ``auto`` (bfloat16 where this
             processor multiplies it much faster). In bfloat16 what is multiplied has 8 bits: copies
             of the weights, hidden units, and the signal that is carried back (so that a tanh unit
-            beyond 0.998 passes none). Weights, biases, outputs and what they are summed from have
-            32.
+            beyond 0.998 passes none). Weights, biases and outputs have 24, and gradients where the
+            code is compiled; elsewhere gradients of weights are rounded to 8 as well.
 
     >>> Recipe(epochs=2, learning_rate=0.1).optimizer
     'sgd'
