@@ -15,13 +15,14 @@ from overparam.data.dataset import Dataset
 from overparam.training.initialise import materialise
 
 
-def plain_loop(cell: Cell) -> tuple[float, float]:
+def plain_loop(cell: Cell, device: str = "cpu") -> tuple[float, float]:
     """Train with one optimizer of PyTorch over tensors in memory, float32; return errors."""
-    module, optimizer = _ready(cell)
-    inputs, labels, n = cell.train_set.inputs, cell.train_set.labels, len(cell.train_set)
-    order = cell.streams.torch("order")
+    module, optimizer = _ready(cell, device)
+    inputs, labels = cell.train_set.inputs.to(device), cell.train_set.labels.to(device)
+    order, n = cell.streams.torch("order"), len(cell.train_set)
     for _ in range(cell.recipe.epochs or 0):
-        for rows in torch.randperm(n, generator=order).split(cell.recipe.batch_size or n):
+        shuffled = torch.randperm(n, generator=order).to(device)
+        for rows in shuffled.split(cell.recipe.batch_size or n):
             optimizer.zero_grad()
             F.cross_entropy(module(inputs[rows]), labels[rows]).backward()
             optimizer.step()
@@ -47,9 +48,11 @@ def loader_loop(cell: Cell) -> tuple[float, float]:
 def error(module: nn.Module, data: Dataset) -> float:
     """Return the fraction of rows wrong in evaluation mode."""
     module.eval()
+    device = next(module.parameters()).device
+    inputs, labels = data.inputs.to(device), data.labels.to(device)
     wrong = sum(
         int((module(x).argmax(1) != y).sum())
-        for x, y in zip(data.inputs.split(1000), data.labels.split(1000), strict=True)
+        for x, y in zip(inputs.split(1000), labels.split(1000), strict=True)
     )
     return wrong / len(data)
 
@@ -115,8 +118,8 @@ class JaxMapped:
         return [(float(a), float(b)) for a, b in zip(train, test, strict=True)]
 
 
-def _ready(cell: Cell) -> tuple[nn.Module, torch.optim.Optimizer]:
-    module = materialise(cell.model, cell.streams, torch.float32).train()
+def _ready(cell: Cell, device: str = "cpu") -> tuple[nn.Module, torch.optim.Optimizer]:
+    module = materialise(cell.model, cell.streams, torch.float32).train().to(device)
     recipe = cell.recipe
     return module, torch.optim.SGD(
         module.parameters(), recipe.learning_rate, momentum=recipe.momentum

@@ -65,8 +65,8 @@ class Streams:
 
     @contextlib.contextmanager
     def global_generators(self, name: str) -> Iterator[None]:
-        """Let the global generators of PyTorch (CPU), NumPy and Python be stream `name` inside the
-        block, then restore them.
+        """Let the global generators of PyTorch, NumPy and Python be stream `name` inside the block,
+        then restore them.
 
         For code that takes no generator of its own, such as `nn.Module.reset_parameters` or a
         module that drops layers by `random.random()`. See `own_generators` for what other threads
@@ -100,13 +100,14 @@ def check_streams(streams: object) -> Streams:
 def own_generators() -> Iterator[None]:
     """Restore the global generators after the block, and have them alone inside.
 
-    PyTorch's on the CPU, NumPy's and Python's. The process has one of each, so a thread that needs
-    them waits until the one that has them is done. Code that draws from them without asking here
-    (another thread of the user's own, say) cannot be kept out.
+    PyTorch's (those of GPUs too, where they are in use), NumPy's and Python's. The process has one
+    of each, so a thread that needs them waits until the one that has them is done. Code that draws
+    from them without asking here (another thread of the user's own, say) cannot be kept out.
     """
     import torch
 
-    with _generators, torch.random.fork_rng(devices=[]):
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with _generators, torch.random.fork_rng(devices=gpus):
         pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
         try:
             yield
@@ -120,5 +121,7 @@ def seed_generators(entropy: int) -> None:
     import torch
 
     torch.default_generator.manual_seed(entropy)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(entropy)
     np.random.seed(np.random.SeedSequence(entropy).generate_state(4))  # noqa: NPY002
     random.seed(entropy)

@@ -17,8 +17,11 @@ def train_plainly(model: nn.Module, data: Dataset, recipe: Recipe, streams: Stre
     return train_in_place(materialise(model, streams, torch.float64).train(), data, recipe, streams)
 
 
-def train_in_place(module: nn.Module, data: Dataset, recipe: Recipe, streams: Streams) -> nn.Module:
+def train_in_place(
+    module: nn.Module, data: Dataset, recipe: Recipe, streams: Streams, device: str = "cpu"
+) -> nn.Module:
     """Train a module that has its weights, in the mode that it and its parts are in."""
+    module = module.to(device)
     rate, decay = recipe.learning_rate, recipe.weight_decay
     kinds = {
         "sgd": lambda p: torch.optim.SGD(p, rate, momentum=recipe.momentum, weight_decay=decay),
@@ -28,6 +31,7 @@ def train_in_place(module: nn.Module, data: Dataset, recipe: Recipe, streams: St
     optimizer = kinds[recipe.optimizer](module.parameters())
     order, step, total = streams.torch("order"), 0, recipe.n_steps(len(data))
     inputs = data.inputs.double() if data.base.is_floating_point() else data.inputs
+    inputs, labels = inputs.to(device), data.labels.to(device)
     with streams.global_generators("layers"):
         for _ in range(recipe.n_epochs(len(data))):
             for rows in torch.randperm(len(data), generator=order).split(
@@ -39,7 +43,7 @@ def train_in_place(module: nn.Module, data: Dataset, recipe: Recipe, streams: St
                     group["lr"] = rate * recipe.schedule.at(step, total)
                 optimizer.zero_grad()
                 outputs = module(inputs[rows]).flatten(1)
-                loss_of(recipe, outputs, data.labels[rows], data.n_outputs).backward()
+                loss_of(recipe, outputs, labels[rows], data.n_outputs).backward()
                 optimizer.step()
                 step += 1
     return module

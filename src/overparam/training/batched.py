@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from overparam.training.batches import Batch, Rows, in_order
+from overparam.training.batches import Rows, in_order
 from overparam.training.dense import DenseStack
 from overparam.training.losses import loss_values
 from overparam.training.modules import ModuleStack
-from overparam.training.optimizer import Optimizer
+from overparam.training.optimizer import Optimizer, Rate
+from overparam.training.recorded import RecordedUpdates
 from overparam.training.stepper import Member, Progress
 from overparam.training.weights import StackedWeights
 
@@ -34,21 +35,38 @@ class BatchedModels:
             name: Rows([m.evaluate[name] for m in members], network.dtype, device)
             for name in members[0].evaluate
         } | {"train": Rows([m.train_set for m in members], network.dtype, device)}
+        self._record()
+
+    def _record(self) -> None:
+        """Have updates recorded where nothing but our own kernels makes them, on a GPU."""
+        ours = isinstance(self.network, DenseStack) and isinstance(self.recipe.loss, str)
+        on_gpu = self.device.type == "cuda"
+        self._recorded = RecordedUpdates(self._update_at, self._state) if ours and on_gpu else None
+
+    def _state(self) -> list[Tensor]:
+        weights = self.weights
+        held = [weights.master, weights.gradient, *self.optimizer.state()]
+        return held if weights.working is weights.master else [weights.working, *held]
+
+    def _update_at(self, positions: Tensor, factor: Rate) -> None:
+        self.network.loss_gradient(self.rows["train"].batch(positions))
+        self.optimizer.step(factor)
 
     def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
         """Update every model once per batch of the order."""
         rows = self.rows["train"]
         size = min(self.recipe.batch_size or rows.n, rows.n)
-        batches = rows.batches(order.to(self.device), size)
-        for _ in range(n_updates):
-            self._update(next(batches))
+        total, order = self.recipe.n_steps(rows.n), order.to(self.device)
+        batches = rows.batches(order, size)
+        for number in range(n_updates):
+            factor = self.recipe.schedule.at(self.n_updates, total)
+            if self._recorded is not None:
+                self._recorded(order[..., number * size : (number + 1) * size], factor)
+            else:
+                self.network.loss_gradient(next(batches))
+                self.optimizer.step(factor)
+            self.n_updates += 1
             progress(self.weights.n_models)
-
-    def _update(self, batch: Batch) -> None:
-        self.network.loss_gradient(batch)
-        total = self.recipe.n_steps(self.rows["train"].n)
-        self.optimizer.step(self.recipe.schedule.at(self.n_updates, total))
-        self.n_updates += 1
 
     @torch.no_grad()
     def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
@@ -93,3 +111,4 @@ class BatchedModels:
         self.network.kept()
         for rows in self.rows.values():
             rows.keep(models)
+        self._record()

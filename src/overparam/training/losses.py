@@ -76,7 +76,7 @@ def output_gradient(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -
         gradient = gradient - labels.transpose(-1, -2)
     else:
         index = (labels if labels.ndim == 2 else labels.expand(n_models, batch)).unsqueeze(1)
-        minus_one = gradient.new_tensor(-1.0).expand(n_models, 1, batch)
+        minus_one = gradient.new_full((), -1.0).expand(n_models, 1, batch)
         gradient.scatter_add_(1, index, minus_one)
     return gradient.mul_(scale)
 

@@ -90,7 +90,9 @@ def plan_stacks(requests: Sequence[ToTrain], precision: str, context: Context) -
     modules = [r.model for r in requests]
     batch = _batch(requests[0])
     if dense_shape(modules[0]) is not None:
-        buckets = dense_buckets(modules, batch, context.memory_bytes, precision)
+        buckets = dense_buckets(
+            modules, batch, context.memory_bytes, precision, context.device.type
+        )
         return [
             Stack(bucket, _dense_way([requests[i] for i in bucket], precision, context))
             for bucket in buckets

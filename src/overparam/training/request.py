@@ -44,6 +44,10 @@ class Context:
     notes: list[str] = field(default_factory=list)
     diverged: set[int] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.init()  # so that its generators are there to be seeded and restored
+
 
 class Request:
     """Base of what a cell can await; subclasses are frozen dataclasses."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -20,13 +21,31 @@ from overparam.training.native.models import NativeModels
 from overparam.training.stepper import Member, Models, Stepper
 from overparam.training.weights import WIDTHS, StackedWeights, pads
 
-# Constants of the cost model that cuts widths into buckets. They are fixed, not measured, so
-# that the cut is the same on every machine; being off by two costs a few per cent.
-_STEP_OVERHEAD = 150e-6  # seconds of one update, whatever its size
-_FLOP_RATE = {"float64": 50e9, "float32": 100e9, "bfloat16": 200e9}  # operations per second
-# A stack that outgrows a core's share of the last cache waits for memory: four networks of
-# 784-512-256-10 take 1.6 ms per model and update together, 1.3 ms one after the other.
-_CACHE_BYTES = 16 << 20
+
+@dataclass(frozen=True)
+class _Costs:
+    """Constants of the cost model that cuts widths into buckets.
+
+    They are fixed, not measured, so that the cut is the same on every machine of a kind; being
+    off by two costs a few per cent.
+
+    Attributes:
+        overhead: seconds of one update, whatever its size. rates: operations per second.
+        stack_bytes: what one stack may hold.
+    """
+
+    overhead: float
+    rates: Mapping[str, float]
+    stack_bytes: int
+
+
+_COSTS = {
+    # A stack that outgrows a core's share of the last cache waits for memory: four networks of
+    # 784-512-256-10 take 1.6 ms per model and update together, 1.3 ms one after the other.
+    "cpu": _Costs(150e-6, {"float64": 50e9, "float32": 100e9, "bfloat16": 200e9}, 16 << 20),
+    # A GPU is filled by many models; those of an update are a few kernels, whatever their size.
+    "cuda": _Costs(120e-6, {"float64": 10e12, "float32": 15e12, "bfloat16": 60e12}, 8 << 30),
+}
 _BYTES_PER_WEIGHT = 20  # master, momentum, second moment, working copy, gradient
 _BYTES_PER_UNIT = 12  # activation, its gradient, and what is on the way between them
 PROVED_ROWS = 8  # of a batch on which fast ways are held against the module as it is
@@ -72,12 +91,15 @@ def step_flops(
     return 3.0 * _forward_flops(module, batch, input_shape, dtype)
 
 
-def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list[int]]:
+def cut(
+    costs: Sequence[float], sizes: Sequence[int], largest: int, overhead: float = 150e-6
+) -> list[list[int]]:
     """Cut models into buckets whose members are padded to the widest, at the least total cost.
 
     Args:
         costs: seconds of one update of each model at its own width, without overhead.
         sizes: bytes of each model. largest: bound on a bucket's bytes when padded.
+        overhead: seconds of one update of a bucket, whatever its size.
 
     Returns:
         Positions of the models of each bucket; widest bucket first. Optimal among cuts of the
@@ -95,7 +117,7 @@ def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list
             widest = max(sizes[i] for i in order[begin:end])
             if count > 1 and count * widest > largest:
                 break
-            cost = best[begin] + _STEP_OVERHEAD + count * costs[order[end - 1]]
+            cost = best[begin] + overhead + count * costs[order[end - 1]]
             if cost < best[end]:
                 best[end], start[end] = cost, begin
     buckets, end = [], len(order)
@@ -106,13 +128,22 @@ def cut(costs: Sequence[float], sizes: Sequence[int], largest: int) -> list[list
 
 
 def dense_buckets(
-    modules: Sequence[nn.Module], batch: int, memory_bytes: int, precision: str
+    modules: Sequence[nn.Module],
+    batch: int,
+    memory_bytes: int,
+    precision: str,
+    device: str = "cpu",
 ) -> list[list[int]]:
-    """Cut fully connected networks of one signature into buckets of like widths."""
+    """Cut fully connected networks of one signature into buckets of like widths.
+
+    Args:
+        device: type of the device; what is not a CPU is taken for a GPU.
+    """
+    known = _COSTS["cpu" if device == "cpu" else "cuda"]
     shapes = [dense_shape(m) for m in modules]
-    costs = [s.step_flops(batch) / _FLOP_RATE[precision] for s in shapes if s is not None]
+    costs = [s.step_flops(batch) / known.rates[precision] for s in shapes if s is not None]
     sizes = [model_bytes(m, batch) for m in modules]
-    return cut(costs, sizes, min(memory_bytes, _CACHE_BYTES))
+    return cut(costs, sizes, min(memory_bytes, known.stack_bytes), known.overhead)
 
 
 def model_bytes(
