@@ -44,13 +44,17 @@ def main() -> None:
     args = parser.parse_args()
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     peaks = {str(d)[6:]: peak_flops(d) for d in (torch.float32, torch.bfloat16)}
-    found = {
-        "sweep": sweep(args.epochs, args.rounds, args.skip_jax),
-        "ensemble": ensemble(args.models, args.epochs, args.rounds),
-        "cnn": convolutional(args.rounds),
+    works = {
+        "sweep": lambda: sweep(args.epochs, args.rounds),
+        "ensemble": lambda: ensemble(args.models, args.epochs, args.rounds),
+        "cnn": lambda: convolutional(args.rounds),
     }
-    for name, work in found.items():
-        print(name, work, flush=True)
+    if not args.skip_jax:  # on every third width, or compiling would take longer than the rest
+        works["sweep with jax"] = lambda: sweep(args.epochs, args.rounds, every=3, with_jax=True)
+    found = {}
+    for name, work in works.items():
+        found[name] = work()
+        print(name, found[name], flush=True)
     show(
         "on_gpu",
         "; ".join(
@@ -63,13 +67,14 @@ def main() -> None:
     )  # fmt: skip
 
 
-def sweep(epochs: int, rounds: int, skip_jax: bool) -> dict[str, Any]:
-    """The 19 widths x 4 seeds of `mlp_widths.py`."""
+def sweep(epochs: int, rounds: int, every: int = 1, with_jax: bool = False) -> dict[str, Any]:
+    """The 19 widths x 4 seeds of `mlp_widths.py`, or some of the widths."""
     recipe = replace(mlp_widths.RECIPE, epochs=epochs)
-    seeds = [mlp_widths.seed_cells(seed, mlp_widths.WIDTHS, recipe) for seed in range(4)]
+    widths = mlp_widths.WIDTHS[::every]
+    seeds = [mlp_widths.seed_cells(seed, widths, recipe) for seed in range(4)]
     cells = [c for s in seeds for c in s]
     ways = {"ours": lambda: ours(cells), "plain": lambda: on_gpu(cells)}
-    if not skip_jax:
+    if with_jax:
         mapped = [JaxMapped(some) for some in zip(*seeds, strict=True)]
         ways["jax"] = lambda: [errors for width in mapped for errors in width()]
     return _told(alternate(ways, rounds), cells, (40,))

@@ -25,7 +25,7 @@ def train_in_place(
     rate, decay = recipe.learning_rate, recipe.weight_decay
     kinds = {
         "sgd": lambda p: torch.optim.SGD(p, rate, momentum=recipe.momentum, weight_decay=decay),
-        "adam": lambda p: torch.optim.Adam(p, rate, recipe.betas, recipe.eps, decay),
+        "adam": lambda p: torch.optim.Adam(p, rate, recipe.betas, recipe.eps, decay, foreach=False),
         "adamw": lambda p: torch.optim.AdamW(p, rate, recipe.betas, recipe.eps, decay),
     }
     optimizer = kinds[recipe.optimizer](module.parameters())

@@ -43,6 +43,12 @@ class BatchedModels:
         on_gpu = self.device.type == "cuda"
         self._recorded = RecordedUpdates(self._update_at, self._state) if ours and on_gpu else None
 
+    @property
+    def note(self) -> str:
+        """What the report must say of how the models were trained, or nothing."""
+        refused = self._recorded.refused if self._recorded is not None else ""
+        return f"updates were not recorded for the GPU: {refused}" if refused else ""
+
     def _state(self) -> list[Tensor]:
         weights = self.weights
         held = [weights.master, weights.gradient, *self.optimizer.state()]

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -87,6 +88,8 @@ class Rows:
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
         self._bases, rows = on_device(sets, dtype, device)
+        if device.type == "cuda":
+            self._bases, rows = _in_one(self._bases, rows)
         self._one_base = all(b is self._bases[0] for b in self._bases)
         self._rows = torch.stack(rows[:1] if self.shared else rows).to(device)  # [1 or M, n]
         self._same_labels = self.shared and all(
@@ -195,6 +198,21 @@ def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:
     chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // per_row)
     for start in range(0, n, chunk):
         yield torch.arange(start, min(n, start + chunk), device=device)
+
+
+def _in_one(bases: list[Tensor], rows: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Return one base that holds all of them, and the rows in it.
+
+    A GPU then gathers the batches of all models in one kernel.
+    """
+    distinct = {id(base): base for base in bases}
+    if len(distinct) == 1:
+        return bases, rows
+    sizes = [len(base) for base in distinct.values()]
+    starts = dict(zip(distinct, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    whole = torch.cat(list(distinct.values()))
+    moved = [r + starts[id(base)] for base, r in zip(bases, rows, strict=True)]
+    return [whole] * len(bases), moved
 
 
 def _same_inputs(a: Dataset, b: Dataset) -> bool:

@@ -71,9 +71,14 @@ class RecordedUpdates:
             self._update(made.positions, made.factor)
         torch.cuda.current_stream(positions.device).wait_stream(aside)
         written = [t.clone() for t in state]
+        torch.cuda.synchronize(positions.device)
         try:
-            with torch.cuda.graph(made.graph, stream=aside):
-                self._update(made.positions, made.factor)
+            with torch.cuda.stream(aside):  # `torch.cuda.graph` would collect garbage first
+                made.graph.capture_begin(capture_error_mode="thread_local")
+                try:
+                    self._update(made.positions, made.factor)
+                finally:
+                    made.graph.capture_end()
             for tensor, start in zip(state, before, strict=True):
                 tensor.copy_(start)
             made.graph.replay()

@@ -16,6 +16,7 @@ from overparam.errors import ResourceError, UsageError
 from overparam.models.targets import blaming
 from overparam.streams import Streams, check_streams
 from overparam.training.asked import asked
+from overparam.training.batched import BatchedModels
 from overparam.training.copies import state_of
 from overparam.training.fits import check_fit
 from overparam.training.fitted import Fitted
@@ -191,6 +192,8 @@ def _train_stack(
         # Random layers and losses draw from the stream of their model: see `TrainRequest`.
         with requests[0].streams.global_generators("layers"):
             stepper.run()
+        note = stepper.models.note if isinstance(stepper.models, BatchedModels) else ""
+        context.notes += [note] if note and note not in context.notes else []
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise

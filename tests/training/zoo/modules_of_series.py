@@ -45,8 +45,8 @@ class Attention(nn.Module):
         self.leave, self.causal = nn.Linear(4, K), causal
 
     def forward(self, inputs: Tensor) -> Tensor:
-        n = inputs.shape[1]
-        mask = torch.ones(n, n, dtype=torch.bool).triu(1) if self.causal else None
+        n, on = inputs.shape[1], inputs.device
+        mask = torch.ones(n, n, dtype=torch.bool, device=on).triu(1) if self.causal else None
         found, _ = self.attention(inputs, inputs, inputs, attn_mask=mask)
         return self.leave(found.mean(1))
 
