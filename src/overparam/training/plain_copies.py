@@ -35,16 +35,20 @@ def plain_copy(module: nn.Module) -> nn.Module | None:
     )
     >>> net.register_forward_hook(print) and plain_copy(net)
     """
+    copying = _Copying()
     try:
-        return _Copying().part(module)
+        copied = copying.part(module)
     except _NotPlain:
         return None
+    # A module that tells of other parts than it holds, or of none, is left to PyTorch.
+    return copied if copying.n_parts == len(list(module.modules())) else None
 
 
 class _Copying:
     def __init__(self) -> None:
         self._made: dict[int, Any] = {}  # by the identity of the original, as deepcopy's memo
         self._storages: set[int] = set()
+        self.n_parts = 0
 
     def part(self, module: nn.Module) -> nn.Module:
         if id(module) in self._made:
@@ -53,6 +57,7 @@ class _Copying:
         if not _is_copied_by_attributes(kind):
             raise _NotPlain
         made = self._made[id(module)] = kind.__new__(kind)
+        self.n_parts += 1
         held = vars(made)
         for name, value in vars(module).items():
             held[name] = self._parts(value) if name == "_modules" else self._value(value)
