@@ -2,7 +2,7 @@
 
 All models of a stack are executed by one of them, the template, with each one's own parameters and
 buffers. That is right where nothing else tells them apart and nothing else changes in training:
-`can_map` asks for the first, and `plan_stacks.py` holds every mapped stack against its models one
+`can_map` asks for the first, and `agreement.py` holds every mapped stack against its models one
 by one (`alone.py`) before it is used.
 
 `torch.func` turns convolutions of many models into one grouped convolution, which a CPU computes

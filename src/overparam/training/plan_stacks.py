@@ -13,25 +13,19 @@ those of equal numbers of rows are a stack.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from overparam.data.dataset import Dataset
-from overparam.streams import Streams, own_generators
-from overparam.training.copies import first_line
+from overparam.streams import own_generators
+from overparam.training.agreement import State, check_agreement, why_not_mapped
 from overparam.training.dense import dense_shape
 from overparam.training.modules import can_map
 from overparam.training.native.build import NativeUnavailable, load_library
 from overparam.training.native.models import DENSE, can_run
-from overparam.training.recipe import Recipe, Schedule
 from overparam.training.request import Context
-from overparam.training.stacks import PROVED_ROWS, build, dense_buckets, model_bytes
+from overparam.training.stacks import build, dense_buckets, model_bytes
 from overparam.training.stepper import Member, Stepper
-from overparam.training.undisturbed import undisturbed
+from overparam.training.to_train import ToTrain, batch_of, n_rows
 from overparam.training.ways import choose, key_of
 
 _TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
@@ -40,38 +34,6 @@ _TRIAL_UPDATES = 8  # of small networks in one call, so that what a call costs c
 # How far one update of the compiled code may be from the batched products', of its length. They
 # round differently, and Adam's first update is a gradient's sign, which rounding can turn.
 _DISAGREEMENT = {"float64": 1e-6, "float32": 0.05, "bfloat16": 0.5}
-
-# The same for a mapped stack, which is always tried in float64.
-_MAPPED_DISAGREEMENT = 1e-8
-
-_State = Mapping[str, Tensor]
-
-
-class ToTrain(Protocol):
-    """A model to train, as `train` asks for it."""
-
-    @property
-    def model(self) -> nn.Module:
-        """The network; it is not changed."""
-
-    @property
-    def train_set(self) -> Dataset:
-        """The rows it is fitted to."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-
-    @property
-    def streams(self) -> Streams:
-        """Where its random numbers come from."""
-
-    @property
-    def evaluate(self) -> Mapping[str, Dataset]:
-        """Sets that are measured along the way."""
-
-    def group_key(self) -> Hashable:
-        """What must agree between models that are planned together."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +167,7 @@ def _checked_trial(
             steppers[0].try_epoch(1)
             own = _states(steppers[0])
             for states in zip(start, own, other, strict=True):
-                _check_agreement(*states, _DISAGREEMENT[precision], "the compiled code's")
+                check_agreement(*states, _DISAGREEMENT[precision], "the compiled code's")
             _held.add(name)
             return
         steppers[0].try_epoch(_TRIAL_UPDATES)
@@ -213,62 +175,8 @@ def _checked_trial(
     return update
 
 
-def _states(stepper: Stepper) -> list[_State]:
+def _states(stepper: Stepper) -> list[State]:
     return [stepper.models.state_of(m) for m in range(len(stepper.members))]
-
-
-def _check_agreement(start: _State, own: _State, other: _State, most: float, whose: str) -> None:
-    """Raise where a way's update differs from the other's by more than `most` of its length."""
-    moved = sum(float((other[k] - start[k]).square().sum()) for k in start)
-    apart = sum(float((own[k] - other[k]).square().sum()) for k in start)
-    if apart > most**2 * moved:  # false where the update diverges in both ways
-        off = f"{(apart / moved) ** 0.5:.2g} of its length" if moved else "all: there is none"
-        raise RuntimeError(f"{whose} update is off by {off}")
-
-
-def why_not_mapped(requests: Sequence[ToTrain], device: torch.device) -> str | None:
-    """Return what a mapped stack of these models does otherwise than they do one by one, or None.
-
-    All of them are updated twice both ways, on a few rows of their own, in float64.
-    """
-    try:
-        members = [_member_on_few_rows(r) for r in requests]
-        models = [r.model for r in requests]
-        started = {"precision": "float64", "device": device}
-        mapped = build(models, members, way="mapped", **started)  # type: ignore[arg-type]
-        together = _two_updates(mapped)
-        for m, (model, member) in enumerate(zip(models, members, strict=True)):
-            single = build([model], [member], way="alone", as_it_is=True, **started)  # type: ignore[arg-type]
-            start = single.models.state_of(0)
-            loss = _two_updates(single)
-            if single.models.template_of(0) is not None:
-                return "more of a model changes in training than its tensors"
-            state = mapped.models.state_of(m)
-            own = single.models.state_of(0)
-            _check_agreement(start, state, own, _MAPPED_DISAGREEMENT, "the mapped models'")
-            apart = abs(float(together[m]) - float(loss[0]))
-            if not apart <= _MAPPED_DISAGREEMENT * (1 + abs(float(loss[0]))):
-                return f"a model's loss is off by {apart:.2g}"
-    except Exception as error:
-        return first_line(error)
-    return None
-
-
-def _member_on_few_rows(request: ToTrain) -> Member:
-    few = request.train_set.head(min(len(request.train_set), 2 * PROVED_ROWS))
-    size = min(batch_of(request), PROVED_ROWS)
-    recipe = replace(
-        request.recipe, batch_size=size, steps=2, epochs=None, schedule=Schedule(), trace="last",
-        stop_at_error=None, stop_at_loss=None, precision="float64",
-    )  # fmt: skip
-    return Member(recipe, few, {}, request.streams)
-
-
-def _two_updates(stepper: Stepper) -> Tensor:
-    with undisturbed():
-        for _ in range(2):
-            stepper.try_epoch(1)
-        return stepper.models.measure("train")[0]
 
 
 def make_stepper(
@@ -297,14 +205,3 @@ def _trial(
             stepper.try_epoch(n_updates)
 
     return update
-
-
-def batch_of(request: ToTrain) -> int:
-    """Return the number of rows of an update."""
-    n = len(request.train_set)
-    return min(request.recipe.batch_size or n, n)
-
-
-def n_rows(request: ToTrain) -> tuple[int, ...]:
-    """Return the lengths of the training set and of each set to measure."""
-    return (len(request.train_set), *(len(data) for data in request.evaluate.values()))

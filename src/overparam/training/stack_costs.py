@@ -7,9 +7,10 @@ from statistics import fmean
 
 from overparam.training.dense import dense_shape
 from overparam.training.native.models import native_bytes
-from overparam.training.plan_stacks import ToTrain, batch_of, make_stepper, n_rows
+from overparam.training.plan_stacks import make_stepper
 from overparam.training.request import Context
 from overparam.training.stacks import model_bytes
+from overparam.training.to_train import ToTrain, batch_of, n_rows
 from overparam.training.ways import measure, now
 
 _TRIAL_SECONDS = 0.05  # of updates that are timed
