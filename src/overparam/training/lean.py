@@ -23,9 +23,9 @@ from overparam.training.copies import cast, copy_module, state_of
 from overparam.training.describe import describe_settings
 from overparam.training.losses import loss_values
 from overparam.training.modes import Modes
-from overparam.training.native.normalise import fuse
+from overparam.training.native.normalise import FusedNorm, fuse
 from overparam.training.plain import has_global_hooks, repeated, why_not_plain_layer
-from overparam.training.proofs import Answers, kind_of
+from overparam.training.proofs import Answers, kind_of, methods_of
 from overparam.training.recipe import LossFunction
 from overparam.training.undisturbed import undisturbed
 
@@ -73,7 +73,7 @@ def fastest_form(
         return Form()
     kind = None if callable(loss) else kind_of(module)
     of_rows = (inputs.shape, inputs.dtype, labels.shape, labels.dtype)
-    key = None if kind is None else (kind, loss, *of_rows)
+    key = None if kind is None else (kind, methods_of(FusedNorm), loss, *of_rows)
     return _FORMS.once(
         key, lambda: _prove(module, loss, inputs, labels), attrgetter("for_kind")
     ).form

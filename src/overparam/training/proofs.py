@@ -73,7 +73,7 @@ def kind_of(module: nn.Module) -> Hashable | None:
     except Undescribable:
         return None
     devices = frozenset(t.device for t in tensors)
-    return (described, devices, *map(_methods, kinds), _methods(F))
+    return (described, devices, *map(methods_of, kinds), methods_of(F))
 
 
 def _is_known(kind: type) -> bool:
@@ -84,7 +84,7 @@ def _is_known(kind: type) -> bool:
     return all(base.startswith(_KNOWN) for base in bases)
 
 
-def _methods(owner: object) -> tuple[FunctionType, ...]:
+def methods_of(owner: object) -> tuple[FunctionType, ...]:
     """Return the functions that stand in a class and its bases, or in a Python module."""
     places = owner.__mro__ if isinstance(owner, type) else (owner,)
     return tuple(f for p in places for f in vars(p).values() if isinstance(f, FunctionType))
