@@ -58,7 +58,7 @@ def test_of_a_base_that_is_converted_only_the_rows_held_are(dtype):
     batch = rows.batch(torch.tensor([2, 0]))
     assert_close(batch.inputs, torch.stack([s.inputs[[2, 0]] for s in sets]).to(dtype))
     assert batch.labels.tolist() == [[1, 2], [2, 0]]
-    n_rows = {len(inputs) for inputs, _, _ in own.visit([torch.arange(3)] * 2)}
+    n_rows = {len(inputs) for inputs, _, _ in map(own.visit([torch.arange(3)] * 2), range(2))}
     assert n_rows == ({4} if dtype == torch.float32 else {60})
     assert rows._bases[0] is rows._bases[1]
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from overparam.data.dataset import make_dataset
 from overparam.errors import UsageError
@@ -131,6 +132,22 @@ def test_the_kind_of_a_module(monkeypatch):
     relu = F.relu
     monkeypatch.setattr(F, "relu", lambda *given, **named: relu(*given, **named))
     assert kind_of(net()) != kind
+
+
+class Seeing(TorchFunctionMode):
+    """Sees every operation."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return function(*args, **(kwargs or {}))
+
+
+def test_how_pytorch_is_set_to_compute_is_part_of_a_kind():
+    kind = kind_of(net())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert kind_of(net()) != kind
+    with Seeing():
+        assert kind_of(net()) is None
+    assert kind_of(net()) == kind
 
 
 def test_a_method_that_was_put_in_the_place_of_pytorchs_makes_another_kind(monkeypatch):

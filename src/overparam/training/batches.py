@@ -8,7 +8,8 @@ numbers as they are; models hold indices. Models of one seed draw the same rows 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,22 +173,26 @@ class OwnRows:
             of_each = getattr(self, name)
             setattr(self, name, [of_each[m] for m in models.tolist()])
 
-    def visit(self, positions: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Return of each model all inputs there are, and which rows of them to visit.
+    def visit(self, positions: Sequence[Tensor]) -> Callable[[int], tuple[Tensor, Tensor, Tensor]]:
+        """Return what tells of a model all inputs there are, and which rows of them to visit.
 
         Args:
-            positions: of each model `[V]`; models that visit the same rows may share them.
+            positions: of each model `[V]`; what models have in common is one object.
 
         Returns:
-            Inputs `[N, *shape]`, rows of them int64 `[V]`, and labels `[V, ...]`, each contiguous.
+            Function of the model to inputs `[N, *shape]`, rows of them int64 `[V]`, and labels
+            `[V, ...]`, each contiguous.
         """
-        made: dict[tuple[int, ...], tuple[Tensor, Tensor, Tensor]] = {}
         parts = list(zip(self._bases, self._rows, self._labels, positions, strict=True))
         keys = [tuple(map(id, part)) for part in parts]
-        for key, (base, rows, labels, own) in zip(keys, parts, strict=True):
-            if key not in made:
-                made[key] = base, rows[own], labels[own]
-        return [made[key] for key in keys]
+
+        def gather(m: int) -> tuple[Tensor, Tensor, Tensor]:
+            base, rows, labels, own = parts[m]
+            return base, rows[own], labels[own]
+
+        first = {key: m for m, key in reversed(list(enumerate(keys)))}
+        shared = {key: gather(first[key]) for key, n in Counter(keys).items() if n > 1}
+        return lambda m: shared[keys[m]] if keys[m] in shared else gather(m)
 
 
 class Orders:

@@ -83,7 +83,7 @@ def _plan_modules(
     alone = [Stack([i], "alone") for i in positions]
     if len(some) == 1 or not all(map(can_map, modules)):
         return alone
-    kind = repr(some[0].group_key()), n_rows(some[0])
+    kind = repr(some[0].group_key()), batch_of(some[0])
     key = key_of("module", kind, len(some), precision, context.device.type)
     trial = some[:_TRIAL_MODELS]
     ways = {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable
 from types import FunctionType
 from typing import TypeVar
 
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -63,6 +64,8 @@ def kind_of(module: nn.Module) -> Hashable | None:
     >>> kind_of(net) == kind_of(nn.Sequential(nn.Linear(2, 2), nn.ReLU())), kind_of(net) is None
     (True, False)
     """
+    if torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack():
+        return None  # somebody's mode sees every operation
     parts = list(module.modules())
     kinds = list(dict.fromkeys(map(type, parts)))
     if not all(map(_is_known, kinds)) or why_not_plain(module) is not None:
@@ -73,7 +76,17 @@ def kind_of(module: nn.Module) -> Hashable | None:
     except Undescribable:
         return None
     devices = frozenset(t.device for t in tensors)
-    return (described, devices, *map(methods_of, kinds), methods_of(F))
+    return (described, devices, _switches(), *map(methods_of, kinds), methods_of(F))
+
+
+def _switches() -> Hashable:
+    """Return how PyTorch is set to compute in this process."""
+    return (
+        torch.is_autocast_enabled("cpu"),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
+        torch.get_default_dtype(),
+    )
 
 
 def _is_known(kind: type) -> bool:

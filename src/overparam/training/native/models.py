@@ -142,12 +142,12 @@ class NativeModels:
 
         def train(m: int) -> None:
             shape, batch, scratch = self._shapes[m], self._batches[m], self._take_scratch()
-            some = max(1, int(_FLOPS_PER_CALL / shape.step_flops(batch)))
+            some, visited = max(1, int(_FLOPS_PER_CALL / shape.step_flops(batch))), parts(m)
             for start in range(0, n_updates[m], some):
                 end = min(start + some, n_updates[m])
                 inputs, rows, labels = (
                     part if k == 0 else part[start * batch : end * batch]
-                    for k, part in enumerate(parts[m])
+                    for k, part in enumerate(visited)
                 )
                 self._library.train(
                     ctypes.byref(self._networks[m]),
@@ -190,7 +190,7 @@ class NativeModels:
         def judge(m: int) -> tuple[float, float]:
             scratch = self._take_scratch()
             loss, wrong = ctypes.c_double(), ctypes.c_int64()
-            inputs, visited, labels = parts[m]
+            inputs, visited, labels = parts(m)
             self._library.measure(
                 ctypes.byref(self._networks[m]),
                 ctypes.byref(self._rules[m]),
