@@ -25,7 +25,7 @@ from overparam.training.plain import why_not_plain
 T = TypeVar("T")
 
 _KNOWN = ("torch.nn.modules.", "overparam.models.")  # whose layers do not look at numbers
-_MOST_KEPT = 512  # answers of one kind; a study of many widths has fewer
+_MOST_KEPT = 128  # a study of many widths has fewer
 
 
 class Answers:
