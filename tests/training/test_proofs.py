@@ -17,6 +17,7 @@ from overparam.models.convolutional import convnet5, preact_resnet18
 from overparam.streams import Streams
 from overparam.training import fits, lean
 from overparam.training.counts import counts_of
+from overparam.training.initialise import materialise
 from overparam.training.proofs import Answers, kind_of
 from overparam.training.recipe import Recipe
 from overparam.training.request import solve
@@ -105,6 +106,27 @@ def test_weights_of_zero_prove_nothing_for_others(proofs):
 def reset(part: nn.Module) -> None:
     if hasattr(part, "reset_parameters"):
         part.reset_parameters()
+
+
+class Forgetful(nn.Sequential):
+    """Copies as something else, or with other numbers."""
+
+    def __init__(self, layers, copied) -> None:
+        super().__init__(*layers)
+        self.copied = copied
+
+    def __deepcopy__(self, memo):
+        return self.copied()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_copy_that_is_another_model_is_refused_where_its_like_was_proved(seed):
+    def drawn(seed: int) -> nn.Module:
+        return materialise(net(), Streams(seed), torch.float32)
+
+    fit(drawn(0))
+    with pytest.raises(UsageError, match="a copy of the model computes something else"):
+        fit(Forgetful(drawn(2), lambda: drawn(seed)))
 
 
 def test_what_is_refused_is_refused_again(proofs):

@@ -64,28 +64,37 @@ def check_fit(
         _check_sizes(shape, sets)
         return False
     return _FITS.once(
-        _kind_of(model, sets, recipe), lambda: _try(model, sets, recipe, streams, original)
+        _kind_of(model, original, sets, recipe),
+        lambda: _try(model, sets, recipe, streams, original),
     )
 
 
 _FITS = Answers()
 
 
-def _kind_of(model: nn.Module, sets: Mapping[str, Dataset], recipe: Recipe) -> Hashable | None:
+def _kind_of(
+    model: nn.Module, original: nn.Module, sets: Mapping[str, Dataset], recipe: Recipe
+) -> Hashable | None:
     """Return all that decides whether models of PyTorch's own layers fit, and whether they draw.
 
-    Whole numbers are looked up in tables, so that they may fit or not by their values.
+    None where a copy is not told to be its original's by what both hold, number by number. Whole
+    numbers in the rows are looked up in tables, so that they may fit or not by their values.
     """
     if callable(recipe.loss) or not all(s.base.is_floating_point() for s in sets.values()):
         return None
     kind = kind_of(model)
-    if kind is None:
+    if kind is None or kind != kind_of(original) or not _same_numbers(model, original):
         return None
     rows = [
         (len(s), s.input_shape, s.labels.dtype, s.labels.shape[1:], s.n_classes, s.n_outputs)
         for s in sets.values()
     ]
     return (kind, replace(recipe, learning_rate=1.0, momentum=0.0, weight_decay=0.0), *rows)
+
+
+def _same_numbers(model: nn.Module, original: nn.Module) -> bool:
+    pairs = zip(named_tensors(model), named_tensors(original), strict=True)
+    return all(a.is_meta or torch.equal(a, b) for (_, a), (_, b) in pairs)
 
 
 def _try(
