@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -168,17 +169,15 @@ class NativeModels:
 
     def _factors(self, n_updates: Sequence[int]) -> list[Tensor]:
         """Return of each model the factors of its next learning rates; they share the schedule."""
-        made: dict[tuple[int, int, int], Tensor] = {}
-        schedule, kinds = self._recipes[0].schedule, []
-        for recipe, n, first, count in zip(
-            self._recipes, self._rows["train"].n, self._n_updates, n_updates, strict=True
-        ):
-            kind = (first, count, recipe.n_steps(n))
-            if kind not in made:
-                factors = [schedule.at(first + i, kind[2]) for i in range(count)]
-                made[kind] = torch.tensor(factors, dtype=torch.float64)
-            kinds.append(kind)
-        return [made[kind] for kind in kinds]
+        recipe = self._recipes[0]
+
+        @cache
+        def after(first: int, count: int, n: int) -> Tensor:
+            total = recipe.n_steps(n)
+            factors = [recipe.schedule.at(first + i, total) for i in range(count)]
+            return torch.tensor(factors, dtype=torch.float64)
+
+        return list(map(after, self._n_updates, n_updates, self._rows["train"].n))
 
     def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
         """Return mean loss and error of every model."""
