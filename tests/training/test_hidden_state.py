@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from overparam.data.dataset import make_dataset
 from overparam.models.dense import mlp
 from overparam.streams import Streams, own_generators
-from overparam.training.batches import Rows
+from overparam.training.batches import OwnRows, Rows
 from overparam.training.recipe import Recipe
 from overparam.training.request import solve, solve_all
 from overparam.training.train import train
@@ -54,10 +54,11 @@ def test_of_a_base_that_is_converted_only_the_rows_held_are(dtype):
     whole = make_dataset(inputs, labels)
     sets = [whole.subset(torch.tensor(rows)) for rows in ([5, 3, 40], [3, 7, 5])]
     rows = Rows(sets, dtype, torch.device("cpu"))
+    own = OwnRows(sets, dtype, torch.device("cpu"))
     batch = rows.batch(torch.tensor([2, 0]))
     assert_close(batch.inputs, torch.stack([s.inputs[[2, 0]] for s in sets]).to(dtype))
     assert batch.labels.tolist() == [[1, 2], [2, 0]]
-    n_rows = {len(inputs) for inputs, _, _ in map(rows.visit(torch.arange(3)), range(2))}
+    n_rows = {len(inputs) for inputs, _, _ in map(own.visit([torch.arange(3)] * 2), range(2))}
     assert n_rows == ({4} if dtype == torch.float32 else {60})
     assert rows._bases[0] is rows._bases[1]
 

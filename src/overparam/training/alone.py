@@ -8,6 +8,8 @@ copies of those that updates are summed in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -61,13 +63,15 @@ class OneModule:
         sets = {**member.evaluate, "train": member.train_set}
         self.rows = {name: Rows([s], working, device) for name, s in sets.items()}
 
-    def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
-        """Update the module once per batch of the order."""
+    def update(
+        self, orders: Sequence[Tensor], n_updates: Sequence[int], progress: Progress
+    ) -> None:
+        """Update the module once per batch of its order."""
         rows = self.rows["train"]
         size = min(self.recipe.batch_size or rows.n, rows.n)
-        batches = rows.batches(order.to(self.device), size)
+        batches = rows.batches(orders[0], size)
         self._modes.set(True)
-        for _ in range(n_updates):
+        for _ in range(n_updates[0]):
             self._update(next(batches))
             progress(1)
 

@@ -58,13 +58,17 @@ class BatchedModels:
         self.network.loss_gradient(self.rows["train"].batch(positions))
         self.optimizer.step(factor)
 
-    def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
-        """Update every model once per batch of the order."""
+    def update(
+        self, orders: Sequence[Tensor], n_updates: Sequence[int], progress: Progress
+    ) -> None:
+        """Update every model once per batch; all of them have as many rows."""
         rows = self.rows["train"]
         size = min(self.recipe.batch_size or rows.n, rows.n)
-        total, order = self.recipe.n_steps(rows.n), order.to(self.device)
+        total = self.recipe.n_steps(rows.n)
+        alike = all(order is orders[0] for order in orders)
+        order = orders[0] if alike else torch.stack(list(orders))
         batches = rows.batches(order, size)
-        for number in range(n_updates):
+        for number in range(max(n_updates)):
             factor = self.recipe.schedule.at(self.n_updates, total)
             if self._recorded is not None:
                 self._recorded(order[..., number * size : (number + 1) * size], factor)

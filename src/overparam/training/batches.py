@@ -8,6 +8,7 @@ numbers as they are; models hold indices. Models of one seed draw the same rows 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -128,29 +129,6 @@ class Rows:
             labels = _pick(self._labels, positions, self.n_models)
         return Batch(inputs, labels, self.shared and alike, labels_shared)
 
-    def visit(self, positions: Tensor) -> Callable[[int], tuple[Tensor, Tensor, Tensor]]:
-        """Return what tells of a model all inputs there are, and which rows of them to visit.
-
-        Args:
-            positions: `[V]` (for all models alike) or `[M, V]`.
-
-        Returns:
-            Function of the model to inputs `[N, *shape]`, rows of them int64 `[V]`, and labels
-            `[V, ...]`, each contiguous.
-        """
-        alike = positions.ndim == 1
-
-        def of(m: int) -> tuple[Tensor, Tensor, Tensor]:
-            own = positions if alike else positions[m]
-            rows, labels = self._rows[0 if self.shared else m], self._labels
-            labels = labels[0 if self._same_labels else m]
-            return self._bases[m].contiguous(), rows[own], labels[own]
-
-        if not (alike and self.shared and self._same_labels):
-            return of
-        for_all = of(0)
-        return lambda m: for_all
-
     def batches(self, order: Tensor, size: int) -> Iterator[Batch]:
         """Yield the batches of one pass in `order`: `[n]` (for all models alike) or `[M, n]`.
 
@@ -166,27 +144,80 @@ class Rows:
                 yield gathered.rows(start, start + size)
 
 
+class OwnRows:
+    """The rows of one data set per model, of any lengths, for models that are trained each by
+    itself.
+
+    Attributes:
+        n: number of rows of each model.
+
+    Raises:
+        DataError: as `Rows`.
+    """
+
+    def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
+        for data in {id(s): s for s in sets}.values():
+            data.check()
+        self.n = [len(s) for s in sets]
+        bases, self._rows = on_device(sets, dtype, device)
+        whole = {id(b): b.contiguous() for b in bases}
+        self._bases = [whole[id(b)] for b in bases]
+        kind = torch.promote_types(dtype, torch.float32)
+        given = {id(s.labels): s.labels for s in sets}
+        moved = {k: y.to(device, precision_of(y.dtype, kind)) for k, y in given.items()}
+        self._labels = [moved[id(s.labels)] for s in sets]
+
+    def keep(self, models: Tensor) -> None:
+        """Drop all models but the given ones."""
+        for name in ("n", "_bases", "_rows", "_labels"):
+            of_each = getattr(self, name)
+            setattr(self, name, [of_each[m] for m in models.tolist()])
+
+    def visit(self, positions: Sequence[Tensor]) -> Callable[[int], tuple[Tensor, Tensor, Tensor]]:
+        """Return what tells of a model all inputs there are, and which rows of them to visit.
+
+        Args:
+            positions: of each model `[V]`; what models have in common is one object.
+
+        Returns:
+            Function of the model to inputs `[N, *shape]`, rows of them int64 `[V]`, and labels
+            `[V, ...]`, each contiguous.
+        """
+        parts = list(zip(self._bases, self._rows, self._labels, positions, strict=True))
+        keys = [tuple(map(id, part)) for part in parts]
+
+        def gather(m: int) -> tuple[Tensor, Tensor, Tensor]:
+            base, rows, labels, own = parts[m]
+            return base, rows[own], labels[own]
+
+        first = {key: m for m, key in reversed(list(enumerate(keys)))}
+        shared = {key: gather(first[key]) for key, n in Counter(keys).items() if n > 1}
+        return lambda m: shared[keys[m]] if keys[m] in shared else gather(m)
+
+
 class Orders:
     """The order of rows of each model, one permutation per epoch from the stream ``order``."""
 
-    def __init__(self, streams: Sequence[Streams], n: int, device: torch.device) -> None:
-        self._n, self._device = n, device
-        keys = [s.entropy("order") for s in streams]
-        distinct = dict(zip(keys, streams, strict=True))
+    def __init__(
+        self, streams: Sequence[Streams], sizes: Sequence[int], device: torch.device
+    ) -> None:
+        self._device = device
+        self._keys = [(s.entropy("order"), n) for s, n in zip(streams, sizes, strict=True)]
+        distinct = dict(zip(self._keys, streams, strict=True))
         self._generators = {k: s.torch("order") for k, s in distinct.items()}
-        self._keys = keys
 
     def keep(self, models: Tensor) -> None:
         """Drop all models but the given ones."""
         self._keys = [self._keys[m] for m in models.tolist()]
         self._generators = {k: self._generators[k] for k in dict.fromkeys(self._keys)}
 
-    def epoch(self) -> Tensor:
-        """Return the next permutations: `[n]` where all models share one order, else `[M, n]`."""
-        drawn = {k: torch.randperm(self._n, generator=g) for k, g in self._generators.items()}
-        if len(drawn) == 1:
-            return next(iter(drawn.values())).to(self._device)
-        return torch.stack([drawn[k] for k in self._keys]).to(self._device)
+    def epoch(self) -> list[Tensor]:
+        """Return the next permutation of each model, `[n]`; where they agree, it is one object."""
+        drawn = {
+            key: torch.randperm(key[1], generator=generator).to(self._device)
+            for key, generator in self._generators.items()
+        }
+        return [drawn[k] for k in self._keys]
 
 
 def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:

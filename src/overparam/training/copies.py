@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from overparam.errors import UsageError
 from overparam.models.trial import is_proxy
 from overparam.training.marks import Marks
+from overparam.training.plain_copies import plain_copy
 from overparam.training.rebinding import Rebinding
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -34,6 +35,9 @@ def copy_module(module: nn.Module) -> nn.Module:
     Raises:
         UsageError: it holds something that cannot be copied.
     """
+    plain = plain_copy(module)
+    if plain is not None:
+        return plain
     memo: dict[Any, Any] = {}
     for _, held in _held(module):
         if is_proxy(held) or isinstance(held, weakref.WeakMethod):  # unknown to deepcopy
@@ -78,11 +82,18 @@ def with_memory(module: nn.Module) -> nn.Module:
     """
     attached = [(name, vars(p)) for name, p in module.named_parameters(remove_duplicate=False)]
     marks = Marks.of(module)
-    fresh = marks.put(module.to_empty(device="cpu"))  # which alone parts tensors that were one
+    fresh = marks.put(module._apply(_unset))  # which alone parts tensors that were one
     parameters = dict(fresh.named_parameters(remove_duplicate=False))
     for name, values in attached:
         vars(parameters[name]).update(values)
     return fresh._apply(lambda tensor: tensor)  # recurrent layers look up their weights anew
+
+
+def _unset(tensor: Tensor) -> Tensor:
+    # `empty_like` between devices is decomposed, and imports for that take a second.
+    if tensor.is_contiguous():
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
+    return torch.empty_like(tensor, device="cpu")
 
 
 def cast(

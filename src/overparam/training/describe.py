@@ -30,10 +30,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_VALUES = (bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
-_TORCH_VALUES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
-_SEQUENCES = (list, tuple, deque, torch.Size)
-_MAPPINGS = (dict, OrderedDict, defaultdict)
+_VALUES = frozenset((bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented)))
+_TEXTS = frozenset((float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format))
+_SEQUENCES = frozenset((list, tuple, deque, torch.Size))
+_MAPPINGS = frozenset((dict, OrderedDict, defaultdict))
 
 
 class Undescribable(Exception):
@@ -115,18 +115,17 @@ class _Walk:
         kind = type(thing)
         if kind in _VALUES:
             return (kind.__name__, thing)
-        if kind in (float, complex):
+        if kind in _TEXTS:
             return (kind.__name__, repr(thing))
-        if kind in _TORCH_VALUES:
-            return (kind.__name__, repr(thing))
-        if isinstance(thing, np.generic):
-            return ("number", str(thing.dtype), thing.tobytes())
-        if isinstance(thing, enum.Enum):
-            return ("enum", _class(kind), thing.name)
-        if isinstance(thing, type):
-            return ("class", _class(thing))
-        if isinstance(thing, ModuleType):
-            return ("module", Same(thing, thing.__name__))
+        if kind not in _MAPPINGS and kind not in _SEQUENCES:
+            if isinstance(thing, np.generic):
+                return ("number", str(thing.dtype), thing.tobytes())
+            if isinstance(thing, enum.Enum):
+                return ("enum", _class(kind), thing.name)
+            if isinstance(thing, type):
+                return ("class", _class(thing))
+            if isinstance(thing, ModuleType):
+                return ("module", Same(thing, thing.__name__))
         if id(thing) in self.seen:
             return ("again", self.seen[id(thing)])
         self.seen[id(thing)] = len(self.seen)
@@ -134,6 +133,10 @@ class _Walk:
         return self._object(kind, thing)
 
     def _object(self, kind: type, thing: Any) -> Hashable:
+        if kind in _MAPPINGS:
+            extra = self.describe(getattr(thing, "default_factory", None))
+            pairs = [(self.describe(k), self.describe(v)) for k, v in thing.items()]
+            return (kind.__name__, extra, *pairs)
         if isinstance(thing, Tensor):
             return self._tensor(thing)
         if isinstance(thing, nn.Module):
@@ -143,10 +146,6 @@ class _Walk:
         if kind in (set, frozenset):
             # Sorted, because a set of texts has another order, and `repr`, in every process.
             return (kind.__name__, *sorted(map(self.describe, thing), key=repr))
-        if kind in _MAPPINGS:
-            extra = self.describe(getattr(thing, "default_factory", None))
-            pairs = [(self.describe(k), self.describe(v)) for k, v in thing.items()]
-            return (kind.__name__, extra, *pairs)
         if kind is np.ndarray and not thing.dtype.hasobject:
             return ("array", str(thing.dtype), thing.shape, _digest(thing.tobytes()))
         if kind is FunctionType:

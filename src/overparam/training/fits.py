@@ -7,7 +7,8 @@ to measure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,12 @@ from overparam.errors import UsageError
 from overparam.streams import Streams, own_generators
 from overparam.training.batches import in_order
 from overparam.training.copies import copy_module, first_line, named_tensors, precision_of
+from overparam.training.counts import counts_of
 from overparam.training.dense import DenseShape, dense_shape
 from overparam.training.initialise import give_weights
 from overparam.training.losses import check_rows, loss_values
 from overparam.training.modes import Modes
-from overparam.training.modules import count_units
+from overparam.training.proofs import Answers, kind_of
 from overparam.training.recipe import Recipe
 from overparam.training.same_model import check_copy, leaves_of, refuse_shared
 from overparam.training.undisturbed import generator_states, undisturbed
@@ -51,14 +53,59 @@ def check_fit(
     Raises:
         UsageError: as `train` says.
 
-    Cost: nothing for fully connected networks; for others a copy, and about two updates.
+    Cost: nothing for fully connected networks; for others a copy, and about two updates, of models
+    of PyTorch's own layers once per kind (see `proofs.py`).
     """
     shape = dense_shape(model)
+    sets = {"train": train_set, **evaluate}
     known = isinstance(recipe.loss, str) and train_set.base.is_floating_point()
     flat = shape is not None and (len(train_set.input_shape) == 1 or type(model[0]) is nn.Flatten)  # type: ignore[index]
     if shape is not None and known and flat:
-        _check_sizes(shape, train_set, evaluate)
+        _check_sizes(shape, sets)
         return False
+    return _FITS.once(
+        _kind_of(model, original, sets, recipe),
+        lambda: _try(model, sets, recipe, streams, original),
+    )
+
+
+_FITS = Answers()
+
+
+def _kind_of(
+    model: nn.Module, original: nn.Module, sets: Mapping[str, Dataset], recipe: Recipe
+) -> Hashable | None:
+    """Return all that decides whether models of PyTorch's own layers fit, and whether they draw.
+
+    None where a copy is not told to be its original's by what both hold, number by number. Whole
+    numbers in the rows are looked up in tables, so that they may fit or not by their values.
+    """
+    if callable(recipe.loss) or not all(s.base.is_floating_point() for s in sets.values()):
+        return None
+    kind = kind_of(model)
+    if kind is None or kind != kind_of(original) or not _same_numbers(model, original):
+        return None
+    rows = [
+        (len(s), s.input_shape, s.labels.dtype, s.labels.shape[1:], s.n_classes, s.n_outputs)
+        for s in sets.values()
+    ]
+    return (kind, replace(recipe, learning_rate=1.0, momentum=0.0, weight_decay=0.0), *rows)
+
+
+def _same_numbers(model: nn.Module, original: nn.Module) -> bool:
+    pairs = zip(named_tensors(model), named_tensors(original), strict=True)
+    return all(a.is_meta or torch.equal(a, b) for (_, a), (_, b) in pairs)
+
+
+def _try(
+    model: nn.Module,
+    sets: Mapping[str, Dataset],
+    recipe: Recipe,
+    streams: Streams,
+    original: nn.Module,
+) -> bool:
+    """Pass some rows of each set; return whether that draws from a global generator."""
+    train_set = sets["train"]
     with undisturbed():
         dtype = torch.float64 if recipe.precision == "float64" else torch.float32
         trial = copy_module(model)
@@ -69,7 +116,7 @@ def check_fit(
         modes.set(True)
         _try_training(trial, train_set, recipe, dtype, original)
         modes.set(False)
-        for name, data in {"train": train_set, **evaluate}.items():
+        for name, data in sets.items():
             for n in _measured_together(model, data):
                 with torch.no_grad():
                     rows = data.head(n)
@@ -82,7 +129,7 @@ def _measured_together(model: nn.Module, data: Dataset) -> set[int]:
     """Return how many rows of a set are tried: some, and as many as its last chunk has."""
     if len(data) <= _MEASURED_ROWS:  # they are one chunk
         return {len(data)}
-    units = count_units(model, data.input_shape, data.base.dtype)
+    units = counts_of(model, data.input_shape, data.base.dtype).units
     chunks = list(in_order(len(data), units, torch.device("cpu")))
     return {min(len(data), _MEASURED_ROWS), min(len(chunks[-1]), _LAST_ROWS)}
 
@@ -203,9 +250,9 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
         ) from error
 
 
-def _check_sizes(shape: DenseShape, train_set: Dataset, evaluate: Mapping[str, Dataset]) -> None:
+def _check_sizes(shape: DenseShape, sets: Mapping[str, Dataset]) -> None:
     """Refuse rows that do not fit a fully connected network; compiled code relies on it."""
-    for name, data in {"train": train_set, **evaluate}.items():
+    for name, data in sets.items():
         whose = "the data's" if name == "train" else f"that of the evaluated set {name!r}"
         if data.input_dim != shape.dims[0]:
             raise UsageError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from overparam.training.copies import (
 )
 from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
+from overparam.training.side_by_side import outputs_side_by_side, shape_of
 from overparam.training.task import Task, rows_of
 from overparam.training.trace import Status, Trace
 
@@ -211,18 +212,22 @@ class PredictRequest(Request):
 
     def group_key(self) -> Hashable:
         """What must agree between requests that are executed together."""
-        return id(self)
+        return shape_of(self.fitted, self.inputs) or id(self)
 
     @staticmethod
     def execute(requests: Sequence[Any], context: Context) -> list[Any]:
         """Return one result per request."""
-        return [request._outputs(context.device) for request in requests]
+        if len(requests) == 1:
+            return [requests[0]._outputs(context.device)]
+        fitted, inputs = [r.fitted for r in requests], [r.inputs for r in requests]
+        return outputs_side_by_side(fitted, inputs, context)
 
     @staticmethod
     def estimate(requests: Sequence[Any], context: Context) -> tuple[list[Any], Cost]:
         """Return stand-ins of the right shapes and what `execute` would cost."""
         # A forward pass on a test set is small beside the training that came before it.
-        return [r._outputs(torch.device("cpu")) for r in requests], Cost()
+        on_cpu = replace(context, device=torch.device("cpu"))
+        return PredictRequest.execute(requests, on_cpu), Cost()
 
     @torch.no_grad()
     def _outputs(self, device: torch.device) -> Tensor:
@@ -254,7 +259,8 @@ async def predict(fitted: Fitted, inputs: Any, *, draws: str = "outputs") -> Ten
         draws: stream of what a model draws at random in evaluation mode; the same stream, the
             same outputs.
 
-    Cost: one forward pass in the dtype of the trained weights, in chunks of 4,096 rows.
+    Cost: one forward pass in the dtype of the trained weights, in chunks of 4,096 rows. Fully
+    connected networks of one shape, asked for the same rows by cells side by side, share it.
 
     Raises:
         DataError, UsageError: inputs as in `Fitted.outputs`. UsageError: no fitted model.

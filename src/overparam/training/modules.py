@@ -2,7 +2,7 @@
 
 All models of a stack are executed by one of them, the template, with each one's own parameters and
 buffers. That is right where nothing else tells them apart and nothing else changes in training:
-`can_map` asks for the first, and `plan_stacks.py` holds every mapped stack against its models one
+`can_map` asks for the first, and `agreement.py` holds every mapped stack against its models one
 by one (`alone.py`) before it is used.
 
 `torch.func` turns convolutions of many models into one grouped convolution, which a CPU computes
@@ -12,7 +12,6 @@ more slowly than one model after the other; fully connected parts gain. So both 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -130,34 +129,6 @@ class ModuleStack:
             randomness="error",
         )
         return mapped(parameters, self.buffers, inputs)
-
-
-def count_units(
-    module: nn.Module, input_shape: Sequence[int], dtype: torch.dtype = torch.float32
-) -> int:
-    """Return how many numbers a forward pass makes per row: inputs and the outputs of all layers.
-
-    Counted on the meta device; where the module cannot run there, as many as it has parameters.
-
-    >>> count_units(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2)), (1, 8, 8))
-    384
-    """
-    counts = [math.prod(input_shape)]
-
-    def count(layer: nn.Module, arguments: object, output: object) -> None:
-        if isinstance(output, Tensor):
-            counts.append(output.numel())
-
-    try:
-        copied = copy_module(module).to("meta").eval()
-        for part in copied.modules():
-            if next(part.children(), None) is None:
-                part.register_forward_hook(count)
-        with torch.no_grad():
-            copied(torch.empty(1, *input_shape, dtype=dtype, device="meta"))
-    except Exception:  # a module of somebody's: whatever it does, it is counted roughly
-        return max(counts[0], sum(p.numel() for p in module.parameters()))
-    return sum(counts)
 
 
 def stack_buffers(modules: Sequence[nn.Module], dtype: torch.dtype) -> dict[str, Tensor]:

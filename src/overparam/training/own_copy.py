@@ -18,26 +18,12 @@ def own_copy(model: nn.Module) -> nn.Module:
     Raises:
         UsageError: no loop trains its parameters, or a copy would not train them alike.
 
-    Cost: for a plain fully connected network that of its numbers, on the meta device nothing.
+    Cost: of a module that holds layers, tensors and plain values that of its numbers, on the meta
+    device nothing.
     """
     if dense_shape(model) is None:
         _check_parameters(model)
-        return copy_module(model)
-    copied = _shell(model)
-    for name, layer in model.named_children():
-        copied._modules[name] = _shell(layer)
-    return copied
-
-
-def _shell(layer: nn.Module) -> nn.Module:
-    """Copy one plain layer: settings, containers and numbers, no layers in it."""
-    made = type(layer).__new__(type(layer))
-    for key, value in vars(layer).items():
-        vars(made)[key] = value.copy() if isinstance(value, dict | set) else value
-    for name, parameter in layer._parameters.items():
-        if parameter is not None:
-            made._parameters[name] = nn.Parameter(parameter.detach().clone())
-    return made
+    return copy_module(model)
 
 
 def _check_parameters(model: nn.Module) -> None:

@@ -1,75 +1,39 @@
 """Which requests run as one stack, and which way: planned from the design and short trials.
 
-What must be equal for two models to share a stack is `TrainRequest.group_key`. Fully connected
-networks are cut into buckets of like widths; each bucket runs as batched products or, where there
-is a compiler, in compiled code, whichever a trial measures to be faster. Other modules run mapped
-or one by one, by a trial as well. Choices are made once and kept (see `choices.py`). A mapped stack
-is held against its own models one by one before it is used, whatever the trial said.
+What must be equal for two models to be planned together is `TrainRequest.group_key`. Fully
+connected networks are cut into buckets of like widths; each bucket runs as batched products or,
+where there is a compiler, in compiled code, whichever a trial measures to be faster. Other modules
+run mapped or one by one, by a trial as well. Choices are made once and kept (see `choices.py`). A
+mapped stack is held against its own models one by one before it is used, whatever the trial said.
+
+Compiled code trains each network by itself, so that a stack may have models of any numbers of rows.
+Models that are updated by one product, or one call, need batches of one size at each update: there,
+those of equal numbers of rows are a stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from overparam.data.dataset import Dataset
-from overparam.streams import Streams, own_generators
-from overparam.training.copies import first_line
+from overparam.streams import own_generators
+from overparam.training.agreement import State, check_agreement, why_not_mapped
 from overparam.training.dense import dense_shape
 from overparam.training.modules import can_map
 from overparam.training.native.build import NativeUnavailable, load_library
-from overparam.training.native.models import DENSE, can_run, native_bytes
-from overparam.training.recipe import Recipe, Schedule
+from overparam.training.native.models import DENSE, can_run
 from overparam.training.request import Context
-from overparam.training.stacks import PROVED_ROWS, build, dense_buckets, model_bytes
+from overparam.training.stacks import build, dense_buckets, model_bytes
 from overparam.training.stepper import Member, Stepper
-from overparam.training.undisturbed import undisturbed
-from overparam.training.ways import choose, key_of, measure, now
+from overparam.training.to_train import ToTrain, batch_of, n_rows
+from overparam.training.ways import choose, key_of
 
 _TRIAL_MODELS = 4  # models in the trial that compares the ways of running a stack
 _TRIAL_UPDATES = 8  # of small networks in one call, so that what a call costs counts as in a run
-_TRIAL_SECONDS = 0.05  # of updates that are timed to plan a run
-_TRIAL_ROWS = 2048  # rows of a measuring pass that are timed to plan a run
 
 # How far one update of the compiled code may be from the batched products', of its length. They
 # round differently, and Adam's first update is a gradient's sign, which rounding can turn.
 _DISAGREEMENT = {"float64": 1e-6, "float32": 0.05, "bfloat16": 0.5}
-
-# The same for a mapped stack, which is always tried in float64.
-_MAPPED_DISAGREEMENT = 1e-8
-
-_State = Mapping[str, Tensor]
-
-
-class ToTrain(Protocol):
-    """A model to train, as `train` asks for it."""
-
-    @property
-    def model(self) -> nn.Module:
-        """The network; it is not changed."""
-
-    @property
-    def train_set(self) -> Dataset:
-        """The rows it is fitted to."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-
-    @property
-    def streams(self) -> Streams:
-        """Where its random numbers come from."""
-
-    @property
-    def evaluate(self) -> Mapping[str, Dataset]:
-        """Sets that are measured along the way."""
-
-    def group_key(self) -> Hashable:
-        """What must agree between models that are planned together."""
 
 
 @dataclass(frozen=True)
@@ -88,31 +52,49 @@ class Stack:
 def plan_stacks(requests: Sequence[ToTrain], precision: str, context: Context) -> list[Stack]:
     """Cut requests of one group into stacks and choose the way of each."""
     modules = [r.model for r in requests]
-    batch = _batch(requests[0])
-    if dense_shape(modules[0]) is not None:
-        buckets = dense_buckets(
-            modules, batch, context.memory_bytes, precision, context.device.type
-        )
-        return [
-            Stack(bucket, _dense_way([requests[i] for i in bucket], precision, context))
-            for bucket in buckets
-        ]
-    alone = [Stack([i], "alone") for i in range(len(requests))]
-    if len(requests) == 1 or not all(map(can_map, modules)):
+    if dense_shape(modules[0]) is None:
+        parts = _of_equal_rows(requests, range(len(requests)))
+        return [s for part in parts for s in _plan_modules(requests, part, precision, context)]
+    stacks = []
+    batch = max(map(batch_of, requests))
+    for bucket in dense_buckets(
+        modules, batch, context.memory_bytes, precision, context.device.type
+    ):
+        parts = _of_equal_rows(requests, bucket)
+        way = _dense_way([[requests[i] for i in part] for part in parts], precision, context)
+        stacks += [Stack(part, way) for part in ([bucket] if way == "native" else parts)]
+    return stacks
+
+
+def _of_equal_rows(requests: Sequence[ToTrain], positions: Iterable[int]) -> list[list[int]]:
+    """Part positions by the numbers of rows of their sets, in the order in which these come up."""
+    parts: dict[tuple[int, ...], list[int]] = {}
+    for i in positions:
+        parts.setdefault(n_rows(requests[i]), []).append(i)
+    return list(parts.values())
+
+
+def _plan_modules(
+    requests: Sequence[ToTrain], positions: list[int], precision: str, context: Context
+) -> list[Stack]:
+    """Plan some of the requests, which have equal numbers of rows and are not fully connected."""
+    some = [requests[i] for i in positions]
+    modules = [r.model for r in some]
+    alone = [Stack([i], "alone") for i in positions]
+    if len(some) == 1 or not all(map(can_map, modules)):
         return alone
-    kind = repr(requests[0].group_key())
-    key = key_of("module", kind, len(requests), precision, context.device.type)
-    trial = requests[:_TRIAL_MODELS]
+    kind = repr(some[0].group_key()), batch_of(some[0])
+    key = key_of("module", kind, len(some), precision, context.device.type)
+    trial = some[:_TRIAL_MODELS]
     ways = {
         "one by one": _trial([[r] for r in trial], precision, context, "alone"),
         "mapped": _trial([trial], precision, context, "mapped"),
     }
     if choose(context, key, ways) != "mapped":
         return alone
-    data = requests[0].train_set
+    data, batch = some[0].train_set, batch_of(some[0])
     each = max(model_bytes(m, batch, data.input_shape, data.base.dtype) for m in modules)
     largest = max(1, context.memory_bytes // each)
-    positions = list(range(len(requests)))
     stacks = [positions[i : i + largest] for i in range(0, len(positions), largest)]
     for stack in stacks:
         reason = why_not_mapped([requests[i] for i in stack], context.device)
@@ -122,14 +104,17 @@ def plan_stacks(requests: Sequence[ToTrain], precision: str, context: Context) -
     return [Stack(stack, "mapped") for stack in stacks]
 
 
-def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) -> str:
+def _dense_way(parts: Sequence[Sequence[ToTrain]], precision: str, context: Context) -> str:
+    """Choose the way of fully connected networks, in parts of equal numbers of rows."""
+    requests = [r for part in parts for r in part]
     shapes = [dense_shape(r.model) for r in requests]
     runs = all(s is not None and can_run(s, requests[0].recipe) for s in shapes)
     if not runs or context.device.type != "cpu":
         return "batched"
     kinds = sorted(s.dims for s in shapes if s is not None)
     recipe = repr(requests[0].recipe.stack_key())
-    key = key_of("dense", recipe, kinds, _batch(requests[0]), precision)
+    batches = (max(map(batch_of, requests)), *(["in parts"] if len(parts) > 1 else []))
+    key = key_of("dense", recipe, kinds, *batches, precision)
     try:
         load_library(DENSE, precision)
     except NativeUnavailable as error:
@@ -140,11 +125,10 @@ def _dense_way(requests: Sequence[ToTrain], precision: str, context: Context) ->
                 f"{error}; records agree with it to rounding"
             )
         return "batched"
-    n_updates = min(requests[0].recipe.steps_per_epoch(len(requests[0].train_set)), _TRIAL_UPDATES)
     name = key or str(kinds)
-    checked = _checked_trial(requests, precision, context, n_updates, name)
+    checked = _checked_trial(parts, precision, context, name)
     ways = {
-        "batched": _trial([requests], precision, context, "batched", n_updates),
+        "batched": _trial(parts, precision, context, "batched", _TRIAL_UPDATES),
         "native": checked,
     }
     way = choose(context, key, ways)
@@ -162,7 +146,7 @@ _held: set[str] = set()  # kinds of stacks whose compiled code this process has 
 
 
 def _checked_trial(
-    requests: Sequence[ToTrain], precision: str, context: Context, n_updates: int, name: str
+    parts: Sequence[Sequence[ToTrain]], precision: str, context: Context, name: str
 ) -> Callable[[], None]:
     """Return the trial of the compiled code; its first call holds it against the batched way.
 
@@ -172,73 +156,27 @@ def _checked_trial(
 
     def update() -> None:
         if not steppers:
+            requests = [r for part in parts for r in part]
             steppers.append(make_stepper(requests, precision, context, "native"))
-            batched = make_stepper(requests, precision, context, "batched")
-            before = [batched.models.state_of(m) for m in range(len(requests))]
-            for stepper in (*steppers, batched):
+            batched = [make_stepper(part, precision, context, "batched") for part in parts]
+            start, own, other = [], [], []
+            for stepper in batched:
+                start += _states(stepper)
                 stepper.try_epoch(1)
-            for m, start in enumerate(before):
-                own, other = (s.models.state_of(m) for s in (*steppers, batched))
-                _check_agreement(start, own, other, _DISAGREEMENT[precision], "the compiled code's")
+                other += _states(stepper)
+            steppers[0].try_epoch(1)
+            own = _states(steppers[0])
+            for states in zip(start, own, other, strict=True):
+                check_agreement(*states, _DISAGREEMENT[precision], "the compiled code's")
             _held.add(name)
             return
-        steppers[0].try_epoch(n_updates)
+        steppers[0].try_epoch(_TRIAL_UPDATES)
 
     return update
 
 
-def _check_agreement(start: _State, own: _State, other: _State, most: float, whose: str) -> None:
-    """Raise where a way's update differs from the other's by more than `most` of its length."""
-    moved = sum(float((other[k] - start[k]).square().sum()) for k in start)
-    apart = sum(float((own[k] - other[k]).square().sum()) for k in start)
-    if apart > most**2 * moved:  # false where the update diverges in both ways
-        off = f"{(apart / moved) ** 0.5:.2g} of its length" if moved else "all: there is none"
-        raise RuntimeError(f"{whose} update is off by {off}")
-
-
-def why_not_mapped(requests: Sequence[ToTrain], device: torch.device) -> str | None:
-    """Return what a mapped stack of these models does otherwise than they do one by one, or None.
-
-    All of them are updated twice both ways, on a few rows of their own, in float64.
-    """
-    try:
-        members = [_member_on_few_rows(r) for r in requests]
-        models = [r.model for r in requests]
-        started = {"precision": "float64", "device": device}
-        mapped = build(models, members, way="mapped", **started)  # type: ignore[arg-type]
-        together = _two_updates(mapped)
-        for m, (model, member) in enumerate(zip(models, members, strict=True)):
-            single = build([model], [member], way="alone", as_it_is=True, **started)  # type: ignore[arg-type]
-            start = single.models.state_of(0)
-            loss = _two_updates(single)
-            if single.models.template_of(0) is not None:
-                return "more of a model changes in training than its tensors"
-            state = mapped.models.state_of(m)
-            own = single.models.state_of(0)
-            _check_agreement(start, state, own, _MAPPED_DISAGREEMENT, "the mapped models'")
-            apart = abs(float(together[m]) - float(loss[0]))
-            if not apart <= _MAPPED_DISAGREEMENT * (1 + abs(float(loss[0]))):
-                return f"a model's loss is off by {apart:.2g}"
-    except Exception as error:
-        return first_line(error)
-    return None
-
-
-def _member_on_few_rows(request: ToTrain) -> Member:
-    few = request.train_set.head(min(len(request.train_set), 2 * PROVED_ROWS))
-    size = min(_batch(request), PROVED_ROWS)
-    recipe = replace(
-        request.recipe, batch_size=size, steps=2, epochs=None, schedule=Schedule(), trace="last",
-        stop_at_error=None, stop_at_loss=None, precision="float64",
-    )  # fmt: skip
-    return Member(recipe, few, {}, request.streams)
-
-
-def _two_updates(stepper: Stepper) -> Tensor:
-    with undisturbed():
-        for _ in range(2):
-            stepper.try_epoch(1)
-        return stepper.models.measure("train")[0]
+def _states(stepper: Stepper) -> list[State]:
+    return [stepper.models.state_of(m) for m in range(len(stepper.members))]
 
 
 def make_stepper(
@@ -248,23 +186,6 @@ def make_stepper(
     members = [Member(r.recipe, r.train_set, dict(r.evaluate), r.streams) for r in requests]
     models = [r.model for r in requests]
     return build(models, members, context.device, precision=precision, way=way)
-
-
-def measure_seconds(
-    requests: Sequence[ToTrain], precision: str, context: Context, way: str
-) -> float:
-    """Return what training one stack takes: building it, its updates, and the traces' passes."""
-    start = now(context.device)
-    stepper = make_stepper(requests, precision, context, way)
-    building = now(context.device) - start
-    once = measure(lambda: stepper.try_epoch(1), context.device, repeats=1)
-    times = max(1, min(stepper.recipe.steps_per_epoch(stepper.n), int(_TRIAL_SECONDS / once)))
-    update = measure(lambda: stepper.try_epoch(times), context.device) / times
-    rows = min(stepper.n, _TRIAL_ROWS)
-    row = measure(lambda: stepper.models.measure("train", rows), context.device, repeats=1) / rows
-    n_rows = stepper.n + sum(len(v) for v in requests[0].evaluate.values())
-    n_traces = len(stepper.recipe.traced_epochs(stepper.n))
-    return building + stepper.recipe.n_steps(stepper.n) * update + n_traces * n_rows * row
 
 
 def _trial(
@@ -284,18 +205,3 @@ def _trial(
             stepper.try_epoch(n_updates)
 
     return update
-
-
-def stack_bytes(requests: Sequence[ToTrain], way: str, precision: str) -> int:
-    """Return the bytes that a stack needs while it is trained."""
-    batch, shape = _batch(requests[0]), requests[0].train_set.input_shape
-    if way == "native":
-        shapes = [s for r in requests if (s := dense_shape(r.model)) is not None]
-        return native_bytes(shapes, [r.recipe for r in requests], batch, precision)
-    dtype = requests[0].train_set.base.dtype
-    return len(requests) * max(model_bytes(r.model, batch, shape, dtype) for r in requests)
-
-
-def _batch(request: ToTrain) -> int:
-    n = len(request.train_set)
-    return min(request.recipe.batch_size or n, n)

@@ -49,9 +49,10 @@ def check_copy(model: nn.Module, copied: nn.Module, inputs: Tensor) -> None:
     if inputs.is_floating_point() and floating:
         inputs = inputs.to(floating[0])
     whole = Remembered(model)
+    own = Remembered(copied, whole)  # what both hold moves on
     try:
         for training in (False, True):
-            _check_mode(model, copied, inputs, training, whole)
+            _check_mode(model, copied, inputs, training, whole, own)
     finally:
         whole.put_back()
 
@@ -79,21 +80,27 @@ def refuse_shared(model: nn.Module, name: str) -> NoReturn:
 
 
 def _check_mode(
-    model: nn.Module, copied: nn.Module, inputs: Tensor, training: bool, whole: Remembered
+    model: nn.Module,
+    copied: nn.Module,
+    inputs: Tensor,
+    training: bool,
+    whole: Remembered,
+    own: Remembered,
 ) -> None:
     watch = _Watch(model)
-    found = _outputs(copied, inputs, training, watch, whole)
+    found = _outputs(copied, inputs, training, own, watch)
     if watch.found is not None:
         refuse_shared(model, watch.found)
-    if Remembered(copied, whole).complete:
-        again = _outputs(copied, inputs, training, apart_from=whole)
+    if own.complete:
+        again = _outputs(copied, inputs, training, own)
         if not _equal(found, again):
             _refuse_unlike(model, training)
     if not whole.complete:
         return
-    expected = _outputs(model, inputs, training)
+    now = Remembered(model)
+    expected = _outputs(model, inputs, training, now)
     if not _equal(expected, found):
-        if not _equal(expected, _outputs(model, inputs, training)):
+        if not _equal(expected, _outputs(model, inputs, training, now)):
             _refuse_unlike(model, training)
         raise UsageError(
             f"a copy of the model computes something else than the model ({_mode(training)})",
@@ -127,11 +134,10 @@ def _outputs(
     module: nn.Module,
     inputs: Tensor,
     training: bool,
+    remembered: Remembered,
     watch: _Watch | None = None,
-    apart_from: Remembered | None = None,
 ) -> Any:
-    """Return what the module makes of the inputs, or the error; it is left as it was."""
-    remembered = Remembered(module, apart_from)
+    """Return what the module makes of the inputs, or the error; what is remembered is put back."""
     try:
         with undisturbed(), torch.enable_grad():
             Modes(module).set(training)

@@ -11,12 +11,13 @@ from torch import nn
 
 from overparam.training.alone import OneModule
 from overparam.training.batched import BatchedModels, Network
-from overparam.training.copies import cast, copy_module, named_tensors
+from overparam.training.copies import cast, named_tensors
+from overparam.training.counts import Counts, counts_of
 from overparam.training.dense import DenseStack, dense_shape
 from overparam.training.describe import Undescribable, describe, same_object
 from overparam.training.initialise import materialise
 from overparam.training.lean import Form, fastest_form
-from overparam.training.modules import ModuleStack, can_map, count_units, stack_buffers
+from overparam.training.modules import ModuleStack, can_map, stack_buffers
 from overparam.training.native.models import NativeModels
 from overparam.training.stepper import Member, Models, Stepper
 from overparam.training.weights import WIDTHS, StackedWeights, pads
@@ -88,7 +89,7 @@ def step_flops(
     shape = dense_shape(module)
     if shape is not None:
         return shape.step_flops(batch)
-    return 3.0 * _forward_flops(module, batch, input_shape, dtype)
+    return 3.0 * batch * counts_of(module, input_shape, dtype).flops
 
 
 def cut(
@@ -155,7 +156,7 @@ def model_bytes(
     """Bytes that one model needs while it is trained: weights, optimizer state, activations."""
     weights = sum(p.numel() for p in module.parameters()) * _BYTES_PER_WEIGHT
     shape = dense_shape(module)
-    units = sum(shape.dims) if shape is not None else count_units(module, input_shape, dtype)
+    units = sum(shape.dims) if shape is not None else counts_of(module, input_shape, dtype).units
     return int(weights + _BYTES_PER_UNIT * batch * units)
 
 
@@ -203,7 +204,7 @@ def build(
         widest = max(range(len(modules)), key=lambda i: sum(p.numel() for p in states[i].values()))
         buffers = {k: b.to(device) for k, b in stack_buffers(fresh, working).items()}
         own = [{k: tuple(b.shape) for k, b in f.named_buffers()} for f in fresh]
-        units = _count_units(modules[widest], members[0])
+        units = _counts(modules[widest], members[0]).units
         network = ModuleStack(modules[widest], weights, buffers, own, loss, working, units)
     return Stepper(members, BatchedModels(members, network, device), device)
 
@@ -216,26 +217,10 @@ def _alone(
     form = Form()
     if not as_it_is:
         form = fastest_form(module, member.recipe.loss, few.inputs, few.labels)
-    units = _count_units(module, member)
+    units = _counts(module, member).units
     module = cast(module, torch.promote_types(working, torch.float32), device)
     return OneModule(member, module, working, form, units, device)
 
 
-def _count_units(module: nn.Module, member: Member) -> int:
-    return count_units(module, member.train_set.input_shape, member.train_set.base.dtype)
-
-
-def _forward_flops(
-    module: nn.Module, batch: int, input_shape: Sequence[int], dtype: torch.dtype
-) -> float:
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False)
-    try:
-        template = copy_module(module).to("meta").eval()
-        with torch.no_grad(), counter:
-            template(torch.empty(batch, *input_shape, dtype=dtype, device="meta"))
-    except Exception:
-        # What cannot be traced on the meta device: two operations per weight and row.
-        return 2.0 * batch * sum(p.numel() for p in module.parameters())
-    return float(counter.get_total_flops())
+def _counts(module: nn.Module, member: Member) -> Counts:
+    return counts_of(module, member.train_set.input_shape, member.train_set.base.dtype)

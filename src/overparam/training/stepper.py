@@ -44,6 +44,16 @@ class Member:
     status: Status = "done"
     n_steps: int = 0
 
+    @property
+    def n(self) -> int:
+        """Number of training rows."""
+        return len(self.train_set)
+
+    @property
+    def n_left(self) -> int:
+        """Updates that are still to be made."""
+        return self.recipe.n_steps(self.n) - self.n_steps
+
     def finished_trace(self) -> Trace:
         """Return the gathered trace as arrays."""
         names = ["train", *self.evaluate]
@@ -58,11 +68,13 @@ class Member:
 class Models(Protocol):
     """The models of one stack and their optimizers."""
 
-    def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
-        """Make the first updates of a pass over the training rows in `order`.
+    def update(
+        self, orders: Sequence[Tensor], n_updates: Sequence[int], progress: Progress
+    ) -> None:
+        """Make the first updates of each model's pass over its training rows.
 
         Args:
-            order: positions of rows, `[n]` for all models alike or `[M, n]`.
+            orders: of each model the positions of its rows, `[n]`; one object where they agree.
         """
 
     def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
@@ -85,53 +97,61 @@ class Models(Protocol):
 class Stepper:
     """Trains the members of one stack side by side.
 
-    Members that meet a stop rule or diverge are taken out; when half are out, the stack is
-    packed anew, so that a long tail does not pay for the models that are done.
+    Members that meet a stop rule, diverge or are at their end are taken out; when half are out, the
+    stack is packed anew, so that a long tail does not pay for the models that are done. Members
+    that are trained each by itself may have training sets of different lengths, and so other
+    numbers of updates and of epochs.
     """
 
     def __init__(self, members: Sequence[Member], models: Models, device: torch.device) -> None:
         self.members, self.models = list(members), models
-        self.recipe = members[0].recipe
-        self.n = len(members[0].train_set)
-        self.orders = Orders([m.streams for m in members], self.n, device)
+        sizes = [len(m.train_set) for m in members]
+        self.orders = Orders([m.streams for m in members], sizes, device)
         self.active = list(range(len(members)))
         self.progress: Progress = lambda n_updates: None
-        self.step = 0
 
     def run(self) -> None:
-        """Train to the end of the recipe or until every member has stopped."""
-        traced = set(self.recipe.traced_epochs(self.n))
-        for epoch in range(1, self.recipe.n_epochs(self.n) + 1):
+        """Train every member to the end of its recipe or until it has stopped."""
+        traced = {m.n: set(m.recipe.traced_epochs(m.n)) for m in self.members}
+        epoch = 0
+        while self.active:
+            epoch += 1
             self.run_epoch()
-            if epoch in traced:
-                self._measure(epoch)
-                if not self.active:
-                    return
-        for m in self.active:
-            self._retire(m, "done")
+            due = [m for m in self.active if epoch in traced[self.members[m].n]]
+            if due:  # as each is at its last epoch
+                self._measure(epoch, due)
 
     def run_epoch(self) -> None:
-        """One pass over the training rows, cut short where `steps` says so."""
-        left = self.recipe.n_steps(self.n) - self.step
-        self.step += self.try_epoch(min(self.recipe.steps_per_epoch(self.n), left))
-
-    def try_epoch(self, n_updates: int) -> int:
-        """Make so many updates of a pass, counted or, in trials, not."""
+        """One pass over the training rows of each member, cut short where `steps` says so."""
+        active = set(self.active)
+        n_updates = [
+            min(m.recipe.steps_per_epoch(m.n), m.n_left) if i in active else 0
+            for i, m in enumerate(self.members)
+        ]
         self.models.update(self.orders.epoch(), n_updates, self.progress)
-        return n_updates
+        for member, n in zip(self.members, n_updates, strict=True):
+            member.n_steps += n
 
-    def _measure(self, epoch: int) -> None:
+    def try_epoch(self, n_updates: int) -> None:
+        """Make so many updates of a pass, or all of a shorter one, that are not counted."""
+        most = [min(m.recipe.steps_per_epoch(m.n), n_updates) for m in self.members]
+        self.models.update(self.orders.epoch(), most, self.progress)
+
+    def _measure(self, epoch: int, due: Sequence[int]) -> None:
         found = {k: self.models.measure(k) for k in ("train", *self.members[0].evaluate)}
         out: list[tuple[int, Status]] = []
-        for m in self.active:
+        for m in due:
             member = self.members[m]
             loss = {k: float(v[0][m]) for k, v in found.items()}
             error = {k: float(v[1][m]) for k, v in found.items()}
-            member.trace.append({"epoch": epoch, "step": self.step, "loss": loss, "error": error})
+            step = member.n_steps
+            member.trace.append({"epoch": epoch, "step": step, "loss": loss, "error": error})
             if not np.isfinite(loss["train"]):
                 out.append((m, "diverged"))
             elif _met(member.recipe, loss["train"], error["train"]):
                 out.append((m, "stopped"))
+            elif not member.n_left:
+                out.append((m, "done"))
         for m, status in out:
             self._retire(m, status)
         self.active = [m for m in self.active if m not in {m for m, _ in out}]
@@ -141,7 +161,7 @@ class Stepper:
     def _retire(self, m: int, status: Status) -> None:
         member = self.members[m]
         member.state, member.template = self.models.state_of(m), self.models.template_of(m)
-        member.status, member.n_steps = status, self.step
+        member.status = status
 
     def _pack(self) -> None:
         models = torch.tensor(self.active)

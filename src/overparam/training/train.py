@@ -22,14 +22,10 @@ from overparam.training.fits import check_fit
 from overparam.training.fitted import Fitted
 from overparam.training.initialise import materialise
 from overparam.training.own_copy import own_copy
-from overparam.training.plan_stacks import (
-    make_stepper,
-    measure_seconds,
-    plan_stacks,
-    stack_bytes,
-)
+from overparam.training.plan_stacks import make_stepper, plan_stacks
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, Cost, Request
+from overparam.training.stack_costs import measure_seconds, stack_bytes
 from overparam.training.stacks import signature, step_flops
 from overparam.training.targets import check_targets
 from overparam.training.task import Task
@@ -48,10 +44,11 @@ async def train(
 ) -> Fitted:
     """Fit a model by gradient descent.
 
-    Inside a cell, requests of cells beside it that agree in architecture (up to widths), recipe
-    (up to learning rate, momentum and weight decay) and number of rows are trained as one stack.
-    Outside a study, hand the coroutine to `overparam.solve`. Whichever way it runs, the result is
-    that of a loop in PyTorch: frozen parameters stay, tied ones stay tied, hooks are called.
+    Inside a cell, requests of cells beside it that agree in architecture (up to widths) and recipe
+    (up to learning rate, momentum and weight decay) are planned together, and trained as one stack
+    where that is faster; training sets may have different numbers of rows. Outside a study, hand
+    the coroutine to `overparam.solve`. Whichever way it runs, the result is that of a loop in
+    PyTorch: frozen parameters stay, tied ones stay tied, hooks are called.
 
     Args:
         model: maps `[n, *shape]` to `[n, K]` (or to `[n, ...]` with K numbers per row). On the
@@ -165,15 +162,12 @@ class TrainRequest(Request):
         stand_ins: list[Any] = [None] * len(requests)
         for stack in plan_stacks(requests, precision, context):
             some = [requests[i] for i in stack.positions]
-            n = len(some[0].train_set)
-            steps = some[0].recipe.n_steps(n)
-            batch = min(some[0].recipe.batch_size or n, n)
-            flops = sum(_step_flops(r, batch) for r in some)
+            flops = sum(_flops(r) for r in some)
             size = stack_bytes(some, stack.way, precision)
             seconds = measure_seconds(some, precision, context, stack.way)
             rules = (some[0].recipe.stop_at_error, some[0].recipe.stop_at_loss)
             stops = any(rule is not None for rule in rules)
-            total += Cost(len(some), flops * steps, seconds, size, may_end_sooner=stops)
+            total += Cost(len(some), flops, seconds, size, may_end_sooner=stops)
             # What is trained is kept while later stacks are, so it is here as well: see `plan`.
             for i in stack.positions:
                 stand_ins[i] = _stand_in(requests[i])
@@ -187,7 +181,7 @@ def _train_stack(
     try:
         stepper = make_stepper(requests, precision, context, way)
         members = list(stepper.members)
-        flops = _flops_per_model_step(requests)
+        flops = sum(map(_flops, requests)) / sum(map(_n_steps, requests))
         stepper.progress = lambda updates: context.progress(updates * flops)
         # Random layers and losses draw from the stream of their model: see `TrainRequest`.
         with requests[0].streams.global_generators("layers"):
@@ -226,22 +220,22 @@ def _train_stack(
     ]
 
 
-def _flops_per_model_step(requests: Sequence[TrainRequest]) -> float:
-    first = requests[0]
-    batch = min(first.recipe.batch_size or len(first.train_set), len(first.train_set))
-    return sum(_step_flops(r, batch) for r in requests) / len(requests)
-
-
-def _step_flops(request: TrainRequest, batch: int) -> float:
+def _flops(request: TrainRequest) -> float:
     data = request.train_set
-    return step_flops(request.model, batch, data.input_shape, data.base.dtype)
+    batch = min(request.recipe.batch_size or len(data), len(data))
+    each = step_flops(request.model, batch, data.input_shape, data.base.dtype)
+    return each * _n_steps(request)
+
+
+def _n_steps(request: TrainRequest) -> int:
+    return request.recipe.n_steps(len(request.train_set))
 
 
 def _kind_of(data: Dataset) -> tuple:
-    """What of a set must agree between models of one stack."""
+    """What of a set must agree between models of one group; they may have any numbers of rows."""
     labels = (data.labels.dtype.is_floating_point, tuple(data.labels.shape[1:]), data.n_outputs)
     whole = None if data.base.is_floating_point() else str(data.base.dtype)
-    return (len(data), data.input_shape, whole, *labels)
+    return (data.input_shape, whole, *labels)
 
 
 def _stand_in(request: TrainRequest) -> Fitted:

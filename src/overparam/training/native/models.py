@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from overparam.threads import spread
-from overparam.training.batches import Rows
+from overparam.training.batches import OwnRows
 from overparam.training.dense import DenseShape
 from overparam.training.native.build import POINTER, WHOLE, Kernels, load_library
 from overparam.training.recipe import LOSSES, OPTIMIZERS, Recipe
@@ -118,45 +119,43 @@ class NativeModels:
         self._second = [torch.zeros_like(w) if adaptive else None for w in self._weights]
         device = torch.device("cpu")
         self._rows = {
-            name: Rows([m.evaluate[name] for m in members], working, device)
+            name: OwnRows([m.evaluate[name] for m in members], working, device)
             for name in members[0].evaluate
-        } | {"train": Rows([m.train_set for m in members], working, device)}
-        n = self._rows["train"].n
-        self._batch, self._n_updates = min(recipe.batch_size or n, n), 0
+        } | {"train": OwnRows([m.train_set for m in members], working, device)}
+        self._n_updates = [0] * len(members)
         self._lay_out()
 
     def _lay_out(self) -> None:
         self._networks = [_network(shape) for shape in self._shapes]
         self._rules = [_rule(recipe) for recipe in self._recipes]
-        largest = max(self._batch, MOST_ROWS)
+        size = self._recipes[0].batch_size
+        self._batches = [min(size or n, n) for n in self._rows["train"].n]
+        largest = max(*self._batches, MOST_ROWS)
         sizes = [self._library.scratch(ctypes.byref(n), largest) for n in self._networks]
         self._scratch_bytes = max(sizes) + _ALIGNMENT
         self._idle: list[Tensor] = []  # scratch memory that no call is using
 
-    def update(self, order: Tensor, n_updates: int, progress: Progress) -> None:
+    def update(
+        self, orders: Sequence[Tensor], n_updates: Sequence[int], progress: Progress
+    ) -> None:
         """Make the updates of one model after the other, on as many threads as there are."""
-        recipe, rows = self._recipes[0], self._rows["train"]
-        total, first = recipe.n_steps(rows.n), self._n_updates
-        factors = torch.tensor(
-            [recipe.schedule.at(first + i, total) for i in range(n_updates)], dtype=torch.float64
-        )
-        visited = min(n_updates * self._batch, rows.n)
-        parts = rows.visit(order[..., :visited])
+        parts, factors = self._rows["train"].visit(orders), self._factors(n_updates)
 
         def train(m: int) -> None:
-            shape, scratch = self._shapes[m], self._take_scratch()
-            some = max(1, int(_FLOPS_PER_CALL / shape.step_flops(self._batch)))
-            for start in range(0, n_updates, some):
+            shape, batch, scratch = self._shapes[m], self._batches[m], self._take_scratch()
+            some, visited = max(1, int(_FLOPS_PER_CALL / shape.step_flops(batch))), parts(m)
+            for start in range(0, n_updates[m], some):
+                end = min(start + some, n_updates[m])
                 inputs, rows, labels = (
-                    part if k == 0 else part[start * self._batch : (start + some) * self._batch]
-                    for k, part in enumerate(parts(m))
+                    part if k == 0 else part[start * batch : end * batch]
+                    for k, part in enumerate(visited)
                 )
                 self._library.train(
                     ctypes.byref(self._networks[m]),
                     ctypes.byref(self._rules[m]),
-                    ctypes.byref(_visit(inputs, rows, labels, self._batch)),
-                    factors[start:].data_ptr(),
-                    first + start,
+                    ctypes.byref(_visit(inputs, rows, labels, batch)),
+                    factors[m][start:].data_ptr(),
+                    self._n_updates[m] + start,
                     self._weights[m].data_ptr(),
                     _address(self._first[m]),
                     _address(self._second[m]),
@@ -164,15 +163,28 @@ class NativeModels:
                 )
             self._idle.append(scratch)
 
-        for _ in _in_threads(train, len(self._weights)):
-            progress(n_updates)
-        self._n_updates += n_updates
+        for n, _ in zip(n_updates, _in_threads(train, len(self._weights)), strict=True):
+            progress(n)
+        self._n_updates = [a + b for a, b in zip(self._n_updates, n_updates, strict=True)]
+
+    def _factors(self, n_updates: Sequence[int]) -> list[Tensor]:
+        """Return of each model the factors of its next learning rates; they share the schedule."""
+        recipe = self._recipes[0]
+
+        @cache
+        def after(first: int, count: int, n: int) -> Tensor:
+            total = recipe.n_steps(n)
+            factors = [recipe.schedule.at(first + i, total) for i in range(count)]
+            return torch.tensor(factors, dtype=torch.float64)
+
+        return list(map(after, self._n_updates, n_updates, self._rows["train"].n))
 
     def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
         """Return mean loss and error of every model."""
         rows = self._rows[name]
-        n = rows.n if n is None else min(n, rows.n)
-        parts = rows.visit(torch.arange(n))
+        sizes = rows.n if n is None else [min(n, most) for most in rows.n]
+        firsts = {size: torch.arange(size) for size in sizes}
+        parts = rows.visit([firsts[size] for size in sizes])
 
         def judge(m: int) -> tuple[float, float]:
             scratch = self._take_scratch()
@@ -191,7 +203,8 @@ class NativeModels:
             return loss.value, float("nan") if labels.is_floating_point() else wrong.value
 
         found = torch.tensor(list(_in_threads(judge, len(self._weights))), dtype=torch.float64)
-        return found[:, 0] / n, found[:, 1] / n
+        counts = torch.tensor(sizes, dtype=torch.float64)
+        return found[:, 0] / counts, found[:, 1] / counts
 
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return a copy of one model's parameters."""
@@ -202,7 +215,7 @@ class NativeModels:
 
     def keep(self, models: Tensor) -> None:
         """Drop all models but the given ones."""
-        for name in ("_recipes", "_shapes", "_weights", "_first", "_second"):
+        for name in ("_recipes", "_shapes", "_weights", "_first", "_second", "_n_updates"):
             of_each = getattr(self, name)
             setattr(self, name, [of_each[m] for m in models.tolist()])
         for rows in self._rows.values():
