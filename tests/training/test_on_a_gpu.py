@@ -120,7 +120,7 @@ def test_each_model_keeps_its_own_rate_when_others_have_stopped():
             learning_rate=rate,
             trace="every",
             stop_at_error=stop,
-        )  # fmt: skip
+        )
         for rate, stop in ((0.5, 0.9), (0.2, 0.9), (0.1, None), (0.05, 0.9))
     ]
     cells = [train(mlp(6, [8], 3), rows(), r, Streams(s)) for s, r in enumerate(recipes)]
