@@ -66,6 +66,8 @@ def test_projected_neighbours_are_neighbours_of_the_projections(k):
     a, b = ((v - x.mean(0)).numpy() @ fitted.directions.T for v in (x, new))
     other = KNeighborsClassifier(k).fit(a, y).predict_proba(b)
     np.testing.assert_allclose(fitted.predict(new).numpy(), other, rtol=0, atol=1e-12)
+    nearest = [min(np.linalg.norm(row - stored) for stored in a) for row in b]
+    np.testing.assert_allclose(fitted.nearest_distance(new).numpy(), nearest, rtol=1e-9)
 
 
 def test_bits_are_signs_and_ties_are_shared():

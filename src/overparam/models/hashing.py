@@ -7,6 +7,7 @@ new rows are those against which a network's are held.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,12 +189,22 @@ class FittedNeighbors:
 
         Cost: n times the training rows times p operations.
         """
+        shares = [shared_weights(d, self.model.n_neighbors) @ self.votes for d in self._far(inputs)]
+        return torch.from_numpy(np.concatenate(shares))
+
+    def nearest_distance(self, inputs: Any) -> Tensor:
+        """Return how far the nearest stored row lies, float64 `[n]`, in the projection.
+
+        In units of the inputs, or with `signs` in bits.
+
+        Raises:
+            DataError: inputs of another shape, NaN or infinite.
+        """
+        return torch.from_numpy(np.concatenate([d.min(1) for d in self._far(inputs)]))
+
+    def _far(self, inputs: Any) -> Iterator[np.ndarray]:
         metric = "cityblock" if self.model.signs else "euclidean"
-        codes = self.project(inputs)
-        shares = np.empty((len(codes), self.votes.shape[1]))
-        for block, distances in neighbor_distances(codes, self.codes, metric):
-            shares[block] = shared_weights(distances, self.model.n_neighbors) @ self.votes
-        return torch.from_numpy(shares)
+        return (d for _, d in neighbor_distances(self.project(inputs), self.codes, metric))
 
 
 def _projected(x: Tensor, mean: Tensor, directions: np.ndarray, signs: bool) -> np.ndarray:
