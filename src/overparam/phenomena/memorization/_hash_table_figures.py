@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overparam.data.entries import entry_of
-from overparam.lab.figure import Axis, Chart, HeatMap, Panel, Rule, Series, Table
+from overparam.lab.figure import Axis, Chart, HeatMap, Panel, Role, Rule, Series, Table
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import mean_interval
@@ -126,7 +126,7 @@ def _agreement_line(records: Records, kind: str) -> list[Series]:
     if not np.isfinite(values).any():
         return []
     quarters = np.arange(1, N_QUARTERS + 1)
-    role = "test" if kind == "random" else "other"
+    role: Role = "test" if kind == "random" else "other"
     return [series_over_seeds(f"{kind} labels", role, quarters, values, "mean", bounds=(0, 1))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,6 +39,13 @@ def fit_table(
     if answerer == INVARIANT:
         return FingerprintTable(AverageHash(n_cells)).fit(inputs, labels, k)
     return FingerprintTable().fit(inputs, labels, k)
+
+
+def distance_to_stored(table: FittedTable | FittedNeighbors, inputs: Tensor) -> np.ndarray:
+    """Return how far each input lies from what is stored, `[n]`; empty where keys have no order."""
+    if isinstance(table, FittedTable):
+        return np.empty(0, np.float32)
+    return table.nearest_distance(inputs).numpy().astype(np.float32)
 
 
 def in_other_light(images: Tensor, streams: Streams) -> Tensor:

@@ -64,6 +64,7 @@ from overparam.phenomena.memorization._hash_tables import (
     INVARIANT,
     NEIGHBORS,
     NETWORK,
+    distance_to_stored,
     drawn_again,
     fit_table,
     in_other_light,
@@ -153,8 +154,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     else:
         table = fit_table(c.answerer, train_set, c.n_cells, c.n_directions, streams)
         scores = [table.predict(x) for x in inputs]
-        if c.answerer == NEIGHBORS:
-            distance = table.nearest_distance(asked.inputs).numpy().astype(np.float32)
+        distance = distance_to_stored(table, asked.inputs)
     # Measures
     stored, relit, answers = (s.numpy().argmax(1) for s in scores)
     labels = train_set.labels.numpy()
