@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,7 @@ MEMORIZED = 0.5  # memorization score, from which on a row counts as memorized
 RowsOf = Callable[["Attacked"], np.ndarray]  # which rows some models say are to be looked at
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attacked:
     """Models of one seed and level, K of them, and n rows, each in some models' subsets.
 
@@ -35,13 +36,17 @@ class Attacked:
     in_subset: np.ndarray
     has_twin: np.ndarray
 
-    def half(self, second: bool) -> Attacked:
-        """Return the first or the second half of the models."""
+    @cached_property
+    def halves(self) -> tuple[Attacked, Attacked]:
+        """The first and the second half of the models."""
         middle = len(self.scores) // 2
-        some = slice(middle, None) if second else slice(middle)
-        return Attacked(self.scores[some], self.correct[some], self.in_subset[some], self.has_twin)
+        first, second = (
+            Attacked(self.scores[some], self.correct[some], self.in_subset[some], self.has_twin)
+            for some in (slice(middle), slice(middle, None))
+        )
+        return first, second
 
-    @property
+    @cached_property
     def memorized(self) -> np.ndarray:
         """Bool `[n]`, rows with a counted memorization score of at least `MEMORIZED`."""
         scores = memorization_scores(self.in_subset, self.correct.astype(float))
@@ -70,8 +75,8 @@ def advantage_on(models: Attacked | None, rows_of: RowsOf) -> float:
     """
     if models is None:
         return float("nan")
-    halves = [models.half(False), models.half(True)]
-    return float(np.mean([_measured(a, b, rows_of) for a, b in (halves, halves[::-1])]))
+    turns = (models.halves, models.halves[::-1])
+    return float(np.mean([_measured(choosing, target, rows_of) for choosing, target in turns]))
 
 
 def _measured(choosing: Attacked, target: Attacked, rows_of: RowsOf) -> float:
