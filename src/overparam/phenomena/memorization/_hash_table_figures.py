@@ -70,7 +70,10 @@ def agreement_chart(records: Records, agreement: Interval, left_out: Sequence[st
             [
                 Panel(
                     "",
-                    Axis("Quarter of the new images, by distance"),
+                    Axis(
+                        "New images, from the nearest to the farthest",
+                        "percent, middle of a quarter",
+                    ),
                     Axis("Same answer", "fraction of new images", zero=True),
                     lines,
                     [Rule(1 / entry_of(records[0].condition.dataset).n_classes, "chance", "y")],
@@ -125,9 +128,9 @@ def _agreement_line(records: Records, kind: str) -> list[Series]:
         values[:, column] = [same[part].mean() for part in np.array_split(near, N_QUARTERS)]
     if not np.isfinite(values).any():
         return []
-    quarters = np.arange(1, N_QUARTERS + 1)
+    middles = 100 * (np.arange(N_QUARTERS) + 0.5) / N_QUARTERS
     role: Role = "test" if kind == "random" else "other"
-    return [series_over_seeds(f"{kind} labels", role, quarters, values, "mean", bounds=(0, 1))]
+    return [series_over_seeds(f"{kind} labels", role, middles, values, "mean", bounds=(0, 1))]
 
 
 def _on_new_images(records: Records) -> Records:

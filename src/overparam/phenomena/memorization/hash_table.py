@@ -1,4 +1,4 @@
-"""A network is not a hash table, but can be one
+"""A network is not a hash table, but can be one.
 
 Claim: Tables of exact keys and a network fit true and random labels alike. On new images the exact
     table knows nothing, while one whose keys ignore light and detail generalizes. Trained on

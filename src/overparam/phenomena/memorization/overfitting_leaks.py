@@ -1,4 +1,4 @@
-"""Overfitting leaks which rows a model was trained on
+"""Overfitting leaks which rows a model was trained on.
 
 Claim: The advantage of an attacker who guesses from a network's loss whether a row was in its
     training set grows with the generalization gap along training, and with capacity; it sits in
