@@ -359,5 +359,4 @@ PHENOMENON = Phenomenon(
             note="half of CIFAR-10, as Carlini et al. 2022, who train wide residual networks",
         ),
     },
-    stack_size=64,
 )
