@@ -89,3 +89,29 @@ def _measured(choosing: Attacked, target: Attacked, rows_of: RowsOf) -> float:
     threshold = curve.thresholds[np.argmax(curve.tpr - curve.fpr)]
     named = target.scores[:, rows] >= threshold
     return float(named[members].mean() - named[~members].mean())
+
+
+def means_by_seed(records: Records, field: str, seeds: list[int]) -> np.ndarray:
+    """Return the mean over the models of each seed; NaN where one is missing."""
+    values: dict[int, list[float]] = {seed: [] for seed in seeds}
+    for r in records:
+        values[r.seed].append(float(r.value(field)))
+    return np.array([np.mean(v) if v else np.nan for v in values.values()])
+
+
+def along_training(along: Records, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each seed the least-squares slope of advantage over gap, and the gap's growth."""
+    levels = [along.where(epochs=t) for t in along.levels("epochs")]
+    if len(levels) < 2:
+        return np.full(len(seeds), np.nan), np.full(len(seeds), np.nan)
+    gaps = np.array(
+        [
+            means_by_seed(at, "test_error", seeds) - means_by_seed(at, "train_error", seeds)
+            for at in levels
+        ]
+    )
+    advantages = np.array([means_by_seed(at, "advantage", seeds) for at in levels])
+    x = gaps - gaps.mean(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slopes = (x * (advantages - advantages.mean(0))).sum(0) / (x**2).sum(0)
+    return slopes, gaps[-1] - gaps[0]

@@ -5,7 +5,7 @@ Records are those of cells with the outcomes of `memorization.overfitting_leaks`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from overparam.lab.figure import Axis, Chart, Panel, Role, Series, Table
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.verdict import Clause, Interval, shown
-from overparam.measures import roc_curve
-from overparam.phenomena.memorization._attacked_models import attacked
+from overparam.measures import ratio_scores, roc_curve
+from overparam.phenomena.memorization._attacked_models import Attacked, attacked
 
 ADVANTAGE = Axis("Advantage of the attacker", "TPR - FPR", zero=True, limits=(-1, 1))
 N_POINTS = 40  # of a ROC curve
@@ -57,13 +57,12 @@ def roc_chart(records: Records) -> list[Chart]:
     design = [r.condition for r in records]
     width, epochs = max(c.width for c in design), max(c.epochs for c in design)
     largest = records.where(width=width, epochs=epochs)
-    lines = []
-    labels: list[tuple[str, str, Role]] = [
-        ("once", "as they are", "test"),
-        ("twins stay", "twins of a fifth of the rows stay", "other"),
+    once, twins = largest.where(copies="once"), largest.where(copies="twins stay")
+    lines = [
+        *_roc_line(once, "loss", "test", lambda models: models.scores),
+        *_roc_line(once, "ratio to the other models", "ensemble", _ratios),
+        *_roc_line(twins, "loss, twins stay", "other", lambda models: models.scores),
     ]
-    for copies, label, role in labels:
-        lines += _roc_line(largest.where(copies=copies), label, role)
     if not lines:
         return []
     return [
@@ -71,8 +70,11 @@ def roc_chart(records: Records) -> list[Chart]:
             "roc",
             "Members found over false alarms",
             "Share of the members that are called members, over the share of the others that are, "
-            "one threshold for all models of a seed. A guess lies where both are equal. From the "
-            "least share on that ten rows left out resolve.",
+            "one threshold for all models of a seed; from the least share on that ten rows left "
+            "out resolve. A guess lies where both are equal. The loss finds easy rows first, "
+            "trained on or not; the probability of the label over its mean in the other models of "
+            "the seed takes that out. With twins of a fifth of the rows in training, both kinds of "
+            "rows look more alike.",
             [
                 Panel(
                     "",
@@ -126,18 +128,24 @@ def _lines(records: Records, by: str) -> list[Series]:
     return found
 
 
-def _roc_line(records: Records, label: str, role: Role) -> list[Series]:
+def _roc_line(
+    records: Records, label: str, role: Role, scores_of: Callable[[Attacked], np.ndarray]
+) -> list[Series]:
     curves = []
     for seed in records.seeds:
         models = attacked(records, seed)
         if models is not None:
-            curve = roc_curve(models.scores, models.in_subset)
+            curve = roc_curve(scores_of(models), models.in_subset)
             curves.append(curve.on_log_scale(N_POINTS))
     if not curves:
         return []
     fpr = curves[0][0]
     tpr = np.array([np.interp(fpr, *curve) for curve in curves]).T
     return [series_over_seeds(label, role, fpr, tpr, "mean", bounds=(0, 1))]
+
+
+def _ratios(models: Attacked) -> np.ndarray:
+    return ratio_scores(None, np.exp(models.scores), models.in_subset).scores
 
 
 def _guess(fpr: np.ndarray) -> Series:

@@ -18,7 +18,8 @@ Sources: Zhang, Bengio, Hardt, Recht, Vinyals 2017 (arXiv:1611.03530) for random
 
 Differs: Nobody published this comparison; bounds are this project's own. Invariant keys are average
     hashes of images, five cells along each side. Light is a contrast of 0.5 to 1.5 and a brightness
-    of up to half a standard deviation.
+    of up to half a standard deviation. Of handwritten digits (dataset=digits) nearest neighbours
+    know as much as the network, and the claim does not hold.
 
 In practice: Before you praise a model, ask what a table would have reached: exact keys tell how
     many of your test rows are copies of training rows, keys that ignore an augmentation tell how

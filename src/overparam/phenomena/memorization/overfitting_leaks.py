@@ -51,7 +51,12 @@ from overparam.lab.verdict import (
 )
 from overparam.measures import estimate_advantage, loss_scores
 from overparam.models import mlp
-from overparam.phenomena.memorization._attacked_models import advantage_on, attacked
+from overparam.phenomena.memorization._attacked_models import (
+    advantage_on,
+    along_training,
+    attacked,
+    means_by_seed,
+)
 from overparam.phenomena.memorization._leak_figures import groups_table, leak_chart, roc_chart
 from overparam.streams import Streams
 from overparam.training.fitted import predict
@@ -219,11 +224,11 @@ def summarise(records: Records) -> dict[str, Summary]:
     step = 2 / design[0].n_rows
     control = Summary(
         UNSEEN,
-        mean_interval(_means(largest, "unseen_advantage", seeds), step=step),
+        mean_interval(means_by_seed(largest, "unseen_advantage", seeds), step=step),
         has_cells=bool(len(largest)),
     )
-    advantage, small = _means(largest, "advantage", seeds), min(c.width for c in design)
-    smallest = _means(by_width.where(width=small), "advantage", seeds)
+    advantage, small = means_by_seed(largest, "advantage", seeds), min(c.width for c in design)
+    smallest = means_by_seed(by_width.where(width=small), "advantage", seeds)
     twins = records.where(width=width, epochs=epochs, copies=TWINS)
     models, hidden = ([attacked(level, s) for s in seeds] for level in (largest, twins))
     memorized = [advantage_on(m, lambda a: a.memorized) for m in models]
@@ -231,7 +236,7 @@ def summarise(records: Records) -> dict[str, Summary]:
     alone, with_twin = (
         [advantage_on(m, lambda a: a.has_twin) for m in ms] for ms in (models, hidden)
     )
-    slopes, gap_growth = _along_training(along, seeds)
+    slopes, gap_growth = along_training(along, seeds)
     treatment = Summary(
         TREATMENT,
         mean_interval(advantage, step=step),
@@ -247,29 +252,6 @@ def summarise(records: Records) -> dict[str, Summary]:
         left_out=_left_out(by_width, along, largest, twins),
     )
     return {TREATMENT: treatment, UNSEEN: control}
-
-
-def _means(records: Records, field: str, seeds: list[int]) -> np.ndarray:
-    """Return the mean over the models of each seed; NaN where one is missing."""
-    values: dict[int, list[float]] = {seed: [] for seed in seeds}
-    for r in records:
-        values[r.seed].append(float(r.value(field)))
-    return np.array([np.mean(v) if v else np.nan for v in values.values()])
-
-
-def _along_training(along: Records, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each seed the least-squares slope of advantage over gap, and the gap's growth."""
-    levels = [along.where(epochs=t) for t in along.levels("epochs")]
-    if len(levels) < 2:
-        return np.full(len(seeds), np.nan), np.full(len(seeds), np.nan)
-    gaps = np.array(
-        [_means(at, "test_error", seeds) - _means(at, "train_error", seeds) for at in levels]
-    )
-    advantages = np.array([_means(at, "advantage", seeds) for at in levels])
-    x = gaps - gaps.mean(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slopes = (x * (advantages - advantages.mean(0))).sum(0) / (x**2).sum(0)
-    return slopes, gaps[-1] - gaps[0]
 
 
 def _left_out(
