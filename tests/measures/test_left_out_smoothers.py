@@ -18,9 +18,9 @@ from overparam.measures import (
     leave_one_out_smoother,
     linear_smoother,
 )
-from overparam.measures import neighbors as neighbors_module
 from overparam.measures.leave_one_out import LeaveOneOut
 from overparam.measures.left_out_smoothers import OWN_WEIGHT_ONE
+from overparam.models import neighbors as neighbors_module
 
 
 def draw(n, p=3, k=2, seed=0):

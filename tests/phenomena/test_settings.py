@@ -99,6 +99,17 @@ NOT_IN_DESIGN = {
         ({"corruption_rate": 1}, "training accuracy, true labels"),
         ({"model": "mlp_3x512", "weight_decay": 0.0}, "random labels, regularized"),
     ],
+    "memorization/hash_table": [
+        ({"labels": "true"}, "network, random labels"),
+        ({"labels": "random"}, "invariant table, true labels"),
+        ({"answerer": "network"}, "exact table, true labels"),
+    ],
+    "memorization/overfitting_leaks": [
+        ({"width": 8}, "networks of different widths"),
+        ({"epochs": 8}, "shorter and longer training"),
+        ({"copies": "once"}, "rows of which twins stay"),
+        ({"copies": "twins stay"}, "several models"),
+    ],
     "memorization/autoencoders": [
         ({"conv_depths": "6"}, "shallow convolutional networks"),
         ({"dense_depths": "1 2"}, "deep fully connected networks"),
@@ -226,6 +237,9 @@ CONTROLS_GONE = [
     ("identity/initialization", {"channels": "9"}, "many channels"),
     ("identity/one_layer_theorem", {"optimizer": "sgd"}, "Adam"),
     ("memorization/random_labels", {"model": "mlp_3x512"}, "too small"),
+    ("memorization/hash_table", {"asked": "new images"}, "one-to-one data"),
+    ("memorization/hash_table", {"answerer": "network"}, "one-to-one data"),
+    ("memorization/overfitting_leaks", {"copies": "twins stay"}, "rows never trained on"),
 ]
 
 
@@ -248,6 +262,9 @@ def test_a_control_that_is_not_in_the_design_is_told(name, settings, arm):
         ("identity/more_images", {"counts": "0 3"}, r"counts is out of range; got 0.*\[1, 10\]"),
         ("memorization/autoencoders", {"n_control": 4}, "n_control above 4, twice n_train"),
         ("memorization/autoencoders", {"kind": "linear"}, "kind is placed by the design"),
+        ("memorization/overfitting_leaks", {"member": 3}, "member is placed by the design"),
+        ("memorization/overfitting_leaks", {"n_models": 3}, r"n_models is out of range; got 3"),
+        ("memorization/hash_table", {"n_cells": 9}, r"n_cells is out of range; got 9"),
         ("double_descent/random_features", {"n_features": 0}, "n_features is out of range"),
     ],
 )

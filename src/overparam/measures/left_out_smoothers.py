@@ -12,7 +12,7 @@ from overparam.checks import check_choice
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats, checked_labels
 from overparam.measures.leave_one_out import LeaveOneOut, checked_targets
-from overparam.measures.neighbors import checked_neighbors, neighbor_distances, shared_weights
+from overparam.models.neighbors import checked_neighbors, neighbor_distances, shared_weights
 
 RULES = ("penalized", "renormalized")
 OWN_WEIGHT_ONE = "the row's own weight is 1: the others say nothing of it"

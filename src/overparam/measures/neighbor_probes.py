@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array, checked_floats, checked_labels
-from overparam.measures.neighbors import checked_neighbors, neighbor_distances, shared_weights
+from overparam.models.neighbors import checked_neighbors, neighbor_distances, shared_weights
 
 _TIE = 1e-9  # of the votes, that rounding of shared ones may leave
 

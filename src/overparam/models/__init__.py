@@ -31,11 +31,33 @@ if TYPE_CHECKING:
     )
     from overparam.models.expressivity import ReluInterpolant, interpolate_exactly
     from overparam.models.features import RandomFourierFeatures, RandomReluFeatures
+    from overparam.models.fingerprints import (
+        AverageHash,
+        InvariantFingerprint,
+        cyclic_shifts,
+        exact_fingerprint,
+        mirrored,
+    )
+    from overparam.models.hashing import (
+        FingerprintTable,
+        FittedNeighbors,
+        FittedTable,
+        ProjectedNeighbors,
+    )
     from overparam.models.linear import LinearFit, MinimumNormRegression, RidgeRegression
     from overparam.models.picture import network_picture
     from overparam.models.zhang2017 import alexnet_small, mlp_1x512, mlp_3x512, small_inception
 
 _HOME = {
+    "AverageHash": "fingerprints",
+    "FingerprintTable": "hashing",
+    "FittedNeighbors": "hashing",
+    "FittedTable": "hashing",
+    "InvariantFingerprint": "fingerprints",
+    "ProjectedNeighbors": "hashing",
+    "cyclic_shifts": "fingerprints",
+    "exact_fingerprint": "fingerprints",
+    "mirrored": "fingerprints",
     "convolutional_autoencoder": "autoencoders",
     "dense_autoencoder": "autoencoders",
     "downsampling_autoencoder": "autoencoders",
@@ -64,10 +86,16 @@ _HOME = {
 }
 
 __all__ = [
+    "AverageHash",
     "Census",
+    "FingerprintTable",
+    "FittedNeighbors",
+    "FittedTable",
+    "InvariantFingerprint",
     "LayerCount",
     "LinearFit",
     "MinimumNormRegression",
+    "ProjectedNeighbors",
     "RandomFourierFeatures",
     "RandomReluFeatures",
     "ReluInterpolant",
@@ -75,11 +103,14 @@ __all__ = [
     "alexnet_small",
     "convnet5",
     "convolutional_autoencoder",
+    "cyclic_shifts",
     "dense_autoencoder",
     "downsampling_autoencoder",
+    "exact_fingerprint",
     "interpolate_exactly",
     "lenet_300_100",
     "linear_model",
+    "mirrored",
     "mlp",
     "mlp_1x512",
     "mlp_3x512",

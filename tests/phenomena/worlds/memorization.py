@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from overparam.phenomena.memorization import autoencoders, random_labels
+from tests.phenomena.worlds import hash_table, overfitting_leaks
 
 N_TEST = 1000
 SLOW = {"dropout": 10.3}  # times as long as true labels take
@@ -140,3 +141,12 @@ PLANTED["memorization/autoencoders"] = {
     ]
     for arm in (autoencoders.MANY_IMAGES, autoencoders.LINEAR)
 }
+
+
+# ------------------------------------------------------------------ worlds of their own files
+
+for name, worlds in (
+    ("memorization/hash_table", hash_table),
+    ("memorization/overfitting_leaks", overfitting_leaks),
+):
+    NULLS[name], EFFECTS[name], PLANTED[name] = worlds.NULLS, worlds.EFFECT, worlds.PLANTED

@@ -7,5 +7,7 @@ Reading: The article on memorization in overparameterized models (random labels,
     autoencoders).
 
 Order: `random_labels` shows that the capacity is there, in networks that generalize on true
-    labels. `autoencoders` makes what is stored visible: the training images become attractors.
+    labels. `hash_table` holds such a network against tables that do nothing but look up.
+    `overfitting_leaks` says what an outsider learns from it: who was in the training set.
+    `autoencoders` makes what is stored visible: the training images become attractors.
 """
