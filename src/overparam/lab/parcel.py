@@ -32,6 +32,7 @@ from overparam.lab.worker import find_function
 from overparam.stopping import is_stop
 
 SHARED_BYTES = 1 << 20  # what is larger is mapped from a file, not copied
+_OF_PYTHON = 1 << 9  # flag of classes that Python code made
 
 _numbers = itertools.count()
 _sent: dict[str, list[type]] = {}  # here: the classes that went with each parcel, in order
@@ -186,7 +187,7 @@ class _Sender(cloudpickle.Pickler):
         if isinstance(obj, functools._lru_cache_wrapper) and not _has_name(obj):
             settings = obj.cache_parameters()
             return _cached, (obj.__wrapped__, settings["maxsize"], settings["typed"])
-        if isinstance(obj, type) and not _has_name(obj):
+        if isinstance(obj, type) and obj.__flags__ & _OF_PYTHON and not _has_name(obj):
             self.classes[id(obj)] = obj
         return super().reducer_override(obj)
 
@@ -202,16 +203,23 @@ class _Opener(pickle.Unpickler):
     def __init__(self, file: Any, folder: Path) -> None:
         super().__init__(file)
         self._folder = folder
+        self._mapped: dict[str, Any] = {}  # each file once, as one object was sent
 
     def persistent_load(self, pid: Any) -> Any:
         """Return an array or a tensor's memory, mapped so that writing reaches no other process."""
         kind, name, *more = pid
         path = self._folder / name
         if kind == "array":
-            return np.asarray(np.load(path, mmap_mode="c"))
-        n_bytes, dtype = more
-        memory = torch.UntypedStorage.from_file(str(path), shared=False, nbytes=n_bytes)
-        return torch.storage.TypedStorage(wrap_storage=memory, dtype=dtype, _internal=True)
+            if name not in self._mapped:
+                self._mapped[name] = np.asarray(np.load(path, mmap_mode="c"))
+            return self._mapped[name]
+        size, dtype = more
+        if name not in self._mapped:
+            mapped = torch.UntypedStorage.from_file(str(path), shared=False, nbytes=size)
+            self._mapped[name] = mapped
+        return torch.storage.TypedStorage(
+            wrap_storage=self._mapped[name], dtype=dtype, _internal=True
+        )
 
 
 class _Returner(cloudpickle.Pickler):
