@@ -8,6 +8,7 @@ their words, and nothing but rows is ever cut out of them.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,7 +109,7 @@ def as_examples(
         n_classes: None for targets of regression; K for the classes 0 to K-1. By default the
             labels decide: texts, truth values and up to twenty different whole numbers are
             classes, others as `overparam.data.labels` has it.
-        are_classes: whether labels are classes whatever they look like, as a classifier's are.
+        are_classes: whether whole numbers are classes however many they are, as a classifier's are.
         like: a set of the same task, whose classes these are.
 
     Raises:
@@ -190,7 +191,7 @@ def _read(
     column = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
     shape = tuple(given.shape[1:])
     notes: tuple[str, ...] = ()
-    if n_classes == ASK and not (are_classes or _are_classes(column)):
+    if n_classes == ASK and not _are_classes(column, math.inf if are_classes else FEW_CLASSES):
         _, n_classes, notes = read_labels(as_tensor("labels", given), ASK, torch.float64)
         n_classes = None if n_classes is None else ASK
     if n_classes is None:
@@ -214,20 +215,20 @@ def _read(
     if len(classes) < 2:
         raise DataError(
             "all labels are one class",
-            got=classes[0],
+            got=classes.tolist()[0],
             allowed="at least two classes",
             remedy=REGRESSION,
         )
     return Examples(inputs, numbers, classes, (), False, name, notes)
 
 
-def _are_classes(column: np.ndarray) -> bool:
-    """Whether labels are classes without a doubt: words, truth values, few whole numbers."""
+def _are_classes(column: np.ndarray, most: float) -> bool:
+    """Whether labels are classes without a doubt: words, truth values, up to so many numbers."""
     if column.ndim != 1:
         return False
-    if column.dtype.kind in "iu":
-        return len(np.unique(column)) <= FEW_CLASSES
-    return column.dtype.kind not in "f"
+    if column.dtype.kind == "f" and (most == FEW_CLASSES or (column != column.round()).any()):
+        return False
+    return column.dtype.kind not in "iuf" or len(np.unique(column)) <= most
 
 
 def _numbered(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -261,7 +262,7 @@ def _as_like(made: Examples, given: np.ndarray, like: Examples) -> Examples:
         raise DataError(
             f"labels of {made.name!r} lie outside the classes of {like.name!r}",
             got=unknown[0],
-            allowed=", ".join(map(str, like.classes[:20])),
+            allowed=", ".join(map(str, like.classes[:20].tolist())),
         )
     labels = np.array([numbers[label] for label in column.tolist()], dtype=np.int64)
     return replace(made, labels=labels, classes=like.classes, label_shape=())

@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 
 from overparam.data.examples import Examples, as_examples
 from overparam.data.labels import ASK
@@ -50,14 +50,11 @@ def make_request(
     check_streams(streams)
     name = name_of(estimator)
     prepared = own_clone(estimator, name)
-    if (
-        n_classes == ASK
-        and not isinstance(data, Examples)
-        and is_estimator(prepared)
-        and is_regressor(prepared)
-    ):
+    known = is_estimator(prepared)
+    if known and n_classes == ASK and is_regressor(prepared):
         n_classes = None
-    examples = as_examples(data, n_classes, name="train")
+    are_classes = known and is_classifier(prepared)
+    examples = as_examples(data, n_classes, name="train", are_classes=are_classes)
     check_task(prepared, examples, name)
     return EstimatorRequest(
         prepared,

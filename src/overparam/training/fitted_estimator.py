@@ -16,6 +16,7 @@ is d. (A network's outputs are ``logits``, ``decision values`` or ``targets``: s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,7 +78,12 @@ class FittedEstimator:
             UsageError: it raises, or what it returns are no such outputs.
         """
         rows = self._rows(inputs)
-        with naming(self.name, "to answer"), Streams(0).global_generators(draws):
+        with (
+            naming(self.name, "to answer"),
+            Streams(0).global_generators(draws),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # so it is
             given = self._ask(rows)
         found = self._in_order(_as_array(given), n_rows(rows))
         return torch.from_numpy(found) if isinstance(inputs, Tensor) else found
