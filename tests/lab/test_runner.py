@@ -287,7 +287,8 @@ phenomenon = replace(PHENOMENON, run=run)
 told = []
 for workers in (2, 0):
     found = run_study(phenomenon, "smoke", workers=workers).records
-    assert all(type(r.outcome) is Outcome and type(r.condition) is Condition for r in found)
+    assert all(isinstance(r.outcome, Outcome) for r in found)
+    assert all(type(r.condition) is Condition for r in found)
     told.append([(r.seed, r.outcome.train_error, r.outcome.weights.tolist()) for r in found])
 print(json.dumps([told[0] == told[1], len(told[0]), os.getpid()]))
 """
