@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -74,6 +75,14 @@ def test_what_arrives_is_what_went(tmp_path, value):
     same = torch.equal if isinstance(value, torch.Tensor) else np.array_equal
     assert found.dtype == value.dtype
     assert same(found, value)
+
+
+def test_tables_are_mapped(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(LARGE), "b": np.arange(LARGE) / 2, "c": ["x"] * LARGE})
+    path, _ = pack({"job": frame[["a", "b"]], "other": frame}, tmp_path)
+    assert len(list(tmp_path.iterdir())) >= 3
+    assert opened(path, "other").equals(frame)
+    assert opened(path).equals(frame[["a", "b"]])
 
 
 def test_classes_caches_and_marks_of_dataclasses_survive(tmp_path):

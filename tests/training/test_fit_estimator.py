@@ -78,7 +78,9 @@ def test_a_cell_reads_the_same_for_a_forest_and_for_a_network():
         assert fitted.error("test") == pytest.approx(1 - right.float().mean().item())
         return fitted, outputs
 
-    network = cell(op.models.mlp(64, 30, 10), op.Recipe(epochs=30, learning_rate=0.1, batch_size=20))
+    network = cell(
+        op.models.mlp(64, 30, 10), op.Recipe(epochs=30, learning_rate=0.1, batch_size=20)
+    )
     (net, logits), (forest, shares) = op.solve_all(
         [network, cell(RandomForestClassifier(20), None)]
     )

@@ -5,7 +5,6 @@ Forms are arrays, tables with named columns, sparse matrices and lists of texts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,8 +85,8 @@ def read_only(inputs: Any) -> Any:
     return inputs.copy() if hasattr(inputs, "iloc") else inputs
 
 
-def pieces(part: Any) -> Iterator[bytes]:
-    """Yield what decides a part, as bytes."""
+def pieces(part: Any) -> Iterator[bytes | memoryview]:
+    """Yield what decides inputs, labels or nothing (None), as bytes."""
     if part is None:
         yield b"none"
     elif is_table(part):
@@ -102,7 +101,7 @@ def pieces(part: Any) -> Iterator[bytes]:
         yield repr(matrix.shape).encode()
     elif isinstance(part, np.ndarray) and not part.dtype.hasobject:
         yield f"{part.dtype} {part.shape}".encode()
-        yield np.ascontiguousarray(part).tobytes() if math.prod(part.shape) else b""
+        yield np.ascontiguousarray(part).reshape(-1).view(np.uint8).data if part.size else b""
     else:
         yield f"{type(part).__name__} {n_rows(part)}".encode()
         for value in part.flat if isinstance(part, np.ndarray) else part:

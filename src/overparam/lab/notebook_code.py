@@ -1,6 +1,6 @@
 """What code of a notebook reaches there: functions, classes and values, each by a digest.
 
-A notebook has no file whose text could be hashed. So its functions are known by their texts, and
+A notebook has no file whose text could be hashed, and of a script that runs not all may matter. So its functions are known by their texts, and
 what they name in the notebook is followed: other functions and classes by their texts, numbers,
 texts, containers, arrays, tables and networks by what they hold.
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset, digest_of
@@ -28,7 +29,7 @@ def digests_reached(parts: Sequence[Any]) -> dict[str, str]:
     """Return functions and classes of notebooks, and what they reach there, with digests.
 
     Args:
-        parts: functions and classes; those of files are not followed.
+        parts: functions and classes; those of imported files are not followed.
     """
     found: dict[str, str] = {}
     waiting = [(_name(part), part) for part in parts]
@@ -61,7 +62,10 @@ def _bare(thing: Any) -> Any:
 def _is_of_a_notebook(thing: Any) -> bool:
     if isinstance(thing, type) and thing.__module__ in sys.builtin_module_names:
         return False
-    return getattr(sys.modules.get(thing.__module__), "__file__", None) is None
+    return (
+        thing.__module__ == "__main__"
+        or getattr(sys.modules.get(thing.__module__), "__file__", None) is None
+    )
 
 
 def _reached(thing: Any) -> Iterator[tuple[str, Any]]:
@@ -112,7 +116,8 @@ def _digest_of_value(value: Any) -> str:
 def _bytes_of(value: Any) -> bytes:
     if isinstance(value, Dataset | Examples):
         return value.fingerprint.encode()
-    if is_table(value) or is_sparse(value):
+    is_array = isinstance(value, np.ndarray) and not value.dtype.hasobject
+    if is_array or is_table(value) or is_sparse(value):
         digest = hashlib.sha256()
         for piece in pieces(value):
             digest.update(piece)

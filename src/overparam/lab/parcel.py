@@ -248,7 +248,7 @@ def _has_name(obj: Any) -> bool:
     if module in (None, "__main__") or module not in sys.modules:
         return False
     found: Any = sys.modules[module]
-    for part in obj.__qualname__.split("."):
+    for part in getattr(obj, "__qualname__", "").split("."):
         found = getattr(found, part, None)
     return found is obj
 
