@@ -1,8 +1,9 @@
 """What code of a notebook reaches there: functions, classes and values, each by a digest.
 
-A notebook has no file whose text could be hashed, and of a script that runs not all may matter. So its functions are known by their texts, and
-what they name in the notebook is followed: other functions and classes by their texts, numbers,
-texts, containers, arrays, tables and networks by what they hold.
+A notebook has no file whose text could be hashed, and of the text of a running script not all may
+matter. So functions are known by their own texts, and what they name beside them is followed:
+other functions and classes by their texts, numbers, texts, containers, arrays, tables and networks
+by what they hold.
 """
 
 from __future__ import annotations
