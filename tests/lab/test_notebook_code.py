@@ -31,12 +31,16 @@ def inner(): return N
 @functools.cache
 def cached(): return inner() + X.sum()
 class Base:
+    level: float = 1.0
     def deep(self): return NAMES
 class Kind(Base):
     @property
     def size(self): return cached()
+class Setting:
+    def deep(self): return 2
+SETTING = Setting()
 def make(level):
-    def run(c): return Kind().size, level, NET, FRAME, EXAMPLES
+    def run(c): return Kind().size, level, NET, FRAME, EXAMPLES, SETTING
     return run
 run = make(5)
 """
@@ -71,6 +75,9 @@ def test_the_same_text_has_the_same_digests():
         ("return N\n", "return N + 1\n", "inner of "),
         ("inner() + X", "inner() - X", "cached of "),
         ("return NAMES", "return sorted(NAMES)", "Base.deep of "),
+        ("level: float = 1.0", "level: float = 2.0", "level in Base of "),
+        ("level: float = 1.0", "level: int = 1.0", "__annotations__ in Base of "),
+        ("return 2", "return 3", "Setting.deep of "),
         ("return cached()", "return -cached()", "Kind.size of "),
         ("make(5)", "make(6)", "level in make.<locals>.run of "),
     ],

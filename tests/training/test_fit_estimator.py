@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassi
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from torch import nn
 
@@ -352,6 +352,7 @@ COLUMNS = make_pipeline(make_column_transformer((OneHotEncoder(), ["city"])), Lo
         ),
         (LogisticRegression(), (X[:, 0], TWO), r"Expected 2D.*give X as \[n, columns\]"),
         (LogisticRegression(), (np.where(X > 2, np.nan, X), TWO), "contains NaN.*an imputer"),
+        (make_pipeline(SVC(decision_function_shape="ovo")), (X, Y), "SVC gives decision.*of pairs"),
         (StandardScaler(), (X, Y), "StandardScaler cannot be asked for predictions"),
     ],
 )

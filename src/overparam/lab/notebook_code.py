@@ -43,6 +43,7 @@ def digests_reached(parts: Sequence[Any]) -> dict[str, str]:
         seen.add(id(thing))
         if not isinstance(thing, FunctionType | type):
             found[name] = _digest_of_value(thing)
+            waiting.append((_name(type(thing)), type(thing)))
         elif _is_of_a_notebook(thing):
             found[_name(thing)] = _digest_of_code(thing)
             waiting += _reached(thing)
@@ -74,8 +75,11 @@ def _reached(thing: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(thing, type):
         for name, held in vars(thing).items():
             bare = held.fget if isinstance(held, property) else _bare(held)
-            if isinstance(bare, FunctionType) and bare.__module__ == thing.__module__:
-                yield name, bare
+            if isinstance(bare, FunctionType):
+                if bare.__module__ == thing.__module__:  # else made for it, as by `dataclass`
+                    yield name, bare
+            elif name == "__annotations__" or not name.startswith("__"):
+                yield f"{name} in {_name(thing)}", bare
         yield from ((_name(base), base) for base in thing.__bases__)
         return
     names = [n for n in _names_in(thing.__code__) if n in thing.__globals__]

@@ -81,18 +81,29 @@ def own_clone(estimator: Any, name: str) -> Any:
 
 
 def check_task(estimator: Any, examples: Examples, name: str) -> None:
-    """Refuse a classifier of targets, or a regressor of classes.
+    """Refuse an estimator that does not fit the labels.
 
     Raises:
-        UsageError: it is one.
+        UsageError: a classifier of targets, a regressor of classes, or one whose decision values
+            are of pairs of classes.
     """
-    if is_estimator(estimator) and is_classifier(estimator) and examples.classes is None:
+    if not is_estimator(estimator):
+        return
+    shapes = [v for k, v in estimator.get_params().items() if k.endswith("decision_function_shape")]
+    if "ovo" in shapes and examples.classes is not None and len(examples.classes) > 2:
+        raise UsageError(
+            f"{name} gives decision values of pairs of classes",
+            got="decision_function_shape='ovo'",
+            allowed="'ovr', a value for each class",
+            remedy="leave decision_function_shape at its default",
+        )
+    if is_classifier(estimator) and examples.classes is None:
         raise UsageError(
             f"{name} is a classifier, and the labels are targets of regression",
             got=repr(examples),
             remedy="give labels that are classes (n_classes=K for whole numbers), or a regressor",
         )
-    if is_estimator(estimator) and is_regressor(estimator) and examples.classes is not None:
+    if is_regressor(estimator) and examples.classes is not None:
         raise UsageError(
             f"{name} is a regressor, and the labels are classes",
             got=repr(examples),

@@ -30,7 +30,12 @@ from overparam.training.estimator_clone import (
 )
 from overparam.training.estimator_cost import measure_fit
 from overparam.training.estimator_errors import naming
-from overparam.training.fitted_estimator import FittedEstimator, form_of, form_of_outputs
+from overparam.training.fitted_estimator import (
+    FittedEstimator,
+    asking,
+    form_of,
+    form_of_outputs,
+)
 from overparam.training.request import Context, Cost, Request
 
 _TRIAL_ROWS = 32  # that a function is asked about as soon as it is fitted
@@ -186,7 +191,7 @@ class EstimatorRequest(Request):
             return form_of(model, self.examples, self.name)
         rows = np.arange(len(self.examples)) if self.rows is None else self.rows
         some = self.examples.take(rows[:_TRIAL_ROWS])
-        with naming(self.name, "to answer"), self.streams.global_generators("outputs"):
+        with asking(self.name):
             return form_of_outputs(model(some), self.examples.classes)
 
     def _cut(self, value: Any) -> Any:

@@ -16,8 +16,9 @@ is d. (A network's outputs are ``logits``, ``decision values`` or ``targets``: s
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,12 +79,7 @@ class FittedEstimator:
             UsageError: it raises, or what it returns are no such outputs.
         """
         rows = self._rows(inputs)
-        with (
-            naming(self.name, "to answer"),
-            Streams(0).global_generators(draws),
-            warnings.catch_warnings(),
-        ):
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # so it is
+        with asking(self.name, draws):
             given = self._ask(rows)
         found = self._in_order(_as_array(given), n_rows(rows))
         return torch.from_numpy(found) if isinstance(inputs, Tensor) else found
@@ -224,6 +220,14 @@ class FittedEstimator:
             remedy="its predictions must have one row for each row of inputs, and a column for "
             "each class",
         )
+
+
+@contextlib.contextmanager
+def asking(name: str, draws: str = "outputs") -> Iterator[None]:
+    """Ask foreign code for outputs inside the block: named, and with a stream's random numbers."""
+    with naming(name, "to answer"), Streams(0).global_generators(draws), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # so it is
+        yield
 
 
 def form_of(model: Any, examples: Examples, name: str) -> str:
