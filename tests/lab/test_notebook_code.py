@@ -88,6 +88,20 @@ def test_any_change_that_is_reached_is_seen(before, after, name):
     assert any(n.startswith(name) for n in changed), changed
 
 
+def test_an_object_that_is_called_is_followed():
+    class Run:
+        def __init__(self, level):
+            self.level = level
+
+        def __call__(self, c, streams):
+            return self.level
+
+    Run.__module__ = "a_notebook"
+    first, second = digests_reached([Run(1)]), digests_reached([Run(2)])
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == [next(iter(first))]
+
+
 def test_what_cannot_be_followed_changes_nothing():
     text = NOTEBOOK.replace("N, NAMES = 3", "N, NAMES = (i for i in ())")
     assert reached(text)["N of a_notebook"] == "cannot be told"

@@ -30,7 +30,8 @@ def digests_reached(parts: Sequence[Any]) -> dict[str, str]:
     """Return functions and classes of notebooks, and what they reach there, with digests.
 
     Args:
-        parts: functions and classes; those of imported files are not followed.
+        parts: functions, classes, or objects that are called; those of imported files are not
+            followed.
     """
     found: dict[str, str] = {}
     waiting = [(_name(part), part) for part in parts]
@@ -100,7 +101,8 @@ def _names_in(code: CodeType) -> list[str]:
 
 
 def _name(thing: Any) -> str:
-    return f"{thing.__qualname__} of {thing.__module__}"
+    name = getattr(thing, "__qualname__", type(thing).__qualname__)  # an object that is called
+    return f"{name} of {thing.__module__}"
 
 
 def _digest_of_code(part: Any) -> str:
