@@ -101,7 +101,8 @@ def _names_in(code: CodeType) -> list[str]:
 
 
 def _name(thing: Any) -> str:
-    name = getattr(thing, "__qualname__", type(thing).__qualname__)  # an object that is called
+    # An object that is called has no name of its own.
+    name = getattr(thing, "__qualname__", f"the {type(thing).__qualname__}")
     return f"{name} of {thing.__module__}"
 
 
