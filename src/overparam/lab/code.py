@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from overparam.errors import StoreError
-from overparam.lab.notebook_code import digests_reached
 from overparam.lab.phenomenon import Phenomenon
 from overparam.models.own_imports import digest_of, own_modules, parts_of
 from overparam.models.own_modules import source_files
@@ -163,7 +162,11 @@ def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], Path]:
             continue
         folder = folder or Path(file).resolve().parent
         digests |= digests_with_imports(Path(file), folder)
-    digests |= digests_reached(notebook)
+    if notebook:
+        # Only here, since it needs PyTorch: a look at a folder's studies need not wait for it.
+        from overparam.lab.notebook_code import digests_reached
+
+        digests |= digests_reached(notebook)
     return dict(sorted(digests.items())), folder or Path.cwd()
 
 
