@@ -11,7 +11,7 @@ import pytest
 
 from overparam import whole_file
 from overparam.errors import ResourceError, UsageError
-from overparam.whole_file import half_file, sweep, write_whole
+from overparam.whole_file import half_file, sweep, temporary_folder, write_whole
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,20 @@ def test_without_names_for_process_tables_there_is_one_per_machine(monkeypatch):
 
     monkeypatch.setattr(os, "readlink", missing)
     assert len(whole_file._process_table.__wrapped__()) == 8
+
+
+def test_folders_of_killed_processes_are_swept(tmp_path, monkeypatch, ended_process):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with temporary_folder() as mine:
+        left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{ended_process}-"))
+        elsewhere = mine.with_name(f"overparam-00000000-{ended_process}-x")
+        for folder in (left, elsewhere):
+            folder.mkdir()
+            (folder / "array").write_text("")
+        link = mine.with_name(left.name + "y")
+        link.symlink_to(elsewhere)
+        with temporary_folder() as second:
+            assert not left.exists()
+            assert {p.name for p in (mine, second, elsewhere, link)} == set(os.listdir(tmp_path))
+        assert (elsewhere / "array").exists()
+    assert not mine.exists()

@@ -34,6 +34,7 @@ _HOME = {
     "Schedule": "training.recipe",
     "Fitted": "training.fitted",
     "fit": "training.fit",
+    "fit_estimator": "training.fit_estimator",
     "load_fitted": "training.saved",
     "train": "training.train",
     "predict": "training.fitted",

@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Container, Iterator
 from functools import cache
@@ -21,6 +22,7 @@ from pathlib import Path
 from overparam.checks import check_file
 from overparam.errors import ResourceError
 
+_OWN_FOLDER = re.compile(r"overparam-(?P<table>[0-9a-f]{8})-(?P<process>\d+)-\w+")
 _HALF = re.compile(r"\.(?P<name>.+?)\.((?P<table>[0-9a-f]{8})-)?(?P<process>\d+)")
 _LONGEST_SECONDS = 24 * 3600  # that a file is being written, with much to spare
 
@@ -91,6 +93,29 @@ def sweep(folder: Path, names: Container[str] | None = None) -> None:
                 here = found["table"] in (None, _process_table())
                 if old or (here and not _is_alive(int(found["process"]))):
                     os.unlink(entry.path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder of this process's own among temporary files, removed after the block.
+
+    Folders of processes that were killed are removed first.
+    """
+    _sweep_folders(Path(tempfile.gettempdir()))
+    prefix = f"overparam-{_process_table()}-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+        yield Path(folder)
+
+
+def _sweep_folders(place: Path) -> None:
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            found = _OWN_FOLDER.fullmatch(entry.name)
+            if found is None or found["table"] != _process_table():
+                continue
+            if not entry.is_dir(follow_symlinks=False) or _is_alive(int(found["process"])):
+                continue
+            shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _is_alive(process: int) -> bool:

@@ -20,7 +20,7 @@ def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(full_disk, probe, 
     folder = full_disk.folder / "study"
     words = ("run", "probe.py", "--scale", "smoke", "--seeds", N_SEEDS, "--workers", "1", "--quiet",
              "--out", folder)  # fmt: skip
-    full_disk.fill(free=112 * 1024)
+    full_disk.fill(free=192 * 1024)  # some of it for what the worker is sent
     code, out, err = here(*words)
     assert (code, out) == (5, "words of a cell\n" * out.count("\n"))
     assert err.startswith(f"overparam: {folder}/study.sqlite cannot be used; got 'database or disk")

@@ -50,7 +50,7 @@ def test_whatever_a_cell_raises_fails_the_cell_and_no_more(tiny, statement):
     # As where a command handles Ctrl-C: what a cell raises is not the user's.
     before = signal.signal(signal.SIGINT, stop)
     try:
-        result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1)
+        result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=0)
     finally:
         signal.signal(signal.SIGINT, before)
     failed = [r for r in result.records if r.status == "failed"]
@@ -72,7 +72,7 @@ def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, f
     before = signal.signal(signal.SIGINT, stop)
     try:
         with pytest.raises(CodeError, match=rf"^{function} of .* got 'own.py:3 in {function}'"):
-            run_study(broken, seeds=[0], workers=1)
+            run_study(broken, seeds=[0], workers=0)
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -104,7 +104,7 @@ def test_whatever_another_function_raises_is_a_code_error_with_its_place(tiny, f
 def test_what_is_returned_must_be_of_its_kind(tiny, function, returned, match):
     broken = dataclasses.replace(tiny, run=local(tiny), **{function: lambda *_: returned})
     with pytest.raises(CodeError, match=match):
-        run_study(broken, seeds=[0], workers=1)
+        run_study(broken, seeds=[0], workers=0)
 
 
 def test_a_design_that_changes_from_call_to_call_is_refused(tiny):
@@ -113,7 +113,7 @@ def test_a_design_that_changes_from_call_to_call_is_refused(tiny):
         tiny, cells=lambda base: [dataclasses.replace(base, width=next(counting))]
     )
     with pytest.raises(CodeError, match=r"cells of .* returned another design when it was called"):
-        run_study(changing, seeds=[0], workers=1)
+        run_study(changing, seeds=[0], workers=0)
 
 
 @pytest.mark.parametrize("left_out", ["treatment", "control"])
@@ -122,7 +122,7 @@ def test_an_arm_that_summarise_leaves_out_is_inconclusive(tiny, left_out):
         return {a: s for a, s in tiny.summarise(records).items() if a != left_out}
 
     phenomenon = dataclasses.replace(tiny, run=local(tiny), summarise=summarise)
-    verdicts = run_study(phenomenon, seeds=[0, 1], workers=1).verdicts
+    verdicts = run_study(phenomenon, seeds=[0, 1], workers=0).verdicts
     assert list(verdicts) == ["treatment", "control"]
     assert verdicts[left_out].kind == "inconclusive"
     assert verdicts[left_out].reason == "summarise returned nothing for this arm"
@@ -137,7 +137,7 @@ def test_arms_that_the_design_names_otherwise_are_as_summarise_names_them(tiny):
         tiny, run=local(tiny), condition=Condition, cells=lambda base: [base, Condition("wider")],
         scales={"standard": Scale(Condition(), 2)}, summarise=lambda records: {"treatment": []},
     )  # fmt: skip
-    assert list(run_study(phenomenon, workers=1).verdicts) == ["treatment"]
+    assert list(run_study(phenomenon, workers=0).verdicts) == ["treatment"]
 
 
 def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny, tmp_path):
@@ -151,11 +151,17 @@ def test_a_misuse_of_the_package_in_a_summary_is_its_bug_and_damage_is_not(tiny,
         raise StoreError("an array is damaged")
 
     with pytest.raises(CodeError, match=r"UsageError: no such field.*test_broken_code.py:"):
-        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=misuse), seeds=[0])
+        run_study(
+            dataclasses.replace(tiny, run=local(tiny), summarise=misuse), seeds=[0], workers=0
+        )
     with pytest.raises(StoreError, match="no study"):
-        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=damaged), seeds=[0])
+        run_study(
+            dataclasses.replace(tiny, run=local(tiny), summarise=damaged), seeds=[0], workers=0
+        )
     with pytest.raises(CodeError, match=r"StoreError: an array is damaged; got .*broken_code.py:"):
-        run_study(dataclasses.replace(tiny, run=local(tiny), summarise=posing), seeds=[0])
+        run_study(
+            dataclasses.replace(tiny, run=local(tiny), summarise=posing), seeds=[0], workers=0
+        )
 
 
 def test_memory_that_runs_out_in_a_summary_is_told_with_its_place(tiny):
@@ -164,7 +170,7 @@ def test_memory_that_runs_out_in_a_summary_is_told_with_its_place(tiny):
 
     broken = dataclasses.replace(tiny, run=local(tiny), summarise=summarise)
     with pytest.raises(ResourceError, match=r"ran out in summarise of .*broken_code.py:.*more mem"):
-        run_study(broken, seeds=[0], workers=1)
+        run_study(broken, seeds=[0], workers=0)
 
 
 @pytest.mark.parametrize("statement", RAISERS.values(), ids=RAISERS)
@@ -184,7 +190,7 @@ def test_an_outcome_that_cannot_be_made_again_is_a_store_error_with_its_place(st
 
 
 def local(tiny):
-    """The phenomenon's cells, so that they stay in this process; no training."""
+    """The phenomenon's cells without training, to be run in this process."""
 
     async def run(c, streams):
         return tiny.outcome(0.25, np.zeros(3))

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from overparam.errors import CodeError, StoreError, UsageError
-from overparam.lab import runner
 from overparam.lab.code import edited_files, own_code, what_a_hash_misses
 from overparam.lab.recorded import load_records
 from overparam.lab.runner import load_study, run_study
@@ -70,7 +69,6 @@ FILES = {
 def place(tmp_path, monkeypatch):
     """A folder with a phenomenon's file and what it imports, forgotten when the test ends."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(runner, "must_stay_here", lambda phenomenon: True)  # to start no worker
     place = tmp_path / "own"
     for name, text in FILES.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -110,17 +108,17 @@ def test_the_packages_own_phenomena_have_no_other_code():
 )
 def test_an_edited_file_is_refused_with_the_remedy(place, tmp_path, name):
     folder = tmp_path / "study"
-    first = run_study(own(place), workers=1, folder=folder)
+    first = run_study(own(place), workers=0, folder=folder)
     assert any("own_claim.py" in note for note in first.provenance["notes"])
     edit(place / name)
     with pytest.raises(StoreError, match=rf"was edited since .*got '{name}'.*--fresh .*--out"):
-        run_study(own(place), workers=1, folder=folder)
+        run_study(own(place), workers=0, folder=folder)
     # Its records can still be read, and the figures are said to be of other code.
     (note,) = [n for n in load_study(folder, own(place)).provenance["notes"] if "edited" in n]
     assert note.startswith(f"{name} was edited since the records were made")
-    assert run_study(own(place), workers=1, folder=folder, accept_edits=True).complete
-    assert run_study(own(place), workers=1, folder=folder).complete
-    assert run_study(own(place), workers=1, folder=folder, fresh=True).complete
+    assert run_study(own(place), workers=0, folder=folder, accept_edits=True).complete
+    assert run_study(own(place), workers=0, folder=folder).complete
+    assert run_study(own(place), workers=0, folder=folder, fresh=True).complete
 
 
 HIDDEN = {  # a way of importing what no text shows, and the file that it leads to
@@ -164,14 +162,14 @@ def test_what_was_really_imported_is_known(place, tmp_path, way, file):
     text = OWN.replace("from late_helper import ADDED", way)
     (place / "own_claim.py").write_text(text)
     study = tmp_path / "study"
-    first = run_study(own(place), workers=1, folder=study)
+    first = run_study(own(place), workers=0, folder=study)
     assert [r.outcome.size for r in first.records] == [3.0, 3.0]
     with Store.read_only(study) as store:
         assert file in store.get("code")["phenomenon"]
-    assert run_study(own(place), workers=1, folder=study).complete
+    assert run_study(own(place), workers=0, folder=study).complete
     write(22.0)
     with pytest.raises(StoreError, match=rf"was edited since .*got '{file}'"):
-        run_study(own(place), workers=1, folder=study)
+        run_study(own(place), workers=0, folder=study)
     (note,) = [n for n in load_study(study, own(place)).provenance["notes"] if "edited" in n]
     assert note.startswith(f"{file} was edited since the records were made")
 
@@ -180,7 +178,7 @@ def test_a_file_that_was_edited_after_its_import_is_told(place, tmp_path):
     edits = f"open({str(place / 'helper_of_own.py')!r}, 'a').write('# edited')"
     text = OWN.replace("from late_helper import ADDED", f"{edits}; ADDED = 1.0")
     (place / "own_claim.py").write_text(text)
-    result = run_study(own(place), workers=1)
+    result = run_study(own(place), workers=0)
     (note,) = [n for n in result.provenance["notes"] if "edited" in n]
     assert note == (
         "helper_of_own.py was edited while the study ran; the records are of the text before"
@@ -199,10 +197,8 @@ def test_a_worker_that_imports_another_text_than_the_first_ends_the_run(place, t
     text = OWN.replace("    from late_helper import ADDED\n", f"{dies}    ADDED = 1.0\n")
     (place / "own_claim.py").write_text(text)
     study, phenomenon = tmp_path / "study", own(place)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "must_stay_here", lambda phenomenon: False)
-        with pytest.raises(StoreError, match=r"edited while it ran.*got 'helper_of_own\.py'.*undo"):
-            run_study(phenomenon, workers=1, folder=study)
+    with pytest.raises(StoreError, match=r"edited while it ran.*got 'helper_of_own\.py'.*undo"):
+        run_study(phenomenon, workers=1, folder=study)
     assert [(r.seed, r.outcome.size) for r in load_study(study, phenomenon).records] == [(0, 3.0)]
 
 
@@ -216,15 +212,15 @@ def test_files_that_a_forged_study_names_are_not_opened(place, tmp_path):
 
 
 def test_a_file_that_it_does_not_import_may_change(place, tmp_path):
-    run_study(own(place), workers=1, folder=tmp_path / "study")
+    run_study(own(place), workers=0, folder=tmp_path / "study")
     edit(place / "unrelated.py")
-    assert run_study(own(place), workers=1, folder=tmp_path / "study").complete
+    assert run_study(own(place), workers=0, folder=tmp_path / "study").complete
 
 
 def test_an_edited_file_is_imported_anew_in_the_same_process(place):
-    assert [r.outcome.size for r in run_study(own(place), workers=1).records] == [3.0, 3.0]
+    assert [r.outcome.size for r in run_study(own(place), workers=0).records] == [3.0, 3.0]
     (place / "helper_of_own.py").write_text("FACTOR = 5.0")
-    assert [r.outcome.size for r in run_study(own(place), workers=1).records] == [6.0, 6.0]
+    assert [r.outcome.size for r in run_study(own(place), workers=0).records] == [6.0, 6.0]
     assert own(place) is own(place)
 
 
@@ -267,7 +263,7 @@ def test_a_notebook_is_known_by_the_text_of_its_functions(tmp_path):
 
 def test_a_study_tells_its_records_without_its_code(place, tmp_path):
     folder = tmp_path / "study"
-    written = run_study(own(place), workers=1, folder=folder)
+    written = run_study(own(place), workers=0, folder=folder)
     (place / "own_claim.py").unlink()
     found = load_records(folder)
     assert found.complete
@@ -300,7 +296,7 @@ def test_a_study_tells_its_records_without_its_code(place, tmp_path):
 )
 def test_what_a_study_tells_of_its_phenomenon_is_not_believed(place, tmp_path, told):
     phenomenon = own(place)
-    run_study(phenomenon, workers=1, folder=tmp_path)
+    run_study(phenomenon, workers=0, folder=tmp_path)
     with Store.open(tmp_path, phenomenon) as store:
         store.set("told", told)
     with pytest.raises(StoreError, match="tells of its phenomenon cannot be read"):
@@ -318,9 +314,9 @@ def test_what_else_a_notebook_has_imported_decides_no_record(place, tmp_path):
     (place / "of_another_cell.py").write_text("A = 1\n")
     sys.path.append(str(place))
     import_module("of_another_cell")
-    run_study(own(place), workers=1, folder=tmp_path / "study")
+    run_study(own(place), workers=0, folder=tmp_path / "study")
     edit(place / "of_another_cell.py")
-    assert run_study(own(place), workers=1, folder=tmp_path / "study").complete
+    assert run_study(own(place), workers=0, folder=tmp_path / "study").complete
     edit(place / "helper_of_own.py")  # the same way, of what it does import
     with pytest.raises(StoreError, match=r"helper_of_own\.py"):
-        run_study(own(place), workers=1, folder=tmp_path / "study")
+        run_study(own(place), workers=0, folder=tmp_path / "study")

@@ -44,7 +44,7 @@ def test_an_outcome_that_cannot_be_kept_fails_its_cell(tiny, tmp_path, monkeypat
     async def run(c, streams):
         return tiny.outcome(0.25, weights if c.width == 12 else np.zeros(3))
 
-    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1, folder=tmp_path)
+    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=0, folder=tmp_path)
     assert [r.status for r in result.records] == ["done", "failed", "done", "done"]
     assert re.search(text, result.records[1].error)
     with Store.read_only(tmp_path) as store:
@@ -88,7 +88,7 @@ def test_a_field_holds_what_it_is_declared_to_be(tiny, declared, value, text):
     phenomenon = dataclasses.replace(
         tiny, run=run, outcome=outcome, summarise=lambda records: {}, figures=lambda *_: []
     )
-    (record, *_) = run_study(phenomenon, seeds=[0], workers=1).records
+    (record, *_) = run_study(phenomenon, seeds=[0], workers=0).records
     assert record.status == ("failed" if text else "done")
     assert re.search(text, record.error)
 
@@ -101,5 +101,5 @@ def test_an_outcome_of_a_derived_class_fails_its_cell(tiny):
     async def run(c, streams):
         return More(0.25, np.zeros(3))
 
-    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=1)
+    result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=0)
     assert {r.error.partition(";")[0] for r in result.records} == {"run returned More, not Outcome"}

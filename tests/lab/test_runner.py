@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import random
 import signal
@@ -183,7 +184,7 @@ def test_wrong_arguments_are_told(tiny):
     with pytest.raises(UsageError, match="unknown device"):
         run_study(tiny, device="gpu")
     with pytest.raises(UsageError, match="workers is out of range"):
-        run_study(tiny, workers=0)
+        run_study(tiny, workers=-1)
 
 
 def test_two_runs_on_one_folder_exclude_each_other(tiny, tmp_path):
@@ -218,8 +219,8 @@ def test_more_workers_than_units_cost_nothing(tiny):
     plan = plan_study(tiny, "smoke", workers=2**62)
     least = plan_study(tiny, "smoke", workers=plan.n_units)
     assert plan.memory_bytes < 2 * least.memory_bytes
-    with pytest.raises(UsageError, match="workers is out of range; got 0"):
-        plan_study(tiny, "smoke", workers=0)
+    with pytest.raises(UsageError, match="workers is out of range; got -1"):
+        plan_study(tiny, "smoke", workers=-1)
 
 
 def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
@@ -235,7 +236,7 @@ def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
         phenomenon = dataclasses.replace(tiny, run=run)
         try:
             with pytest.raises(KeyboardInterrupt):
-                run_study(phenomenon, seeds=[0], workers=1, folder=folder)
+                run_study(phenomenon, seeds=[0], workers=0, folder=folder)
         finally:
             signal.signal(signal.SIGINT, before)
         assert len(load_study(folder, phenomenon).records) == 2
@@ -243,17 +244,17 @@ def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
 
 def test_a_seed_named_twice_counts_once(tiny):
     phenomenon = dataclasses.replace(tiny, run=local(tiny))
-    result = run_study(phenomenon, seeds=[1, 0, 1, 0], workers=1)
+    result = run_study(phenomenon, seeds=[1, 0, 1, 0], workers=0)
     assert (result.seeds, result.n_planned, len(result.records)) == ((1, 0), 8, 8)
     assert plan_study(tiny, seeds=[0, 0, 1], workers=1).n_cells == 8
 
 
 def test_a_rerun_of_a_finished_study_keeps_how_it_was_run(tiny, tmp_path):
     phenomenon = dataclasses.replace(tiny, run=local(tiny))
-    first = run_study(phenomenon, seeds=[0], workers=1, folder=tmp_path).provenance
+    first = run_study(phenomenon, seeds=[0], workers=0, folder=tmp_path).provenance
     again = run_study(phenomenon, seeds=[0], workers=2, folder=tmp_path).provenance
     assert again == first
-    more = run_study(phenomenon, seeds=[0, 1], workers=1, folder=tmp_path).provenance
+    more = run_study(phenomenon, seeds=[0, 1], workers=0, folder=tmp_path).provenance
     assert more["wall_seconds"] > first["wall_seconds"]
 
 
@@ -264,11 +265,43 @@ def test_a_plan_says_where_a_rule_may_end_training_sooner(tiny):
     assert (Cost() + Cost(may_end_sooner=True)).may_end_sooner
 
 
-def test_functions_of_a_script_run_in_its_own_process(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(TINY.read_text() + (
-        "\nfrom overparam.lab.runner import run_study\n"
-        "print(len(run_study(PHENOMENON, 'smoke', workers=2).records))\n"
-    ))  # fmt: skip
-    found = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "8"
+ENDING = """
+import functools, json, os, sys
+from overparam.lab.runner import run_study
+
+ARRAY, TENSOR = np.arange(200_000.0), torch.arange(400_000.0)[5:]
+plain_run, PIDS = run, sys.argv[1]
+
+@functools.cache
+def total(name):
+    open(os.path.join(PIDS, str(os.getpid())), "a").write(name)
+    return {"array": ARRAY, "tensor": TENSOR}[name].sum().item()
+
+async def run(c, streams):
+    found = await plain_run(c, streams)
+    assert isinstance(c, Condition) and type(found) is Outcome
+    added = 1e-12 * (total("array") + total("tensor"))
+    return replace(found, train_error=found.train_error + added)
+
+phenomenon = replace(PHENOMENON, run=run)
+told = []
+for workers in (2, 0):
+    found = run_study(phenomenon, "smoke", workers=workers).records
+    assert all(isinstance(r.outcome, Outcome) for r in found)
+    assert all(type(r.condition) is Condition for r in found)
+    told.append([(r.seed, r.outcome.train_error, r.outcome.weights.tolist()) for r in found])
+print(json.dumps([told[0] == told[1], len(told[0]), os.getpid()]))
+"""
+
+
+def test_functions_of_a_notebook_run_in_workers_and_give_the_same_records(tmp_path):
+    """As text given to the interpreter: no other process can find what it defines."""
+    text = TINY.read_text().replace("from __future__ import annotations", "") + ENDING
+    command = [sys.executable, "-c", text, tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    same, n, parent = json.loads(found.stdout)
+    assert (same, n) == (True, 8)
+    computed = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert len(computed) == 3  # two workers, and then this process
+    assert str(parent) in computed
+    assert set(computed.values()) == {"arraytensor"}  # once each: what is cached stays cached

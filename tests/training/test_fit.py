@@ -362,7 +362,8 @@ def test_a_dataset_has_its_own_classes():
 @pytest.mark.parametrize(
     ("model", "recipe", "keywords", "error", "match"),
     [
-        (LogisticRegression(), RECIPE, {}, UsageError, r"LogisticRegression.*model\.fit\(X, y\)"),
+        (LogisticRegression(), RECIPE, {}, UsageError, r"LogisticRegression.*without a recipe"),
+        (nn.Linear(5, 2), None, {}, UsageError, r"fit needs a recipe; got 'NoneType'"),
         (Text, RECIPE, {}, UsageError, r"give an instance: Text\(\.\.\.\)"),
         (nn.Linear(5, 2), {"epochs": 3}, {}, UsageError, r"fit needs a recipe; got 'dict'"),
         (nn.Linear(5, 2), RECIPE, {"seed": 0.5}, UsageError, "seed must be a whole number"),

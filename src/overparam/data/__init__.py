@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from overparam.data.embedded_sets import load_embedded
     from overparam.data.entries import catalogue
     from overparam.data.entry import Entry
+    from overparam.data.examples import Examples, as_examples
     from overparam.data.fetching import fetch
     from overparam.data.generate import GaussianLinear, make_gaussian_linear, make_mnist1d
     from overparam.data.loaders import load, load_cifar10, load_fashion_mnist, load_mnist
@@ -51,6 +52,7 @@ _HOMES = {
     "dataset": ("Dataset", "make_dataset"),
     "embedded_sets": ("load_embedded",),
     "entries": ("Entry", "catalogue"),
+    "examples": ("Examples", "as_examples"),
     "fetching": ("fetch",),
     "generate": ("GaussianLinear", "make_gaussian_linear", "make_mnist1d"),
     "loaders": ("load", "load_cifar10", "load_fashion_mnist", "load_mnist"),
@@ -72,9 +74,11 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [
     "Dataset",
     "Entry",
+    "Examples",
     "GaussianLinear",
     "Place",
     "ProbeImages",
+    "as_examples",
     "catalogue",
     "corrupt_labels_uniform",
     "corrupt_labels_wrong",

@@ -4,8 +4,9 @@ A record's key knows the phenomenon's name, revision and fields, but a file of t
 edited without a thought for its revision. So a study keeps the SHA-256 of every file that decides
 its records, which are found in two ways:
 
-- before a run, from the text: the phenomenon's own file with what it imports from beside it, and
-  the modules that its cells load by name, such as a probed network. So an edit is refused before
+- before a run, from the text: the phenomenon's own file with what it imports from beside it (of a
+  notebook, its functions with what they reach there), and the modules that its cells load by name,
+  such as a probed network. So an edit is refused before
   anything is computed, whatever else this process has imported;
 - with each unit of work, from what the process that ran it had imported (`models.own_imports`).
   What the text does not show, such as a path that it adds, joins the study's code; a file that is
@@ -17,8 +18,6 @@ A hash sees any edit, a comment too: whoever knows that an edit changes no recor
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -152,26 +151,23 @@ def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], Path]:
     """Return the phenomenon's own files, and the folder from which they are named."""
     parts = (phenomenon.run, phenomenon.cells, phenomenon.condition, phenomenon.outcome)
     digests: dict[str, str] = {}
-    folder = None
+    folder, notebook = None, []
     for part in parts:
         if part.__module__.partition(".")[0] == _PACKAGE:
             continue
         module = sys.modules.get(part.__module__)
         file = getattr(module, "__file__", None)
         if file is None:  # of a notebook
-            digests |= _digest_of_text(part)
+            notebook.append(part)
             continue
         folder = folder or Path(file).resolve().parent
         digests |= digests_with_imports(Path(file), folder)
+    if notebook:
+        # Only here, since it needs PyTorch: a look at a folder's studies need not wait for it.
+        from overparam.lab.notebook_code import digests_reached
+
+        digests |= digests_reached(notebook)
     return dict(sorted(digests.items())), folder or Path.cwd()
-
-
-def _digest_of_text(part: Any) -> dict[str, str]:
-    try:
-        text = inspect.getsource(part)
-    except (OSError, TypeError):
-        return {}
-    return {f"{part.__qualname__} of {part.__module__}": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _name(path: Path, root: Path) -> str:

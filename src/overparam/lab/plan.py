@@ -12,10 +12,12 @@ import torch
 from overparam.checks import check_count
 from overparam.lab.design import plan_units
 from overparam.lab.machine import find_device
+from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.pool import Done, Pool, Progress, Task
+from overparam.lab.pool import Done, Pool, Progress
+from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
-from overparam.lab.unit import Job, make_context, must_stay_here, peak_memory_bytes, run_cell
+from overparam.lab.unit import Job, make_context, peak_memory_bytes, run_cell
 from overparam.machine import available_cores
 from overparam.streams import Streams
 from overparam.training.request import Cost, drive_dry
@@ -95,25 +97,29 @@ def plan_study(
     device = find_device(device)
     if workers is None:
         workers = available_cores() if device == "cpu" else 1
-    check_count("workers", workers)
+    check_count("workers", workers, 0)
     units = plan_units(phenomenon, conditions, [first])
-    jobs = [
-        Job(
+    jobs = {
+        unit.name: Job(
             phenomenon.run,
             phenomenon.outcome,
             unit,
             frozenset(),
             device,
-            memory_bytes // workers,
+            memory_bytes // max(workers, 1),
             {},
             choices_path,
         )
         for unit in units
-    ]
-    tasks = [Task(i, "overparam.lab.plan:estimate_unit", job) for i, job in enumerate(jobs)]
-    costs: dict[int, tuple[Cost, int, list[str]]] = {}
+    }
+    estimate = "overparam.lab.plan:estimate_unit"
+    costs: dict[str, tuple[Cost, int, list[str]]] = {}
     # One at a time: a timing is not to be shared.
-    with Pool(0 if must_stay_here(phenomenon) else 1, threads=1) as pool:
+    with (
+        run_folder(None) as folder,
+        tasks_of(jobs, estimate, min(workers, 1), folder) as (tasks, n_processes, said),
+        Pool(n_processes, threads=1) as pool,
+    ):
         for event in pool.run(tasks):
             if isinstance(event, Progress):
                 continue
@@ -124,7 +130,7 @@ def plan_study(
     seconds = [c.seconds for c, _, _ in costs.values()] * n_seeds
     resident = max(base for _, base, _ in costs.values())
     core_seconds = total.seconds * n_seeds
-    busy = min(workers, len(seconds))  # of more, no process is started
+    busy = min(max(workers, 1), len(seconds))  # of more, no process is started
     return Plan(
         n_cells=len(conditions) * n_seeds,
         n_units=len(units) * n_seeds,
@@ -138,7 +144,7 @@ def plan_study(
         device=device,
         flops_per_second=total.flops / total.seconds if total.seconds else 0.0,
         may_end_sooner=total.may_end_sooner,
-        notes=tuple(dict.fromkeys(n for _, _, notes in costs.values() for n in notes)),
+        notes=tuple(dict.fromkeys([*said, *(n for _, _, notes in costs.values() for n in notes)])),
     )
 
 

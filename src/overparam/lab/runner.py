@@ -7,8 +7,6 @@ arrives, so a study that is killed goes on where it was.
 from __future__ import annotations
 
 import datetime
-import os
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,20 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from overparam.checks import check_choice, check_count
-from overparam.errors import OverparamError, ResourceError, StoreError, UsageError
+from overparam.errors import OverparamError, StoreError, UsageError
 from overparam.lab.blame import blaming_code
 from overparam.lab.code import edited_files, foreign_files, own_code, what_a_hash_misses
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
 from overparam.lab.machine import describe_machine, describe_versions, find_device
+from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records
+from overparam.lab.run_folder import run_folder, shared_folder
 from overparam.lab.sqlite_errors import FRESH
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
-from overparam.lab.unit import Job, UnitResult, must_stay_here
+from overparam.lab.unit import Job, UnitResult
 from overparam.machine import available_cores
 from overparam.models.own_imports import watched_imports
 
@@ -72,7 +72,8 @@ def run_study(
     Args:
         scale: smoke, standard or full. seeds: by default 0 to the scale's number of seeds - 1.
         settings: condition fields held at given values.
-        workers: processes of one thread each; by default one per core (one for a GPU).
+        workers: processes of one thread each; by default one per core (one for a GPU). 0 runs the
+            cells in this process.
         device: ``auto``, ``cpu`` or ``cuda``.
         memory_bytes: bound on what the stacks of all workers hold at one time.
         folder: where the study is kept; None keeps it in memory only.
@@ -96,12 +97,12 @@ def run_study(
     device = find_device(check_choice("device", device, ("auto", "cpu", "cuda")))
     if workers is None:
         workers = available_cores() if device == "cpu" else 1
-    check_count("workers", workers)
+    check_count("workers", workers, 0)
     units = plan_units(phenomenon, conditions, seeds)
     keys = [k for unit in units for k in unit.keys]
     held = dict(settings or {})
     design = {"scale": scale, "settings": held, "seeds": list(seeds), "cells": len(keys)}
-    with _folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
+    with run_folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
         code = own_code(phenomenon, conditions, store.get("code"))
         store.check_code(code.files, accept=accept_edits)
         store.forget_failed()
@@ -116,17 +117,23 @@ def run_study(
                 unit,
                 frozenset(done),
                 device,
-                memory_bytes // workers,
+                memory_bytes // max(workers, 1),
                 store.choices(),
                 choices_path,
             )
             for unit in units
             if not done.issuperset(unit.keys)
         }
-        n_processes = 0 if must_stay_here(phenomenon) else min(workers, max(1, len(jobs)))
-        foreign = frozenset() if n_processes else foreign_files(phenomenon, code)
-        with _clock(store), watched_imports(), Pool(n_processes, threads=1) as pool:
-            tasks = [Task(name, "overparam.lab.unit:run_unit", job) for name, job in jobs.items()]
+        run_unit, n_processes = "overparam.lab.unit:run_unit", min(workers, len(jobs))
+        with (
+            _clock(store),
+            watched_imports(),
+            shared_folder(place) as shared,
+            tasks_of(jobs, run_unit, n_processes, shared) as (tasks, n_processes, said),
+            Pool(n_processes, threads=1) as pool,
+        ):
+            notes += said
+            foreign = frozenset() if n_processes else foreign_files(phenomenon, code)
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:
                     if isinstance(result, Failed):
@@ -282,19 +289,3 @@ def _provenance(
         "versions": describe_versions(),
         "notes": list(notes),
     }
-
-
-@contextmanager
-def _folder(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    try:
-        with tempfile.TemporaryDirectory(prefix="overparam-") as place:
-            yield Path(place)
-    except OSError as error:
-        raise ResourceError(
-            "no room for temporary files",
-            got=str(error),
-            remedy=f"set TMPDIR, now {os.environ.get('TMPDIR', '/tmp')}, or name a folder",
-        ) from error

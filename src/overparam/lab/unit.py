@@ -19,7 +19,6 @@ from overparam.errors import OverparamError, UsageError
 from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
-from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
 from overparam.models.own_imports import imported_files
@@ -58,13 +57,6 @@ class Job:
     memory_bytes: int
     choices: dict[str, str]
     choices_path: Path | None
-
-
-def must_stay_here(phenomenon: Phenomenon) -> bool:
-    """Whether another process could not find the phenomenon's functions: those of a running
-    script or notebook, and functions defined within functions."""
-    needed = (phenomenon.run, phenomenon.condition, phenomenon.outcome)
-    return any(f.__module__ == "__main__" or "<locals>" in f.__qualname__ for f in needed)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,17 @@ from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
 # What this package needs is none of the user's code, also where it was installed from a checkout.
-_NEEDED = {_PACKAGE, "torch", "numpy", "scipy", "sklearn", "threadpoolctl", "rich", "jinja2"}
+_NEEDED = {
+    _PACKAGE,
+    "torch",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "threadpoolctl",
+    "cloudpickle",
+    "rich",
+    "jinja2",
+}
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _MOST_BYTES = 1 << 28  # of one file of code
 _DIGEST = "_overparam_digest"  # in the spec by which a module was imported

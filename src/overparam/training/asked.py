@@ -121,6 +121,7 @@ def check_inside_a_cell(what: str) -> None:
 def _what_to_write(name: str) -> dict[str, Any]:
     now = {
         "train": "op.fit(...) trains at once",
+        "fit_estimator": "op.fit(estimator, data) fits at once",
         "predict": "fitted.predict(inputs) answers at once",
     }.get(name, "solve runs it at once")
     return {

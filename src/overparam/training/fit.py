@@ -1,4 +1,7 @@
-"""`fit`: train one model now, from data as people have them. `train` is its form for cells."""
+"""`fit`: fit one model now, from data as people have them.
+
+`train` and `fit_estimator` are its forms for cells.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -18,13 +21,16 @@ from overparam.data.labels import ASK
 from overparam.errors import ResourceError, UsageError
 from overparam.streams import Streams
 from overparam.training.copies import copy_module
+from overparam.training.fit_estimator import fit_estimator
 from overparam.training.fitted import Fitted
+from overparam.training.fitted_estimator import FittedEstimator
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, solve
 from overparam.training.stacks import step_flops
 from overparam.training.train import train
 
 
+@overload
 def fit(
     model: nn.Module,
     data: Any,
@@ -35,15 +41,41 @@ def fit(
     n_classes: int | None = ASK,
     device: str = "auto",
     progress: bool | Callable[[float], None] = False,
-) -> Fitted:
-    """Train a model and return it: `solve(train(...))` for data in any of the usual forms.
+) -> Fitted: ...
+@overload
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    seed: int = 0,
+    evaluate: Any = None,
+    n_classes: int | None = ASK,
+    arguments: Mapping[str, Any] | None = None,
+    progress: bool | Callable[[float], None] = False,
+) -> FittedEstimator: ...
+def fit(
+    model: Any,
+    data: Any,
+    recipe: Recipe | None = None,
+    *,
+    seed: int = 0,
+    evaluate: Any = None,
+    n_classes: int | None = ASK,
+    arguments: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    progress: bool | Callable[[float], None] = False,
+) -> Fitted | FittedEstimator:
+    """Fit a model and return it: `solve(train(...))` for data in any of the usual forms.
 
     Works anywhere, a notebook and a running event loop included. The numbers are those of
-    ``solve(train(model, dataset, recipe, Streams(seed)))``.
+    ``solve(train(model, dataset, recipe, Streams(seed)))``, or, of an estimator, of
+    ``solve(fit_estimator(model, data, Streams(seed)))``.
 
     Args:
         model: any `nn.Module` from `[n, *shape]` to `[n, K]`; it is not changed. One of `models`
-            gets its weights from the seed.
+            gets its weights from the seed. Or an estimator of scikit-learn's kind, or a function
+            ``fit(rows, seed) -> predict``, without a recipe: see `fit_estimator`, also for the
+            forms of data and for `arguments`.
         data: ``(X, y)``, a table with ``(frame, "label")``, a PyTorch dataset, a `DataLoader` or a
             `Dataset`; see `overparam.data.accepted`. Integer inputs of a model that takes none
             become floating, with a note.
@@ -64,7 +96,12 @@ def fit(
     >>> fit(nn.Linear(1, 2), (X, y), recipe).predict([[-1.0], [4.0]]).tolist()
     [0, 1]
     """
+    if not isinstance(model, nn.Module) and recipe is None:
+        found = _fit_estimator(model, data, seed, evaluate, n_classes, arguments)
+        _told(progress)(1.0)
+        return found
     _check_kinds(model, recipe)
+    assert recipe is not None
     streams = Streams(check_count("seed", seed, low=0))
     train_set = _as_model_takes(model, as_dataset(data, n_classes, name="train"))
     sets = {
@@ -84,6 +121,27 @@ def fit(
     return replace(fitted, notes=tuple(dict.fromkeys([*fitted.notes, *context.notes])))
 
 
+def _fit_estimator(
+    model: Any,
+    data: Any,
+    seed: int,
+    evaluate: Any,
+    n_classes: int | None,
+    arguments: Mapping[str, Any] | None,
+) -> FittedEstimator:
+    streams = Streams(check_count("seed", seed, low=0))
+    return solve(
+        fit_estimator(
+            model,
+            data,
+            streams,
+            arguments=arguments,
+            evaluate=_named(evaluate),
+            n_classes=n_classes,
+        )
+    )
+
+
 def _check_kinds(model: object, recipe: object) -> None:
     if not isinstance(model, nn.Module):
         raise UsageError(
@@ -92,7 +150,7 @@ def _check_kinds(model: object, recipe: object) -> None:
             allowed="an nn.Module",
             remedy=f"give an instance: {model.__name__}(...)"
             if isinstance(model, type)
-            else "an estimator of scikit-learn has a fit of its own: model.fit(X, y)",
+            else "an estimator or a function of your own is fitted without a recipe",
         )
     if not isinstance(recipe, Recipe):
         raise UsageError(
@@ -166,7 +224,7 @@ class _Meter:
         train_set: Dataset,
         recipe: Recipe,
     ) -> None:
-        self._tell = progress if callable(progress) else _write_percent if progress else None
+        self._tell = _told(progress) if progress else None
         self._done, self._model, self._train_set, self._recipe = 0.0, model, train_set, recipe
 
     def add(self, flops: float) -> None:
@@ -187,6 +245,13 @@ class _Meter:
         """Say that all is done; a stop rule may have ended it early."""
         if self._tell is not None:
             self._tell(1.0)
+
+
+def _told(progress: bool | Callable[[float], None]) -> Callable[[float], None]:
+    """Return the function that is told how much is done."""
+    if callable(progress):
+        return progress
+    return _write_percent if progress else lambda fraction: None
 
 
 def _write_percent(fraction: float) -> None:

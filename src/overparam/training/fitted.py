@@ -28,6 +28,7 @@ from overparam.training.copies import (
     put_state,
     with_memory,
 )
+from overparam.training.fitted_estimator import FittedEstimator
 from overparam.training.recipe import LossFunction, Recipe
 from overparam.training.request import Context, Cost, Request, solve
 from overparam.training.side_by_side import outputs_side_by_side, shape_of
@@ -62,6 +63,23 @@ class Fitted:
     task: Task | None = None
     notes: tuple[str, ...] = ()
     given: nn.Module | None = None
+
+    @property
+    def form(self) -> str:
+        """What the outputs are: ``logits``, ``decision values`` or ``targets``.
+
+        Logits of probabilities where the loss is cross-entropy; scores of classes under another
+        loss; or predicted targets.
+        """
+        if self.recipe.loss == "cross_entropy":
+            return "logits"
+        return "decision values" if self._has_classes() else "targets"
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """The classes `[K]` in the order of the outputs; None for targets, or where not known."""
+        n_classes = None if self.task is None else self.task.n_classes
+        return None if n_classes is None else np.arange(n_classes)
 
     @property
     def train_error(self) -> float:
@@ -250,12 +268,16 @@ class PredictRequest(Request):
 
 
 @asked
-async def predict(fitted: Fitted, inputs: Any, *, draws: str = "outputs") -> Tensor:
+async def predict(
+    fitted: Fitted | FittedEstimator, inputs: Any, *, draws: str = "outputs"
+) -> Tensor:
     """Return the outputs `[n, K]` of a fitted model on `inputs` `[n, *shape]`, tensor or array.
 
-    For cells; elsewhere `fitted.outputs(inputs)` answers at once.
+    For cells; elsewhere `fitted.outputs(inputs)` answers at once. What the numbers are,
+    `fitted.form` says.
 
     Args:
+        fitted: what `train` or `fit_estimator` returned. inputs: in the form of its own.
         draws: stream of what a model draws at random in evaluation mode; the same stream, the
             same outputs.
 
@@ -265,11 +287,13 @@ async def predict(fitted: Fitted, inputs: Any, *, draws: str = "outputs") -> Ten
     Raises:
         DataError, UsageError: inputs as in `Fitted.outputs`. UsageError: no fitted model.
     """
+    if isinstance(fitted, FittedEstimator):
+        return torch.as_tensor(fitted.outputs(inputs, draws=draws))
     if not isinstance(fitted, Fitted):
         raise UsageError(
             "predict asks a fitted model",
             got=type(fitted).__name__,
-            allowed="what train or fit returned",
+            allowed="what train, fit_estimator or fit returned",
             remedy="write fitted = await train(...) in a cell, or fitted = op.fit(...)",
         )
     return await PredictRequest(fitted, rows_for(fitted, inputs), draws=draws)

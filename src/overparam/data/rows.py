@@ -1,0 +1,108 @@
+"""Rows of inputs in any form: how many there are, some of them, and what they hold as bytes.
+
+Forms are arrays, tables with named columns, sparse matrices and lists of texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from overparam.data.arrays import as_tensor, refuse_masked
+from overparam.data.tables import names_of
+from overparam.errors import DataError
+
+
+def as_inputs(inputs: Any) -> Any:
+    """Return inputs in the form in which rows of them are cut.
+
+    Tables, sparse matrices and lists of texts stay; all else becomes an array.
+
+    Raises:
+        DataError: a single number, masked values, or a list of rows of different lengths.
+    """
+    refuse_masked("inputs", inputs)
+    if is_table(inputs) or is_sparse(inputs):
+        return inputs
+    if isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], str | bytes | dict):
+        return list(inputs)
+    if isinstance(inputs, torch.Tensor):
+        return as_tensor("inputs", inputs).numpy()
+    try:
+        array = np.asarray(inputs)
+    except ValueError as error:
+        raise DataError(
+            "inputs are no array", got=str(error).splitlines()[0], remedy="pad rows to one length"
+        ) from None
+    if array.ndim == 0:
+        raise DataError("inputs must have rows", got=f"a single {type(inputs).__name__}")
+    return array
+
+
+def is_table(inputs: Any) -> bool:
+    """Whether inputs are a table with named columns, of pandas or polars."""
+    return bool(names_of(inputs)) and len(getattr(inputs, "shape", ())) == 2
+
+
+def is_sparse(inputs: Any) -> bool:
+    """Whether inputs are a sparse matrix of SciPy."""
+    return hasattr(inputs, "nnz") and hasattr(inputs, "tocsr")
+
+
+def n_rows(inputs: Any) -> int:
+    """Return how many rows inputs have."""
+    return int(inputs.shape[0]) if hasattr(inputs, "shape") else len(inputs)
+
+
+def take_rows(values: Any, rows: np.ndarray) -> Any:
+    """Return the rows at positions `rows` of inputs, labels or weights, in their form."""
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    if is_sparse(values):
+        return values.tocsr()[rows]
+    if isinstance(values, list | tuple):
+        return [values[i] for i in rows]
+    return values[rows]
+
+
+def read_only(inputs: Any) -> Any:
+    """Return inputs that share memory with those given and cannot be written to.
+
+    A table is copied instead where it could be written to.
+    """
+    if isinstance(inputs, np.ndarray):
+        view = inputs.view()
+        view.flags.writeable = False
+        return view
+    if is_sparse(inputs) and hasattr(inputs, "indptr"):
+        parts = [read_only(part) for part in (inputs.data, inputs.indices, inputs.indptr)]
+        return type(inputs)(tuple(parts), shape=inputs.shape, copy=False)
+    if isinstance(inputs, list):
+        return list(inputs)
+    return inputs.copy() if hasattr(inputs, "iloc") else inputs
+
+
+def pieces(part: Any) -> Iterator[bytes | memoryview]:
+    """Yield what decides inputs, labels or nothing (None), as bytes."""
+    if part is None:
+        yield b"none"
+    elif is_table(part):
+        for i, label in enumerate(names_of(part)):
+            column = part.iloc[:, i] if hasattr(part, "iloc") else part[label]
+            yield f"{label!r} {column.dtype}".encode()
+            yield from pieces(np.asarray(column.to_numpy()))
+    elif is_sparse(part):
+        matrix = part.tocsr()
+        for array in (matrix.data, matrix.indices, matrix.indptr):
+            yield from pieces(array)
+        yield repr(matrix.shape).encode()
+    elif isinstance(part, np.ndarray) and not part.dtype.hasobject:
+        yield f"{part.dtype} {part.shape}".encode()
+        yield np.ascontiguousarray(part).reshape(-1).view(np.uint8).data if part.size else b""
+    else:
+        yield f"{type(part).__name__} {n_rows(part)}".encode()
+        for value in part.flat if isinstance(part, np.ndarray) else part:
+            yield f"{type(value).__name__} {value!r}\n".encode(errors="surrogatepass")

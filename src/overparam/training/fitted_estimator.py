@@ -1,0 +1,277 @@
+"""`FittedEstimator`: a fitted estimator or function, asked like a trained network.
+
+Its outputs are class scores `[n, K]` in the order of the data's classes, whichever of them the rows
+held that it was fitted to, in one of these forms (`form`):
+
+| form | where | a class that it never saw |
+|---|---|---|
+| ``probabilities`` | it has `predict_proba`; a function whose rows sum to 1 | 0 |
+| ``decision values`` | it has `decision_function` alone; any other scores of a function | -inf |
+| ``labels`` | it has `predict` alone: 1 for the class it names, else 0 | 0 |
+| ``targets`` | regression: predicted targets `[n, k]` | |
+
+The one decision value d of two classes becomes the columns -d/2 and d/2, so that their difference
+is d. (A network's outputs are ``logits``, ``decision values`` or ``targets``: see `Fitted.form`.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overparam.data.examples import Examples
+from overparam.data.rows import as_inputs, is_sparse, is_table, n_rows, read_only
+from overparam.errors import UsageError, suggest
+from overparam.streams import Streams
+from overparam.training.estimator_errors import naming
+
+SUM_TOLERANCE = 1e-3  # of the sum of a row of probabilities
+_NOTES_SHOWN, _NOTE_LENGTH = 2, 110
+
+
+@dataclass(frozen=True, eq=False)
+class FittedEstimator:
+    """A fitted estimator, or the `predict` that a function of the user's returned.
+
+    Attributes:
+        model: the fitted clone, or the function. name: what it is called in messages.
+        form: of its outputs, see above.
+        classes: `[K]`, the classes in the order of the outputs, as they were given; None for
+            targets.
+        n_rows: rows that it was fitted to. seconds: that this took.
+        errors: evaluated sets, by name, to the fraction wrong, or the mean squared error of
+            targets.
+        notes: how labels were read, and what the estimator warned of.
+        status: always ``done``.
+    """
+
+    model: Any
+    name: str
+    form: str
+    classes: np.ndarray | None
+    n_outputs: int
+    label_shape: tuple[int, ...]
+    flat: bool
+    n_rows: int
+    seconds: float
+    errors: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    status: str = "done"
+
+    def outputs(self, inputs: Any, *, draws: str = "outputs") -> Any:
+        """Return the outputs `[n, K]`, float64.
+
+        Args:
+            inputs: in the form of the inputs that it was fitted to.
+            draws: stream of what it draws at random when it is asked.
+
+        Returns:
+            A tensor for a tensor, a NumPy array for anything else.
+
+        Raises:
+            UsageError: it raises, or what it returns are no such outputs.
+        """
+        rows = self._rows(inputs)
+        with asking(self.name, draws):
+            given = self._ask(rows)
+        found = self._in_order(_as_array(given), n_rows(rows))
+        return torch.from_numpy(found) if isinstance(inputs, Tensor) else found
+
+    def predict(self, inputs: Any) -> np.ndarray:
+        """Return the predicted label of each row as labels were given, or the targets."""
+        found = np.asarray(self.outputs(inputs))
+        if self.classes is None:
+            return found.reshape(len(found), *self.label_shape)
+        return self.classes[found.argmax(1)]
+
+    def predict_proba(self, inputs: Any) -> np.ndarray:
+        """Return the probability of each class, `[n, K]`.
+
+        Raises:
+            UsageError: it gives none. Else as in `outputs`.
+        """
+        if self.form != "probabilities":
+            raise UsageError(
+                f"{self.name} gives no probabilities",
+                got=self.form,
+                remedy="use .predict(inputs), or .outputs(inputs) for the numbers themselves; "
+                "sklearn.calibration.CalibratedClassifierCV makes probabilities",
+            )
+        return np.asarray(self.outputs(inputs))
+
+    def error(self, of: str) -> float:
+        """Fraction wrong on the set evaluated under this name; of targets the mean square."""
+        if of not in self.errors:
+            known = list(self.errors)
+            raise UsageError(
+                "no set of this name was evaluated",
+                got=of,
+                allowed=", ".join(known) or "none was",
+                remedy=suggest(of, known) or f"fit with evaluate={{{of!r}: ...}}",
+            )
+        return self.errors[of]
+
+    def error_on(self, examples: Examples) -> float:
+        """Return the fraction wrong on a set of the same task, or the mean squared error."""
+        found = np.asarray(self.outputs(examples.take()))
+        if self.classes is None:
+            return float(((found - examples.labels) ** 2).mean())
+        return float((found.argmax(1) != examples.labels).mean())
+
+    def __repr__(self) -> str:
+        kind = "" if self.classes is None else f" of {len(self.classes)} classes"
+        lines = [
+            f"Fitted: {self.name} to {self.n_rows:,} rows in {self.seconds:.2g} s",
+            f"  outputs {self.form}{kind}",
+            *(f"  {name:7} error {error:.4g}" for name, error in list(self.errors.items())[:3]),
+            *(f"  note    {note[:_NOTE_LENGTH]}" for note in self.notes[:_NOTES_SHOWN]),
+        ]
+        if len(self.notes) > _NOTES_SHOWN:
+            lines.append(f"  ... and {len(self.notes) - _NOTES_SHOWN} more notes")
+        return "\n".join(lines)
+
+    def _rows(self, inputs: Any) -> Any:
+        rows = read_only(as_inputs(inputs))
+        if self.flat and isinstance(rows, np.ndarray) and rows.ndim > 2:
+            return rows.reshape(len(rows), -1)
+        return rows
+
+    def _ask(self, rows: Any) -> Any:
+        if self.model is None:  # planning: nothing was fitted
+            return np.zeros((n_rows(rows), self.n_outputs))
+        if self.form == "probabilities" and hasattr(self.model, "predict_proba"):
+            return self.model.predict_proba(rows)
+        if self.form == "decision values" and hasattr(self.model, "decision_function"):
+            return self.model.decision_function(rows)
+        return self.model.predict(rows) if hasattr(self.model, "predict") else self.model(rows)
+
+    def _in_order(self, given: np.ndarray, n: int) -> np.ndarray:
+        """Return outputs `[n, K]` with a column for each class of the data.
+
+        Raises:
+            UsageError: another number of rows or columns, NaN, or labels that are no classes.
+        """
+        if given.ndim == 0 or len(given) != n:
+            raise self._refusal("predictions of a wrong length", given, f"{n} rows")
+        if self.form == "labels":
+            return self._one_hot(given)
+        if given.dtype.kind not in "fiub" or np.isnan(given).any():
+            raise self._refusal("predictions that are no numbers, or NaN", given, "numbers")
+        scores = given.astype(np.float64, copy=False)
+        if self.classes is None:
+            if scores.size != n * self.n_outputs:
+                raise self._refusal("other targets", given, f"[{n}, {self.n_outputs}]")
+            return scores.reshape(n, self.n_outputs)
+        columns = self._columns()
+        if scores.ndim == 1 and len(columns) == 2:
+            scores = np.stack([-scores / 2, scores / 2], axis=1)
+        if scores.ndim != 2 or scores.shape[1] != len(columns):
+            raise self._refusal("other classes", given, f"[{n}, {len(columns)}]")
+        if self.form == "probabilities" and not sum_to_one(scores):
+            raise self._refusal("probabilities that do not sum to 1", given, "rows that sum to 1")
+        if len(columns) == self.n_outputs and (columns == np.arange(len(columns))).all():
+            return scores
+        nothing = 0.0 if self.form == "probabilities" else -np.inf
+        found = np.full((n, self.n_outputs), nothing)
+        found[:, columns] = scores
+        return found
+
+    def _columns(self) -> np.ndarray:
+        """Return which of the data's classes each column of the model is of."""
+        seen = getattr(self.model, "classes_", None)
+        if seen is None or self.model is None:
+            return np.arange(self.n_outputs)
+        return self._positions(np.asarray(seen))
+
+    def _one_hot(self, given: np.ndarray) -> np.ndarray:
+        if given.ndim == 2 and given.shape[1] == 1:
+            given = given[:, 0]
+        if given.ndim != 1:
+            raise self._refusal("no labels", given, "[n] labels")
+        found = np.zeros((len(given), self.n_outputs))
+        found[np.arange(len(given)), self._positions(given)] = 1.0
+        return found
+
+    def _positions(self, labels: np.ndarray) -> np.ndarray:
+        assert self.classes is not None
+        numbers = {label: i for i, label in enumerate(self.classes.tolist())}
+        unknown = [label for label in labels.tolist() if label not in numbers]
+        if unknown:
+            raise UsageError(
+                f"{self.name} names what is no class of the data",
+                got=unknown[0],
+                allowed=", ".join(map(str, self.classes[:20])),
+                remedy="give n_classes=None for regression",
+            )
+        return np.array([numbers[label] for label in labels.tolist()], dtype=np.int64)
+
+    def _refusal(self, what: str, given: np.ndarray, allowed: str) -> UsageError:
+        return UsageError(
+            f"{self.name} returns {what}",
+            got=f"{given.dtype} {list(given.shape)}",
+            allowed=allowed,
+            remedy="its predictions must have one row for each row of inputs, and a column for "
+            "each class",
+        )
+
+
+@contextlib.contextmanager
+def asking(name: str, draws: str = "outputs") -> Iterator[None]:
+    """Ask foreign code for outputs inside the block: named, and with a stream's random numbers."""
+    with naming(name, "to answer"), Streams(0).global_generators(draws), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # so it is
+        yield
+
+
+def form_of(model: Any, examples: Examples, name: str) -> str:
+    """Return the form of the outputs of a fitted estimator.
+
+    Raises:
+        UsageError: it cannot be asked.
+    """
+    if examples.classes is None and hasattr(model, "predict"):
+        return "targets"
+    for form, method in {
+        "probabilities": "predict_proba",
+        "decision values": "decision_function",
+        "labels": "predict",
+    }.items():
+        if examples.classes is not None and hasattr(model, method):
+            return form
+    raise UsageError(
+        f"{name} cannot be asked for predictions",
+        allowed="an estimator with predict_proba, decision_function or predict",
+        remedy="end the pipeline with a classifier or a regressor",
+    )
+
+
+def form_of_outputs(given: Any, classes: np.ndarray | None) -> str:
+    """Return the form of what a function of the user's answered for some rows."""
+    if classes is None:
+        return "targets"
+    found = _as_array(given)
+    if found.ndim == 1 or (found.ndim == 2 and found.shape[1] == 1):
+        return "labels"
+    return "probabilities" if sum_to_one(found) else "decision values"
+
+
+def sum_to_one(scores: np.ndarray) -> bool:
+    """Whether all rows hold probabilities."""
+    if scores.ndim != 2 or scores.dtype.kind not in "fiub" or (scores < 0).any():
+        return False
+    return bool((np.abs(scores.sum(1) - 1) < SUM_TOLERANCE).all())
+
+
+def _as_array(given: Any) -> np.ndarray:
+    if isinstance(given, Tensor):
+        return given.detach().cpu().numpy()
+    if is_table(given) or hasattr(given, "to_numpy"):
+        return np.asarray(given.to_numpy())
+    return given.toarray() if is_sparse(given) else np.asarray(given)

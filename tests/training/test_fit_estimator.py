@@ -1,0 +1,508 @@
+"""Estimators, pipelines and functions in a cell: the numbers of a plain fit, and clear refusals."""
+
+import random
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from torch import nn
+
+import overparam as op
+from overparam.data import as_examples
+from overparam.errors import DataError, ResourceError, UsageError
+from overparam.stopping import Stopped
+from overparam.threads import torch_threads
+from overparam.training.fit_estimator import check_repeatable, fit_estimator
+from overparam.training.request import Context, drive, drive_dry
+from overparam.training.undisturbed import generator_states
+
+RNG = np.random.default_rng(0)
+N = 60
+X = RNG.normal(size=(N, 4))
+Y = np.array(["low", "mid", "high"])[np.digitize(X[:, 0], [-0.5, 0.5])]
+TWO = np.where(X[:, 0] > 0, 1, 0)
+ROWS = np.arange(0, N, 2)
+S = op.Streams(3)
+
+
+def fitted_to(estimator, data=(X, Y), streams=S, **keywords):
+    """A fit in a cell of its own."""
+    return op.solve(fit_estimator(estimator, data, streams, **keywords))
+
+
+def seeds_of(forest, streams=S):
+    """The same forest with the seed that the streams give."""
+    return clone(forest).set_params(random_state=streams.entropy("random_state") % 2**32)
+
+
+def test_it_is_the_fit_of_a_clone_to_these_rows():
+    forest, weights = RandomForestClassifier(5), RNG.uniform(size=N)
+    fitted = fitted_to(forest, rows=ROWS, arguments={"sample_weight": weights})
+    plain = seeds_of(forest).fit(X[ROWS], Y[ROWS], sample_weight=weights[ROWS])
+    order = [plain.classes_.tolist().index(c) for c in fitted.classes]
+    assert np.array_equal(fitted.outputs(X), plain.predict_proba(X)[:, order])
+    assert fitted.predict(X).tolist() == plain.predict(X).tolist()
+    assert np.array_equal(fitted.predict_proba(X), fitted.outputs(X))
+    assert not hasattr(forest, "classes_")
+    assert (fitted.n_rows, fitted.form, fitted.status) == (30, "probabilities", "done")
+    mask = np.isin(np.arange(N), ROWS)
+    same = fitted_to(forest, rows=mask, arguments={"sample_weight": pd.Series(weights)})
+    assert np.array_equal(same.outputs(X), fitted.outputs(X))
+
+
+def test_a_cell_reads_the_same_for_a_forest_and_for_a_network():
+    train_set, test_set = op.load_data("digits")
+    small = train_set.head(200)
+
+    async def cell(model, recipe):
+        if recipe:
+            fitted = await op.train(model, small, recipe, S, evaluate={"test": test_set})
+        else:
+            fitted = await op.fit_estimator(model, small, S, evaluate={"test": test_set})
+        outputs = await op.predict(fitted, test_set.inputs)
+        right = outputs.argmax(1) == test_set.labels
+        assert fitted.error("test") == pytest.approx(1 - right.float().mean().item())
+        return fitted, outputs
+
+    network = cell(
+        op.models.mlp(64, 30, 10), op.Recipe(epochs=30, learning_rate=0.1, batch_size=20)
+    )
+    (net, logits), (forest, shares) = op.solve_all(
+        [network, cell(RandomForestClassifier(20), None)]
+    )
+    assert logits.shape == shares.shape == (len(test_set), 10)
+    assert (net.form, forest.form) == ("logits", "probabilities")
+    assert net.classes.tolist() == forest.classes.tolist() == list(range(10))
+    assert max(net.error("test"), forest.error("test")) < 0.25
+    assert isinstance(forest.outputs(test_set.inputs.numpy()), np.ndarray)
+
+
+def test_forms_of_a_network():
+    recipe = op.Recipe(epochs=1, loss="squared_error")
+    assert op.fit(nn.Linear(4, 1), (X, X[:, 0]), recipe).form == "targets"
+    assert op.fit(nn.Linear(4, 1), (X, X[:, 0]), recipe).classes is None
+    assert op.fit(nn.Linear(4, 2), (X, TWO), recipe).form == "decision values"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "form"),
+    [
+        (LogisticRegression(), "probabilities"),
+        (LinearSVC(), "decision values"),
+        (make_pipeline(StandardScaler(), SGDClassifier()), "decision values"),
+    ],
+)
+def test_a_class_that_the_rows_lack_has_its_column(estimator, form):
+    rows = np.flatnonzero(Y != "mid")
+    fitted = fitted_to(estimator, rows=rows)
+    outputs, absent = fitted.outputs(X), fitted.classes.tolist().index("mid")
+    assert fitted.form == form
+    assert (outputs[:, absent] == (0.0 if form == "probabilities" else -np.inf)).all()
+    plain = fitted.model.predict(X)
+    assert fitted.predict(X).tolist() == plain.tolist()
+    if form == "decision values":
+        others = [i for i in range(3) if i != absent]
+        difference = outputs[:, others[1]] - outputs[:, others[0]]
+        assert difference == pytest.approx(fitted.model.decision_function(X))
+        with pytest.raises(UsageError, match="gives no probabilities; got 'decision values'"):
+            fitted.predict_proba(X)
+
+
+class Rule(ClassifierMixin, BaseEstimator):
+    """Only predicts."""
+
+    def fit(self, inputs, labels):
+        self.label = labels[0]
+        return self
+
+    def predict(self, inputs):
+        return np.full(len(inputs), self.label)
+
+
+def test_what_only_predicts_and_regression():
+    fitted = fitted_to(Rule())
+    assert fitted.form == "labels"
+    assert fitted.outputs(X).sum(0).tolist() == [N * (c == Y[0]) for c in fitted.classes]
+    targets = np.stack([X[:, 0], X[:, 1] + 1], 1)
+    line = fitted_to(LinearRegression(), (X, targets), evaluate={"test": (X, targets)})
+    assert line.form == "targets"
+    assert line.classes is None
+    assert np.allclose(line.predict(X), targets)
+    assert line.error("test") < 1e-12
+    one = op.fit(DecisionTreeRegressor(), (X, X[:, 0]))
+    assert one.predict(X).shape == (N,)
+    # A regressor decides what whole numbers are; a classifier too.
+    assert fitted_to(LinearRegression(), (X, np.arange(N))).form == "targets"
+    assert len(fitted_to(DecisionTreeClassifier(), (X, np.arange(N))).classes) == N
+
+
+def test_pipelines_of_a_frame_of_texts_and_of_a_sparse_matrix():
+    frame = pd.DataFrame({"city": ["Rome", "Oslo", "Bonn"] * 20, "size": X[:, 0]})
+    hot = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    labels = frame["city"].eq("Rome") ^ frame["size"].gt(0)
+    tree = op.fit(
+        make_pipeline(hot, DecisionTreeClassifier()), (frame, labels), evaluate=(frame, labels)
+    )
+    assert tree.error("test") == 0.0
+    assert tree.predict(frame.iloc[:3]).tolist() == labels[:3].tolist()
+    texts = ["good film", "bad film", "good plot", "bad plot"] * 3
+    bag = op.fit(make_pipeline(CountVectorizer(), MultinomialNB()), (texts, [1, 0] * 6))
+    assert bag.predict(["a bad one", "a good one"]).tolist() == [0, 1]
+    sparse = scipy.sparse.csr_matrix(np.abs(X))
+    assert fitted_to(MultinomialNB(), (sparse, Y), rows=ROWS).outputs(sparse).shape == (N, 3)
+
+
+def test_random_numbers_are_of_the_streams():
+    bag = BaggingClassifier(DecisionTreeClassifier(max_features=1), n_estimators=3, random_state=5)
+    first = fitted_to(bag)
+    assert np.array_equal(first.outputs(X), fitted_to(bag.set_params(random_state=None)).outputs(X))
+    assert not np.array_equal(first.outputs(X), fitted_to(bag, streams=op.Streams(4)).outputs(X))
+    chosen = first.model.get_params()
+    assert chosen["random_state"] == S.entropy("random_state") % 2**32
+    assert chosen["estimator__random_state"] == S.entropy("estimator__random_state") % 2**32
+    # What is to be the same for every seed is an object.
+    held = RandomForestClassifier(3, random_state=np.random.RandomState(0))
+    assert np.array_equal(
+        fitted_to(held).outputs(X), fitted_to(held, streams=op.Streams(4)).outputs(X)
+    )
+
+
+def draws(rows, seed):
+    """Scores drawn from all global generators."""
+    scores = [random.random(), np.random.random(), torch.rand(()).item()]  # noqa: NPY002
+    return lambda inputs: np.tile(scores, (len(inputs), 1))
+
+
+def test_global_generators_are_the_streams_and_are_put_back():
+    before = generator_states()
+    first, again, other = (
+        fitted_to(draws),
+        fitted_to(draws),
+        fitted_to(draws, streams=op.Streams(4)),
+    )
+    assert generator_states() == before
+    assert np.array_equal(first.outputs(X), again.outputs(X))
+    assert (first.outputs(X) != other.outputs(X)).all()
+
+
+def test_a_function_of_ones_own():
+    seen = []
+
+    def fit(rows, seed):
+        seen.append((rows.dtype, rows.tolist(), seed))
+        tree = DecisionTreeClassifier(random_state=seed).fit(X[rows], Y[rows])
+        return tree.predict_proba
+
+    fitted = fitted_to(fit, rows=ROWS, evaluate={"test": (X, Y)})
+    assert seen == [(np.int64, ROWS.tolist(), S.entropy("fit") % 2**32)]
+    assert (fitted.form, fitted.name) == ("probabilities", "fit")
+    assert fitted.predict(X)[ROWS].tolist() == Y[ROWS].tolist()
+    assert fitted.error("test") == pytest.approx((fitted.predict(X) != Y).mean())
+    assert "error" in repr(fitted)
+
+
+def test_forms_of_a_functions_outputs():
+    labels = op.fit(lambda rows, seed: lambda inputs: [Y[0]] * len(inputs), (X, Y))
+    assert labels.form == "labels"
+    assert set(labels.predict(X)) == {Y[0]}
+    scores = op.fit(lambda rows, seed: lambda inputs: torch.ones(len(inputs), 3), (X, Y))
+    assert scores.form == "decision values"
+    numbers = op.fit(lambda rows, seed: lambda inputs: inputs[:, 0], (X, X[:, 0]))
+    assert numbers.form == "targets"
+    # Data that are no array: it is asked with positions.
+    stored = {i: Y[i] for i in range(N)}
+    own = op.fit(lambda rows, seed: lambda which: [stored[i] for i in which], (np.arange(N), Y))
+    assert own.predict(np.arange(3)).tolist() == Y[:3].tolist()
+    # Images of a Dataset keep their shape for a function, and lose it for an estimator.
+    images = op.make_dataset(X.reshape(N, 1, 2, 2), TWO)
+    shapes = op.fit(lambda rows, seed: lambda inputs: inputs[:, 0, 0] * [1.0, -1.0], images)
+    assert shapes.outputs(images.inputs).shape == (N, 2)
+    assert op.fit(DecisionTreeClassifier(), images).error_on(as_examples(images)) == 0.0
+
+
+class Remembers(ClassifierMixin, BaseEstimator):
+    """Keeps what it has seen, in its class."""
+
+    seen: list = []  # noqa: RUF012
+
+    def fit(self, inputs, labels):
+        self.seen.extend(labels)
+        self.classes_ = np.unique(Y)
+        return self
+
+    def predict_proba(self, inputs):
+        share = np.mean([np.array(self.seen) == c for c in self.classes_], axis=1)
+        return np.tile(share, (len(inputs), 1))
+
+
+def test_state_between_fits_is_found():
+    net = nn.Linear(4, 3)
+
+    def carried(rows, seed):
+        net.weight.data += 0.1 * len(rows)
+        return lambda inputs: net(torch.as_tensor(inputs).float()).detach().numpy()
+
+    for own in (carried, Remembers()):
+        with pytest.raises(UsageError, match=r"keeps state between fits.*rows differ.; make"):
+            op.solve(check_repeatable(own, (X, Y), S, rows=ROWS))
+    op.solve(check_repeatable(RandomForestClassifier(3), (X, Y), S))
+    op.solve(check_repeatable(draws, (X, Y), S))
+
+
+class Unclonable(BaseEstimator):
+    """Changes an argument of its constructor."""
+
+    def __init__(self, level=[1]):  # noqa: B006
+        self.level = list(level)
+
+    def fit(self, inputs, labels):
+        return self
+
+
+class Plain:
+    """No get_params."""
+
+    def fit(self, inputs, labels):
+        return self
+
+
+class Writes(ClassifierMixin, BaseEstimator):
+    """Writes to its inputs."""
+
+    def fit(self, inputs, labels):
+        inputs -= inputs.mean(0)
+        return self
+
+
+class Answers(ClassifierMixin, BaseEstimator):
+    """Predicts what it is told to."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+
+    def fit(self, inputs, labels):
+        return self
+
+    def predict(self, inputs):
+        return self.answer
+
+
+class Chances(Answers):
+    """Gives probabilities that it is told."""
+
+    def predict_proba(self, inputs):
+        return self.answer
+
+
+def nothing(rows, seed):
+    """No function."""
+
+
+async def coroutine(rows, seed):
+    """Not of its kind."""
+
+
+def raises(rows, seed):
+    """Fails in the user's own code."""
+    raise KeyError("lost")
+
+
+FRAME = pd.DataFrame({"city": ["Rome", "Oslo"] * 30})
+COLUMNS = make_pipeline(make_column_transformer((OneHotEncoder(), ["city"])), LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "data", "match"),
+    [
+        (LogisticRegression, (X, Y), r"a class, not an estimator.*LogisticRegression\(\.\.\.\)"),
+        (nn.Linear(4, 3), (X, Y), "trained by gradient descent.*op.train|await train"),
+        (Unclonable(), (X, Y), "Unclonable cannot be cloned.*store its arguments"),
+        (Plain(), (X, Y), r"Plain cannot be cloned.*fit without get_params.*BaseEstimator"),
+        (3, (X, Y), "cannot be fitted; got 'int'"),
+        (coroutine, (X, Y), "cannot be fitted; got 'function'"),
+        (lambda rows: None, (X, Y), "must take rows and a seed; got 'too many"),
+        (nothing, (X, Y), "nothing must return a function that predicts; got 'NoneType'"),
+        (lambda rows, seed: Rule(), (X, Y), r"return its method: model\.predict_proba"),
+        (
+            raises,
+            (X, Y),
+            r"raises failed to be fitted; got .KeyError.*lost.*test_fit_estimator\.py:",
+        ),
+        (Writes(), (X, Y), "Writes failed to be fitted.*read-only.*writes to its inputs"),
+        (LogisticRegression(), (FRAME, TWO), r"LogisticRegression failed.*Rome|Oslo.*an encoder"),
+        (COLUMNS, (FRAME.to_numpy(), TWO), r"ColumnTransformer \+ Logistic.*X as a DataFrame"),
+        (
+            LogisticRegression(),
+            (X, X[:, 0]),
+            "LogisticRegression is a classifier, and the",
+        ),
+        (LogisticRegression(), (X[:, 0], TWO), r"Expected 2D.*give X as \[n, columns\]"),
+        (LogisticRegression(), (np.where(X > 2, np.nan, X), TWO), "contains NaN.*an imputer"),
+        (make_pipeline(SVC(decision_function_shape="ovo")), (X, Y), "SVC gives decision.*of pairs"),
+        (StandardScaler(), (X, Y), "StandardScaler cannot be asked for predictions"),
+    ],
+)
+def test_what_cannot_be_fitted_is_told(estimator, data, match):
+    with pytest.raises(UsageError, match=match):
+        fitted_to(estimator, data)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "match"),
+    [
+        (Answers(Y[:5]), "Answers returns predictions of a wrong length.*5.*60 rows"),
+        (Answers(np.zeros((N, 2))), "returns no labels"),
+        (Answers(["other"] * N), "Answers names what is no class of the data; got 'other'"),
+        (Answers(3.0), "wrong length"),
+        (Chances(np.ones((N, 3))), "probabilities that do not sum to 1"),
+        (Chances(np.ones((N, 2)) / 2), r"returns other classes; got .float64 \[60, 2\]"),
+        (Chances(np.full((N, 3), np.nan)), "no numbers, or NaN"),
+        (Chances(np.array([["a"]] * N)), "no numbers, or NaN"),
+    ],
+)
+def test_what_is_no_prediction_is_told(estimator, match):
+    with pytest.raises(UsageError, match=match):
+        fitted_to(estimator).outputs(X)
+
+
+def test_other_refusals():
+    with pytest.raises(UsageError, match=r"arguments are an estimator's.*got 'sample_weight'"):
+        fitted_to(draws, arguments={"sample_weight": X})
+    with pytest.raises(UsageError, match=r"fit\(\) got an unexpected keyword.*STEP__ARGUMENT"):
+        fitted_to(DecisionTreeClassifier(), arguments={"weights": TWO})
+    with pytest.raises(DataError, match=r"rows must be positions.*float64"):
+        fitted_to(draws, rows=[0.5])
+    with pytest.raises(DataError, match=r"rows lie outside the data; got '?0\.\.60"):
+        fitted_to(draws, rows=[0, N])
+    with pytest.raises(UsageError, match=r"no set of this name was evaluated.*evaluate"):
+        fitted_to(draws).error("test")
+    with pytest.raises(UsageError, match="random numbers come from streams; got 3"):
+        fitted_to(draws, streams=3)
+    with pytest.raises(UsageError, match="is a regressor, and the labels are classes"):
+        fitted_to(LinearRegression(), as_examples((X, Y)))
+    with pytest.raises(UsageError, match="is a classifier, and the labels are targets"):
+        fitted_to(Rule(), as_examples((X, X[:, 0])))
+    with pytest.raises(UsageError, match=r"returns other targets; got .float64 \[60, 2\]"):
+        fitted_to(lambda rows, seed: lambda inputs: inputs[:, :2], (X, X[:, 0])).outputs(X)
+
+
+class Greedy(Rule):
+    """Runs out of memory."""
+
+    def fit(self, inputs, labels):
+        raise MemoryError
+
+
+class Interrupted(Rule):
+    """The user's Ctrl-C, or a `sys.exit` of its own."""
+
+    def __init__(self, error=Stopped):
+        self.error = error
+
+    def fit(self, inputs, labels):
+        raise self.error
+
+
+def test_an_error_fails_its_own_cell_alone():
+    cells = [fit_estimator(e, (X, Y), S) for e in (Greedy(), Interrupted(SystemExit), Rule())]
+    greedy, exits, fine = drive(cells, Context())
+    assert isinstance(greedy, ResourceError)
+    assert "Greedy failed to be fitted: memory ran out" in str(greedy)
+    assert isinstance(exits, UsageError)
+    assert fine.form == "labels"
+    with pytest.raises(Stopped):
+        fitted_to(Interrupted())
+    with pytest.raises(Stopped):
+        drive_dry([fit_estimator(Interrupted(), (X, Y), S)], Context())
+
+
+class Warns(Rule):
+    """Warns."""
+
+    def fit(self, inputs, labels):
+        warnings.warn("it did not converge\nat all", UserWarning, stacklevel=1)
+        return super().fit(inputs, labels)
+
+
+def test_warnings_become_notes():
+    context = Context()
+    fitted = op.solve(fit_estimator(Warns(), (X, Y), S), context)
+    assert fitted.notes == ("Warns: UserWarning: it did not converge",)
+    assert context.notes == list(fitted.notes)
+    assert "it did not converge" in repr(fitted)
+    many = "\n".join(["a", "b", "c"])
+    assert "1 more notes" in repr(op.solve(_with_notes(many.split())))
+
+
+async def _with_notes(notes):
+    def fit(rows, seed):
+        for note in notes:
+            warnings.warn(note, stacklevel=1)
+        return lambda inputs: np.ones((len(inputs), 3))
+
+    return await fit_estimator(fit, (X, Y), S)
+
+
+def test_a_plan_measures_a_small_fit_or_says_that_it_does_not_know():
+    sizes = []
+
+    def fit(rows, seed):
+        sizes.append(len(rows))
+        return lambda inputs: np.ones((len(inputs), 2))
+
+    large = as_examples((RNG.normal(size=(5000, 2)), RNG.integers(2, size=5000)))
+
+    async def cell(rows):
+        fitted = await fit_estimator(fit, large, S, rows=np.arange(rows), evaluate={"t": large})
+        assert np.isnan(fitted.error("t"))
+        assert (await op.predict(fitted, large.inputs)).shape == (5000, 2)
+
+    cost = drive_dry([cell(4000), cell(2000)], Context())
+    assert sizes == [250, 250, 500]
+    assert cost.n_models == 2
+    assert cost.seconds > 0
+    assert cost.pending_bytes == 4000 * 16
+    context = Context()
+
+    async def failing():
+        fitted = await fit_estimator(Greedy(), (X, Y), S)
+        assert (await op.predict(fitted, X)).shape == (N, 3)
+
+    assert drive_dry([failing()], context).seconds == 0
+    (note,) = context.notes
+    assert note.startswith("how long Greedy takes is not known: a fit to 30 rows failed")
+    assert drive_dry([fit_estimator(Rule(), (X[:2], Y[:2]), S)], Context()).seconds >= 0
+
+
+def test_threads_are_those_of_a_worker():
+    forest = RandomForestClassifier(3, n_jobs=2)
+    with torch_threads(1):
+        assert fitted_to(forest).model.n_jobs == 1
+        assert fitted_to(DummyClassifier()).form == "probabilities"
+    with torch_threads(2):
+        assert fitted_to(forest).model.n_jobs == 2
+
+
+def test_fit_at_once_tells_its_progress():
+    told = []
+    fitted = op.fit(draws, (X, Y), progress=told.append, seed=3)
+    assert told == [1.0]
+    assert np.array_equal(fitted.outputs(X), fitted_to(draws).outputs(X))
+    with pytest.raises(UsageError, match="seed must be a whole number"):
+        op.fit(draws, (X, Y), seed=0.5)
+    with pytest.raises(UsageError, match=r"has not run yet.*op\.fit"):
+        fit_estimator(draws, (X, Y), S).predict(X)
