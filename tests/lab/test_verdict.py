@@ -107,7 +107,7 @@ def test_premises_alone_answer_no_question():
 
 
 def test_a_clause_demands_something_that_can_be():
-    with pytest.raises(UsageError, match="nothing is demanded of 'ratio'.*use exceeds"):
+    with pytest.raises(UsageError, match=r"nothing is demanded of 'ratio'.*use exceeds"):
         Clause("ratio", GOOD)
     for low, high in ((3, 1), (NAN, 1), (0, NAN)):
         with pytest.raises(UsageError, match="nothing can be 'ratio' between these bounds"):

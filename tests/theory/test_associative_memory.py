@@ -64,10 +64,8 @@ def test_steps_beyond_the_largest_rate_swing_and_diverge():
     x = np.array([[1.0, 2.0]])  # energy 10: converges below 0.2
     for n_steps in (0, 1, 2, 3, 4):
         for rate in (0.1, 0.15, 0.25):
-            found = linear_autoencoder(x, n_steps, rate)
-            np.testing.assert_allclose(
-                found, descend(x, np.zeros((2, 2)), rate, n_steps), atol=1e-12
-            )
+            expected = descend(x, np.zeros((2, 2)), rate, n_steps)
+            np.testing.assert_allclose(linear_autoencoder(x, n_steps, rate), expected, atol=1e-12)
     with pytest.raises(UsageError, match=r"diverged beyond all numbers.*learning_rate < 0\.2"):
         linear_autoencoder(x, 10**5, 0.25)
 

@@ -5,8 +5,9 @@ diverged or was not run) and is left out, in paired statistics together with its
 `Interval.n` says how many values remain, `Interval.n_missing` how many are missing, and of what is
 missing a clause concludes nothing. Masked values are missing too. Infinities are values: where they
 make a mean meaningless, the ends of the interval are NaN, from which nothing is concluded either.
-With fewer than two values there is an estimate and no interval, and the same where all values are equal, unless the step of
-their lattice is told: values that agree say how coarse they are, not how sure.
+With fewer than two values there is an estimate and no interval, and the same where all values are
+equal, unless the step of their lattice is told: values that agree say how coarse they are, not how
+sure.
 
 What few seeds cannot exclude: an interval is of a mean over seeds, from those that were run. That
 n of n seeds agree leaves it open, at 95 %, that a share of up to 1 - 0.05^(1/n) of all seeds

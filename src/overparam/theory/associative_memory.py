@@ -64,8 +64,9 @@ def linear_autoencoder(
         UsageError: n_steps or learning_rate out of range, or so many diverging steps that the
             result is no number.
 
-    Cost: as `span_projection`, whatever t. Source: Radhakrishnan et al. 2019 (arXiv:1810.10333)
-    for the limit from zero; Zhang, Bengio, Hardt, Mozer, Singer 2020 (arXiv:1902.04698) for that from A_0.
+    Cost: as `span_projection`, whatever t. Source: Radhakrishnan et al. 2019 (arXiv:1810.10333) for
+    the limit from zero; Zhang, Bengio, Hardt, Mozer, Singer 2020 (arXiv:1902.04698) for that from
+    A_0.
 
     >>> linear_autoencoder([[1.0, 0.0]], n_steps=2, learning_rate=0.25).tolist()
     [[0.75, 0.0], [0.0, 0.0]]

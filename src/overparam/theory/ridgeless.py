@@ -211,7 +211,7 @@ def ridge_risk(
     g, lam = _positive("gamma", gamma), _positive("penalty", penalty)
     check_range("signal_energy", signal_energy, 0)
     check_range("noise_variance", noise_variance, 0)
-    # m solves gamma lambda m^2 + (1 - gamma + lambda) m = 1; differentiated, m' = m (1 + gamma m)/R.
+    # m solves gamma lambda m^2 + (1 - gamma + lambda) m = 1, so that m' = m (1 + gamma m) / R.
     root, lost = _root(g, lam), _lost_share(g, lam)
     bias = signal_energy * lost * (lam / root + g * (lost / root))
     over, under = 1 - g + lam, lam - (1 - g)
@@ -288,17 +288,13 @@ def _lost_shares(s: np.ndarray, n_train: int) -> np.ndarray:
     def shares(log_c: float) -> np.ndarray:
         return expit(-(log_c + logs))
 
+    def excess(log_c: float) -> float:
+        return float(np.mean(shares(log_c))) - wanted
+
     # The mean falls from 1 to 0 in c0 gamma, and an eigenvalue alone would put that at
     # 1 / (s (gamma - 1)): the root lies between these values for the largest and smallest.
     low, high = np.log(n_train / (len(s) - n_train)) - logs[[s.argmax(), s.argmin()]]
-    log_c = brentq(
-        lambda c: float(np.mean(shares(c))) - wanted,
-        low - 1e-6,
-        high + 1e-6,
-        xtol=1e-14,
-        rtol=1e-14,
-    )
-    return shares(log_c)
+    return shares(brentq(excess, low - 1e-6, high + 1e-6, xtol=1e-14, rtol=1e-14))
 
 
 def _positive(name: str, value: ArrayLike) -> np.ndarray:

@@ -101,7 +101,8 @@ RULE = (
     "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
     f"above {SMALLEST_PEAK}, and those of the same / (highest in narrower ones that are wider than "
     "the lowest of them) and / (highest in wider ones) above 1; absent if one lies below. Errors "
-    "are geometric means over three neighbouring widths, and widths are selected on the other seeds. The threshold is where "
+    "are geometric means over three neighbouring widths, and widths are selected on the other "
+    "seeds. The threshold is where "
     f"training error falls to {DEFAULT_EPSILON}. Inconclusive where its interval does not lie in "
     "the sweep by a factor 2 from both ends, and where no training label is wrong."
 )

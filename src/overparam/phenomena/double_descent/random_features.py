@@ -80,7 +80,8 @@ RULE = (
     f"2 of n_features = n_train) / (lowest with fewer features) lies above {SMALLEST_PEAK}, both "
     "widths selected on the other seeds, those of the same / (highest between the two) and / "
     "(highest with more features) lie above 1, and for every n_features < n_train that of (test "
-    "error at the largest width) / (test error there) lies below 1; absent if one of them lies on the other side (of the last, where "
+    "error at the largest width) / (test error there) lies below 1; absent if one of them lies on "
+    "the other side (of the last, where "
     "n_features is selected on the other seeds). Inconclusive where no training label is wrong: "
     "the claim is of label noise."
 )
