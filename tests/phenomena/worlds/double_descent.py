@@ -173,7 +173,9 @@ CONTROLS_RISE = [
     ),
 ]
 PLANTED["double_descent/epoch_wise"] = {
-    arm: CONTROLS_RISE for arm in epoch_wise.ARMS if arm != "treatment"
+    epoch_wise.CLEAN_LABELS: CONTROLS_RISE,
+    # A network that fits its labels is not small, and what it does says nothing of small ones.
+    epoch_wise.SMALL_NETWORK: [w for w in CONTROLS_RISE if w.__name__ != "same_curve_soon_fitted"],
 }
 
 
