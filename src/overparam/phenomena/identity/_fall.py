@@ -74,8 +74,8 @@ def fall_rule(first: str, last: str, ends_below: float, controls: str, each: str
     return (
         f"{PREFERENCE} Observed if the 95 % intervals over seeds show that it falls from {first} "
         f"to {last} by more than {CLEAR}, that it is above {CLEAR} at {each or first}, and that it "
-        f"is below {ends_below:g} at {last}, and that it rises by less than {CLEAR} between any two "
-        "levels; absent if one lies wholly beyond its bound; else inconclusive. A control is "
+        f"is below {ends_below:g} at {last}, and that it rises by less than {CLEAR} between any "
+        "two levels; absent if one lies wholly beyond its bound; else inconclusive. A control is "
         f"judged by its own sentence alone: {controls} {NOT_JUDGED}"
     )
 
