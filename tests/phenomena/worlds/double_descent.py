@@ -265,7 +265,7 @@ WIDTH_NULLS = [
 NULLS["double_descent/squared_loss"] = [
     *WIDTH_NULLS,
     named("never_fits", over_width(double, descends, descends, reach=9.0)),
-    named("peaks_far_before", over_width(lambda x: hill(x, -1.5, 0.7, 0.9), descends, descends)),
+    named("peaks_far_before", over_width(lambda x: hill(x, -1.3, 0.75, 4.0), descends, descends)),
 ]
 NULLS["double_descent/cross_entropy"] = [
     *WIDTH_NULLS,
