@@ -196,6 +196,17 @@ def test_peak_test_tells_where_a_curve_is_higher_on_the_right():
     assert found.beyond.high < 0.6
 
 
+def test_peak_test_tells_where_a_curve_is_higher_on_the_left_after_its_lowest():
+    rng = generator("before")
+    y = noisy(rng, np.array([9.0, 1.0, 4.0, 2.0, 1.5, 1.0]), 6, 0.02)
+    found = peak_test([1, 5, 20, 60, 110, 1000], y, at=100)
+    assert found.left.low > 1.5  # over the lowest
+    assert 0.45 < found.before.estimate < found.before.high < 0.6  # over 4, not over the first 9
+    assert found.beyond.low > 1
+    ends_low = peak_test([1, 5, 60, 110, 1000], y[[0, 1, 3, 4, 5]], at=100)
+    assert ends_low.before == ends_low.left  # nothing stands between the lowest and the peak
+
+
 @pytest.mark.parametrize("n_seeds", [2, 3, 5, 8])
 @pytest.mark.parametrize("shape", ["flat", "falling", "rising"])
 def test_peak_test_sees_no_peak_where_there_is_none(n_seeds, shape):

@@ -46,6 +46,50 @@ def noisy(rng, centre, n_seeds, spread=0.1):
     )
 
 
+# ------------------------------------------------------------------ what is taken
+
+MATRIX = np.arange(6.0).reshape(3, 2)
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        mean_interval,
+        median_interval,
+        geometric_mean_interval,
+        sign_test,
+        lambda values: paired_difference(values, values),
+        lambda values: paired_log_ratio(np.ones(3), values),
+    ],
+)
+@pytest.mark.parametrize("values", [MATRIX, MATRIX[:, :1], 5.0], ids=["[3, 2]", "[3, 1]", "[]"])
+def test_values_are_one_for_each_seed(statistic, values):
+    with pytest.raises(UsageError, match=r"must be one for each seed; got.*allowed: \[n\]"):
+        statistic(values)
+
+
+def test_masked_values_are_missing():
+    values = np.ma.masked_array([1, 2, 4, 99], mask=[0, 0, 0, 1])
+    for interval in (mean_interval, median_interval, geometric_mean_interval):
+        assert repr(interval(values)) == repr(interval([1, 2, 4, NAN]))
+    assert paired_difference(values, np.ones(4)) == paired_difference([1, 2, 4, NAN], np.ones(4))
+    assert sign_test(values).n_missing == 1
+    masked = np.ma.masked_array(MATRIX, mask=MATRIX == 5)
+    assert monotone_test([1, 2, 3], masked).reversal.n_missing == 1
+
+
+@pytest.mark.parametrize("step", [-0.1, NAN])
+def test_a_step_is_not_negative(step):
+    for call in (
+        lambda: mean_interval([1.0, 2.0], step=step),
+        lambda: paired_difference([1.0, 2.0], [1.0, 1.0], step=step),
+        lambda: paired_log_ratio([1.0, 2.0], [1.0, 1.0], step=step),
+        lambda: geometric_mean_interval([1.0, 2.0], step=step),
+    ):
+        with pytest.raises(UsageError, match="a step is out of range"):
+            call()
+
+
 # ------------------------------------------------------------------ means
 
 

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from overparam.errors import UsageError
 from overparam.lab.verdict import (
     UNKNOWN,
     Clause,
@@ -98,6 +99,21 @@ def test_where_a_premise_does_not_hold_the_question_was_not_put():
         for clauses in ([rise, fitted], [none, fitted], [rise, lacking], [none, lacking])
     ]
     assert kinds == ["observed", "absent", "inconclusive", "inconclusive"]
+
+
+def test_premises_alone_answer_no_question():
+    fitted = premise(stays_below("loss", GOOD, 3))
+    assert judge([fitted], effect=GOOD, unit="", rule="").kind == "inconclusive"
+
+
+def test_a_clause_demands_something_that_can_be():
+    with pytest.raises(UsageError, match=r"nothing is demanded of 'ratio'.*use exceeds"):
+        Clause("ratio", GOOD)
+    for low, high in ((3, 1), (NAN, 1), (0, NAN)):
+        with pytest.raises(UsageError, match="nothing can be 'ratio' between these bounds"):
+            lies_within("ratio", GOOD, low, high)
+    with pytest.raises(UsageError, match="between these bounds"):
+        exceeds("ratio", GOOD, NAN)
 
 
 def test_clauses_say_what_is_demanded_and_what_was_found():

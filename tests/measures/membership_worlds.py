@@ -72,13 +72,14 @@ def score_by_loop(name, x, inside, pooled, k, i, ins, outs, own):
             return (8 * s2 + squares) / (8 + len(values) - 1)
         return s2
 
-    z_out = (v - np.mean(b)) / math.sqrt(spread(b, pooled[1]))
+    def z(values, s2):
+        """In standard deviations of a new model less the mean of these."""
+        return (v - np.mean(values)) / math.sqrt(spread(values, s2) * (1 + 1 / len(values)))
+
     if name == "lira offline":
-        return z_out
-    laws = [
-        stats.norm(np.mean(s), math.sqrt(spread(s, q))) for s, q in zip((a, b), pooled, strict=True)
-    ]
-    return laws[0].logpdf(v) - laws[1].logpdf(v)
+        return z(b, pooled[1])
+    ratio = stats.norm.logpdf(z(a, pooled[0])) - stats.norm.logpdf(z(b, pooled[1]))
+    return ratio + math.log(spread(b, pooled[1]) / spread(a, pooled[0])) / 2
 
 
 def pooled_by_loop(x, inside):

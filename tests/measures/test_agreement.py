@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import spearmanr
 
 from overparam.errors import DataError, UsageError
@@ -97,7 +98,7 @@ def test_few_rows_have_no_interval():
     found = rank_agreement(np.arange(9), np.arange(1, 10), n_bootstrap=100)
     assert found.spearman == 1
     assert math.isnan(found.spearman_high)
-    assert math.isnan(found.recall_low)
+    assert (found.recall_low, found.recall_high) == (pytest.approx(0.025), 1)  # of one row
 
 
 def test_answers_repeat_and_streams_matter():
@@ -214,3 +215,17 @@ def growing():
 def test_errors(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+@pytest.mark.parametrize(("n", "correlation"), [(100, 0.0), (100, 0.8), (400, 0.0), (400, 0.3)])
+def test_the_interval_of_recall_covers_with_few_hits(n, correlation):
+    rng, hits, n_trials = np.random.default_rng(n), 0, 200
+    z = stats.norm.isf(0.05)
+    both = stats.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]]).cdf([-z, -z])
+    for _ in range(n_trials):
+        a = rng.normal(size=n)
+        b = correlation * a + math.sqrt(1 - correlation**2) * rng.normal(size=n)
+        found = rank_agreement(a, b, n_bootstrap=100)
+        assert found.recall_low < found.recall_high
+        hits += found.recall_low <= both / 0.05 <= found.recall_high
+    assert hits / n_trials > 0.95 - 2 * math.sqrt(0.95 * 0.05 / n_trials)

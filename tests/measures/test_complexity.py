@@ -53,16 +53,46 @@ def test_emc_interval_covers():
     # Curves shifted in log n by a Gaussian of known centre: on average over seeds the mean curve
     # crosses at the centre (the curve is linear where it matters, so the shift averages out).
     rng, n_seeds, n_trials, hits = np.random.default_rng(0), 8, 1_000, 0
-    log_sizes = np.log2(SIZES)[:, None]
+    sizes = np.geomspace(100, 1600, 401)  # so many that their spacing is not felt
+    log_sizes = np.log2(sizes)[:, None]
     centre = math.log2(350.0)
     for _ in range(n_trials):
         shift = 0.1 * rng.standard_normal(n_seeds)
         errors = np.clip(0.1 + 0.05 * (log_sizes - centre - shift), 0, 1)
-        emc = effective_model_complexity(SIZES, errors)
+        emc = effective_model_complexity(sizes, errors)
         hits += emc.low <= 350.0 <= emc.high
     # Four binomial standard errors are 2.8 points. An interval that took the standard deviation for
     # the standard error would cover nearly always, one without the t quantile some 91 %.
     assert hits / n_trials == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / n_trials))
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("steepness", [1, 4, 12])
+def test_emc_interval_covers_on_coarse_grids_and_steep_curves(factor, steepness):
+    # error = x^k / (5 (1 + x^k)), x = n / EMC, is 0.1 at n = EMC, wherever that lies in the grid.
+    rng, n_trials, hits = np.random.default_rng(steepness), 300, 0
+    sizes = 100 * float(factor) ** np.arange(12 // factor + 1)
+    for _ in range(n_trials):
+        truth = math.exp(rng.uniform(*np.log(sizes[[1, -2]])))
+        reached = truth * np.exp(0.05 * rng.standard_normal(5))
+        x = (sizes[:, None] / reached) ** steepness
+        emc = effective_model_complexity(sizes, 0.2 * x / (1 + x))
+        hits += emc.low <= truth <= emc.high
+    assert hits / n_trials > 0.95 - 2 * math.sqrt(0.95 * 0.05 / n_trials)
+
+
+def test_an_emc_is_known_no_better_than_its_sizes_are_spaced():
+    # Everything up to 5,000 is fitted, by all seeds alike: the sweep cannot say where it ends.
+    errors = np.repeat([[0.0], [0.0], [0.9]], 5, axis=1)
+    found = effective_model_complexity([100, 1000, 10_000], errors)
+    assert (found.low, found.high) == (1000, 10_000)
+
+
+def test_an_emc_that_hangs_on_one_seed_has_an_open_end():
+    errors = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.9]]  # without the last seed all sizes are fitted
+    assert effective_model_complexity([10, 20], errors).high == math.inf
+    errors = [[0.9, 0.0, 0.0], [0.9, 0.9, 0.9]]
+    assert effective_model_complexity([10, 20], errors).low == 0
 
 
 def test_threshold_on_a_curve_linear_in_log_capacity_is_exact():

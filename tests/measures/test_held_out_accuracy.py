@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from overparam.data import draw_subsets
 from overparam.errors import DataError, UsageError
 from overparam.measures import c_scores, learning_curve, memorization_scores, subset_arrays
+from overparam.streams import Streams
 
 
 def world(rng, n_rows=200, ratios=(0.2, 0.5, 0.8), each=6):
@@ -45,6 +47,36 @@ def test_at_one_ratio_it_is_the_accuracy_out():
     assert np.all(found.standard_error[np.isfinite(found.estimate)] > 0)
 
 
+@pytest.mark.parametrize("n_models", [4, 6, 10, 20])
+def test_standard_errors_of_counts_are_the_errors_made(n_models):
+    errors, claimed = [], []
+    for repeat in range(20):
+        rng = np.random.default_rng(repeat)
+        masks = draw_subsets(n_models, 300, 0.5, Streams(repeat))
+        p_out, p_in = rng.random((2, 300))
+        correct = rng.random(masks.shape) < np.where(masks, p_in, p_out)
+        of_rows, of_labels = c_scores(masks, correct), memorization_scores(masks, correct)
+        errors.append([of_rows.estimate - p_out, of_labels.estimate - (p_in - p_out)])
+        claimed.append([of_rows.standard_error, of_labels.standard_error])
+    made, told = (np.sqrt(np.mean(np.square(x), axis=(0, 2))) for x in (errors, claimed))
+    np.testing.assert_allclose(made, told, rtol=0.05)
+
+
+@pytest.mark.parametrize("n_models", [10, 12])
+def test_subsets_by_class_have_one_ratio(n_models):
+    # 20 classes of 25 rows: 17.5 a class, so that subsets are of 346 to 356 rows.
+    classes, rng = np.repeat(np.arange(20), 25), np.random.default_rng(0)
+    masks = draw_subsets(n_models, 500, 0.7, Streams(0), classes=classes)
+    assert len(np.unique(masks.sum(1))) > 1
+    correct = rng.random(masks.shape) < 0.8
+    found = c_scores(masks, correct)
+    assert found.ratios.tolist() == [0.7]
+    np.testing.assert_array_equal(found.estimate, memorization_scores(masks, correct).accuracy_out)
+    assert learning_curve(masks, correct).ratios.tolist() == [0.7]
+    told = c_scores(masks, correct, ratio=np.repeat([0.70, 0.71], n_models // 2))
+    assert told.ratios.tolist() == [0.70, 0.71]
+
+
 def test_intervals_of_the_curve_cover():
     # Fresh rows and fresh models in every draw; the truth is the mean over both.
     hits, draws = 0, 120
@@ -75,7 +107,7 @@ def test_one_model_has_no_interval_and_silent_ones_do_not_count():
 
 def test_ratios_can_be_given_and_blocks_do_not_matter(monkeypatch):
     masks, correct, ratio = world(np.random.default_rng(0))
-    masks[0, np.flatnonzero(~masks[0])[:3]] = True  # a subset that is not quite of its size
+    masks[0, np.flatnonzero(~masks[0])[:9]] = True  # a subset that is not quite of its size
     assert len(c_scores(masks, correct).ratios) == 4
     found, curve = c_scores(masks, correct, ratio), learning_curve(masks, correct, ratio)
     assert found.ratios.tolist() == [0.2, 0.5, 0.8]

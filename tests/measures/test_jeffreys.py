@@ -7,7 +7,7 @@ from scipy import stats
 from overparam.measures.jeffreys import (
     difference_interval,
     jeffreys_accuracies,
-    jeffreys_variance,
+    squared_error,
 )
 
 
@@ -15,11 +15,21 @@ def test_moments_and_bounds_are_those_of_the_posterior():
     hits, n = np.array([0, 1, 3, 7]), np.array([7, 7, 7, 7])
     posterior = stats.beta(hits + 0.5, n - hits + 0.5)
     found = jeffreys_accuracies(hits, n, 0.9)
-    np.testing.assert_allclose(jeffreys_variance(hits, n), posterior.var(), rtol=1e-12)
-    np.testing.assert_allclose(found.variance, posterior.var(), rtol=1e-12)
+    np.testing.assert_array_equal(found.variance, squared_error(hits, n))
     np.testing.assert_allclose(found.low[1:], posterior.ppf(0.05)[1:], rtol=1e-9)
     np.testing.assert_allclose(found.high[:-1], posterior.ppf(0.95)[:-1], rtol=1e-9)
     assert (found.low[0], found.high[-1]) == (0, 1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10])
+def test_the_squared_error_is_that_of_the_share(n):
+    # By quadrature over the posterior of a rate that may be anything, and on average over rates.
+    hits, p = np.arange(n + 1), (np.arange(20_000) + 0.5) / 20_000
+    posterior = stats.binom.pmf(hits[:, None], n, p)
+    posterior /= posterior.sum(1, keepdims=True)
+    expected = (posterior * (hits[:, None] / n - p) ** 2).sum(1)
+    np.testing.assert_allclose(squared_error(hits, np.full(n + 1, n)), expected, rtol=1e-6)
+    assert squared_error(hits, np.full(n + 1, n)).mean() == pytest.approx(1 / 6 / n)  # of p (1 - p)
 
 
 def test_no_draws_say_nothing():

@@ -51,6 +51,25 @@ def test_from_another_start_the_complement_keeps_it():
     np.testing.assert_allclose(linear_autoencoder(x, 10**6, 0.1, start), limit, atol=1e-10)
 
 
+@pytest.mark.parametrize("n_steps", [10**9, 10**15, 10**18])
+def test_off_the_span_the_start_stays_for_ever(n_steps):
+    x, start = gaussian(3, 6), gaussian(6, 6, name="start")
+    limit = span_projection(x) + start @ (np.eye(6) - span_projection(x))
+    np.testing.assert_allclose(linear_autoencoder(x, n_steps, 0.1, start), limit, atol=1e-12)
+    again = linear_autoencoder(np.vstack([x, x]), n_steps, 0.1, start)  # twice the same rows
+    np.testing.assert_allclose(again, limit, atol=1e-12)
+
+
+def test_steps_beyond_the_largest_rate_swing_and_diverge():
+    x = np.array([[1.0, 2.0]])  # energy 10: converges below 0.2
+    for n_steps in (0, 1, 2, 3, 4):
+        for rate in (0.1, 0.15, 0.25):
+            expected = descend(x, np.zeros((2, 2)), rate, n_steps)
+            np.testing.assert_allclose(linear_autoencoder(x, n_steps, rate), expected, atol=1e-12)
+    with pytest.raises(UsageError, match=r"diverged beyond all numbers.*learning_rate < 0\.2"):
+        linear_autoencoder(x, 10**5, 0.25)
+
+
 def test_projection_fixes_the_span_and_attracts_nothing():
     x = gaussian(3, 8)
     p = span_projection(np.vstack([x, x[0] + x[1]]))  # rank deficient

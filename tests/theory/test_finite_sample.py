@@ -24,6 +24,13 @@ def test_published_totals(p, total):
     assert flat(p).total == pytest.approx(total, abs=5.1e-5)
 
 
+def test_digits_are_kept_where_many_rows_meet_as_many_features():
+    n = 10**15
+    risk = finite_sample_risk(n, n + 2, 1.0, 0.0, 0.0)
+    assert risk.squared_bias == pytest.approx(4e-30, rel=1e-12)
+    assert risk.variance == pytest.approx(2e-15, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("p", "missed", "bias", "variance"),
     [(20, 0.8, 0, 1.1053), (30, 0.7, 0, 3.1667), (60, 0.4, 0.0667, 1.5018)],

@@ -94,6 +94,13 @@ def test_no_privacy_bounds_nothing_and_full_privacy_everything():
     assert PrivacyBound(1e6).tpr_at_fpr(0.0) == 0.0
 
 
+def test_small_gaps_and_rates_keep_their_digits():
+    assert GaussianShift(1e-20).advantage == pytest.approx(1e-20 / math.sqrt(2 * math.pi))
+    assert PrivacyBound(1e-20).advantage == pytest.approx(5e-21)
+    assert PrivacyBound(0.0).tpr_at_fpr(1e-20) == pytest.approx(1e-20)
+    assert PrivacyBound(1e-3).tpr_at_fpr(1e-20) == pytest.approx(math.exp(1e-3) * 1e-20)
+
+
 def test_replacement_is_two_steps():
     assert PrivacyBound(0.5).of_replacement() == PrivacyBound(1.0)
     two = PrivacyBound(0.5, 0.01).of_replacement()

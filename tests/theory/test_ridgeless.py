@@ -87,6 +87,40 @@ def test_isotropic_minimum_is_the_minimum(signal, noise):
     assert isotropic_minimum(signal, noise) == pytest.approx(found.x, rel=1e-4)
 
 
+@pytest.mark.parametrize("penalty", [1e-250, 1e-200, 1e-20, 1e-16, 1e-8, 0.3, 1e3, 1e16, 1e200])
+@pytest.mark.parametrize("gamma", [1e-9, 0.5, 0.999, 1.0, 1 + 1e-12, 1.001, 2.0, 10.0, 1e6])
+def test_ridge_keeps_its_digits_for_any_penalty(gamma, penalty):
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(600):
+        g, lam = mpmath.mpf(gamma), mpmath.mpf(penalty)
+        root = mpmath.sqrt((1 - g + lam) ** 2 + 4 * g * lam)
+        m = (root - (1 - g + lam)) / (2 * g * lam)
+        slope = (m + g * m**2) / root
+        bias, variance, tuned = lam**2 * slope, g * (m - lam * slope), lam * m
+        found = ridge_risk(gamma, penalty, 1.0, 1.0)
+        tiny = 1e-290  # below it there are no digits to keep
+        assert found.bias == pytest.approx(float(bias), rel=1e-13, abs=tiny)
+        assert found.variance == pytest.approx(float(variance), rel=1e-13, abs=tiny)
+        if penalty / gamma < 1e300:
+            best = optimal_ridge_risk(gamma, 1.0, penalty / gamma)  # whose penalty this is
+            assert best == pytest.approx(float(tuned), rel=1e-13, abs=tiny)
+
+
+def test_risks_keep_their_digits_near_the_threshold():
+    near = 1 + 2.0**-40
+    assert isotropic_risk(near, 1.0, 0.0).bias == pytest.approx(2.0**-40, rel=1e-11)
+    assert isotropic_minimum(near, 1.0) == pytest.approx(2.0**41, rel=1e-11)
+    assert polynomial_captured_share(1e-20, 2.0) == pytest.approx(2e-20, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_correlated_risk_is_of_any_unit(scale):
+    s, b = np.geomspace(0.1, 10, 30), np.linspace(0, 1, 30)
+    one, other = correlated_risk(s, b, 20, 1.0), correlated_risk(scale * s, b / scale, 20, 1.0)
+    assert other.bias == pytest.approx(one.bias, rel=1e-9)
+    assert other.variance == pytest.approx(one.variance, rel=1e-9)
+
+
 def test_isotropic_minimum_at_the_ends():
     assert isotropic_minimum(1, 2) == math.inf
     assert isotropic_minimum(3, 0) == 1.0

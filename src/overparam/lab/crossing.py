@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam.errors import UsageError
-from overparam.lab.intervals import LEVEL, mean_interval
+from overparam.lab.intervals import LEVEL, floats, mean_interval
 from overparam.lab.verdict import Interval
 
 
@@ -35,7 +35,7 @@ def crossings(
     >>> crossings([1, 2, 4], [[1.0, 1.0], [0.5, 1.0], [-0.5, 1.0]], 0.0).tolist()
     [3.0, inf]
     """
-    x, y = np.asarray(levels, float), np.asarray(matrix, float)
+    x, y = np.asarray(levels, float), floats(matrix)
     if y.ndim != 2 or len(y) != len(x) or (np.diff(x) <= 0).any():
         raise UsageError(
             "levels and matrix do not fit",

@@ -3,10 +3,11 @@
 Policy on missing values, here and in `statistics`: NaN means "no value" (a cell that failed,
 diverged or was not run) and is left out, in paired statistics together with its partner;
 `Interval.n` says how many values remain, `Interval.n_missing` how many are missing, and of what is
-missing a clause concludes nothing. Infinities are values: where they make a mean meaningless, the
-ends of the interval are NaN, from which nothing is concluded either. With fewer than two values
-there is an estimate and no interval, and the same where all values are equal, unless the step of
-their lattice is told: values that agree say how coarse they are, not how sure.
+missing a clause concludes nothing. Masked values are missing too. Infinities are values: where they
+make a mean meaningless, the ends of the interval are NaN, from which nothing is concluded either.
+With fewer than two values there is an estimate and no interval, and the same where all values are
+equal, unless the step of their lattice is told: values that agree say how coarse they are, not how
+sure.
 
 What few seeds cannot exclude: an interval is of a mean over seeds, from those that were run. That
 n of n seeds agree leaves it open, at 95 %, that a share of up to 1 - 0.05^(1/n) of all seeds
@@ -55,12 +56,15 @@ def mean_interval(
             and values that all agree have no interval.
         bounds: of what the values can be, such as (0, 1) for fractions; the ends are cut there.
 
+    Raises:
+        UsageError: values that are not `[n]`, a step that is not >= 0.
+
     >>> print(mean_interval([1.0, 2.0, 3.0]))
     2.0 [-0.5, 4.5]
     >>> print(mean_interval([1.0, 1.0, 1.0], step=0.01, bounds=(0, 1)))
     1.000 [0.975, 1.000]
     """
-    x, n_missing = present(values), int(np.isnan(np.asarray(values, float)).sum())
+    x, n_missing = present(values)
     n = len(x)
     with np.errstate(invalid="ignore"):
         estimate = float(np.mean(x)) if n else math.nan
@@ -78,6 +82,7 @@ def half_widths(rows: np.ndarray, level: float = LEVEL, *, step: Steps = 0.0) ->
         step: of the lattice of all rows, or of each, `[m]`.
     """
     checked_level(level)
+    _check_step(step)
     m, n = rows.shape
     if n < 2:
         return np.full(m, math.nan)
@@ -108,7 +113,7 @@ def geometric_mean_interval(
     >>> print(geometric_mean_interval([2.0, 2.0, 2.0], step=0.1))
     2.00 [1.77, 2.26]
     """
-    logs = logs_above(values, floor)
+    logs = logs_above(_vector("values", values), floor)
     return exp_interval(mean_interval(logs, level, step=float(step_of_logs(step, logs))))
 
 
@@ -119,11 +124,14 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     median with *at least* this probability whatever the (continuous) distribution; at 95 % that
     takes six values, and with fewer the ends are NaN. Infinities are values like any other.
 
+    Raises:
+        UsageError: values that are not `[n]`.
+
     >>> print(median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]))
     5.0 [2.0, 8.0]
     """
-    x, n_missing = np.sort(present(values)), int(np.isnan(np.asarray(values, float)).sum())
-    n = len(x)
+    x, n_missing = present(values)
+    x, n = np.sort(x), len(x)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, checked_level(level), 0, n_missing)
     below, above = float(x[(n - 1) // 2]), float(x[n // 2])
@@ -158,7 +166,7 @@ def bootstrap_interval(
     Source: Efron, "Better bootstrap confidence intervals", JASA 82 (1987), section 4.
     """
     check_count("n_resamples", n_resamples, 10)
-    x = np.asarray(values, float)
+    x = floats(values)
     whole = ~np.isnan(x.reshape(len(x), -1)).any(1)
     x, n_missing = x[whole], int((~whole).sum())
     n = len(x)
@@ -186,7 +194,7 @@ def paired_difference(
         step: of the lattice of the differences (see `mean_interval`).
 
     Raises:
-        UsageError: the lengths differ.
+        UsageError: not two `[n]`, or a step that is not >= 0.
     """
     a, b = _pairs(a, b)
     with np.errstate(invalid="ignore"):
@@ -206,7 +214,7 @@ def paired_log_ratio(
             1 / n_test (see `mean_interval`).
 
     Raises:
-        UsageError: the lengths differ, or a value is negative.
+        UsageError: not two `[n]`, a negative value, or a step that is not >= 0.
 
     >>> print(paired_log_ratio([2.0, 4.0], [1.0, 1.0]))
     3 [0.03, 231]
@@ -230,6 +238,7 @@ def step_of_logs(step: Steps, logs: ArrayLike) -> np.ndarray:
     >>> step_of_logs(0.01, np.log([[0.5, 0.5], [0.02, 0.02]])).round(2).tolist()
     [0.02, 0.5]
     """
+    _check_step(step)
     x = np.asarray(logs, float)
     there = np.isfinite(x)
     n = there.sum(-1)
@@ -239,7 +248,7 @@ def step_of_logs(step: Steps, logs: ArrayLike) -> np.ndarray:
 
 def logs_above(values: ArrayLike, floor: float) -> np.ndarray:
     """Return log(max(values, floor)), -inf for zeros above no floor; refuse negative values."""
-    x = np.asarray(values, float)
+    x = floats(values)
     if (x < 0).any():
         raise UsageError(
             "a ratio or geometric mean needs values >= 0",
@@ -273,17 +282,37 @@ def _bca_tails(
     return special.ndtr(z0 + z / (1 - acceleration * z))
 
 
-def present(values: ArrayLike) -> np.ndarray:
-    """Return the values that are not missing, `[n]`."""
-    x = np.asarray(values, float).ravel()
-    return x[~np.isnan(x)]
+def floats(values: ArrayLike) -> np.ndarray:
+    """Return values in float64, NaN where they are masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    return np.asarray(values, float)
+
+
+def present(values: ArrayLike) -> tuple[np.ndarray, int]:
+    """Return those of `[n]` values that are not missing, and how many are."""
+    x = _vector("values", values)
+    there = ~np.isnan(x)
+    return x[there], int((~there).sum())
 
 
 def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(a, float).ravel(), np.asarray(b, float).ravel()
+    x, y = _vector("paired values", a), _vector("paired values", b)
     if len(x) != len(y):
         raise UsageError("paired values differ in length", got=f"{len(x)} and {len(y)}")
     return x, y
+
+
+def _vector(name: str, values: ArrayLike) -> np.ndarray:
+    x = floats(values)
+    if x.ndim != 1:
+        raise UsageError(f"{name} must be one for each seed", got=list(x.shape), allowed="[n]")
+    return x
+
+
+def _check_step(step: Steps) -> None:
+    if not (np.asarray(step) >= 0).all():
+        raise UsageError("a step is out of range", got=step, allowed=">= 0; 0: none is known")
 
 
 def checked_level(level: float) -> float:

@@ -6,6 +6,7 @@ See `statistics.peak_test` and `statistics.monotone_test`, which say why and how
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from overparam.lab.intervals import (
     LEVEL,
     Steps,
     checked_level,
+    floats,
     half_widths,
     paired_difference,
 )
@@ -27,20 +29,19 @@ def peak_over_side(
     side: np.ndarray,
     level: float,
     steps: np.ndarray,
-    *,
-    highest: bool = False,
+    against: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Interval:
-    """Log-ratio of peak to best level of one side; selected on the other seeds.
+    """Log-ratio of peak to a level of one side; both selected on the other seeds.
 
     Args:
         steps: of the lattice of the logarithms at each level, `[m]`; the coarsest of the levels
             that are compared counts.
-        highest: take the worst level of the side instead of the best.
+        against: which level of the side: `best_rows`, `worst_rows` or `worst_rows_since_best`.
     """
     if not side.any():  # of the design: nothing is missing, there is nothing
         return replace(UNKNOWN, level=checked_level(level))
     others = means_of_others(logs)
-    peak, best = best_rows(-others, near), best_rows(-others if highest else others, side)
+    peak, best = worst_rows(others, near), against(others, side)
     seeds = np.arange(logs.shape[1])
     a, b = logs[peak, seeds], logs[best, seeds]
     # A level that misses in this seed might have been its highest or its best.
@@ -83,7 +84,7 @@ def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: Steps = 0
             level has its own at the upper end, and the coarsest of those chosen counts at the
             lower one.
     """
-    y = np.asarray(values, float)
+    y = floats(values)
     whole = ~np.isnan(y).any(0)
     n_missing, y = int((~whole).sum()), y[:, whole]
     m, n = y.shape
@@ -103,7 +104,7 @@ def largest_interval(values: ArrayLike, level: float = LEVEL, *, step: Steps = 0
 
 def smallest_interval(values: ArrayLike, level: float = LEVEL, *, step: Steps = 0.0) -> Interval:
     """Interval of the smallest of several means over seeds (see `largest_interval`)."""
-    found = largest_interval(-np.asarray(values, float), level, step=step)
+    found = largest_interval(-floats(values), level, step=step)
     return replace(found, estimate=-found.estimate, low=-found.high, high=-found.low)
 
 
@@ -114,7 +115,7 @@ def largest_reversal(up: ArrayLike, level: float = LEVEL, *, step: Steps = 0.0) 
         up: `[m, seeds]`, curves that should rise. step: of the lattice of the values; of each
             level, `[m]`, where they differ: a pair has the larger of its two.
     """
-    y = np.asarray(up, float)
+    y = floats(up)
     earlier, later = np.triu_indices(len(y), k=1)
     steps = np.broadcast_to(step, len(y))
     steps = np.maximum(steps[earlier], steps[later])
@@ -144,6 +145,20 @@ def best_rows(means: np.ndarray, among: np.ndarray) -> np.ndarray:
     rows = np.flatnonzero(among)
     known = np.where(np.isnan(means[rows]), np.inf, means[rows])
     return rows[np.argmin(known, axis=0)]
+
+
+def worst_rows(means: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Index of the row with the highest mean in each column, among the rows marked."""
+    return best_rows(-means, among)
+
+
+def worst_rows_since_best(means: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Index of the row with the highest mean in each column, from the lowest one marked on."""
+    rows = np.flatnonzero(among)
+    place = np.arange(len(rows))[:, None]
+    since = place >= np.searchsorted(rows, best_rows(means, among))
+    known = np.where(np.isnan(means[rows]) | ~since, -np.inf, means[rows])
+    return rows[np.argmax(known, axis=0)]
 
 
 def best_row(values: np.ndarray, among: np.ndarray) -> int | None:

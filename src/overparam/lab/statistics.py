@@ -21,6 +21,7 @@ from overparam.lab.intervals import (
     Steps,
     bootstrap_interval,
     exp_interval,
+    floats,
     geometric_mean_interval,
     logs_above,
     mean_interval,
@@ -32,9 +33,12 @@ from overparam.lab.intervals import (
 )
 from overparam.lab.selection import (
     best_row,
+    best_rows,
     largest_reversal,
     peak_over_side,
     reversal_of_means,
+    worst_rows,
+    worst_rows_since_best,
 )
 from overparam.lab.verdict import Interval
 
@@ -82,7 +86,7 @@ def sign_test(values: ArrayLike, alternative: Alternative = "greater") -> SignTe
     >>> sign_test([0.3, 0.1, 0.4, 0.2, 0.5]).p_value
     0.03125
     """
-    x, n_missing = present(values), int(np.isnan(np.asarray(values, float)).sum())
+    x, n_missing = present(values)
     above, below = int((x > 0).sum()), int((x < 0).sum())
     if above + below == 0:
         return SignTest(0, 0, 1.0, n_missing)
@@ -166,13 +170,15 @@ class PeakTest:
     Attributes:
         left, right: ratio of the peak's value to the best (lowest) on its left and right; both
             intervals above 1 say that there is a peak. NaN where a side has no levels.
-        beyond: ratio of the peak's value to the *highest* on its right: where it lies below 1,
-            the peak stands farther to the right. (On the left the first descent starts higher.)
+        before, beyond: ratio of the peak's value to the *highest* on its left, from the lowest
+            there on (before it, the first descent may start higher), and on its right: where one
+            lies below 1, the peak stands farther to that side.
         peak_level, left_level, right_level: as selected on all seeds; NaN where there are none.
     """
 
     left: Interval
     right: Interval
+    before: Interval
     beyond: Interval
     peak_level: float
     left_level: float
@@ -236,10 +242,15 @@ def peak_test(
         near = np.arange(len(x)) == np.argmin(np.abs(np.log(x / at)))
     left, right = x < x[near].min(), x > x[near].max()
     steps = step_of_logs(step, logs)
+
+    def over(side: np.ndarray, against: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Interval:
+        return exp_interval(peak_over_side(logs, near, side, level, steps, against))
+
     return PeakTest(
-        left=exp_interval(peak_over_side(logs, near, left, level, steps)),
-        right=exp_interval(peak_over_side(logs, near, right, level, steps)),
-        beyond=exp_interval(peak_over_side(logs, near, right, level, steps, highest=True)),
+        left=over(left, best_rows),
+        right=over(right, best_rows),
+        before=over(left, worst_rows_since_best),
+        beyond=over(right, worst_rows),
         peak_level=_level_or_nan(x, best_row(-logs, near)),
         left_level=_level_or_nan(x, best_row(logs, left)),
         right_level=_level_or_nan(x, best_row(logs, right)),
@@ -276,7 +287,7 @@ def curve(
 
 
 def _curves(levels: ArrayLike, matrix: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(levels, float), np.asarray(matrix, float)
+    x, y = np.asarray(levels, float), floats(matrix)
     if x.ndim != 1 or y.ndim != 2 or len(x) != len(y) or len(x) == 0:
         raise UsageError(
             "levels and matrix do not fit",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Literal
 
+from overparam.errors import UsageError
 from overparam.lab.digits import write_measured
 
 Kind = Literal["observed", "absent", "inconclusive"]
@@ -93,7 +94,8 @@ class Clause:
     Attributes:
         what: the quantity, such as "peak over the lowest in wider networks".
         value: its interval over seeds.
-        low, high: the value must lie above `low` and below `high`; one or both.
+        low, high: the value must lie above `low` and below `high`; one or both, `low` not above
+            `high`. Only of what is `unmeasured` nothing need be demanded.
         note: why nothing is known, where that is not said by the value itself.
         premise: whether it only says that the question was put; then it is not refuted.
 
@@ -116,6 +118,18 @@ class Clause:
         bounds = (self.low, self.high)
         if not all(isinstance(bound, Real) for bound in bounds):
             raise TypeError(f"a clause's bounds are numbers, got {bounds!r:.160}")
+        if not self.low <= self.high:
+            raise UsageError(
+                f"nothing can be {self.what!r:.80} between these bounds",
+                got=f"{self.low} and {self.high}",
+                allowed="two numbers, the lower one first",
+            )
+        if not self.bound and not math.isnan(self.value.estimate):
+            raise UsageError(
+                f"nothing is demanded of {self.what!r:.80}",
+                allowed="a bound: low, high, or both",
+                remedy="use exceeds, stays_below or lies_within",
+            )
 
     @property
     def state(self) -> State:
@@ -242,12 +256,15 @@ class Verdict:
 
     @property
     def kind(self) -> Kind:
-        """All shown: observed. One refuted, and every premise shown: absent. Else inconclusive."""
-        states = {clause.state for clause in self.clauses}
-        if states == {"shown"}:
-            return "observed"
+        """All shown: observed. One refuted, and every premise shown: absent. Else inconclusive.
+
+        Premises alone answer no question: inconclusive.
+        """
+        states = {clause.state for clause in self.clauses if not clause.premise}
         if not shown(*(clause for clause in self.clauses if clause.premise)):
             return "inconclusive"
+        if states == {"shown"}:
+            return "observed"
         return "absent" if "refuted" in states else "inconclusive"
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats
+from overparam.measures.clustering import ClusteredRate
 from overparam.streams import Streams, check_streams
 
 _FIXED = Streams(0)  # unless told otherwise, the measures are functions of their arguments
@@ -30,7 +31,8 @@ class RankAgreement:
         spearman_low, spearman_high: its percentile-bootstrap interval over rows.
         recall: share of the reference's top rows among as many top rows of the score, in [0, 1];
             chance gives `n_top / (n - n_missing)`.
-        recall_low, recall_high: its percentile-bootstrap interval over rows.
+        recall_low, recall_high: its interval by Clopper and Pearson, of `n_top` trials; exact for
+            few hits too, where resampled rows say nothing: of no hit it is not [0, 0].
         n_above: rows where |reference| > threshold. n_top: rows of the top. n: rows in all.
         n_missing: rows left out, since one of the two is NaN. confidence: nominal coverage.
     """
@@ -96,7 +98,7 @@ def rank_agreement(
     Returns:
         `RankAgreement`. Rows where one of the two is NaN are left out and counted; infinities are
         ranked. Rows that tie at the edge of a top share the places that are left, as if one drew
-        among them. NaN where ranks are all equal; intervals NaN with fewer than 10 rows.
+        among them. NaN where ranks are all equal; the correlation's interval with fewer than 10.
 
     Raises:
         DataError: shapes that do not fit, or no row with both values.
@@ -125,15 +127,16 @@ def rank_agreement(
 
     scored, wanted = _Ranked(a), _Ranked(b)
     once = np.ones(len(a))
-    correlations, recalls = [], []
-    for counts in _resamples(check_streams(streams), len(a), n_bootstrap):
-        correlations.append(_spearman(scored, wanted, counts * above))
-        recalls.append(_recall(scored, wanted, counts, n_top))
+    draws = _resamples(check_streams(streams), len(a), n_bootstrap)
+    correlations = [_spearman(scored, wanted, counts * above) for counts in draws]
+    recall, level = _recall(scored, wanted, once, n_top), (1 + confidence) / 2
+    found = ClusteredRate(recall, n_top, n_top, n_top)
     return RankAgreement(
         _spearman(scored, wanted, once * above),
         *_percentiles(correlations, int(above.sum()), confidence),
-        _recall(scored, wanted, once, n_top),
-        *_percentiles(recalls, len(a), confidence),
+        recall,
+        found.low(level),
+        found.high(level),
         int(above.sum()),
         n_top,
         n,

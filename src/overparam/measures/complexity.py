@@ -21,7 +21,8 @@ class EmcEstimate:
     """Effective model complexity, in training examples, with its interval.
 
     Attributes:
-        value: the estimate. low, high: bounds of the interval; NaN with a single seed.
+        value: the estimate. low, high: bounds of the interval; NaN with a single seed. Without
+            one of the seeds the sweep may be censored: then `high` is infinite, or `low` 0.
         epsilon: training error that counts as fitted.
         n_seeds: columns of the sweep. confidence: nominal coverage of the interval.
         censored: ``"no"``; ``"above"`` where even the largest n was fitted, so that `value` is only
@@ -48,7 +49,9 @@ def effective_model_complexity(
 
     EMC = max { n : E[train error on n examples] <= epsilon }. The expectation is the mean over
     seeds; between the largest n at or below epsilon and the next n the error is interpolated
-    linearly in log n. The interval is a jackknife over seeds in log n with a t quantile.
+    linearly in log n. The interval is a jackknife over seeds in log n with a t quantile, and
+    reaches at least from the one n to the other: where the error rises steeply, the line between
+    them errs by up to their distance, and in all seeds alike.
 
     Args:
         n_train_values: sizes n of the sweep, `[m]`, positive and rising, m >= 2.
@@ -74,19 +77,22 @@ def effective_model_complexity(
     sizes, errors = _sweep("n_train_values", n_train_values, train_errors, epsilon)
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     errors = np.where(np.isnan(errors), 1.0, errors)
-    value, censored = _last_fitted(sizes, errors.mean(1), epsilon)
+    whole = _last_fitted(sizes, errors.mean(1), epsilon)
+    value, censored = whole.value, whole.censored
     n_seeds = errors.shape[1]
     low = high = math.nan
     if n_seeds > 1:
         left_out = (errors.sum(1, keepdims=True) - errors) / (n_seeds - 1)
-        logs = np.log([_last_fitted(sizes, column, epsilon)[0] for column in left_out.T])
+        others = [_last_fitted(sizes, column, epsilon) for column in left_out.T]
+        logs = np.log([found.value for found in others])
         spread = math.sqrt((n_seeds - 1) / n_seeds * float(np.square(logs - logs.mean()).sum()))
         factor = math.exp(float(special.stdtrit(n_seeds - 1, (1 + confidence) / 2)) * spread)
-        low, high = value / factor, value * factor
-    if censored == "above":
-        low, high = (value if math.isnan(low) else low), math.inf
-    if censored == "below":
-        low, high = 0.0, (value if math.isnan(high) else high)
+        low = min([value / factor, whole.fitted, *(f.fitted for f in others if not f.fitted)])
+        ends = (f.not_fitted for f in others if math.isinf(f.not_fitted))
+        high = max([value * factor, whole.not_fitted, *ends])
+    else:
+        low, high = (value, math.inf) if censored == "above" else (low, high)
+        low, high = (0.0, value) if censored == "below" else (low, high)
     return EmcEstimate(value, low, high, epsilon, n_seeds, confidence, censored)
 
 
@@ -199,14 +205,25 @@ def _sweep(
     return sizes, errors
 
 
-def _last_fitted(sizes: np.ndarray, mean: np.ndarray, epsilon: float) -> tuple[float, str]:
+@dataclass(frozen=True)
+class _LastFitted:
+    """Where a mean curve last passes epsilon, and the sizes of the sweep on either side."""
+
+    value: float
+    fitted: float
+    not_fitted: float
+    censored: str
+
+
+def _last_fitted(sizes: np.ndarray, mean: np.ndarray, epsilon: float) -> _LastFitted:
     fitted = np.flatnonzero(mean <= epsilon)
     if len(fitted) == 0:
-        return float(sizes[0]), "below"
+        return _LastFitted(float(sizes[0]), 0.0, float(sizes[0]), "below")
     last = int(fitted[-1])
     if last == len(sizes) - 1:
-        return float(sizes[-1]), "above"
-    return _crossing(sizes, mean, last, epsilon), "no"
+        return _LastFitted(float(sizes[-1]), float(sizes[-1]), math.inf, "above")
+    value = _crossing(sizes, mean, last, epsilon)
+    return _LastFitted(value, float(sizes[last]), float(sizes[last + 1]), "no")
 
 
 def _crossing(sizes: np.ndarray, mean: np.ndarray, left: int, epsilon: float) -> float:

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from overparam.checks import check_range
 from overparam.errors import DataError
-from overparam.measures.jeffreys import jeffreys_variance
+from overparam.measures.jeffreys import squared_error
 from overparam.measures.subset_arrays import (
     as_array,
     as_masks,
@@ -20,6 +20,8 @@ from overparam.measures.subset_arrays import (
     read_correct,
     read_masks,
 )
+
+_SAME_RATIO = 0.02  # shares of rows that lie no farther apart were meant to be one
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def c_scores(in_subset: Any, correct: Any, ratio: Any = None) -> CScores:
     Args:
         in_subset: bool `[K, n]`. correct: `[K, n]`, 0 or 1; NaN where it is not known.
         ratio: `[K]`, the share of rows that each model's subset was meant to have; by default the
-            share that it has, rounded to two digits.
+            share that it has. Neighbours within .02 are one ratio, their mean to two digits: sizes
+            are rounded, in each class where there are classes.
 
     Returns:
         `CScores`. At one ratio it is the accuracy out of `memorization_scores`.
@@ -75,7 +78,7 @@ def c_scores(in_subset: Any, correct: Any, ratio: Any = None) -> CScores:
             n_out[r, rows] = counts[some].sum(0)
             n_right[r, rows] = (counts[some] & (said[some] == 1)).sum(0)
     accuracy = np.where(n_out > 0, n_right / np.maximum(n_out, 1), np.nan)
-    variance = np.where(n_out > 0, jeffreys_variance(n_right, n_out), np.nan)
+    variance = np.where(n_out > 0, squared_error(n_right, n_out), np.nan)
     error = np.sqrt(variance.sum(0)) / len(ratios)
     return CScores(accuracy.mean(0), error, ratios, accuracy, n_out)
 
@@ -176,7 +179,7 @@ def _point(
     of_models = float(each.var(ddof=1)) / k
     of_rows = float(np.square(right - mean * said).sum() / said.sum() ** 2)
     # Rows that are all right (or wrong) do not say that every row is.
-    of_rows = max(of_rows, float(jeffreys_variance(np.array(0), np.array(n_rows))))
+    of_rows = max(of_rows, float(squared_error(np.array(0), np.array(n_rows))))
     reach = float(stdtrit(k - 1, (1 + confidence) / 2)) * np.sqrt(of_models + of_rows)
     return mean, max(mean - reach, 0.0), min(mean + reach, 1.0)
 
@@ -190,10 +193,21 @@ def _by_ratio(in_subset: Any, correct: Any, ratio: Any) -> tuple[Any, Any, np.nd
         share = np.zeros(len(masks))
         for rows in blocks(masks.shape[1], len(masks)):
             share += read_masks(masks, rows).sum(1)
-        share = np.round(share / masks.shape[1], 2)
+        share = _shared(share / masks.shape[1])
     else:
         share = as_vector("ratio", ratio, len(masks), "models as in_subset").astype(np.float64)
         if not np.all((share >= 0) & (share <= 1)):
             raise DataError("ratio is no share of rows", got=str(share)[:80], allowed="[0, 1]")
     ratios, of_model = np.unique(share, return_inverse=True)
     return masks, values, ratios, of_model
+
+
+def _shared(shares: np.ndarray) -> np.ndarray:
+    """Return the ratio of each model: the mean of shares between which there is no gap."""
+    order = np.argsort(shares, kind="stable")
+    # One digit more than is kept, so that .70 and .72 are not apart by rounding.
+    number = np.cumsum(np.round(np.diff(shares[order], prepend=shares.min()), 3) > _SAME_RATIO)
+    means = np.bincount(number, shares[order]) / np.bincount(number)
+    found = np.empty_like(shares)
+    found[order] = np.round(means, 2)[number]
+    return found

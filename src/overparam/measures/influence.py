@@ -10,7 +10,7 @@ from scipy.stats import hypergeom
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError, UsageError
-from overparam.measures.jeffreys import jeffreys_variance
+from overparam.measures.jeffreys import squared_error
 from overparam.measures.subset_arrays import (
     as_array,
     as_masks,
@@ -271,7 +271,7 @@ def _counted(
     n_in, right = masks.sum(0)[train], correct.sum(0, dtype=np.float64)[test]
     n_out = len(masks) - n_in
     right_in = np.rint((found + right / n_out) * n_in * n_out / len(masks))
-    variance = jeffreys_variance(right_in, n_in) + jeffreys_variance(right - right_in, n_out)
+    variance = squared_error(right_in, n_in) + squared_error(right - right_in, n_out)
     return right_in / n_in - (right - right_in) / n_out, np.sqrt(variance)
 
 

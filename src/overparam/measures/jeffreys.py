@@ -23,17 +23,21 @@ class Accuracies:
     variance: np.ndarray
 
 
-def jeffreys_variance(n_hits: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return the variance of a rate after n_hits of n, from the prior Beta(1/2, 1/2).
+def squared_error(n_hits: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the squared standard error of the share n_hits / n as an estimate of a rate.
 
-    a b / ((a + b)^2 (a + b + 1)), a = n_hits + 1/2, b = n - n_hits + 1/2: positive at n_hits = 0
-    too, where q (1 - q) / n is 0.
+    The mean of (n_hits / n - p)^2 over what p may be after these draws, a priori anything in [0, 1]
+    alike: m (1 - m) / (n + 3) + (n_hits / n - m)^2 with m = (n_hits + 1) / (n + 2), Laplace's rule
+    of succession. So over rows of all rates it is the mean squared error, from one draw on; and it
+    is positive at n_hits = 0 too, where q (1 - q) / n is 0. Where rates of all rows are near 1/2,
+    the error is larger, 1.29 times the standard error with two draws and 1.16 times with ten, and
+    smaller where they are near 0 or 1.
 
-    >>> float(jeffreys_variance(np.array(0), np.array(0)))  # of the arcsine distribution
-    0.125
+    >>> squared_error(np.array([0, 1]), np.array([1, 1]))  # p (1 - p) is 1/6 on average
+    array([0.16666667, 0.16666667])
     """
-    a, b = n_hits + 0.5, n - n_hits + 0.5
-    return a * b / ((a + b) ** 2 * (a + b + 1))
+    middle = (n_hits + 1) / (n + 2)
+    return middle * (1 - middle) / (n + 3) + (n_hits / np.maximum(n, 1) - middle) ** 2
 
 
 def jeffreys_accuracies(n_hits: np.ndarray, n: np.ndarray, confidence: float) -> Accuracies:
@@ -58,7 +62,7 @@ def jeffreys_accuracies(n_hits: np.ndarray, n: np.ndarray, confidence: float) ->
         rate,
         np.where(known, low, np.nan),
         np.where(known, high, np.nan),
-        np.where(known, jeffreys_variance(n_hits, n), np.nan),
+        np.where(known, squared_error(n_hits, n), np.nan),
     )
 
 

@@ -159,9 +159,13 @@ def lira_scores(
 ) -> MembershipScores:
     """Return the likelihood ratio of a row's statistic under "in" and under "out".
 
-    Online: log N(phi; mean_in, s_in^2) - log N(phi; mean_out, s_out^2). Offline, without models
-    that had the row: z = (phi - mean_out) / s_out; the source's Pr[Z <= phi] is Phi(z), of the same
-    order but equal to 1 in floating point from z = 8.3 on.
+    Offline, without models that had the row: z_out = (phi - mean_out) / (s_out sqrt(1 + 1/N_out));
+    the source's Pr[Z <= phi] is Phi(z), of the same order but equal to 1 in floating point from
+    z = 8.3 on. Online: (z_out^2 - z_in^2) / 2 + log(s_out / s_in).
+
+    1/N is the doubt about a mean of N references. Without it rows that more references had would
+    score higher whatever their statistics, and in a balanced ensemble such rows are members more
+    often: where nothing leaks, AUC was .516 instead of .5 with five models at a ratio of one half.
 
     s^2 of a row is ``pooled``: one for all rows, sum of squares over degrees of freedom;
     ``row``: sum (phi - mean)^2 / (N - 1); ``shrunk``: (8 s_pooled^2 + sum (phi - mean)^2) /
@@ -180,12 +184,14 @@ def lira_scores(
         UsageError: an unknown variance.
 
     Cost: O((K + targets) n), two passes. Assumption: as `ratio_scores`; phi nearly Gaussian.
-    Where it differs from the source: ``shrunk``, and squares over N - 1 instead of N.
+    Where it differs from the source: 1/N, ``shrunk``, and squares over N - 1 instead of N. What
+    remains: of a ``row`` known by few references the log s is rough and leans to one side, AUC
+    .516 with seven models at one half; ``pooled`` and ``shrunk`` are within .001 of .5.
     Source: Carlini et al. 2022 (arXiv:2112.03570), algorithm 1.
 
     >>> phi, inside = np.array([[1.0], [3.0], [-1.0], [1.0]]), np.array([[1], [1], [0], [0]])
-    >>> lira_scores(np.array([2.0]), phi, inside).scores  # N(2, 2) against N(0, 2)
-    array([1.])
+    >>> lira_scores(np.array([2.0]), phi, inside).scores  # N(2, 3) against N(0, 3)
+    array([0.66666667])
     """
     check_choice("variance", variance, _VARIANCES)
     given = references_of(references, in_subset, target is None)
@@ -195,13 +201,19 @@ def lira_scores(
 
     def score(phi: np.ndarray, members: Side, others: Side) -> np.ndarray:
         spread = _variance(others, pooled[1], variance)
-        out = (phi - others.mean) ** 2 / spread
+        out = (phi - others.mean) / np.sqrt(spread * _of_a_new_model(others))
         if not online:
-            return (phi - others.mean) / np.sqrt(spread)
+            return out
         narrow = _variance(members, pooled[0], variance)
-        return (out - (phi - members.mean) ** 2 / narrow + np.log(spread / narrow)) / 2
+        within = (phi - members.mean) / np.sqrt(narrow * _of_a_new_model(members))
+        return (out**2 - within**2 + np.log(spread / narrow)) / 2
 
     return _scored(target, given, score)
+
+
+def _of_a_new_model(side: Side) -> np.ndarray:
+    """Variance of phi less the references' mean, in units of that of phi."""
+    return 1 + 1 / np.maximum(side.count, 1)
 
 
 def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:

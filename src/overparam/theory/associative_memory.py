@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam.checks import check_count, check_range
-from overparam.errors import DataError
+from overparam.errors import DataError, UsageError
 
 
 def span_projection(examples: ArrayLike) -> np.ndarray:
@@ -38,7 +38,7 @@ def span_projection(examples: ArrayLike) -> np.ndarray:
     >>> span_projection([[3.0, 4.0]]).round(12).tolist()
     [[0.36, 0.48], [0.48, 0.64]]
     """
-    basis = _span(_matrix("examples", examples))
+    _, basis = _span(_matrix("examples", examples))
     return basis.T @ basis
 
 
@@ -49,7 +49,7 @@ def linear_autoencoder(
 
     A_t = I + (A_0 - I)(I - eta S)^t with S = (2 / n) sum_i x_i x_i^T, for the mean over examples
     of |A x - x|^2. For t -> infinity A = P + A_0 (I - P), P = `span_projection`: off the span,
-    the start stays for ever.
+    the start stays for ever, and is left as it is however large t.
 
     Args:
         examples: `[n, d]`. n_steps: t >= 0. learning_rate: eta > 0; converges for
@@ -61,10 +61,12 @@ def linear_autoencoder(
 
     Raises:
         DataError: not matrices of finite numbers, or shapes that do not fit.
-        UsageError: n_steps or learning_rate out of range.
+        UsageError: n_steps or learning_rate out of range, or so many diverging steps that the
+            result is no number.
 
-    Cost: O(d^3), whatever t. Source: Radhakrishnan et al. 2019 (arXiv:1810.10333) for the limit
-    from zero; Zhang, Bengio, Hardt, Mozer, Singer 2020 (arXiv:1902.04698) for that from A_0.
+    Cost: as `span_projection`, whatever t. Source: Radhakrishnan et al. 2019 (arXiv:1810.10333) for
+    the limit from zero; Zhang, Bengio, Hardt, Mozer, Singer 2020 (arXiv:1902.04698) for that from
+    A_0.
 
     >>> linear_autoencoder([[1.0, 0.0]], n_steps=2, learning_rate=0.25).tolist()
     [[0.75, 0.0], [0.0, 0.0]]
@@ -76,9 +78,20 @@ def linear_autoencoder(
     begin = np.zeros((d, d)) if start is None else _matrix("start", start)
     if begin.shape != (d, d):
         raise DataError("start does not fit the examples", got=list(begin.shape), allowed=[d, d])
-    values, vectors = np.linalg.eigh(2 * x.T @ x / len(x))
-    shrunk = (vectors * (1 - learning_rate * values) ** n_steps) @ vectors.T
-    return np.eye(d) + (begin - np.eye(d)) @ shrunk
+    values, basis = _span(x)
+    step = learning_rate * 2 * values**2 / len(x)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        decay = n_steps * np.where(step < 1, np.log1p(-step), np.log(step - 1)) if n_steps else 0.0
+        sign = np.where((step > 1) & (n_steps % 2 == 1), -1.0, 1.0)
+        done = np.where(sign > 0, -np.expm1(decay), 1 + np.exp(decay))
+        found = begin + ((np.eye(d) - begin) @ basis.T * done) @ basis
+    if not np.isfinite(found).all():
+        raise UsageError(
+            "gradient descent has diverged beyond all numbers",
+            got=f"learning_rate {learning_rate:g} and n_steps {n_steps}",
+            allowed=f"learning_rate < {2 * learning_rate / step.max():.4g}, or fewer steps",
+        )
+    return found
 
 
 def one_layer_autoencoder(
@@ -108,10 +121,9 @@ def one_layer_autoencoder(
     [[1.0986, 0.0], [0.0, 0.0]]
     """
     x = _matrix("examples", examples)
-    if len(_span(x)) < len(x):
-        raise DataError(
-            "the examples are linearly dependent", got=f"rank {len(_span(x))} of {len(x)}"
-        )
+    rank = len(_span(x)[0])
+    if rank < len(x):
+        raise DataError("the examples are linearly dependent", got=f"rank {rank} of {len(x)}")
     with np.errstate(all="ignore"):
         before = np.asarray(inverse(x), float)
     if before.shape != x.shape or not np.isfinite(before).all():
@@ -133,7 +145,8 @@ def _matrix(name: str, values: ArrayLike) -> np.ndarray:
     return matrix
 
 
-def _span(x: np.ndarray) -> np.ndarray:
-    """Orthonormal rows that span the rows of x, to rounding."""
+def _span(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values, and orthonormal rows that span the rows of x, to rounding."""
     _, values, basis = np.linalg.svd(x, full_matrices=False)
-    return basis[values > values[0] * max(x.shape) * np.finfo(float).eps]
+    some = values > values[0] * max(x.shape) * np.finfo(float).eps
+    return values[some], basis[some]

@@ -78,12 +78,13 @@ def finite_sample_risk(
     elif p <= n - 2:
         bias, variance = 0.0, noise * p / (n - p - 1)
     elif p >= n + 2:
-        lost = 1 - n / p
+        lost = (p - n) / p
         bias = lost**2 * captured_energy
-        variance = (1 - lost) * lost * captured_energy + noise * n / (p - n - 1)
+        variance = n / p * lost * captured_energy + noise * n / (p - n - 1)
     else:
-        bias = max(0.0, 1 - n / p) ** 2 * captured_energy
-        fitted = (n / p) * (1 - n / p) * captured_energy if p > n else 0.0
+        lost = max(0, p - n) / p
+        bias = lost**2 * captured_energy
+        fitted = n / p * lost * captured_energy
         variance = math.inf if noise > 0 else fitted
     return FiniteSampleRisk(noise_variance, missed_energy, bias, variance)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import ndtr, ndtri
+from scipy.special import erf, ndtr, ndtri
 
 from overparam.checks import check_range
 
@@ -55,7 +55,7 @@ class GaussianShift:
     @property
     def advantage(self) -> float:
         """Largest TPR - FPR, in [0, 1]."""
-        return 2 * self.balanced_accuracy - 1
+        return float(erf(self.gap / math.sqrt(8)))
 
     @property
     def balanced_accuracy(self) -> float:
@@ -116,7 +116,7 @@ class PrivacyBound:
     @property
     def advantage(self) -> float:
         """Largest TPR - FPR, in [0, 1]."""
-        return 1 - 2 * (1 - self.delta) * self._wrong
+        return math.tanh(self.epsilon / 2) + 2 * self.delta * self._wrong
 
     @property
     def balanced_accuracy(self) -> float:
@@ -130,7 +130,8 @@ class PrivacyBound:
             return self.delta
         shrink = math.exp(-self.epsilon)
         steep = fpr / shrink if shrink > 0 else math.inf
-        return min(1.0, steep + self.delta, 1 - (1 - self.delta - fpr) * shrink)
+        late = (self.delta + fpr) * shrink - math.expm1(-self.epsilon)
+        return min(1.0, steep + self.delta, late)
 
     def of_replacement(self) -> PrivacyBound:
         """Return the bound where the row that is out was replaced by another: two steps.

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
+from scipy.special import expit
 
 from overparam.checks import check_count, check_range
 from overparam.errors import UsageError
@@ -80,7 +81,8 @@ def isotropic_minimum(signal_energy: float, noise_variance: float) -> float:
     if signal_energy <= noise_variance:
         return np.inf
     signal, noise = np.sqrt(signal_energy), np.sqrt(noise_variance)
-    return float(signal / (signal - noise))
+    # The difference of the energies is exact where that of their roots has no digits left.
+    return float(signal_energy / (signal_energy - noise_variance) * (1 + noise / signal))
 
 
 def misspecified_risk(
@@ -111,7 +113,7 @@ def misspecified_risk(
     if not ((kappa >= 0) & (kappa <= 1)).all():
         raise UsageError("captured_share is out of range", got=captured_share, allowed="[0, 1]")
     missed = signal_energy * (1 - kappa)
-    bias = missed + signal_energy * kappa * np.maximum(0.0, 1 - 1 / g)
+    bias = missed + signal_energy * kappa * np.maximum(0.0, (g - 1) / g)
     inflation = _ridgeless_inflation(g)
     noise = noise_variance + missed
     # Without any noise the variance is 0 even at gamma = 1, where 0 times infinity would be NaN.
@@ -134,7 +136,7 @@ def polynomial_captured_share(gamma: ArrayLike, exponent: float) -> Any:
     0.75
     """
     check_range("exponent", exponent, 0, open_low=True)
-    return _plain(1 - (1 + _positive("gamma", gamma)) ** -exponent)
+    return _plain(-np.expm1(-exponent * np.log1p(_positive("gamma", gamma))))
 
 
 def correlated_risk(
@@ -175,10 +177,9 @@ def correlated_risk(
     gamma = len(s) / n_train
     if gamma <= 1:
         return isotropic_risk(gamma, float(b.sum()), noise_variance)
-    c0 = _solve_c0(s, gamma)
-    shrink = 1 + c0 * gamma * s
-    ratio = gamma * c0 * np.mean((s / shrink) ** 2) / np.mean(s / shrink**2)
-    bias = (1 + ratio) * float((b * s / shrink**2).sum())
+    lost = _lost_shares(s, n_train)  # 1 / (1 + c0 gamma s_i)
+    ratio = np.mean((1 - lost) ** 2) / np.mean((1 - lost) * lost)
+    bias = (1 + ratio) * float((b * s * lost**2).sum())
     return Risk(float(bias), float(noise_variance * ratio))
 
 
@@ -188,8 +189,12 @@ def ridge_risk(
     """Return the risk of ridge regression with uncorrelated features.
 
     betahat = (X'X + n lambda I)^-1 X'y. With the Stieltjes transform of the Marchenko-Pastur law,
-    m = [-(1-gamma+lambda) + sqrt((1-gamma+lambda)^2 + 4 gamma lambda)] / (2 gamma lambda), and m'
-    its derivative at -lambda: bias = r^2 lambda^2 m', variance = s^2 gamma (m - lambda m').
+    m = [-(1-gamma+lambda) + R] / (2 gamma lambda), R^2 = (1-gamma+lambda)^2 + 4 gamma lambda, and
+    m' its derivative at -lambda: bias = r^2 lambda^2 m', variance = s^2 gamma (m - lambda m').
+
+    Computed as r^2 lambda m (lambda + gamma lambda m) / R and
+    4 s^2 gamma lambda / (R (R + 1-gamma+lambda) (R + gamma-1+lambda)), the same without a
+    difference of nearly equal numbers: to some 15 digits for any penalty and gamma.
 
     Args:
         penalty: lambda > 0, per example: n lambda is added to the sum of squares.
@@ -206,12 +211,15 @@ def ridge_risk(
     g, lam = _positive("gamma", gamma), _positive("penalty", penalty)
     check_range("signal_energy", signal_energy, 0)
     check_range("noise_variance", noise_variance, 0)
-    m = _stieltjes(g, lam)
-    # m solves gamma lambda m^2 + (1 - gamma + lambda) m = 1; differentiate for d m / d lambda,
-    # whose sign is opposite to that of m' at -lambda.
-    slope = (m + g * m**2) / (2 * g * lam * m + 1 - g + lam)
-    bias = signal_energy * lam**2 * slope
-    return Risk(_plain(bias), _plain(noise_variance * g * (m - lam * slope)))
+    # m solves gamma lambda m^2 + (1 - gamma + lambda) m = 1, so that m' = m (1 + gamma m) / R.
+    root, lost = _root(g, lam), _lost_share(g, lam)
+    bias = signal_energy * lost * (lam / root + g * (lost / root))
+    over, under = 1 - g + lam, lam - (1 - g)
+    # R^2 less the square of the one is 4 gamma lambda, less that of the other 4 lambda.
+    apart = _sum(root, -under, 2 * np.sqrt(lam))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        kept = np.where(over > 0, g * (apart / (root + over)), (root - over) / (root + under))
+    return Risk(_plain(bias), _plain(noise_variance * kept / root))
 
 
 def optimal_ridge_penalty(gamma: ArrayLike, signal_energy: float, noise_variance: float) -> Any:
@@ -233,7 +241,8 @@ def optimal_ridge_penalty(gamma: ArrayLike, signal_energy: float, noise_variance
 def optimal_ridge_risk(gamma: ArrayLike, signal_energy: float, noise_variance: float) -> Any:
     """Return the risk of optimally tuned ridge, s^2 gamma m(-lambda*): it has no double descent.
 
-    Without noise the best penalty is the limit 0, and the risk r^2 max(0, 1 - 1/gamma).
+    That is r^2 lambda* m; without noise the best penalty is the limit 0, and the risk
+    r^2 max(0, 1 - 1/gamma).
 
     Raises:
         UsageError: gamma or signal_energy that is not > 0, or a negative noise_variance.
@@ -244,10 +253,7 @@ def optimal_ridge_risk(gamma: ArrayLike, signal_energy: float, noise_variance: f
     1.7913
     """
     penalty = np.asarray(optimal_ridge_penalty(gamma, signal_energy, noise_variance))
-    g = _positive("gamma", gamma)
-    if noise_variance == 0:
-        return _plain(signal_energy * np.maximum(0.0, 1 - 1 / g))
-    return _plain(noise_variance * g * _stieltjes(g, penalty))
+    return _plain(signal_energy * _lost_share(_positive("gamma", gamma), penalty))
 
 
 def _ridgeless_inflation(g: np.ndarray) -> np.ndarray:
@@ -256,22 +262,39 @@ def _ridgeless_inflation(g: np.ndarray) -> np.ndarray:
         return np.minimum(g, 1.0) / np.abs(1 - g)
 
 
-def _stieltjes(g: np.ndarray, lam: np.ndarray) -> np.ndarray:
-    half = 1 - g + lam
-    root = np.sqrt(half**2 + 4 * g * lam)
-    # Of two equal forms the one without cancellation: (root - half) loses digits where half > 0.
+def _root(g: np.ndarray, lam: np.ndarray) -> np.ndarray:
+    """R of `ridge_risk`."""
+    return np.hypot(1 - g + lam, 2 * np.sqrt(g) * np.sqrt(lam))
+
+
+def _lost_share(g: np.ndarray, lam: np.ndarray) -> np.ndarray:
+    """Return lambda m, the share of the signal that shrinking takes away, in [0, 1]."""
+    root, over = _root(g, lam), 1 - g + lam
+    # Of two equal forms the one without cancellation.
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(half > 0, 2 / (root + half), (root - half) / (2 * g * lam))
+        return np.where(over > 0, lam / (root / 2 + over / 2), (root - over) / (2 * g))
 
 
-def _solve_c0(s: np.ndarray, gamma: float) -> float:
+def _sum(root: np.ndarray, x: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Return root + x, where root^2 = x^2 + rest^2, without cancellation."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(x > 0, root + x, rest * (rest / (root - x)))
+
+
+def _lost_shares(s: np.ndarray, n_train: int) -> np.ndarray:
+    """Return 1 / (1 + c0 gamma s_i), whose mean is 1 - 1/gamma."""
+    wanted, logs = (len(s) - n_train) / len(s), np.log(s)
+
+    def shares(log_c: float) -> np.ndarray:
+        return expit(-(log_c + logs))
+
     def excess(log_c: float) -> float:
-        return float(np.mean(1 / (1 + np.exp(log_c) * gamma * s))) - (1 - 1 / gamma)
+        return float(np.mean(shares(log_c))) - wanted
 
-    # The mean falls from 1 to 0 in c0, and an eigenvalue alone would put c0 at
-    # 1 / (s gamma (gamma - 1)): the root lies between these values for the largest and smallest.
-    low, high = -np.log(s[[s.argmax(), s.argmin()]] * gamma * (gamma - 1))
-    return float(np.exp(brentq(excess, low - 1e-6, high + 1e-6, xtol=1e-14, rtol=1e-14)))
+    # The mean falls from 1 to 0 in c0 gamma, and an eigenvalue alone would put that at
+    # 1 / (s (gamma - 1)): the root lies between these values for the largest and smallest.
+    low, high = np.log(n_train / (len(s) - n_train)) - logs[[s.argmax(), s.argmin()]]
+    return shares(brentq(excess, low - 1e-6, high + 1e-6, xtol=1e-14, rtol=1e-14))
 
 
 def _positive(name: str, value: ArrayLike) -> np.ndarray:

@@ -20,12 +20,12 @@ BUMP = np.exp(-(((EPOCHS - 30) / 8) ** 2))
 TRAIN = np.clip(0.7 - 0.02 * EPOCHS, 0, 1)  # reaches 0.1 at epoch 30
 
 
-def made_up(curves, n_seeds=5):
+def made_up(curves, n_seeds=5, trains=(TRAIN, np.maximum(TRAIN, 0.4), TRAIN)):
     records = []
     for seed in range(n_seeds):
-        for arm, curve in zip(ARMS, curves, strict=True):
+        for arm, curve, train in zip(ARMS, curves, trains, strict=True):
             noise = 0.002 * Streams(seed).child(arm).numpy("made up").standard_normal(60)
-            records.append(Record(Condition(arm=arm), seed, Outcome(EPOCHS, curve + noise, TRAIN)))
+            records.append(Record(Condition(arm=arm), seed, Outcome(EPOCHS, curve + noise, train)))
     return Records(records)
 
 
@@ -35,6 +35,19 @@ kinds = functools.partial(kinds_of, phenomenon)
 def test_a_bump_is_observed_and_falling_curves_are_absent():
     found = kinds(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING - 0.1]))
     assert found == {"treatment": "observed", "small network": "absent", "clean labels": "absent"}
+
+
+def test_of_networks_that_do_not_do_what_the_claim_says_of_them_nothing_is_concluded():
+    curves = [FALLING, FALLING + 0.1 * BUMP, FALLING]
+    stuck, fitted = np.maximum(TRAIN, 0.4), TRAIN
+    found = kinds(made_up(curves, trains=(stuck, fitted, fitted)))
+    assert found == {  # one that cannot fit, and a "small" one that can
+        "treatment": "inconclusive",
+        "small network": "inconclusive",
+        "clean labels": "absent",
+    }
+    found = kinds(made_up(curves, trains=(fitted, stuck, fitted)))
+    assert (found["treatment"], found["small network"]) == ("absent", "observed")
 
 
 def test_a_rise_without_a_second_fall_is_absent():

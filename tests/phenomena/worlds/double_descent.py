@@ -60,6 +60,11 @@ def falling(x):
     return 0.25 + 0.1 / (1 + math.exp(x))
 
 
+def hill(x, at, width, height):
+    """A peak somewhere, of a curve that falls a little beyond."""
+    return 0.2 + 0.08 / (1 + math.exp(x)) + height * math.exp(-(((x - at) / width) ** 2) / 2)
+
+
 def peaked(x):
     return falling(x) - 0.05 * (x > 0.5) + 0.4 * math.exp(-((2 * x) ** 2))
 
@@ -76,6 +81,7 @@ NULLS = {
     "double_descent/random_features": [
         *RATIO_NULLS,
         named("stays_high", over_ratio(lambda x: 0.3 + 0.3 / (1 + math.exp(-6 * x)), falling)),
+        named("peaks_far_before", over_ratio(lambda x: hill(x, -1.2, 0.6, 0.4), falling)),
     ],
     "double_descent/sample_wise": [
         *RATIO_NULLS,
@@ -167,7 +173,9 @@ CONTROLS_RISE = [
     ),
 ]
 PLANTED["double_descent/epoch_wise"] = {
-    arm: CONTROLS_RISE for arm in epoch_wise.ARMS if arm != "treatment"
+    epoch_wise.CLEAN_LABELS: CONTROLS_RISE,
+    # A network that fits its labels is not small, and what it does says nothing of small ones.
+    epoch_wise.SMALL_NETWORK: [w for w in CONTROLS_RISE if w.__name__ != "same_curve_soon_fitted"],
 }
 
 
@@ -254,9 +262,15 @@ WIDTH_NULLS = [
     ),
     named("peaks_far_away", over_width(lambda x: double(x - 1.8), descends, descends)),
 ]
-NULLS["double_descent/squared_loss"] = NULLS["double_descent/cross_entropy"] = [
+NULLS["double_descent/squared_loss"] = [
     *WIDTH_NULLS,
     named("never_fits", over_width(double, descends, descends, reach=9.0)),
+    named("peaks_far_before", over_width(lambda x: hill(x, -1.3, 0.75, 4.0), descends, descends)),
+]
+NULLS["double_descent/cross_entropy"] = [
+    *WIDTH_NULLS,
+    named("never_fits", over_width(double, descends, descends, reach=9.0)),
+    named("peaks_far_before", over_width(lambda x: hill(x, -1.6, 0.7, 0.6), descends, descends)),
 ]
 EFFECTS["double_descent/squared_loss"] = over_width(double, descends, descends)
 EFFECTS["double_descent/cross_entropy"] = over_width(double, descends, descends)

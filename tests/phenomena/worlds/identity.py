@@ -80,12 +80,17 @@ def falls(at, scale):
 def depth_effect(c):
     if c.family == by_depth.DENSE:
         return -0.8
-    return 0.6 if c.n_train > 1 else falls(8, 4)(c.depth)
+    return 0.6 if c.n_train > 1 else falls(9.5, 4)(c.depth)
 
 
 def shallow_are(value):
     """Shallow networks are of one preference, deep ones the constant."""
     return lambda c: value if c.depth <= by_depth.SHALLOW else -0.95
+
+
+def at_five_layers_the_constant(c):
+    """As the effect, but for one of the shallow depths, which their mean would hide."""
+    return -0.6 if c.family != by_depth.DENSE and c.depth == 5 else depth_effect(c)
 
 
 def width_effect(c):
@@ -311,7 +316,11 @@ def seen(trained, random, *, end=0.02, shuffled=0.0, constant=0.98, spread=0.07)
 
 
 NULLS = {
-    "identity/by_depth": [*FALL_NULLS, *SHALLOW_NULLS],
+    "identity/by_depth": [
+        *FALL_NULLS,
+        *SHALLOW_NULLS,
+        named("one_shallow_depth_is_not", preferences(at_five_layers_the_constant)),
+    ],
     "identity/width": FALL_NULLS,
     "identity/kernel_size": FALL_NULLS,
     "identity/more_images": [

@@ -20,6 +20,7 @@ from overparam.lab.verdict import (
     lies_within,
     premise,
     shown,
+    unmeasured,
 )
 
 BRACKETED = "not bracketed by the sweep in every seed: train longer, or widen the sweep"
@@ -89,6 +90,8 @@ def judge_rise(
 
 def bracketed(what: str, threshold: Interval, low: float, high: float) -> Clause:
     """Return the premise that a threshold lies between two values of what is swept."""
+    if low > high:  # of so short a sweep
+        return premise(unmeasured(what, BRACKETED))
     return premise(lies_within(what, threshold, low, high, BRACKETED))
 
 

@@ -99,9 +99,10 @@ SMALLEST_PEAK = 1.03
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test error within a factor 2 of "
     "the measured threshold) / (lowest in narrower networks) and / (lowest in wider ones) both lie "
-    f"above {SMALLEST_PEAK}, and that of the same / (highest in wider ones) above 1; absent if "
-    "one lies below. Errors are geometric means over three "
-    "neighbouring widths, and widths are selected on the other seeds. The threshold is where "
+    f"above {SMALLEST_PEAK}, and those of the same / (highest in narrower ones that are wider than "
+    "the lowest of them) and / (highest in wider ones) above 1; absent if one lies below. Errors "
+    "are geometric means over three neighbouring widths, and widths are selected on the other "
+    "seeds. The threshold is where "
     f"training error falls to {DEFAULT_EPSILON}. Inconclusive where its interval does not lie in "
     "the sweep by a factor 2 from both ends, and where no training label is wrong."
 )
@@ -314,6 +315,7 @@ def _around(peak: PeakTest | None) -> list[Clause]:
     return [
         exceeds("peak over the lowest test error in narrower networks", peak.left, SMALLEST_PEAK),
         exceeds("peak over the lowest test error in wider ones", peak.right, SMALLEST_PEAK),
+        exceeds("peak over the highest in narrower ones after it", peak.before, 1),
         exceeds("peak over the highest in wider ones", peak.beyond, 1),
     ]
 

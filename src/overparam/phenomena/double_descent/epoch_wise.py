@@ -51,6 +51,7 @@ from overparam.lab.verdict import (
     judge,
     lies_within,
     not_in_design,
+    premise,
     shown,
     stays_below,
     told,
@@ -86,11 +87,11 @@ SMALLEST_STEP = 0.01
 NEAR = 2.0  # factor between the epoch of the peak and that at which the labels are nearly fitted
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (peak - first minimum) and of (peak - end) "
-    f"of the test error both lie above {SMALLEST_STEP}, that of the training error at the end "
-    f"lies below {NEARLY_FITTED}, and that of (epoch at which training error falls to "
-    f"{NEARLY_FITTED}) / (epoch of the peak) lies within a factor {NEAR:g} of 1; absent if one "
-    "lies outside; inconclusive where no training label is wrong, and where the learning rate is "
-    "not constant. The times of minimum and peak are those between which the mean curve of the "
+    f"of the test error both lie above {SMALLEST_STEP}, and that of (epoch at which training error "
+    f"falls to {NEARLY_FITTED}) / (epoch of the peak) lies within a factor {NEAR:g} of 1; absent "
+    "if one lies outside; inconclusive where the training error at the end is not shown to lie "
+    f"below {NEARLY_FITTED}, where no training label is wrong, and where the learning rate is not "
+    "constant. The times of minimum and peak are those between which the mean curve of the "
     "other seeds rises most, and intervals are widened for that choice. Errors are means over "
     f"{2 * NEIGHBOURS + 1} neighbours on the logarithmic grid of epochs."
 )
@@ -98,7 +99,8 @@ RULE_OF_CONTROLS = (
     "A control, of which the test error is said only to fall: absent if the 95 % interval of its "
     f"rise from an epoch to a later one lies below {SMALLEST_STEP} for every such pair, observed "
     "if it lies above for the pair that rises most on the other seeds. Inconclusive where the "
-    "small network is not smaller. Errors are means over "
+    "small network is not smaller, or is not shown to end above a training error of "
+    f"{NEARLY_FITTED}. Errors are means over "
     "neighbours, as in the treatment."
 )
 
@@ -262,6 +264,7 @@ def verdict(summary: Summary) -> Verdict:
                     "largest rise of the test error along the training", any_rise, SMALLEST_STEP
                 ),
                 *map(not_in_design, summary.left_out),
+                *_too_small(summary),
             ],
             effect=any_rise,
             unit="test error (fraction wrong), its largest rise",
@@ -282,12 +285,22 @@ def verdict(summary: Summary) -> Verdict:
     )
 
 
+def _too_small(summary: Summary) -> list[Clause]:
+    """Return the premise that the small network does not fit its labels."""
+    if summary.arm != SMALL_NETWORK:
+        return []
+    at_end = summary.train_error_at_end
+    return [premise(exceeds("training error at the end", at_end, NEARLY_FITTED))]
+
+
 def clauses(summary: Summary) -> list[Clause]:
     """Return what the claim demands."""
     return [
         exceeds("rise of the test error from its first minimum", summary.rise, SMALLEST_STEP),
         exceeds("its fall from the peak to the end", summary.fall, SMALLEST_STEP),
-        stays_below("training error at the end", summary.train_error_at_end, NEARLY_FITTED),
+        premise(
+            stays_below("training error at the end", summary.train_error_at_end, NEARLY_FITTED)
+        ),
         lies_within(
             f"epoch of {REACHED} over that of the peak",
             summary.fitted_over_peak,

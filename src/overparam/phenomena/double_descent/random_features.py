@@ -78,9 +78,10 @@ SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 1.0
 RULE = (
     "Observed if, paired by seed, the whole 95 % interval of (highest test error within a factor "
     f"2 of n_features = n_train) / (lowest with fewer features) lies above {SMALLEST_PEAK}, both "
-    "widths selected on the other seeds, that of the same / (highest with more features) lies "
-    "above 1, and for every n_features < n_train that of (test error at the largest width) / (test "
-    "error there) lies below 1; absent if one of them lies on the other side (of the last, where "
+    "widths selected on the other seeds, those of the same / (highest between the two) and / "
+    "(highest with more features) lie above 1, and for every n_features < n_train that of (test "
+    "error at the largest width) / (test error there) lies below 1; absent if one of them lies on "
+    "the other side (of the last, where "
     "n_features is selected on the other seeds). Inconclusive where no training label is wrong: "
     "the claim is of label noise."
 )
@@ -242,6 +243,7 @@ def clauses(summary: Summary) -> list[Clause]:
     peak, second = summary.peak, summary.second_over_first
     return [
         exceeds("peak over the best of the first descent", peak.left, SMALLEST_PEAK),
+        exceeds("peak over the highest between the two", peak.before, 1),
         exceeds("peak over the highest with more features", peak.beyond, 1),
         stays_below("end of the sweep over the best of the first descent", second, 1),
         *map(not_in_design, summary.left_out),

@@ -81,13 +81,14 @@ FITTED = 0.01  # training error that counts as interpolation when the threshold 
 # al. have 2 and more. A quarter is far from both.
 SMALLEST_PEAK = 1.25
 NEAR = 1.5  # factor; the next wider network is 1.47 times as large
-FAR = 3.0  # factor; the test loss of still wider networks is below the peak
+FAR = 3.0  # factor; the test loss of networks still farther away is below the peak
 SMALLEST_RISE = 1.15  # of a control, anywhere; eight seeds: 1.00 [0.94, 1.03], 0.97 [0.77, 1.12]
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test loss within a factor "
     f"{NEAR} of n_params = n_train x n_classes) / (lowest in narrower networks) and / (lowest in "
     f"wider ones) both lie above {SMALLEST_PEAK}, and that of (highest within a factor {FAR:g}) / "
-    "(highest in still wider ones) above 1; absent if one lies below. Widths are selected on the "
+    "(highest in still wider ones), and / (highest in still narrower ones from the lowest of them "
+    "on), above 1; absent if one lies below. Widths are selected on the "
     "other seeds. "
     f"Inconclusive where the interval of the measured threshold (training error falls to {FITTED}) "
     "does not lie within the sweep and below half its end, and where no training label is wrong."
@@ -313,6 +314,7 @@ def clauses(summary: Summary) -> list[Clause]:
     return [
         exceeds("peak over the lowest test loss in narrower networks", peak.left, SMALLEST_PEAK),
         exceeds("peak over the lowest test loss in wider ones", peak.right, SMALLEST_PEAK),
+        exceeds("peak over the highest in far narrower ones", summary.around.before, 1),
         exceeds("peak over the highest in far wider ones", summary.around.beyond, 1),
         *map(not_in_design, summary.left_out),
         at,

@@ -43,7 +43,8 @@ class MapFall:
 
     Attributes:
         arm: name of the arm; of a control, the rule is another.
-        first, last: preference at the first levels (their mean) and at the last one.
+        first, last: preference at the first levels (their mean) and at the last one. least_first:
+            the lowest mean preference of the first levels.
         fall: first minus last, paired by seed.
         reversal: the largest rise from a level to a later one.
         n_images: most that a network learned.
@@ -54,6 +55,7 @@ class MapFall:
     arm: str
     maps: MapSummary
     first: Interval = UNKNOWN
+    least_first: Interval = UNKNOWN
     last: Interval = UNKNOWN
     fall: Interval = UNKNOWN
     reversal: Interval = UNKNOWN
@@ -62,18 +64,18 @@ class MapFall:
     n_images: int = 1
 
 
-def fall_rule(first: str, last: str, ends_below: float, controls: str) -> str:
+def fall_rule(first: str, last: str, ends_below: float, controls: str, each: str = "") -> str:
     """Return the rule in words.
 
     Args:
         first, last: of the levels, such as "the smallest kernel". controls: when each control is
-            absent, in a sentence.
+            absent, in a sentence. each: of several first levels, every one.
     """
     return (
         f"{PREFERENCE} Observed if the 95 % intervals over seeds show that it falls from {first} "
-        f"to {last} by more than {CLEAR}, that it is above {CLEAR} at {first}, and that it is "
-        f"below {ends_below:g} at {last}, and that it rises by less than {CLEAR} between any two "
-        "levels; absent if one lies wholly beyond its bound; else inconclusive. A control is "
+        f"to {last} by more than {CLEAR}, that it is above {CLEAR} at {each or first}, and that it "
+        f"is below {ends_below:g} at {last}, and that it rises by less than {CLEAR} between any "
+        "two levels; absent if one lies wholly beyond its bound; else inconclusive. A control is "
         f"judged by its own sentence alone: {controls} {NOT_JUDGED}"
     )
 
@@ -84,9 +86,9 @@ def summarise_fall(
     """Return the scores over factor `by`, and the preference at both ends.
 
     Args:
-        arm: what these records are. up_to: the mean over all levels up to this one is the first
-            end; by default the lowest level is. Taken together and not chosen among, so that no
-            luck is selected.
+        arm: what these records are. up_to: all levels up to this one are the first end, which
+            falls from their mean, and is where a bound holds at each of them; by default the
+            lowest level is.
     """
     maps = summarise_maps(records, by)
     if not len(maps.levels):
@@ -106,6 +108,11 @@ def summarise_fall(
     return replace(
         found,
         first=score_interval(first),
+        least_first=(
+            score_interval(first)
+            if start.sum() == 1
+            else smallest_interval(maps.preference[start], step=RESOLUTION)
+        ),
         last=score_interval(last),
         fall=paired_difference(first, last, step=RESOLUTION),
         reversal=order.reversal,
@@ -139,7 +146,7 @@ def judge_fall(
     own = (controls or {}).get(found.arm)
     clauses = [
         exceeds("fall of the preference", found.fall, CLEAR),
-        exceeds("preference at the first end", found.first, CLEAR),
+        exceeds("least preference at the first end", found.least_first, CLEAR),
         stays_below("preference at the last end", found.last, ends_below),
         stays_below("rise between any two levels", found.reversal, CLEAR),
     ]

@@ -1,8 +1,8 @@
 """Depth decides what a convolutional network learns from one example.
 
 Claim: Trained to return one image of a 7, shallow convolutional networks learn to return any
-    image, the identity; deep ones learn to return the 7 whatever they are shown, the constant, in
-    the mean over seeds. Both fit their one training image.
+    image, the identity; the deepest learn to return the 7 whatever they are shown, the constant,
+    in the mean over seeds. Both fit their one training image.
 
 Control: The same shallow and deep networks, trained on many images until they fit them. The deep
     network then does not return a constant. And fully connected networks, trained on the one
@@ -85,6 +85,7 @@ RULE = fall_rule(
     f"preference at every depth is shown to lie below {CLEAR}. Inconclusive where the deepest has "
     f"fewer than {DEEP} layers, or the shallowest fully connected network more than one; and where "
     "there is more than one image to a network of the treatment.",
+    each=f"every depth of at most {SHALLOW} layers",
 )
 DEPTH = Axis("Depth", "layers")
 PAPER_DEPTHS = (1, 3, 5, 7, 9, 11, 12, 14, 15, 16, 18, 19, 20)
