@@ -1,0 +1,381 @@
+"""`Ensemble`: models trained on random subsets, and what follows from what they say of every row."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.checks import check_path
+from overparam.ensembles.columns import Columns
+from overparam.ensembles.exposure import Exposure, exposure_of
+from overparam.ensembles.findings import findings_of
+from overparam.ensembles.row_table import row_table
+from overparam.ensembles.setup import ABOUT, Setup, study_of
+from overparam.ensembles.telling import lines_of
+from overparam.errors import DataError, StoreError, UsageError
+from overparam.lab.records import Records
+from overparam.lab.sqlite_errors import FRESH
+from overparam.lab.store import Store
+from overparam.measures.held_out_accuracy import CScores, LearningCurve, c_scores, learning_curve
+from overparam.measures.influence import InfluencePairs, influence_scores
+from overparam.measures.label_errors import (
+    LabelErrors,
+    RateEstimate,
+    estimate_noise_rate,
+    rank_label_errors,
+)
+from overparam.measures.memorization import MemorizationScores, memorization_scores
+from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
+
+_OutOfSampleField = ("probabilities", "standard_error", "n_out", "n_missing")
+MakeLarger = Callable[..., "Ensemble"]
+
+
+class Ensemble:
+    """K models, each trained on a random subset of n rows. Made by `subset_ensemble`.
+
+    Whatever is asked is computed from the arrays of the study in `folder`, which are read when they
+    are needed.
+
+    Attributes:
+        folder: of the study. records: one of each member; those that failed or diverged are
+            among them, and say nothing.
+        labels: int64 `[n]`, positions in `classes`. classes: labels as they were given.
+        ratios: shares of rows in a subset. model: what is fitted, in one word.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        records: Records,
+        about: Mapping[str, Any],
+        *,
+        setup: Setup | None = None,
+        larger: MakeLarger | None = None,
+        temporary: Any = None,
+    ) -> None:
+        self.folder, self.records, self._about = folder, records, about
+        self.setup, self._larger = setup, larger
+        self._temporary = temporary  # the folder goes when nobody holds the ensemble
+        self.labels = np.array(about["labels"], np.int64)
+        self.classes: list[Any] = list(about["classes"])
+        self.model: str = about["model"]
+        self.ratios = tuple(sorted({r.condition.ratio for r in records}))
+        if not len(records.measured):
+            first = next((r.error for r in records if r.error), "none was run")
+            raise DataError(
+                "no member of the ensemble has ended well",
+                got=f"{len(records)} members; the first: {first}",
+                remedy="mend what it says and run again, which tries failed members once more",
+            )
+
+    @property
+    def n_models(self) -> int:
+        """Members that ended well, at all ratios."""
+        return len(self.records.measured)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the data."""
+        return len(self.labels)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What members say, as arrays `[K, n]` that are read one kind at a time."""
+        outcomes = [r.outcome for r in self.records.measured]
+        return Columns(outcomes, self.n_rows, self._n_test, len(self.classes), self.folder)
+
+    @property
+    def in_subset(self) -> np.ndarray:
+        """Which rows each member was trained on, bool `[K, n]`."""
+        return self.columns.in_subset
+
+    def at_ratio(self, ratio: float | None = None) -> Columns:
+        """Return what the members of one ratio say, by default of the largest.
+
+        Raises:
+            UsageError: no member has this ratio.
+        """
+        wanted = self.ratios[-1] if ratio is None else ratio
+        if wanted not in self.ratios:
+            raise UsageError(
+                "no member was trained on such a share of the rows",
+                got=wanted,
+                allowed=", ".join(map(str, self.ratios)),
+            )
+        if len(self.ratios) == 1:
+            return self.columns
+        which = [r.condition.ratio == wanted for r in self.records.measured]
+        return self.columns.some(np.flatnonzero(which))
+
+    def memorization_scores(
+        self,
+        *,
+        prior: Any = None,
+        ratio: float | None = None,
+        counted: bool = False,
+        confidence: float = 0.95,
+    ) -> MemorizationScores:
+        """Return how much the label of each row is memorized, with intervals.
+
+        By the margins' tail (`overparam.measures.memorization_scores`); right and wrong answers are
+        counted where there are no margins, or where no row is twice on each side.
+
+        Args:
+            prior: `[n]`, see there. ratio: of the members that count, by default the largest.
+            counted: count in any case. confidence: nominal coverage of each row's interval.
+        """
+        columns = self.at_ratio(ratio)
+        masks = columns.in_subset
+        n_in = masks.sum(0)
+        few = n_in.max() < 2 or (len(masks) - n_in).max() < 2
+        if counted or few or self.votes:
+            return memorization_scores(masks, columns["correct"], confidence=confidence)
+        margins = columns["margin"]
+        return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
+
+    def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
+        """Return the mean probabilities `[n, classes]` of the models that did not see a row."""
+        columns = self.at_ratio(ratio)
+        found = [
+            out_of_sample_probabilities(columns.in_subset[:, rows], block)
+            for rows, block in columns.outside()
+        ]
+        parts = [np.concatenate([getattr(f, name) for f in found]) for name in _OutOfSampleField]
+        return OutOfSample(*parts)
+
+    def label_errors(self, ratio: float | None = None) -> LabelErrors:
+        """Return rows ordered by how improbable their label is out of sample."""
+        return rank_label_errors(self.out_of_sample_probabilities(ratio).probabilities, self.labels)
+
+    def noise_rate(self, ratio: float | None = None, *, confidence: float = 0.95) -> RateEstimate:
+        """Return the share of labels that are wrong, with an interval."""
+        said = self.out_of_sample_probabilities(ratio).probabilities
+        return estimate_noise_rate(said, self.labels, confidence=confidence)
+
+    def influence_scores(
+        self, X_test: Any = None, y_test: Any = None, *, ratio: float | None = None, **options: Any
+    ) -> InfluencePairs:
+        """Return the strongest pairs of a training row and a test row; see `measures`.
+
+        Args:
+            X_test, y_test: by default the rows given as ``evaluate``, of which every member's
+                margin is kept. Others are asked of the members' models (``keep="models"``).
+            options: of `overparam.measures.influence_scores`; by default `memorization` are the
+                scores of this ensemble.
+
+        Raises:
+            UsageError: no rows were evaluated, or the models were not kept.
+        """
+        columns = self.at_ratio(ratio)
+        if X_test is None:
+            self._check_evaluated()
+            correct = columns["test_correct"]
+        else:
+            correct = self._test_correct(columns, X_test, y_test)
+        if "memorization" not in options:
+            options["memorization"] = self.memorization_scores(ratio=ratio).estimate
+        return influence_scores(columns.in_subset, correct, **options)
+
+    def membership(
+        self,
+        attack: str = "lira",
+        *,
+        fprs: Sequence[float] = (0.01, 0.001),
+        ratio: float | None = None,
+        confidence: float = 0.95,
+    ) -> Exposure:
+        """Return how well an attack tells members from others, the models being targets in turn.
+
+        Args:
+            attack: ``lira``, ``ratio``, ``rmia`` or ``loss``. fprs: at which the TPR is asked for.
+        """
+        columns = self.at_ratio(ratio)
+        return exposure_of(columns, attack, tuple(fprs), confidence, margins=not self.votes)
+
+    def c_scores(self) -> CScores:
+        """Return the consistency of each row: its accuracy out of sample, over all ratios."""
+        return c_scores(self.in_subset, self.columns["correct"], self._ratio_of_each)
+
+    def learning_curve(self, *, confidence: float = 0.95) -> LearningCurve:
+        """Return how accuracy out of sample grows with the share of rows; a point for each ratio."""
+        correct = self.columns["correct"]
+        return learning_curve(self.in_subset, correct, self._ratio_of_each, confidence=confidence)
+
+    def prediction(self, X: Any = None) -> np.ndarray:
+        """Return the mean probabilities `[m, classes]` of all members.
+
+        Args:
+            X: inputs, asked of the kept models; by default the rows given as ``evaluate``.
+
+        Raises:
+            UsageError: as in `influence_scores`.
+        """
+        if X is None:
+            self._check_evaluated()
+            return self.columns.test_probabilities()
+        from overparam.ensembles.kept_models import probabilities_of
+
+        total = sum(probabilities_of(self, self.columns, X))
+        return np.asarray(total) / self.n_models
+
+    @cached_property
+    def row_table(self) -> dict[str, np.ndarray]:
+        """All scores of every row, column by column; see `rows`."""
+        return row_table(self)
+
+    @property
+    def rows(self) -> Any:
+        """All scores of every row, as a pandas DataFrame; `row_table` is the same without pandas.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise UsageError(
+                "a DataFrame needs pandas, which is not installed",
+                remedy="pip install pandas; or take .row_table",
+            ) from None
+        return DataFrame(self.row_table).rename_axis("row")
+
+    @cached_property
+    def findings(self) -> tuple[str, ...]:
+        """What is to be known before the scores are believed, a sentence each."""
+        return (*self._about["findings"], *findings_of(self))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the data were read, and what the engine fell back to."""
+        return tuple(self._about["notes"])
+
+    def extend(self, n_models: int, **options: Any) -> Ensemble:
+        """Train more members, until there are `n_models` at each ratio, and return this ensemble.
+
+        Args:
+            options: of running, as in `subset_ensemble`: workers, device, memory_bytes,
+                on_progress.
+
+        Raises:
+            UsageError: the ensemble was loaded from its folder, which holds no model and no data.
+        """
+        if self._larger is None:
+            raise UsageError(
+                "an ensemble that was loaded has no model to train and no data",
+                got=str(self.folder),
+                remedy="write subset_ensemble(model, X, y, n_models=..., folder=...) with what it "
+                "was made of: members that are there are not trained again",
+            )
+        larger = self._larger(n_models, self.folder, **options)
+        self.__init__(  # type: ignore[misc]
+            self.folder,
+            larger.records,
+            larger._about,
+            setup=self.setup,
+            larger=self._larger,
+            temporary=self._temporary,
+        )
+        for name in ("columns", "row_table", "findings"):
+            self.__dict__.pop(name, None)
+        return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the study into a folder that is not there yet, or is empty; return it.
+
+        Raises:
+            UsageError: something is there.
+        """
+        place = check_path(folder)
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise UsageError(
+                "an ensemble is saved where nothing is yet",
+                got=str(place),
+                allowed="a new folder, or an empty one",
+            )
+        shutil.copytree(self.folder, place, dirs_exist_ok=True)
+        return place
+
+    def __repr__(self) -> str:
+        return "\n".join(lines_of(self))
+
+    def __len__(self) -> int:
+        return self.n_models
+
+    @property
+    def _ratio_of_each(self) -> np.ndarray:
+        return np.array([r.condition.ratio for r in self.records.measured])
+
+    @property
+    def votes(self) -> bool:
+        """Whether members only name a class."""
+        return self.records.measured[0].outcome.form == "labels"
+
+    @property
+    def test_labels(self) -> np.ndarray | None:
+        """Labels of the evaluated rows, int64 `[m]`, or None."""
+        held = self._about.get("test_labels")
+        return None if held is None else np.array(held, np.int64)
+
+    @property
+    def _n_test(self) -> int:
+        return len(self._about.get("test_labels") or ())
+
+    def _check_evaluated(self) -> None:
+        if not self._n_test:
+            raise UsageError(
+                "no test rows were evaluated when the members were trained",
+                remedy="give evaluate=(X_test, y_test) to subset_ensemble, or keep='models' and "
+                "then the rows",
+            )
+
+    def _test_correct(self, columns: Columns, X_test: Any, y_test: Any) -> np.ndarray:
+        from overparam.ensembles.kept_models import correct_of
+
+        return correct_of(self, columns, X_test, y_test)
+
+
+def load_ensemble(folder: str | Path) -> Ensemble:
+    """Return the ensemble kept in a folder, without its model and data: nothing is run.
+
+    Raises:
+        StoreError: there is no study, it is damaged, or no ensemble's.
+    """
+    place = check_path(folder)
+    study = study_of(_not_run, _not_run)
+    with Store.read_only(place) as store:
+        records = store.read(study)
+        about = about_of(store)
+    ordered = sorted(records, key=lambda r: (r.condition.ratio, r.condition.number))
+    return Ensemble(place, Records(ordered), about)
+
+
+def about_of(store: Store) -> dict[str, Any]:
+    """Return what a study says that it is the ensemble of.
+
+    Raises:
+        StoreError: that is no description.
+    """
+    about = store.get(ABOUT)
+    try:
+        labels, classes, tested = about["labels"], about["classes"], about["test_labels"]
+        whole = all(type(k) is int and 0 <= k < len(classes) for k in (*labels, *(tested or ())))
+        texts = [about["model"], *about["findings"], *about["notes"]]
+        whole &= all(isinstance(text, str) for text in texts)
+    except (TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise StoreError(
+            "what this study says of its ensemble cannot be read", got=str(store.folder),
+            remedy=FRESH,
+        )  # fmt: skip
+    return about
+
+
+def _not_run(*_: Any) -> Any:
+    raise UsageError("this ensemble was loaded, and has no model to train")
