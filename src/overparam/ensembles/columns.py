@@ -53,7 +53,7 @@ class Columns:
         return self._matrix("subset", self._n_rows, np.bool_)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Return margin, probability or correct `[K, n]`, or the first two of test rows `[K, m]`."""
+        """Return margin, probability, correct `[K, n]`; or test_margin, test_correct `[K, m]`."""
         if name in _TEST_FIELDS:
             return self._matrix(name, self._n_test, _TEST_FIELDS[name])
         return self._matrix(name, self._n_rows, _ROW_FIELDS[name])

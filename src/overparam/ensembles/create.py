@@ -95,8 +95,9 @@ def subset_ensemble(
     >>> import overparam as op
     >>> X, y = [[float(i)] for i in range(40)], [i // 20 for i in range(40)]
     >>> net, recipe = op.models.mlp(1, 4, 2), op.Recipe(epochs=2)
-    >>> len(subset_ensemble(net, X, y, n_models=4, recipe=recipe, workers=1).memorization_scores().low)
-    40
+    >>> found = subset_ensemble(net, X, y, n_models=4, recipe=recipe, workers=1)
+    >>> found.memorization_scores().estimate.shape
+    (40,)
     """
     setup = prepare(
         model, X, y, ratio=ratio, seed=seed, recipe=recipe, groups=groups, by_class=by_class,
@@ -199,7 +200,7 @@ def _run(
     """Train the members that are missing in a folder, and return all."""
     study = setup.study(n_models)
     with Store.open(place, study, fresh=fresh) as store:
-        setup.claim(store)
+        setup.claim(store, accept_edits=accept_edits)
         about = about_of(store)
     result = run_study(
         study,

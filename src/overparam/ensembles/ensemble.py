@@ -1,4 +1,4 @@
-"""`Ensemble`: models trained on random subsets, and what follows from what they say of every row."""
+"""`Ensemble`: models trained on random subsets, and what follows from what they say of rows."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class Ensemble:
         return c_scores(self.in_subset, self.columns["correct"], self._ratio_of_each)
 
     def learning_curve(self, *, confidence: float = 0.95) -> LearningCurve:
-        """Return how accuracy out of sample grows with the share of rows; a point for each ratio."""
+        """Return how accuracy out of sample grows with the share of rows, a point a ratio."""
         correct = self.columns["correct"]
         return learning_curve(self.in_subset, correct, self._ratio_of_each, confidence=confidence)
 

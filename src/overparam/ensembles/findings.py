@@ -27,9 +27,9 @@ def findings_of(ensemble: Ensemble) -> list[str]:
 def _lost(ensemble: Ensemble) -> str:
     """Members that failed or diverged."""
     told = []
-    for status, what in (("failed", "failed"), ("diverged", "diverged")):
-        some = ensemble.records.where(lambda r, status=status: r.status == status)
-        if len(some):
+    for what in ("failed", "diverged"):
+        some = [r for r in ensemble.records if r.status == what]
+        if some:
             numbers = ", ".join(str(r.condition.number) for r in some[:_SHOWN])
             why = f": {some[0].error[:150]}" if some[0].error else ""
             told.append(f"{len(some)} members {what} ({numbers}{why})")

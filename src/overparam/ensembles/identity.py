@@ -67,7 +67,7 @@ def digest_of_network(learner: NetworkLearner) -> str:
 
 
 def digest_of_estimator(estimator: Any, arguments: Mapping[str, Any] | None) -> str:
-    """Return hex digits of an estimator's parameters, or of a function, and of what fit is given."""
+    """Return hex digits of an estimator's parameters, or of a function, and of fit arguments."""
     kind = type(estimator)
     about: Any = estimator
     if hasattr(estimator, "get_params"):
@@ -84,7 +84,7 @@ def files_of(things: Iterable[Any]) -> dict[str, Sequence[Path]]:
             if thing.files:
                 found[thing.target] = thing.files
             continue
-        defined = thing if inspect.isfunction(thing) or inspect.isclass(thing) else type(thing)
+        defined = code_of(thing)
         name = getattr(defined, "__module__", "")
         file = getattr(sys.modules.get(name), "__file__", None)
         if name != "__main__" and file is not None and is_own(name, file):
@@ -92,8 +92,13 @@ def files_of(things: Iterable[Any]) -> dict[str, Sequence[Path]]:
     return found
 
 
+def code_of(thing: Any) -> Any:
+    """Return the function or class whose text an object computes by."""
+    return thing if inspect.isfunction(thing) or inspect.isclass(thing) else type(thing)
+
+
 def parts_of(model: Any) -> list[Any]:
-    """Return an object and the layers, or estimators, within it: all whose code is computed with."""
+    """Return an object and the layers, or estimators, within it: all whose code computes."""
     if isinstance(model, nn.Module):
         return list(model.modules())
     if hasattr(model, "get_params") and not isinstance(model, type):

@@ -93,10 +93,11 @@ class EnsemblePlan:
         n = self.n_models * (self.standard_error / standard_error) ** 2
         fewest = models_until_balanced(self.ratios[-1])
         if n > MOST_MODELS:
+            least = self.standard_error * math.sqrt(self.n_models / MOST_MODELS)
             raise UsageError(
                 "so small a standard error takes more models than anybody trains",
                 got=f"{standard_error:g}, which takes {n:.2g} models",
-                allowed=f"at least {self.standard_error * (self.n_models / MOST_MODELS) ** 0.5:.2g}",
+                allowed=f"at least {least:.2g}",
             )
         return self.at(max(math.ceil(n - 1e-9), fewest))
 
@@ -114,7 +115,7 @@ class EnsemblePlan:
             + ", ".join(f"{r:g}" for r in self.ratios),
             f"  precision  standard error of a memorization score up to {self.standard_error:.2g}; "
             f"{100 * self.share_on_both_sides:.4g} % of rows are both in and out",
-            f"  time       {in_words(self.seconds)} with {self.workers} workers ({each}), and their start",
+            f"  time       {in_words(self.seconds)} with {self.workers} workers ({each})",
             f"  memory     {self.memory_bytes / 2**20:,.0f} MiB of all workers",
             f"  disk       {self.disk_bytes / 2**20:,.1f} MiB",
         ]
@@ -134,6 +135,8 @@ def plan_setup(
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
 ) -> EnsemblePlan:
     """Return what `n_models` at each ratio would cost: one unit of work is timed by a short trial.
+
+    Not in it is the start of the worker processes, some seconds.
 
     Cost: seconds; nothing is trained to its end.
     """

@@ -14,6 +14,7 @@ from overparam.data.accepted import as_dataset
 from overparam.data.examples import Examples, as_examples
 from overparam.data.subsets import models_until_balanced
 from overparam.ensembles.identity import (
+    code_of,
     digest,
     digest_of_estimator,
     digest_of_network,
@@ -32,6 +33,7 @@ from overparam.ensembles.learners import (
 from overparam.ensembles.member import KEPT
 from overparam.ensembles.setup import Setup
 from overparam.errors import DataError, UsageError
+from overparam.lab.notebook_code import digests_reached
 from overparam.streams import Streams
 from overparam.training.fit import as_model_takes
 from overparam.training.recipe import Recipe
@@ -79,12 +81,13 @@ def prepare(
     else:
         about_model, code = {"model": digest_of_estimator(model, arguments)}, parts_of(model)
         notes = list(examples.notes)
+    reached = digests_reached([code_of(part) for part in code])
     subsets = digest([seed, digest_of_rows(groups, len(examples)), by_class])
     return Setup(
         learner,
         name_of(model),
         examples.labels,
-        list(examples.classes),
+        list(_classes(examples)),
         test_labels,
         ratios,
         seed,
@@ -99,13 +102,14 @@ def prepare(
             "choice of what is kept": ",".join(keep) or "the usual",
         },
         files_of(code),
+        reached,
         tuple(_copies(examples.inputs, groups)),
         tuple(notes),
     )
 
 
 def _ratios(ratio: float | Sequence[float]) -> tuple[float, ...]:
-    several = list(ratio) if np.ndim(ratio) else [ratio]
+    several = [ratio] if isinstance(ratio, int | float) else list(ratio)
     if not several:
         raise UsageError("no ratio is given", allowed="a number in (0, 1), or several")
     for one in several:
@@ -131,6 +135,11 @@ def _with_classes(examples: Examples) -> Examples:
             allowed="at least two classes",
         )
     return examples
+
+
+def _classes(examples: Examples) -> np.ndarray:
+    assert examples.classes is not None  # others are refused
+    return examples.classes
 
 
 def _learner(
@@ -185,7 +194,7 @@ def _network(
             got=", ".join(arguments),
             remedy="a network's are in its recipe",
         )
-    n_classes = len(examples.classes)
+    n_classes = examples.n_outputs
     data = as_dataset((examples.inputs, examples.labels), n_classes, name="data")
     test_data = None
     if tested is not None:
@@ -212,7 +221,7 @@ def _copies(inputs: Any, groups: Any) -> list[str]:
 
 
 def _row_keys(inputs: Any) -> list[bytes]:
-    """Return something for each row that is equal for equal rows; nothing where that is not known."""
+    """Return something for each row, equal for equal rows; nothing where that is not known."""
     n = len(inputs) if hasattr(inputs, "__len__") else 0
     if hasattr(inputs, "itertuples"):
         return [_short(repr(row).encode()) for row in inputs.itertuples(index=False, name=None)]

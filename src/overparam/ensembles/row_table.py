@@ -34,7 +34,8 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
     classes = np.array(ensemble.classes, dtype=object)
     suggested = errors.suggested
     assert suggested is not None  # there are labels
-    names = np.where(suggested >= 0, classes[np.maximum(suggested, 0)], None)
+    names = classes[np.maximum(suggested, 0)]
+    names[suggested < 0] = None
     table = {
         "label": _plain(classes[ensemble.labels]),
         "memorization": scores.estimate,

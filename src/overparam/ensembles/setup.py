@@ -20,6 +20,7 @@ from overparam.streams import Streams
 
 NAME = "subset_ensemble"
 ABOUT = "ensemble"  # under which a study keeps what it is the ensemble of
+_SESSION = "model"  # under which a study knows code that is in no file
 _DOC = """Models trained on random subsets of one data set.
 
 Claim: none. An ensemble is asked what its members say of rows that they saw, and never saw.
@@ -38,7 +39,8 @@ class Setup:
         groups, strata: what stays together, and what subsets have their share of; or None.
         keep: what is kept on request.
         identity: what decides the members' outcomes, name to digest; see `overparam.ensembles`.
-        loads: the user's files that the model is made by, under a name.
+        loads: the user's files that the model is made by, under a name. code: what it is made by
+            that is in a notebook or in the running script, with digests.
         findings: what is amiss with the data. notes: how they were read.
     """
 
@@ -54,6 +56,7 @@ class Setup:
     keep: tuple[str, ...]
     identity: Mapping[str, str]
     loads: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -96,12 +99,15 @@ class Setup:
             "identity": dict(self.identity),
         }
 
-    def claim(self, store: Store) -> None:
+    def claim(self, store: Store, *, accept_edits: bool = False) -> None:
         """Keep in a study what it is the ensemble of, or refuse one of another's.
 
         Raises:
-            StoreError: the study's members are of other data, another model or other settings.
+            StoreError: the study's members are of other data, another model or other settings, or
+                of code that was edited since, which is not accepted.
         """
+        if self.code:
+            store.check_code({_SESSION: self.code}, accept=accept_edits)
         known = store.get(ABOUT)
         if known is None:
             store.set(ABOUT, self.about)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overparam.measures.label_statistics import hinge_margin
-
 LEAST_PROBABILITY = 1e-3  # below it a forest's vote says more of the number of trees than of a row
 VOTES = "labels"  # the form of outputs that say which class, and nothing else
 _LOGITS, _PROBABILITIES = "logits", "probabilities"
@@ -44,16 +42,19 @@ def statements(outputs: np.ndarray, form: str, labels: np.ndarray) -> Statements
     >>> said.margin.round(2), said.correct
     (array([ 2.2 , -6.91]), array([ True, False]))
     """
-    values = np.asarray(outputs, np.float64)
+    values = np.array(outputs, np.float64)
+    lacks = np.isneginf(values)  # a class that the member's subset does not have
+    if lacks.any():
+        values[lacks] = np.min(values, where=~lacks, initial=0.0)
     rows = np.arange(len(values))
-    known = ~np.isnan(values).any(1)
+    known = ~np.asarray(np.isnan(values).any(1))
     chosen = np.where(known, np.where(known[:, None], values, 0.0).argmax(1), -1)
     if form == _PROBABILITIES:
         probabilities = values
-        margin = hinge_margin(np.log(np.maximum(values, LEAST_PROBABILITY)), labels)
+        margin = _apart(np.log(np.maximum(values, LEAST_PROBABILITY)), labels)
     else:
         probabilities = _softmax(values) if form == _LOGITS else _votes(chosen, values.shape[1])
-        margin = _margin(values, labels) if form != VOTES else np.full(len(values), np.nan)
+        margin = _apart(values, labels) if form != VOTES else np.full(len(values), np.nan)
     return Statements(margin, probabilities[rows, labels], chosen == labels, probabilities)
 
 
@@ -63,13 +64,10 @@ def silence(n_rows: int, n_classes: int) -> Statements:
     return Statements(nothing[:, 0], nothing[:, 0], np.zeros(n_rows, bool), nothing)
 
 
-def _margin(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The label's output minus the largest other one; a class without any output has -inf."""
+def _apart(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rest = values.copy()
     rest[np.arange(len(values)), labels] = -np.inf
-    own, other = values[np.arange(len(values)), labels], rest.max(1)
-    both = np.isneginf(own) & np.isneginf(other)
-    return np.where(both, np.nan, own - np.where(both, 0.0, other))
+    return values[np.arange(len(values)), labels] - rest.max(1)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -41,9 +41,9 @@ def _memorized(ensemble: Ensemble) -> str:
         return error.what
     order = np.argsort(np.where(np.isnan(scores.estimate), -2, scores.estimate))[::-1]
     share = np.mean(scores.estimate >= MEMORIZED)
-    error = np.nanmedian(scores.standard_error[scores.estimate >= MEMORIZED]) if share else np.nan
+    spread = np.median(scores.standard_error[scores.estimate >= MEMORIZED]) if share else np.nan
     first = ", ".join(map(str, order[:_SHOWN].tolist()))
-    typical = f" (standard error {error:.2f})" if share else ""
+    typical = f" (standard error {spread:.2f})" if share else ""
     return f"{100 * share:.3g} % of rows score above {MEMORIZED:g}{typical}; most: rows {first}"
 
 
