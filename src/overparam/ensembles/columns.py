@@ -29,12 +29,19 @@ class Columns:
 
     Args:
         outcomes: of the members, in order. n_rows, n_test, n_classes: of the data.
-        folder: on whose disk the mapped files lie.
+        folder: on whose disk the mapped files lie. temporary: what is held as long as this is.
     """
 
     def __init__(
-        self, outcomes: Sequence[Any], n_rows: int, n_test: int, n_classes: int, folder: Path
+        self,
+        outcomes: Sequence[Any],
+        n_rows: int,
+        n_test: int,
+        n_classes: int,
+        folder: Path,
+        temporary: Any = None,
     ) -> None:
+        self._temporary = temporary
         self._outcomes, self._folder = list(outcomes), folder
         self._n_rows, self._n_test, self._n_classes = n_rows, n_test, n_classes
         self._made: dict[str, np.ndarray] = {}
@@ -45,7 +52,9 @@ class Columns:
     def some(self, which: np.ndarray) -> Columns:
         """Return the columns of some members, by position."""
         sizes = self._n_rows, self._n_test, self._n_classes
-        return Columns([self._outcomes[k] for k in which], *sizes, self._folder)
+        return Columns(
+            [self._outcomes[k] for k in which], *sizes, self._folder, self._temporary
+        )
 
     @property
     def in_subset(self) -> np.ndarray:
@@ -96,6 +105,24 @@ class Columns:
             made.flags.writeable = False
             self._made[name] = made
         return self._made[name]
+
+
+def has_spread(masks: np.ndarray, margins: np.ndarray) -> bool:
+    """Whether margins of some row differ among members that saw it, and among those that did not.
+
+    Without that their spread says nothing of how sure a member is.
+    """
+    step = max(1, _BLOCK_BYTES // (8 * len(masks)))
+    found = np.zeros(2, bool)
+    for start in range(0, masks.shape[1], step):
+        rows = slice(start, start + step)
+        block, inside = margins[:, rows], masks[:, rows]
+        for side, chosen in enumerate((inside, ~inside)):
+            some = chosen & np.isfinite(block)
+            low = np.min(block, axis=0, where=some, initial=np.inf)
+            high = np.max(block, axis=0, where=some, initial=-np.inf)
+            found[side] |= bool((high > low).any())
+    return bool(found.all())
 
 
 def mapped(shape: tuple[int, ...], dtype: Any, folder: Path) -> np.ndarray:

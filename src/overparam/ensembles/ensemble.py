@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_path
-from overparam.ensembles.columns import Columns
+from overparam.ensembles.columns import Columns, has_spread
 from overparam.ensembles.exposure import Exposure, exposure_of
 from overparam.ensembles.findings import findings_of
 from overparam.ensembles.row_table import row_table
@@ -88,7 +88,8 @@ class Ensemble:
     def columns(self) -> Columns:
         """What members say, as arrays `[K, n]` that are read one kind at a time."""
         outcomes = [r.outcome for r in self.records.measured]
-        return Columns(outcomes, self.n_rows, self._n_test, len(self.classes), self.folder)
+        sizes = self.n_rows, self._n_test, len(self.classes)
+        return Columns(outcomes, *sizes, self.folder, self._temporary)
 
     @property
     def in_subset(self) -> np.ndarray:
@@ -123,8 +124,9 @@ class Ensemble:
     ) -> MemorizationScores:
         """Return how much the label of each row is memorized, with intervals.
 
-        By the margins' tail (`overparam.measures.memorization_scores`); right and wrong answers are
-        counted where there are no margins, or where no row is twice on each side.
+        By the margins' tail (`overparam.measures.memorization_scores`). Right and wrong answers are
+        counted where margins do not vary: of models that only name a class, of a tree that is sure
+        of every row it saw, or where no row is twice on a side. `method` says which it was.
 
         Args:
             prior: `[n]`, see there. ratio: of the members that count, by default the largest.
@@ -132,12 +134,10 @@ class Ensemble:
         """
         columns = self.at_ratio(ratio)
         masks = columns.in_subset
-        n_in = masks.sum(0)
-        few = n_in.max() < 2 or (len(masks) - n_in).max() < 2
-        if counted or few or self.votes:
-            return memorization_scores(masks, columns["correct"], confidence=confidence)
-        margins = columns["margin"]
-        return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
+        if not counted and not self.votes and has_spread(masks, columns["margin"]):
+            margins = columns["margin"]
+            return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
+        return memorization_scores(masks, columns["correct"], confidence=confidence)
 
     def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
         """Return the mean probabilities `[n, classes]` of the models that did not see a row."""
