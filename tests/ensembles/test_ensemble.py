@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 
 import overparam as op
@@ -100,9 +101,14 @@ def test_labels_may_be_words(tmp_path):
     assert op.load_ensemble(tmp_path / "e").classes == ["no", "yes"]
 
 
+@pytest.fixture(scope="module")
+def forests():
+    return tree_ensemble(8, model=RandomForestClassifier(10))
+
+
 @pytest.mark.parametrize("attack", ["lira", "ratio", "rmia", "loss"])
-def test_membership(nets, attack):
-    found = nets.membership(attack)
+def test_membership(forests, attack):
+    found = forests.membership(attack)
     assert found.auc.auc > 0.5
     assert found.scores.shape == (8, N_ROWS)
     assert found.by_row.gap.shape == (N_ROWS,)
@@ -201,6 +207,6 @@ def test_where_all_fail_the_first_error_is_told():
         tree_ensemble(4, model=fit)
 
 
-def test_a_folder_without_an_ensemble(tmp_path, make_study=None):
+def test_a_folder_without_an_ensemble(tmp_path):
     with pytest.raises(StoreError, match="no study"):
         op.load_ensemble(tmp_path)

@@ -18,6 +18,7 @@ from overparam.ensembles.setup import ABOUT, study_of
 from overparam.errors import StoreError, UsageError
 from overparam.lab.store import Store
 from tests.ensembles.made import N_ROWS, net_ensemble, points, same_columns, tree_ensemble
+from tests.lab.tiny_phenomenon import PHENOMENON
 
 
 def counting(log):
@@ -197,6 +198,7 @@ def run_script(text, folder, *words):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_script_that_is_killed_goes_on_and_one_with_other_code_is_refused(tmp_path):
     first = run_script(SCRIPT, tmp_path, "1")
     log = tmp_path / "log"
@@ -230,7 +232,7 @@ def test_what_a_folder_says_is_not_believed(tmp_path, kept):
 
 
 def test_a_study_of_something_else_is_no_ensemble(tmp_path):
-    op.run("double_descent/random_features", "smoke", out=tmp_path, n_seeds=1, workers=1)
+    Store.open(tmp_path, PHENOMENON).close()
     with pytest.raises(StoreError, match="is of another phenomenon"):
         op.load_ensemble(tmp_path)
     with pytest.raises(StoreError, match="is of another phenomenon"):

@@ -141,7 +141,9 @@ def plan_setup(
     Cost: seconds; nothing is trained to its end.
     """
     found = find_device(device)
-    workers = workers or (available_cores() if found == "cpu" else 1)
+    if workers is None:
+        workers = available_cores() if found == "cpu" else 1
+    workers = max(workers, 1)
     unit = setup.learner.stack_size
     largest = replace(setup, ratios=setup.ratios[-1:])  # the dearest members
     trial = plan_study(
