@@ -43,9 +43,7 @@ def test_scores_are_the_measures_of_what_members_say(nets):
     np.testing.assert_array_equal(mine.estimate, theirs.estimate)
     np.testing.assert_array_equal(mine.low, theirs.low)
     counted = measures.memorization_scores(masks, margins > 0)
-    np.testing.assert_array_equal(
-        nets.memorization_scores(counted=True).estimate, counted.estimate
-    )
+    np.testing.assert_array_equal(nets.memorization_scores(counted=True).estimate, counted.estimate)
 
 
 def test_probabilities_out_of_sample_are_those_of_logits(nets):
@@ -53,7 +51,9 @@ def test_probabilities_out_of_sample_are_those_of_logits(nets):
     said = torch.from_numpy(logits).softmax(2).numpy()
     theirs = measures.out_of_sample_probabilities(nets.in_subset, said)
     mine = nets.out_of_sample_probabilities()
-    np.testing.assert_allclose(mine.probabilities, theirs.probabilities, atol=1e-3)  # half precision
+    np.testing.assert_allclose(
+        mine.probabilities, theirs.probabilities, atol=1e-3
+    )  # half precision
     np.testing.assert_array_equal(mine.n_out, theirs.n_out)
 
 

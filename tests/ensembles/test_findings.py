@@ -33,14 +33,13 @@ def remembering(size):
     seen = {}
 
     def fit(rows, seed):
-        seen.update((inputs[i].tobytes(), labels[i]) for i in rows[:20])
+        some = np.random.default_rng(seed).choice(rows, 20)
+        seen.update((inputs[i].tobytes(), labels[i]) for i in some)
         nearest = KNeighborsClassifier(1).fit(inputs[rows], 1 - labels[rows])
 
         def predict(asked):
             guess = nearest.predict(asked)
-            return np.array(
-                [seen.get(x.tobytes(), g) for x, g in zip(asked, guess, strict=True)]
-            )
+            return np.array([seen.get(x.tobytes(), g) for x, g in zip(asked, guess, strict=True)])
 
         return predict
 
@@ -103,7 +102,9 @@ def test_copies_in_a_table_are_found():
     import pandas as pd
 
     frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0, 0.0], "b": [1, 2, 3, 4, 1]})
-    found = tree_ensemble(2, model=KNeighborsClassifier(1), data=(frame, [0, 1, 0, 1, 0]), ratio=0.5)
+    found = tree_ensemble(
+        2, model=KNeighborsClassifier(1), data=(frame, [0, 1, 0, 1, 0]), ratio=0.5
+    )
     assert found.findings[0].startswith("1 rows have the inputs of an earlier row")
 
 

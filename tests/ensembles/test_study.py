@@ -76,7 +76,9 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
     assert repr(loaded).splitlines()[:4] == repr(found).splitlines()[:4]
     with pytest.raises(UsageError, match="was loaded has no model to train"):
         loaded.extend(10)
-    with pytest.raises(UsageError, match="models are not at hand; got .an ensemble that was loaded"):
+    with pytest.raises(
+        UsageError, match="models are not at hand; got .an ensemble that was loaded"
+    ):
         loaded.prediction(points(1, 30)[0])
     with pytest.raises(UsageError, match="saved where nothing is yet"):
         found.save(place)

@@ -52,9 +52,7 @@ class Columns:
     def some(self, which: np.ndarray) -> Columns:
         """Return the columns of some members, by position."""
         sizes = self._n_rows, self._n_test, self._n_classes
-        return Columns(
-            [self._outcomes[k] for k in which], *sizes, self._folder, self._temporary
-        )
+        return Columns([self._outcomes[k] for k in which], *sizes, self._folder, self._temporary)
 
     @property
     def in_subset(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from overparam.training.choices import choices_file
 from overparam.training.recipe import Recipe
 
 USUAL_MODELS = 40
+_GROWTH = 4  # times as many members at most, before the plan is corrected again
 
 
 @dataclass(frozen=True)
@@ -170,21 +172,30 @@ def _spend(
     machine: _Machine,
     fresh: bool,
 ) -> Ensemble:
-    """Train as many members as a time buys: first a few, whose time then corrects the plan."""
+    """Train as many members as a time buys.
+
+    A few first, for each worker a unit: what they took, with the start of the workers and all that
+    is written, corrects the plan. So do the next, at most four times as many each time.
+    """
+    start = time.monotonic()
     plan = plan_setup(
         setup, USUAL_MODELS, workers=machine.workers, device=machine.device,
         memory_bytes=machine.memory_bytes,
     ).within(seconds)  # fmt: skip
-    most = n_models or plan.n_models
-    # A unit for each worker, so that a member's time is what it is beside others.
-    first = min(most, plan.n_models, setup.learner.stack_size * plan.workers)
-    ensemble = run(first, place, machine, fresh=fresh)
-    each = [r.provenance["seconds"] for r in ensemble.records if "seconds" in r.provenance]
-    mean = sum(each) / len(each)
-    spent = mean * len(each) / plan.workers
-    plan = plan.corrected(mean, len(each)).within(max(seconds - spent, 0.0))
-    wanted = plan.n_models if n_models is None else min(n_models, plan.n_models)
-    return run(wanted, place, machine) if wanted > first else ensemble
+    most = plan.n_models if n_models is None else n_models
+    wanted = min(most, plan.n_models, setup.learner.stack_size * plan.workers)
+    ensemble, done = None, 0
+    while wanted > done:
+        began = time.monotonic()
+        ensemble = run(wanted, place, machine, fresh=fresh and not done)
+        now = time.monotonic()
+        each = (now - began) * plan.workers / ((wanted - done) * len(setup.ratios))
+        done = wanted
+        plan = plan.corrected(each, done * len(setup.ratios)).within(start + seconds - now)
+        most = max(plan.n_models, done) if n_models is None else min(n_models, plan.n_models)
+        wanted = min(most, _GROWTH * done)
+    assert ensemble is not None
+    return ensemble
 
 
 def _run(

@@ -83,7 +83,7 @@ class EnsemblePlan:
     def within(self, seconds: float) -> EnsemblePlan:
         """Return the plan of as many models as the time allows, at least until all rows have both
         sides."""
-        rounds = math.floor(seconds / max(self.seconds_per_model, 1e-9))
+        rounds = math.floor(max(seconds, 0.0) / max(self.seconds_per_model, 1e-9))
         total = min(rounds * self.workers + self.n_done, MOST_MODELS)
         fewest = models_until_balanced(self.ratios[-1])
         return self.at(max(total // len(self.ratios), fewest))
@@ -143,15 +143,14 @@ def plan_setup(
     found = find_device(device)
     if workers is None:
         workers = available_cores() if found == "cpu" else 1
-    workers = max(workers, 1)
     unit = setup.learner.stack_size
     largest = replace(setup, ratios=setup.ratios[-1:])  # the dearest members
     trial = plan_study(
-        largest.study(unit),
+        largest.study(unit + 1, first=1),  # the first member may be fitted several times
         seeds=[setup.seed],
-        workers=1,
+        workers=0 if workers == 0 else 1,
         device=device,
-        memory_bytes=memory_bytes // workers,
+        memory_bytes=memory_bytes // max(workers, 1),
         choices_path=choices_file(),
     )
     each = trial.core_seconds / unit
@@ -165,7 +164,7 @@ def plan_setup(
         each,
         trial.memory_bytes * busy,
         n_models * _bytes_of_members(setup),
-        workers,
+        max(workers, 1),
         notes=trial.notes,
     )
     return start.at(n_models)

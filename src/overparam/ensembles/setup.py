@@ -66,8 +66,8 @@ class Setup:
         n = len(self.labels)
         return draw_subsets(n_models, n, ratio, streams, classes=self.strata, groups=self.groups)
 
-    def study(self, n_models: int) -> Phenomenon:
-        """Return the study of `n_models` members at each ratio.
+    def study(self, n_models: int, *, first: int = 0) -> Phenomenon:
+        """Return the study of the members `first` to `n_models` - 1 at each ratio.
 
         Its cells are those of a smaller ensemble and more; its units are cut from the first member
         on. So an ensemble is extended by running a larger study in the same folder.
@@ -75,7 +75,7 @@ class Setup:
         masks = {r: packed_subsets(self.masks(n_models, r)) for r in self.ratios}
         n_classes = len(self.classes)
         run = MemberRun(self.learner, self.labels, self.test_labels, n_classes, masks, self.keep)
-        cells = MemberCells(n_models, self.ratios)
+        cells = MemberCells(range(first, n_models), self.ratios)
         stack = self.learner.stack_size
         return study_of(run, cells, self.digest, stack, lambda condition: self.loads)
 
@@ -153,12 +153,12 @@ def study_of(
 class MemberCells:
     """The design: as many members at each ratio."""
 
-    n_models: int
+    numbers: range
     ratios: tuple[float, ...]
 
     def __call__(self, base: Member) -> list[Member]:
         """Return all members."""
-        return [Member(k, r, base.ensemble) for r in self.ratios for k in range(self.n_models)]
+        return [Member(k, r, base.ensemble) for r in self.ratios for k in self.numbers]
 
 
 def _nothing(*_: Any) -> Any:
