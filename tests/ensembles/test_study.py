@@ -77,7 +77,7 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
     with pytest.raises(UsageError, match="was loaded has no model to train"):
         loaded.extend(10)
     with pytest.raises(
-        UsageError, match="models are not at hand; got .an ensemble that was loaded"
+        UsageError, match=r"models are not at hand; got .an ensemble that was loaded"
     ):
         loaded.prediction(points(1, 30)[0])
     with pytest.raises(UsageError, match="saved where nothing is yet"):
@@ -141,8 +141,8 @@ def test_parameters_of_an_estimator_are_part_of_it(tmp_path):
     tree_ensemble(4, model=RandomForestClassifier(3), folder=tmp_path)
     with pytest.raises(StoreError, match="of another model"):
         tree_ensemble(4, model=RandomForestClassifier(4), folder=tmp_path)
+    weights = {"sample_weight": np.arange(N_ROWS)}
     with pytest.raises(StoreError, match="of another model"):
-        weights = {"sample_weight": np.arange(N_ROWS)}
         tree_ensemble(4, model=RandomForestClassifier(3), folder=tmp_path, arguments=weights)
 
 
@@ -194,8 +194,9 @@ print(op.subset_ensemble(fit, X, y, n_models=8, folder="study", workers=0).n_mod
 
 def run_script(text, folder, *words):
     (folder / "script.py").write_text(text)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "script.py", *words], cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        [sys.executable, "script.py", *words], cwd=folder, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 

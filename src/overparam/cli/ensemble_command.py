@@ -69,7 +69,12 @@ def add_parsers(group: Any, shared: Parser) -> None:
     add("--out", metavar="DIR", type=parse_path, help="default: studies/ensemble-DATA")
     add("--fresh", action="store_true", help="forget what is in DIR first")
     add("--accept-edits", action="store_true", help="go on although code of yours was edited")
-    add("--workers", type=whole_number("--workers"), metavar="N", help="default: one per core")
+    add(
+        "--workers",
+        type=whole_number("--workers", 0),
+        metavar="N",
+        help="processes of one thread each (default: one per core); 0: this process",
+    )
     add("--device", type=choice("device", DEVICES), default="auto", metavar="DEVICE")
     add("--memory", type=parse_bytes, metavar="SIZE", help="bound, such as 4G (default: 2G)")
     add("--quiet", action="store_true", help="show no progress")
