@@ -128,6 +128,7 @@ def test_what_is_refused(here, table, models, words, message):
     assert message in err
 
 
+@pytest.mark.slow
 def test_interrupted_it_keeps_what_is_done_and_says_how_to_go_on(start, table, tmp_path):
     text = MODELS + "\nclass Slow(GaussianNB):\n    def fit(self, X, y):\n"
     text += "        import time; time.sleep(0.2)\n        return super().fit(X, y)\n"
@@ -174,7 +175,7 @@ def test_tables_that_cannot_be_read(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="no column beside its labels"):
         read_table_file(tmp_path / "t.csv", "y")
     monkeypatch.setattr(pd, "read_parquet", lambda path: __import__("no_such_engine"))
-    with pytest.raises(UsageError, match="pandas cannot read .parquet files here"):
+    with pytest.raises(UsageError, match=r"pandas cannot read \.parquet files here"):
         read_table_file(path, "y")
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(UsageError, match="needs pandas, which is not installed"):
