@@ -42,7 +42,7 @@ _HOME = {
     "solve_all": "training.request",
     "subset_ensemble": "ensembles.create",
     "plan_ensemble": "ensembles.create",
-    "load_ensemble": "ensembles.ensemble",
+    "load_ensemble": "ensembles.loading",
     "census": "models.census",
     "OverparamError": "errors",
 }

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from overparam.ensembles.create import plan_ensemble, subset_ensemble
-    from overparam.ensembles.ensemble import Ensemble, load_ensemble
+    from overparam.ensembles.ensemble import Ensemble
     from overparam.ensembles.exposure import Exposure
     from overparam.ensembles.learners import NamedModel
+    from overparam.ensembles.loading import load_ensemble
     from overparam.ensembles.planning import EnsemblePlan
 
 _MODULE_OF = {
@@ -26,7 +27,7 @@ _MODULE_OF = {
     "EnsemblePlan": "planning",
     "Exposure": "exposure",
     "NamedModel": "learners",
-    "load_ensemble": "ensemble",
+    "load_ensemble": "loading",
     "plan_ensemble": "create",
     "subset_ensemble": "create",
 }

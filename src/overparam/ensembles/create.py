@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from overparam.checks import check_count, check_path, check_range
-from overparam.ensembles.ensemble import Ensemble, about_of
+from overparam.ensembles.ensemble import Ensemble
+from overparam.ensembles.loading import about_of
 from overparam.ensembles.planning import EnsemblePlan, plan_setup, read_seconds
 from overparam.ensembles.prepare import prepare
 from overparam.ensembles.setup import Setup

@@ -15,12 +15,10 @@ from overparam.ensembles.columns import Columns, has_spread
 from overparam.ensembles.exposure import Exposure, exposure_of
 from overparam.ensembles.findings import findings_of
 from overparam.ensembles.row_table import row_table
-from overparam.ensembles.setup import ABOUT, Setup, study_of
+from overparam.ensembles.setup import Setup
 from overparam.ensembles.telling import lines_of
-from overparam.errors import DataError, StoreError, UsageError
+from overparam.errors import DataError, UsageError
 from overparam.lab.records import Records
-from overparam.lab.sqlite_errors import FRESH
-from overparam.lab.store import Store
 from overparam.measures.held_out_accuracy import CScores, LearningCurve, c_scores, learning_curve
 from overparam.measures.influence import InfluencePairs, influence_scores
 from overparam.measures.label_errors import (
@@ -338,44 +336,3 @@ class Ensemble:
         from overparam.ensembles.kept_models import correct_of
 
         return correct_of(self, columns, X_test, y_test)
-
-
-def load_ensemble(folder: str | Path) -> Ensemble:
-    """Return the ensemble kept in a folder, without its model and data: nothing is run.
-
-    Raises:
-        StoreError: there is no study, it is damaged, or no ensemble's.
-    """
-    place = check_path(folder)
-    study = study_of(_not_run, _not_run)
-    with Store.read_only(place) as store:
-        records = store.read(study)
-        about = about_of(store)
-    ordered = sorted(records, key=lambda r: (r.condition.ratio, r.condition.number))
-    return Ensemble(place, Records(ordered), about)
-
-
-def about_of(store: Store) -> dict[str, Any]:
-    """Return what a study says that it is the ensemble of.
-
-    Raises:
-        StoreError: that is no description.
-    """
-    about = store.get(ABOUT)
-    try:
-        labels, classes, tested = about["labels"], about["classes"], about["test_labels"]
-        whole = all(type(k) is int and 0 <= k < len(classes) for k in (*labels, *(tested or ())))
-        texts = [about["model"], *about["findings"], *about["notes"]]
-        whole &= all(isinstance(text, str) for text in texts)
-    except (TypeError, KeyError):
-        whole = False
-    if not whole:
-        raise StoreError(
-            "what this study says of its ensemble cannot be read", got=str(store.folder),
-            remedy=FRESH,
-        )  # fmt: skip
-    return about
-
-
-def _not_run(*_: Any) -> Any:
-    raise UsageError("this ensemble was loaded, and has no model to train")

@@ -36,14 +36,23 @@ class Learner(Protocol):
     """
 
     @property
-    def inputs(self) -> Any: ...
+    def inputs(self) -> Any:
+        """All rows."""
+
     @property
-    def test_inputs(self) -> Any: ...
+    def test_inputs(self) -> Any:
+        """The evaluated rows, or None."""
+
     @property
-    def may_keep_state(self) -> bool: ...
+    def may_keep_state(self) -> bool:
+        """Whether a fit could know of those before it."""
+
     @property
-    def stack_size(self) -> int: ...
-    async def fit(self, rows: np.ndarray, streams: Streams) -> Any: ...
+    def stack_size(self) -> int:
+        """Members of one unit of work."""
+
+    async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
+        """Return a model fitted to some rows, for `predict`."""
 
 
 @dataclass(frozen=True, eq=False)
