@@ -42,6 +42,8 @@ def test_extending_trains_only_what_is_missing_and_changes_no_member(tmp_path):
     assert (tmp_path / "log").read_text().count("\n") == before + 4
     np.testing.assert_array_equal(found.in_subset[:6], masks)
     np.testing.assert_array_equal(found.columns["correct"][:6], correct)
+    with pytest.raises(UsageError, match="is extended to more models"):
+        found.extend(9)
     at_once = tree_ensemble(10, model=counting(tmp_path / "other"), folder=tmp_path / "f")
     assert same_columns(found.columns, at_once.columns)
     again = tree_ensemble(8, model=counting(tmp_path / "log"), folder=tmp_path / "e")
@@ -240,3 +242,13 @@ def test_a_study_of_something_else_is_no_ensemble(tmp_path):
         op.load_ensemble(tmp_path)
     with pytest.raises(StoreError, match="is of another phenomenon"):
         tree_ensemble(4, folder=tmp_path)
+
+
+def test_as_a_study_it_has_records_and_makes_no_claim(kept):
+    study = op.load(kept)
+    assert study.verdicts == {}
+    assert len(study.records) == 4
+    assert study.records[0].value("accuracy_in") > 0.5
+    assert any("makes no claim" in note for note in study.result.provenance["notes"])
+    with Store.read_only(kept) as store:
+        assert store.check() == []

@@ -134,9 +134,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.memory:
         options["memory_bytes"] = arguments.memory
     if arguments.model is None:
-        model, inputs, recipe = usual_network(X, y)
+        model, inputs, labels, recipe = usual_network(X, y)
         _refuse_fits(arguments, "without --model")
-        return options | {"model": model, "X": inputs, "y": y, "recipe": recipe, "evaluate": None}
+        usual = {"model": model, "X": inputs, "y": labels, "recipe": recipe, "evaluate": None}
+        return options | usual
     return options | _named_model(arguments) | {"X": X, "y": y}
 
 
@@ -179,9 +180,7 @@ def _data(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
                 remedy="leave them out for a data set by its name",
             )
         train_set, test_set = load(arguments.data)
-        # A column of it is a pixel, so it has no table to keep.
-        pairs = [(part.inputs.numpy(), part.labels.numpy()) for part in (train_set, test_set)]
-        return *pairs[0], None, pairs[1]
+        return train_set, None, None, test_set
     if not arguments.target:
         raise UsageError("a file needs the name of its labels", remedy="give --target NAME")
     X, y = read_table_file(arguments.data, arguments.target)

@@ -261,7 +261,8 @@ class Ensemble:
                 on_progress.
 
         Raises:
-            UsageError: the ensemble was loaded from its folder, which holds no model and no data.
+            UsageError: fewer than there are, or the ensemble was loaded from its folder, which
+            holds no model and no data.
         """
         if self._larger is None:
             raise UsageError(
@@ -269,6 +270,13 @@ class Ensemble:
                 got=str(self.folder),
                 remedy="write subset_ensemble(model, X, y, n_models=..., folder=...) with what it "
                 "was made of: members that are there are not trained again",
+            )
+        n_present = len(self.records) // len(self.ratios)
+        if n_models < n_present:
+            raise UsageError(
+                "an ensemble is extended to more models",
+                got=n_models,
+                allowed=f"at least {n_present} at each ratio, which there are",
             )
         larger = self._larger(n_models, self.folder, **options)
         self.__init__(  # type: ignore[misc]

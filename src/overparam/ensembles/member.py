@@ -81,8 +81,8 @@ class MemberRun:
         nothing = np.empty(0, np.float32)
         return MemberOutcome(
             len(rows),
-            float(said.correct[inside].mean()),
-            float(said.correct[~inside].mean()),
+            _share(said.correct[inside]),
+            _share(said.correct[~inside]),
             gap,
             fitted.form,
             packed,
@@ -122,6 +122,10 @@ class MemberRun:
         with np.errstate(invalid="ignore"):
             apart = np.where(second == outputs, 0.0, np.abs(second - outputs))
         return float(apart.max())
+
+
+def _share(correct: np.ndarray) -> float:
+    return float(correct.mean()) if len(correct) else float("nan")
 
 
 def packed_subsets(masks: np.ndarray) -> np.ndarray:
