@@ -155,6 +155,13 @@ def test_with_so_few_members_that_no_row_is_twice_on_each_side_they_are_counted(
     assert tree_ensemble(2, ratio=0.5).memorization_scores().method == "counted"
 
 
+def test_a_single_member_has_no_scores_and_says_so():
+    found = tree_ensemble(1)
+    assert "one model cannot have a row both in and out" in repr(found)
+    with pytest.raises(DataError, match="one model cannot have a row both in and out"):
+        found.memorization_scores()
+
+
 def test_ten_lines(trees, nets):
     for found in (trees, nets):
         lines = repr(found).splitlines()

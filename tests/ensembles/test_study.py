@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
+from torch import nn
 
 import overparam as op
 from overparam.ensembles.setup import ABOUT, study_of
@@ -146,6 +147,52 @@ def test_parameters_of_an_estimator_are_part_of_it(tmp_path):
     weights = {"sample_weight": np.arange(N_ROWS)}
     with pytest.raises(StoreError, match="of another model"):
         tree_ensemble(4, model=RandomForestClassifier(3), folder=tmp_path, arguments=weights)
+
+
+def test_the_state_of_a_generator_is_part_of_an_estimator(tmp_path):
+    def forest(seed):
+        return RandomForestClassifier(3, random_state=np.random.RandomState(seed))
+
+    tree_ensemble(4, model=forest(0), folder=tmp_path)
+    assert tree_ensemble(5, model=forest(0), folder=tmp_path).n_models == 5
+    with pytest.raises(StoreError, match="of another model"):
+        tree_ensemble(4, model=forest(1), folder=tmp_path)
+
+
+def test_two_functions_of_one_structure_are_two_models(tmp_path):
+    inputs, labels = points()
+    recipe = op.Recipe(epochs=1)
+
+    def small():
+        net = nn.Linear(3, 2)
+        nn.init.normal_(net.weight, std=0.01)
+        return net
+
+    def large():
+        net = nn.Linear(3, 2)
+        nn.init.normal_(net.weight, std=1.0)
+        return net
+
+    op.subset_ensemble(small, inputs, labels, 4, recipe=recipe, folder=tmp_path, workers=0)
+    with pytest.raises(StoreError, match="of another model"):
+        op.subset_ensemble(large, inputs, labels, 4, recipe=recipe, folder=tmp_path, workers=0)
+
+
+@pytest.mark.slow
+def test_members_are_the_same_wherever_they_are_made():
+    inputs, labels = points()
+
+    def fit(rows, seed):
+        model = DecisionTreeClassifier(max_features=1, random_state=seed)
+        return model.fit(inputs[rows], labels[rows]).predict_proba
+
+    for model, more in ((fit, {}), (op.models.mlp(3, 8, 2), {"recipe": op.Recipe(epochs=5)})):
+        here, there = (
+            op.subset_ensemble(model, inputs, labels, 8, workers=workers, **more)
+            for workers in (0, 2)
+        )
+        assert same_columns(here.columns, there.columns)
+        assert there.findings == ()
 
 
 MODELS = """

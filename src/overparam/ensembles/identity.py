@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import pickle
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from overparam.data.dataset import digest_of
@@ -30,16 +30,24 @@ _SHOWN = 12  # hex digits of a digest
 def digest(thing: Any) -> str:
     """Return hex digits that are equal for things that compute the same, in every process.
 
-    What cannot be followed is told by its text, addresses left out.
+    What cannot be followed, such as the state of a generator, is told by its pickle, and what has
+    none by its text, addresses left out.
 
     >>> digest({"depth": 3}) == digest({"depth": 3}), digest({"depth": 3}) == digest({"depth": 4})
     (True, False)
     """
     try:
-        text = repr(describe(thing))
+        told = repr(describe(thing)).encode()
     except Undescribable:
-        text = re.sub(r"0x[0-9a-f]+", "", repr(thing))
-    return hashlib.sha256(text.encode()).hexdigest()[:_SHOWN]
+        told = _pickled(thing)
+    return hashlib.sha256(told).hexdigest()[:_SHOWN]
+
+
+def _pickled(thing: Any) -> bytes:
+    try:
+        return pickle.dumps(thing, protocol=4)
+    except Exception:  # of an object that does not mean to be pickled
+        return re.sub(r"0x[0-9a-f]+", "", repr(thing)).encode()
 
 
 def digest_of_rows(values: Any, n_rows: int) -> str:
@@ -61,7 +69,7 @@ def digest_of_network(learner: NetworkLearner) -> str:
     parts += [(name, tuple(t.shape), str(t.dtype), t.requires_grad) for name, t in tensors]
     if made is learner.model:
         parts.append(digest_of(*(t for _, t in tensors if not t.is_meta)))
-    elif not isinstance(learner.model, NamedModel):
+    else:
         parts.append(digest(learner.model))
     return digest([repr(part) for part in parts])
 
@@ -71,9 +79,16 @@ def digest_of_estimator(estimator: Any, arguments: Mapping[str, Any] | None) -> 
     kind = type(estimator)
     about: Any = estimator
     if hasattr(estimator, "get_params"):
-        about = [f"{kind.__module__}.{kind.__qualname__}", estimator.get_params(deep=False)]
-    given = {k: np.asarray(v) if isinstance(v, list) else v for k, v in (arguments or {}).items()}
-    return digest([digest(about), digest(given)])
+        about = [f"{kind.__module__}.{kind.__qualname__}", _each(estimator.get_params(deep=False))]
+    return digest([digest(about), _each(arguments or {})])
+
+
+def _each(named: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return name and digest, of a column of a table by its values."""
+    return [
+        (name, digest(value.to_numpy() if hasattr(value, "to_numpy") else value))
+        for name, value in sorted(named.items())
+    ]
 
 
 def files_of(things: Iterable[Any]) -> dict[str, Sequence[Path]]:
