@@ -126,7 +126,7 @@ def test_several_ratios_make_a_learning_curve():
     assert found.memorization_scores(ratio=0.2).n_in.max() < 3
     assert found.c_scores().accuracy.shape == (2, N_ROWS)
     with pytest.raises(UsageError, match="no member was trained on such a share"):
-        found.at_ratio(0.5)
+        found.memorization_scores(ratio=0.5)
 
 
 def test_who_only_names_a_class_is_counted():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from overparam.checks import check_count, check_path, check_range
 from overparam.ensembles.ensemble import Ensemble
 from overparam.ensembles.loading import about_of
+from overparam.ensembles.members import Members
 from overparam.ensembles.planning import EnsemblePlan, plan_setup, read_seconds
 from overparam.ensembles.prepare import prepare
 from overparam.ensembles.setup import Setup
@@ -113,7 +114,7 @@ def subset_ensemble(
     if folder is None:
         temporary = tempfile.TemporaryDirectory(prefix="overparam-ensemble-")
     place = Path(temporary.name) if temporary else check_path(folder)  # type: ignore[arg-type]
-    run = partial(_run, setup, temporary=temporary, accept_edits=accept_edits)
+    run = partial(_ensemble, setup, temporary=temporary, accept_edits=accept_edits)
     if budget is None:
         return run(n_models or USUAL_MODELS, place, machine, fresh=fresh)
     return _spend(setup, read_seconds(budget), n_models, run, place, machine, fresh)
@@ -199,6 +200,15 @@ def _spend(
     return ensemble
 
 
+def _ensemble(setup: Setup, n_models: int, place: Path, machine: _Machine, **how: Any) -> Ensemble:
+    def larger(n_models: int, place: Path, temporary: Any, **options: Any) -> Members:
+        check_count("n_models", n_models)
+        again = replace(machine, **options)
+        return _run(setup, n_models, place, again, temporary=temporary)
+
+    return Ensemble(_run(setup, n_models, place, machine, **how), setup, larger)
+
+
 def _run(
     setup: Setup,
     n_models: int,
@@ -208,7 +218,7 @@ def _run(
     temporary: Any = None,
     fresh: bool = False,
     accept_edits: bool = False,
-) -> Ensemble:
+) -> Members:
     """Train the members that are missing in a folder, and return all."""
     study = setup.study(n_models)
     with Store.open(place, study, fresh=fresh) as store:
@@ -217,19 +227,11 @@ def _run(
     result = run_study(
         study,
         seeds=[setup.seed],
-        workers=machine.workers,
-        device=machine.device,
-        memory_bytes=machine.memory_bytes,
         folder=place,
         accept_edits=accept_edits,
         choices_path=choices_file(),
-        on_progress=machine.on_progress,
+        **vars(machine),
     )
     notes = [n for n in result.provenance.get("notes", ()) if n not in about["notes"]]
     about["notes"] = [*about["notes"], *notes]
-
-    def larger(n_models: int, place: Path, **options: Any) -> Ensemble:
-        check_count("n_models", n_models)
-        return _run(setup, n_models, place, _Machine(**{**vars(machine), **options}))
-
-    return Ensemble(place, result.records, about, setup=setup, larger=larger, temporary=temporary)
+    return Members(place, result.records, about, temporary)

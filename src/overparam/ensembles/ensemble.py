@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from overparam.checks import check_path
 from overparam.ensembles.columns import Columns, has_spread
 from overparam.ensembles.exposure import Exposure, exposure_of
 from overparam.ensembles.findings import findings_of
+from overparam.ensembles.kept_models import correct_of, probabilities_of
+from overparam.ensembles.members import Members
 from overparam.ensembles.row_table import row_table
 from overparam.ensembles.setup import Setup
 from overparam.ensembles.telling import lines_of
-from overparam.errors import DataError, UsageError
+from overparam.errors import UsageError
 from overparam.lab.records import Records
 from overparam.measures.held_out_accuracy import CScores, LearningCurve, c_scores, learning_curve
 from overparam.measures.influence import InfluencePairs, influence_scores
@@ -30,8 +32,8 @@ from overparam.measures.label_errors import (
 from overparam.measures.memorization import MemorizationScores, memorization_scores
 from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
 
-_OutOfSampleField = ("probabilities", "standard_error", "n_out", "n_missing")
-MakeLarger = Callable[..., "Ensemble"]
+_OUT_OF_SAMPLE = ("probabilities", "standard_error", "n_out", "n_missing")
+MakeLarger = Callable[..., Members]
 
 
 class Ensemble:
@@ -41,76 +43,64 @@ class Ensemble:
     are needed.
 
     Attributes:
-        folder: of the study. records: one of each member; those that failed or diverged are
-            among them, and say nothing.
-        labels: int64 `[n]`, positions in `classes`. classes: labels as they were given.
-        ratios: shares of rows in a subset. model: what is fitted, in one word.
+        members: what they said, read from the study in `folder` when it is needed.
+        setup: what they are made from; None where the ensemble was loaded.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        records: Records,
-        about: Mapping[str, Any],
-        *,
-        setup: Setup | None = None,
-        larger: MakeLarger | None = None,
-        temporary: Any = None,
+        self, members: Members, setup: Setup | None = None, larger: MakeLarger | None = None
     ) -> None:
-        self.folder, self.records, self._about = folder, records, about
-        self.setup, self._larger = setup, larger
-        self._temporary = temporary  # the folder goes when nobody holds the ensemble
-        self.labels = np.array(about["labels"], np.int64)
-        self.classes: list[Any] = list(about["classes"])
-        self.model: str = about["model"]
-        self.ratios = tuple(sorted({r.condition.ratio for r in records}))
-        if not len(records.measured):
-            first = next((r.error for r in records if r.error), "none was run")
-            raise DataError(
-                "no member of the ensemble has ended well",
-                got=f"{len(records)} members; the first: {first}",
-                remedy="mend what it says and run again, which tries failed members once more",
-            )
+        self.members, self.setup, self._larger = members, setup, larger
+
+    @property
+    def folder(self) -> Path:
+        """Where the study is kept."""
+        return self.members.folder
+
+    @property
+    def records(self) -> Records:
+        """One of each member; those that failed or diverged say nothing."""
+        return self.members.records
+
+    @property
+    def model(self) -> str:
+        """What is fitted, in one word."""
+        return self.members.about["model"]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of the rows, int64 `[n]`, positions in `classes`."""
+        return self.members.labels
+
+    @property
+    def classes(self) -> list[Any]:
+        """Labels as they were given."""
+        return self.members.classes
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Shares of rows in a subset, rising."""
+        return self.members.ratios
 
     @property
     def n_models(self) -> int:
         """Members that ended well, at all ratios."""
-        return len(self.records.measured)
+        return len(self.members.measured)
 
     @property
     def n_rows(self) -> int:
         """Rows of the data."""
         return len(self.labels)
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """What members say, as arrays `[K, n]` that are read one kind at a time."""
-        outcomes = [r.outcome for r in self.records.measured]
-        sizes = self.n_rows, self._n_test, len(self.classes)
-        return Columns(outcomes, *sizes, self.folder, self._temporary)
+        return self.members.columns
 
     @property
     def in_subset(self) -> np.ndarray:
         """Which rows each member was trained on, bool `[K, n]`."""
         return self.columns.in_subset
-
-    def at_ratio(self, ratio: float | None = None) -> Columns:
-        """Return what the members of one ratio say, by default of the largest.
-
-        Raises:
-            UsageError: no member has this ratio.
-        """
-        wanted = self.ratios[-1] if ratio is None else ratio
-        if wanted not in self.ratios:
-            raise UsageError(
-                "no member was trained on such a share of the rows",
-                got=wanted,
-                allowed=", ".join(map(str, self.ratios)),
-            )
-        if len(self.ratios) == 1:
-            return self.columns
-        which = [r.condition.ratio == wanted for r in self.records.measured]
-        return self.columns.some(np.flatnonzero(which))
 
     def memorization_scores(
         self,
@@ -130,21 +120,21 @@ class Ensemble:
             prior: `[n]`, see there. ratio: of the members that count, by default the largest.
             counted: count in any case. confidence: nominal coverage of each row's interval.
         """
-        columns = self.at_ratio(ratio)
+        columns = self.members.at_ratio(ratio)
         masks = columns.in_subset
-        if not counted and not self.votes and has_spread(masks, columns["margin"]):
+        if not counted and not self.members.votes and has_spread(masks, columns["margin"]):
             margins = columns["margin"]
             return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
         return memorization_scores(masks, columns["correct"], confidence=confidence)
 
     def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
         """Return the mean probabilities `[n, classes]` of the models that did not see a row."""
-        columns = self.at_ratio(ratio)
+        columns = self.members.at_ratio(ratio)
         found = [
             out_of_sample_probabilities(columns.in_subset[:, rows], block)
             for rows, block in columns.outside()
         ]
-        parts = [np.concatenate([getattr(f, name) for f in found]) for name in _OutOfSampleField]
+        parts = [np.concatenate([getattr(f, name) for f in found]) for name in _OUT_OF_SAMPLE]
         return OutOfSample(*parts)
 
     def label_errors(self, ratio: float | None = None) -> LabelErrors:
@@ -170,12 +160,12 @@ class Ensemble:
         Raises:
             UsageError: no rows were evaluated, or the models were not kept.
         """
-        columns = self.at_ratio(ratio)
+        columns = self.members.at_ratio(ratio)
         if X_test is None:
-            self._check_evaluated()
+            self.members.check_evaluated()
             correct = columns["test_correct"]
         else:
-            correct = self._test_correct(columns, X_test, y_test)
+            correct = correct_of(self, columns, X_test, y_test)
         if "memorization" not in options:
             options["memorization"] = self.memorization_scores(ratio=ratio).estimate
         return influence_scores(columns.in_subset, correct, **options)
@@ -193,17 +183,19 @@ class Ensemble:
         Args:
             attack: ``lira``, ``ratio``, ``rmia`` or ``loss``. fprs: at which the TPR is asked for.
         """
-        columns = self.at_ratio(ratio)
-        return exposure_of(columns, attack, tuple(fprs), confidence, margins=not self.votes)
+        columns = self.members.at_ratio(ratio)
+        return exposure_of(columns, attack, tuple(fprs), confidence, margins=not self.members.votes)
 
     def c_scores(self) -> CScores:
         """Return the consistency of each row: its accuracy out of sample, over all ratios."""
-        return c_scores(self.in_subset, self.columns["correct"], self._ratio_of_each)
+        return c_scores(self.in_subset, self.columns["correct"], self.members.ratio_of_each)
 
     def learning_curve(self, *, confidence: float = 0.95) -> LearningCurve:
         """Return how accuracy out of sample grows with the share of rows, a point a ratio."""
         correct = self.columns["correct"]
-        return learning_curve(self.in_subset, correct, self._ratio_of_each, confidence=confidence)
+        return learning_curve(
+            self.in_subset, correct, self.members.ratio_of_each, confidence=confidence
+        )
 
     def prediction(self, X: Any = None) -> np.ndarray:
         """Return the mean probabilities `[m, classes]` of all members.
@@ -215,10 +207,8 @@ class Ensemble:
             UsageError: as in `influence_scores`.
         """
         if X is None:
-            self._check_evaluated()
+            self.members.check_evaluated()
             return self.columns.test_probabilities()
-        from overparam.ensembles.kept_models import probabilities_of
-
         total = sum(probabilities_of(self, self.columns, X))
         return np.asarray(total) / self.n_models
 
@@ -246,12 +236,12 @@ class Ensemble:
     @cached_property
     def findings(self) -> tuple[str, ...]:
         """What is to be known before the scores are believed, a sentence each."""
-        return (*self._about["findings"], *findings_of(self))
+        return (*self.members.about["findings"], *findings_of(self))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """How the data were read, and what the engine fell back to."""
-        return tuple(self._about["notes"])
+        return tuple(self.members.about["notes"])
 
     def extend(self, n_models: int, **options: Any) -> Ensemble:
         """Train more members, until there are `n_models` at each ratio, and return this ensemble.
@@ -278,16 +268,8 @@ class Ensemble:
                 got=n_models,
                 allowed=f"at least {n_present} at each ratio, which there are",
             )
-        larger = self._larger(n_models, self.folder, **options)
-        self.__init__(  # type: ignore[misc]
-            self.folder,
-            larger.records,
-            larger._about,
-            setup=self.setup,
-            larger=self._larger,
-            temporary=self._temporary,
-        )
-        for name in ("columns", "row_table", "findings"):
+        self.members = self._larger(n_models, self.folder, self.members.temporary, **options)
+        for name in ("row_table", "findings"):  # of fewer members
             self.__dict__.pop(name, None)
         return self
 
@@ -312,35 +294,3 @@ class Ensemble:
 
     def __len__(self) -> int:
         return self.n_models
-
-    @property
-    def _ratio_of_each(self) -> np.ndarray:
-        return np.array([r.condition.ratio for r in self.records.measured])
-
-    @property
-    def votes(self) -> bool:
-        """Whether members only name a class."""
-        return self.records.measured[0].outcome.form == "labels"
-
-    @property
-    def test_labels(self) -> np.ndarray | None:
-        """Labels of the evaluated rows, int64 `[m]`, or None."""
-        held = self._about.get("test_labels")
-        return None if held is None else np.array(held, np.int64)
-
-    @property
-    def _n_test(self) -> int:
-        return len(self._about.get("test_labels") or ())
-
-    def _check_evaluated(self) -> None:
-        if not self._n_test:
-            raise UsageError(
-                "no test rows were evaluated when the members were trained",
-                remedy="give evaluate=(X_test, y_test) to subset_ensemble, or keep='models' and "
-                "then the rows",
-            )
-
-    def _test_correct(self, columns: Columns, X_test: Any, y_test: Any) -> np.ndarray:
-        from overparam.ensembles.kept_models import correct_of
-
-        return correct_of(self, columns, X_test, y_test)

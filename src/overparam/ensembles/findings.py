@@ -40,7 +40,7 @@ def _lost(ensemble: Ensemble) -> str:
 
 def _sides(ensemble: Ensemble) -> str:
     """Rows that every member saw, or none."""
-    masks = ensemble.at_ratio().in_subset
+    masks = ensemble.members.at_ratio().in_subset
     n_in = masks.sum(0)
     always, never = int((n_in == len(masks)).sum()), int((n_in == 0).sum())
     if not always + never:
@@ -53,7 +53,7 @@ def _sides(ensemble: Ensemble) -> str:
 
 def _repeats(ensemble: Ensemble) -> str:
     """A model of the user's own that keeps something between fits, or draws numbers of its own."""
-    gaps = [r.outcome.repeat_gap for r in ensemble.records.measured]
+    gaps = [r.outcome.repeat_gap for r in ensemble.members.measured]
     gap = max((g for g in gaps if g == g), default=0.0)
     if gap == 0.0:
         return ""
@@ -68,7 +68,7 @@ def _repeats(ensemble: Ensemble) -> str:
 def _trend(ensemble: Ensemble) -> str:
     """Accuracy out of sample that rises with the order of the fits, as if rows were remembered."""
     for ratio in ensemble.ratios:
-        some = ensemble.records.measured.where(ratio=ratio)
+        some = ensemble.members.measured.where(ratio=ratio)
         accuracy = np.array([r.outcome.accuracy_out for r in some])
         order = np.array([r.condition.number for r in some])
         if len(some) < _FEWEST or np.ptp(accuracy) == 0:

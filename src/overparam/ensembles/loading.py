@@ -7,6 +7,7 @@ from typing import Any
 
 from overparam.checks import check_path
 from overparam.ensembles.ensemble import Ensemble
+from overparam.ensembles.members import Members
 from overparam.ensembles.setup import ABOUT, study_of
 from overparam.errors import StoreError, UsageError
 from overparam.lab.records import Records
@@ -26,7 +27,7 @@ def load_ensemble(folder: str | Path) -> Ensemble:
         records = store.read(study)
         about = about_of(store)
     ordered = sorted(records, key=lambda r: (r.condition.ratio, r.condition.number))
-    return Ensemble(place, Records(ordered), about)
+    return Ensemble(Members(place, Records(ordered), about))
 
 
 def about_of(store: Store) -> dict[str, Any]:

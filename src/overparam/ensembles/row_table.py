@@ -24,7 +24,7 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
     the row's statistic, in its standard deviations) with ``vulnerability_low``, ``_high`` and
     ``_z_score``. What cannot be known is NaN; of a rank and a label -1 and None.
     """
-    columns = ensemble.at_ratio()
+    columns = ensemble.members.at_ratio()
     scores = ensemble.memorization_scores()
     said = ensemble.out_of_sample_probabilities().probabilities
     errors = rank_label_errors(said, ensemble.labels)
@@ -50,7 +50,7 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
         "label_error_rank": rank,
         "suggested_label": _plain(names),
     }
-    statistic = "probability" if ensemble.votes else "margin"
+    statistic = "probability" if ensemble.members.votes else "margin"
     try:
         exposed = estimate_row_vulnerability(columns[statistic], columns.in_subset)
     except DataError:  # margins that are infinite, of classes that subsets lack

@@ -17,7 +17,7 @@ _SHOWN, _FINDINGS, _LETTERS = 5, 2, 110
 
 def lines_of(ensemble: Ensemble) -> list[str]:
     """Return what is shown of an ensemble: its size, what it found, what is amiss."""
-    measured = ensemble.records.measured
+    measured = ensemble.members.measured
     accuracy = [np.mean([r.value(n) for r in measured]) for n in ("accuracy_in", "accuracy_out")]
     shares = ", ".join(f"{100 * r:g} %" for r in ensemble.ratios)
     lines = [
