@@ -19,10 +19,6 @@ from tests.ensembles.made import made_up_outcomes
 K, N, C = 30, 2000, 100
 
 
-def nothing(*_):
-    raise AssertionError
-
-
 @dataclass
 class Kept:
     """Columns of a study on the disk, and how many bytes its arrays have."""
@@ -34,7 +30,7 @@ class Kept:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("columns")
-    study = study_of(nothing, nothing)
+    study = study_of()
     _, _, outcomes = made_up_outcomes(K, N, C, keep_outputs=True)
     with Store.open(folder, study) as store:
         for k, outcome in enumerate(outcomes):

@@ -138,6 +138,8 @@ def test_who_only_names_a_class_is_counted():
     found = tree_ensemble(6, model=fit)
     assert found.memorization_scores().method == "counted"
     assert found.membership("ratio").auc.auc >= 0.4
+    with pytest.raises(UsageError, match="attack"):
+        found.membership("guess")
     with pytest.raises(UsageError, match="have no margins for this attack"):
         found.membership("lira")
 

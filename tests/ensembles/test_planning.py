@@ -1,7 +1,5 @@
 """K, precision and time: one follows from the other, and the first fits correct it."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from scipy.special import ndtr
@@ -112,24 +110,25 @@ def test_the_bytes_of_a_plan_are_those_of_the_study():
 
 
 def test_a_budget_is_spent_as_the_first_fits_say(monkeypatch):
-    ran = []
+    now, ran = [0.0], [0]
 
     def trial(setup, n_models, **_):
         return EnsemblePlan(n_models, setup.ratios, 0.1, 1.0, 0.0, 1.0, 0, 0, 1)
 
-    def watched(*given, **options):
-        ran.append(given[1])
-        return run(*given, **options)
+    def run_in_a_tenth(setup, n_models, *given, **options):
+        now[0] += 0.1 * (n_models - ran[-1])  # of a second each, and not a second
+        ran.append(n_models)
+        return run(setup, n_models, *given, **options)
 
     run = create._run
-    monkeypatch.setattr(create, "_run", watched)
+    monkeypatch.setattr(create, "_run", run_in_a_tenth)
     monkeypatch.setattr(create, "plan_setup", trial)
-    found = tree_ensemble(None, budget=5)
-    assert ran[0] == 1  # a unit
-    assert all(b <= 4 * a for a, b in pairwise(ran))
-    assert found.n_models == ran[-1] > 5  # more than the trial said: a fit takes no second
-    ran.clear()
-    assert tree_ensemble(12, budget=50).n_models == 12
+    monkeypatch.setattr(create.time, "monotonic", lambda: now[0])
+    found = tree_ensemble(None, budget=1.95)
+    assert ran == [0, 1, 4, 16, 19]  # a unit first, then at most four times as many
+    assert found.n_models == 19
+    now[0], ran[:] = 0.0, [0]
+    assert tree_ensemble(6, budget=1.95).n_models == 6
 
 
 def test_a_budget_that_buys_next_to_nothing_still_gives_every_row_both_sides():

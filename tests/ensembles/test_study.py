@@ -275,7 +275,7 @@ def test_a_script_that_is_killed_goes_on_and_one_with_other_code_is_refused(tmp_
 def test_what_a_folder_says_is_not_believed(tmp_path, kept):
     folder = tmp_path / "copy"
     shutil.copytree(kept, folder)
-    study = study_of(None, None)
+    study = study_of()
     with Store.open(folder, study) as store:
         about = store.get(ABOUT)
         store.set(ABOUT, {**about, "labels": [7]})

@@ -9,7 +9,7 @@ from overparam.checks import check_path
 from overparam.ensembles.ensemble import Ensemble
 from overparam.ensembles.members import Members
 from overparam.ensembles.setup import ABOUT, study_of
-from overparam.errors import StoreError, UsageError
+from overparam.errors import StoreError
 from overparam.lab.records import Records
 from overparam.lab.sqlite_errors import FRESH
 from overparam.lab.store import Store
@@ -22,7 +22,7 @@ def load_ensemble(folder: str | Path) -> Ensemble:
         StoreError: there is no study, it is damaged, or no ensemble's.
     """
     place = check_path(folder)
-    study = study_of(_not_run, _not_run)
+    study = study_of()
     with Store.read_only(place) as store:
         records = store.read(study)
         about = about_of(store)
@@ -50,7 +50,3 @@ def about_of(store: Store) -> dict[str, Any]:
             remedy=FRESH,
         )  # fmt: skip
     return about
-
-
-def _not_run(*_: Any) -> Any:
-    raise UsageError("this ensemble was loaded, and has no model to train")

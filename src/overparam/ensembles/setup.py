@@ -125,13 +125,13 @@ class Setup:
 
 
 def study_of(
-    run: Any,
-    cells: Callable[[Any], list[Member]],
+    run: Any = None,
+    cells: Any = None,
     digest: str = "",
     stack_size: int = 1,
     loads: Callable[[Any], Mapping[str, Sequence[Path]]] = lambda condition: {},
 ) -> Phenomenon:
-    """Return the study of an ensemble, which makes no claim."""
+    """Return the study of an ensemble, which makes no claim; without `run` it can only be read."""
     return Phenomenon(
         doc=_DOC,
         condition=Member,
