@@ -61,7 +61,9 @@ def test_kept_models_say_what_the_members_said(nets):
     inputs, labels = points(1, 40)
     np.testing.assert_allclose(nets.prediction(inputs), nets.prediction(), atol=1e-3)
     evaluated = nets.influence_scores(memorization=None)
-    asked = nets.influence_scores(inputs, labels, memorization=None)
+    again = np.concatenate([inputs, inputs[:1] + 100])  # other rows, so that models are asked
+    asked = nets.influence_scores(again, np.append(labels, 0), memorization=None)
+    assert asked.test.max() < 40
     np.testing.assert_array_equal(asked.influence, evaluated.influence)
     theirs = measures.influence_scores(nets.in_subset, nets.columns["test_correct"])
     np.testing.assert_array_equal(theirs.influence, evaluated.influence)
@@ -177,8 +179,11 @@ def test_what_was_not_kept_cannot_be_asked_for(trees):
     inputs, labels = points(1, 40)
     with pytest.raises(UsageError, match="models are not at hand; got 'not kept'"):
         trees.prediction(inputs)
+    asked = trees.influence_scores(inputs, labels, memorization=None)  # evaluated in training
+    default = trees.influence_scores(memorization=None)
+    np.testing.assert_array_equal(asked.influence, default.influence)
     with pytest.raises(UsageError, match="models are not at hand"):
-        trees.influence_scores(inputs, labels)
+        trees.influence_scores(inputs, 1 - labels)
     with pytest.raises(UsageError, match="no test rows were evaluated"):
         tree_ensemble(4).influence_scores()
     with pytest.raises(UsageError, match="only the weights of networks are kept"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import contextlib
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +19,7 @@ from overparam.ensembles.planning import EnsemblePlan, plan_setup, read_seconds
 from overparam.ensembles.prepare import prepare
 from overparam.ensembles.setup import Setup
 from overparam.errors import UsageError
+from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance, run_study
 from overparam.lab.store import Store
 from overparam.training.choices import choices_file
@@ -35,6 +37,15 @@ class _Machine:
     device: str = "auto"
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     on_progress: Callable[[Advance], None] = lambda advance: None
+
+
+class _TemporaryFolder:
+    """A folder that goes with the last who holds this, and after a kill with a later run."""
+
+    def __init__(self) -> None:
+        stack = contextlib.ExitStack()
+        self.path = stack.enter_context(run_folder(None))
+        self._end = weakref.finalize(self, stack.close)
 
 
 def subset_ensemble(
@@ -110,10 +121,8 @@ def subset_ensemble(
     if n_models is not None:
         check_count("n_models", n_models)
     machine = _Machine(workers, device, memory_bytes, on_progress)
-    temporary = None
-    if folder is None:
-        temporary = tempfile.TemporaryDirectory(prefix="overparam-ensemble-")
-    place = Path(temporary.name) if temporary else check_path(folder)  # type: ignore[arg-type]
+    temporary = _TemporaryFolder() if folder is None else None
+    place = temporary.path if temporary else check_path(folder)  # type: ignore[arg-type]
     run = partial(_ensemble, setup, temporary=temporary, accept_edits=accept_edits)
     if budget is None:
         return run(n_models or USUAL_MODELS, place, machine, fresh=fresh)

@@ -153,7 +153,7 @@ class Ensemble:
 
         Args:
             X_test, y_test: by default the rows given as ``evaluate``, of which every member's
-                margin is kept. Others are asked of the members' models (``keep="models"``).
+                answer is kept. Others are asked of the members' models (``keep="models"``).
             options: of `overparam.measures.influence_scores`; by default `memorization` are the
                 scores of this ensemble.
 

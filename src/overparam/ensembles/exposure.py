@@ -83,13 +83,14 @@ def exposure_of(
         losses = -np.log(np.maximum(probability[:n_targets], np.finfo(np.float32).tiny))
     plain = loss_scores(losses)
     if attack == "lira":
-        scores = lira_scores(None, statistics, masks).scores[:n_targets]
+        scores = lira_scores(None, statistics, masks).scores
     elif attack == "ratio":
-        scores = ratio_scores(None, probability, masks).scores[:n_targets]
+        scores = ratio_scores(None, probability, masks).scores
     elif attack == "rmia":
-        scores = rmia_scores(None, probability, masks).scores[:n_targets]
+        scores = rmia_scores(None, probability, masks).scores
     else:
         scores = plain
+    scores = scores[:n_targets].copy()  # those of all may be large
     members = masks[:n_targets]
     return Exposure(
         attack,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from overparam.data.examples import as_examples
+from overparam.data.examples import Examples, as_examples
 from overparam.ensembles.columns import Columns
 from overparam.ensembles.learners import NetworkLearner
+from overparam.ensembles.setup import EVALUATED
 from overparam.ensembles.statements import statements
 from overparam.errors import UsageError
 from overparam.streams import Streams
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
 
 
 def correct_of(ensemble: Ensemble, columns: Columns, X: Any, y: Any) -> np.ndarray:
-    """Return which rows each member is right on, bool `[K, m]`."""
-    learner = _learner_of(ensemble)
+    """Return which rows each member is right on, bool `[K, m]`.
+
+    Rows that were evaluated in training need no models.
+    """
     classes = np.array(ensemble.classes)
-    known = as_examples((learner.data.inputs, classes[ensemble.labels]))
-    labels = as_examples((X, y), name="test", like=known).labels
-    said = [statements(o, form, labels).correct for o, form in _outputs(learner, columns, X)]
-    return np.array(said)
+    known = Examples(np.empty((ensemble.n_rows, 0)), ensemble.labels, classes)
+    asked = as_examples((X, y), name="test", like=known)
+    if asked.fingerprint == ensemble.members.about["identity"].get(EVALUATED):
+        return columns["test_correct"]
+    learner = _learner_of(ensemble)
+    said = _outputs(learner, columns, X)
+    return np.array([statements(o, form, asked.labels).correct for o, form in said])
 
 
 def probabilities_of(ensemble: Ensemble, columns: Columns, X: Any) -> Iterator[np.ndarray]:

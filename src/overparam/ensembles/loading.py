@@ -42,6 +42,7 @@ def about_of(store: Store) -> dict[str, Any]:
         whole = all(type(k) is int and 0 <= k < len(classes) for k in (*labels, *(tested or ())))
         texts = [about["model"], *about["findings"], *about["notes"]]
         whole &= all(isinstance(text, str) for text in texts)
+        whole &= isinstance(about["identity"], dict)
     except (TypeError, KeyError):
         whole = False
     if not whole:

@@ -31,7 +31,7 @@ from overparam.ensembles.learners import (
     own_copy_of,
 )
 from overparam.ensembles.member import KEPT
-from overparam.ensembles.setup import Setup
+from overparam.ensembles.setup import EVALUATED, Setup
 from overparam.errors import DataError, UsageError
 from overparam.lab.notebook_code import digests_reached
 from overparam.streams import Streams
@@ -96,7 +96,7 @@ def prepare(
         keep,
         {
             "data set": examples.fingerprint,
-            "set of evaluated rows": "none" if tested is None else tested.fingerprint,
+            EVALUATED: "none" if tested is None else tested.fingerprint,
             **about_model,
             "choice of subsets (seed, groups, classes)": subsets,
             "choice of what is kept": ",".join(keep) or "the usual",

@@ -20,6 +20,7 @@ from overparam.streams import Streams
 
 NAME = "subset_ensemble"
 ABOUT = "ensemble"  # under which a study keeps what it is the ensemble of
+EVALUATED = "set of evaluated rows"  # in the identity
 _SESSION = "model"  # under which a study knows code that is in no file
 _DOC = """Models trained on random subsets of one data set.
 
