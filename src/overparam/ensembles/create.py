@@ -110,7 +110,7 @@ def subset_ensemble(
     >>> import overparam as op
     >>> X, y = [[float(i)] for i in range(40)], [i // 20 for i in range(40)]
     >>> net, recipe = op.models.mlp(1, 4, 2), op.Recipe(epochs=2)
-    >>> found = subset_ensemble(net, X, y, n_models=4, recipe=recipe, workers=1)
+    >>> found = subset_ensemble(net, X, y, n_models=4, recipe=recipe, workers=0)
     >>> found.memorization_scores().estimate.shape
     (40,)
     """
