@@ -128,6 +128,17 @@ def test_what_is_refused(here, table, models, words, message):
     assert message in err
 
 
+@pytest.mark.parametrize(("kind", "code"), [("folder", 2), ("pipe", 2), ("link", 4)])
+def test_what_stands_in_the_place_of_the_rows_is_left_alone(
+    here, table, models, tmp_path, stand_at, kind, code
+):
+    place = stand_at(tmp_path / "mine" / "rows.csv", kind)
+    found, _, err = ensemble(here, "table.csv", *BAYES, "--out", "mine")
+    assert found == code, err
+    assert place.exists()
+    assert not (tmp_path / "mine" / "study.sqlite").exists()
+
+
 @pytest.mark.slow
 def test_interrupted_it_keeps_what_is_done_and_says_how_to_go_on(start, table, tmp_path):
     text = MODELS + "\nclass Slow(GaussianNB):\n    def fit(self, X, y):\n"

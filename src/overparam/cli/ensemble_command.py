@@ -15,6 +15,7 @@ from overparam.cli.parse import choice, parse_bytes, parse_path, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.cli.progress import show_progress
 from overparam.cli.run_command import DEVICES
+from overparam.cli.writing import check_reports
 from overparam.errors import EXIT_OK, UsageError
 from overparam.stopping import is_stop
 from overparam.whole_file import write_whole
@@ -88,7 +89,8 @@ def ensemble(arguments: argparse.Namespace, out: Output) -> int:
         return _plan(arguments, options, out)
     if arguments.standard_error is not None:
         raise UsageError("--standard-error goes with --plan, which says the number of models")
-    folder = arguments.out or Path("studies") / f"ensemble-{Path(arguments.data).stem}"
+    folder: Path = arguments.out or Path("studies") / f"ensemble-{Path(arguments.data).stem}"
+    check_reports(folder)
     if not arguments.quiet:
         out.note(f"ensemble of {arguments.data}, kept in {folder}")
     try:
