@@ -70,18 +70,20 @@ class Columns:
 
         NaN where a member had the row in its subset.
         """
-        each_row = 4 * len(self) * self._n_classes
-        step = max(1, _BLOCK_BYTES // each_row)
         masks = self.in_subset
+        n_out = int((~masks).sum(1).max())
+        kept = mapped((len(self), n_out, self._n_classes), np.float16, self._folder)
+        for k, said in enumerate(self.each("outside")):
+            kept[k, : len(said)] = said
+        step = max(1, _BLOCK_BYTES // (4 * len(self) * self._n_classes))
+        done = np.zeros(len(self), np.int64)
         for start in range(0, self._n_rows, step):
             rows = slice(start, min(start + step, self._n_rows))
-            block = np.full((len(self), rows.stop - start, self._n_classes), np.nan, np.float32)
-            for k, outcome in enumerate(self._outcomes):
-                out = ~masks[k]
-                before = int(out[:start].sum())
-                here = out[rows]
-                kept = read_once(outcome, "outside")
-                block[k, here] = kept[before : before + int(here.sum())]
+            out = ~masks[:, rows]
+            block = np.full((*out.shape, self._n_classes), np.nan, np.float32)
+            for k, (first, count) in enumerate(zip(done, out.sum(1), strict=True)):
+                block[k, out[k]] = kept[k, first : first + count]
+            done += out.sum(1)
             yield rows, block
 
     def test_probabilities(self) -> np.ndarray:
