@@ -29,6 +29,7 @@ FLOORS = (
     ("measures",),
     ("theory",),
     ("lab",),
+    ("ensembles",),
     ("phenomena", "audit"),
     ("probes",),
     ("report",),

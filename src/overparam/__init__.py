@@ -40,12 +40,25 @@ _HOME = {
     "predict": "training.fitted",
     "solve": "training.request",
     "solve_all": "training.request",
+    "subset_ensemble": "ensembles.create",
+    "plan_ensemble": "ensembles.create",
+    "load_ensemble": "ensembles.loading",
     "census": "models.census",
     "OverparamError": "errors",
 }
 _ELSEWHERE = {"load_data": "load"}
 
-_FLOORS = ("data", "lab", "measures", "models", "phenomena", "report", "theory", "training")
+_FLOORS = (
+    "data",
+    "ensembles",
+    "lab",
+    "measures",
+    "models",
+    "phenomena",
+    "report",
+    "theory",
+    "training",
+)
 
 __all__ = ["__version__", *_HOME, *_FLOORS]
 

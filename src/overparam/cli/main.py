@@ -18,6 +18,7 @@ from overparam.checks import NO_PLACE
 from overparam.cli import (
     census_command,
     data_command,
+    ensemble_command,
     gallery_command,
     list_command,
     plan_command,
@@ -118,6 +119,7 @@ def build_parser() -> Parser:
         commands.add_parsers(group, shared)
     census_command.add_parsers(group, shared)
     probe_command.add_parsers(group, shared)
+    ensemble_command.add_parsers(group, shared)
     return parser
 
 

@@ -36,7 +36,8 @@ def check_reports(folder: Path, links: bool = False) -> None:
         StoreError: what a link points to would be overwritten.
         UsageError: no plain file, or no folder, stands where one is to be.
     """
-    for name in ("report.html", "report.json", "figures"):
+    files = ("report.html", "report.json", "rows.csv")
+    for name in (*files, "figures"):
         path = folder / name
         if path.is_symlink() and not links:
             raise StoreError(
@@ -45,7 +46,7 @@ def check_reports(folder: Path, links: bool = False) -> None:
                 allowed="a file of the study's own",
                 remedy="delete the link, or write elsewhere with --to",
             )
-    for name in ("report.html", "report.json"):
+    for name in files:
         check_file(folder / name)
     for place in (folder, folder / "figures"):
         if place.exists() and not place.is_dir():

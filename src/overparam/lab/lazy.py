@@ -50,6 +50,18 @@ def stored_value(outcome: Any, name: str) -> Any:
     return getattr(outcome, name)
 
 
+def read_once(outcome: Any, name: str) -> Any:
+    """Return a field of an outcome; an array that was not read yet is read, and not kept.
+
+    For what goes through many outcomes and needs one field of each only once.
+    """
+    known = getattr(outcome, "__dict__", {})
+    waiting, read = known.get(_PENDING, ({}, None))
+    if name in waiting and name not in known:
+        return with_arrays(waiting[name], read)
+    return getattr(outcome, name)
+
+
 def read_all(outcome: Any) -> None:
     """Read every array of an outcome that was not read yet; None has none."""
     for name in getattr(outcome, "__dict__", {}).get(_PENDING, ({}, None))[0]:

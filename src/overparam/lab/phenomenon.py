@@ -105,7 +105,8 @@ class Phenomenon:
             per control. Arms may be read from the same cells (last epoch, best epoch).
         verdict: `verdict(summary) -> Verdict`. Of a control it judges what the control's own
             sentence says, so that absent means that this holds, and not that some other clause
-            of the treatment's rule fails there in any case.
+            of the treatment's rule fails there in any case. None where a study makes no claim,
+            such as an ensemble: it has records and nothing that is concluded from them.
         figures: `figures({arm: summary}, records) -> figures`; the first is the main one.
         scales: smoke, standard and full.
         controls: names of the control arms, so that one which a design leaves out (by a setting)
@@ -127,7 +128,7 @@ class Phenomenon:
     cells: Callable[[Any], Sequence[Any]]
     run: Callable[[Any, Streams], Coroutine[Any, Any, Any]]
     summarise: Callable[[Records], Mapping[str, Any]]
-    verdict: Callable[[Any], Verdict]
+    verdict: Callable[[Any], Verdict] | None
     figures: Callable[[Mapping[str, Any], Records], Sequence[Figure]]
     scales: Mapping[ScaleName, Scale]
     controls: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ def told_of(phenomenon: Phenomenon) -> dict[str, Any]:
         "doc": phenomenon.doc,
         "condition": _fields_told(phenomenon.condition),
         "outcome": _fields_told(phenomenon.outcome),
+        "judged": phenomenon.verdict is not None,
     }
 
 
@@ -61,7 +62,7 @@ def recorded_phenomenon(store: Store) -> Phenomenon:
         cells=_not_loaded,
         run=_not_loaded,
         summarise=_not_loaded,
-        verdict=_not_loaded,
+        verdict=_not_loaded if told.get("judged", True) else None,
         figures=_not_loaded,
         scales={},
         revision=store.revision,
@@ -88,6 +89,8 @@ def load_records(folder: Path) -> StudyResult:
             "no verdicts and figures; if you trust its file, name it: "
             f"--phenomenon {phenomenon.file}, in Python load(folder, {phenomenon.file!r})"
         )
+        if phenomenon.verdict is None:
+            note = "this study makes no claim, so there are no verdicts"
         return StudyResult(
             phenomenon,
             design.scale,

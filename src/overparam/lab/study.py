@@ -89,6 +89,8 @@ def conclude(
     Raises:
         CodeError: the phenomenon's own `summarise`, `verdict` or `figures` raises.
     """
+    if phenomenon.verdict is None:
+        return {}, [], []
     measured = records.measured
     if not len(measured):
         return {TREATMENT: _no_verdict("no cell has been measured")}, [], []

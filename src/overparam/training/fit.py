@@ -103,7 +103,7 @@ def fit(
     _check_kinds(model, recipe)
     assert recipe is not None
     streams = Streams(check_count("seed", seed, low=0))
-    train_set = _as_model_takes(model, as_dataset(data, n_classes, name="train"))
+    train_set = as_model_takes(model, as_dataset(data, n_classes, name="train"))
     sets = {
         name: as_dataset(part, name=name, like=train_set) for name, part in _named(evaluate).items()
     }
@@ -167,7 +167,7 @@ def _named(evaluate: Any) -> dict[str, Any]:
     return dict(evaluate) if isinstance(evaluate, Mapping) else {"test": evaluate}
 
 
-def _as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:
+def as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:
     """Return whole-numbered inputs as floating ones where the model takes only these.
 
     A table of whole numbers is as good as any; positions in an embedding are not. The model tells

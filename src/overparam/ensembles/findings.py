@@ -1,0 +1,85 @@
+"""What is to be known of an ensemble before its scores are believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import spearmanr
+
+if TYPE_CHECKING:
+    from overparam.ensembles.ensemble import Ensemble
+
+_FEWEST = 8  # members from which on a trend is looked for
+_BY_CHANCE = 1e-3  # how often a trend is found where there is none
+_SHOWN = 3  # numbers of members that are named
+
+
+def findings_of(ensemble: Ensemble) -> list[str]:
+    """Return a sentence for each thing that is amiss; of all that is well, none."""
+    return [
+        text
+        for text in (_lost(ensemble), _sides(ensemble), _repeats(ensemble), _trend(ensemble))
+        if text
+    ]
+
+
+def _lost(ensemble: Ensemble) -> str:
+    """Members that failed or diverged."""
+    told = []
+    for what in ("failed", "diverged"):
+        some = [r for r in ensemble.records if r.status == what]
+        if some:
+            numbers = ", ".join(str(r.condition.number) for r in some[:_SHOWN])
+            why = f": {some[0].error[:150]}" if some[0].error else ""
+            told.append(f"{len(some)} members {what} ({numbers}{why})")
+    if not told:
+        return ""
+    return f"{' and '.join(told)}; they say nothing, and failed ones are tried again by a next run"
+
+
+def _sides(ensemble: Ensemble) -> str:
+    """Rows that every member saw, or none."""
+    masks = ensemble.members.at_ratio().in_subset
+    n_in = masks.sum(0)
+    always, never = int((n_in == len(masks)).sum()), int((n_in == 0).sum())
+    if not always + never:
+        return ""
+    return (
+        f"{always + never:,} of {ensemble.n_rows:,} rows are in all subsets or in none and have no "
+        "score; train more members (every row has both from K = 4 on at a ratio of 0.7)"
+    )
+
+
+def _repeats(ensemble: Ensemble) -> str:
+    """A model of the user's own that keeps something between fits, or draws numbers of its own."""
+    gaps = [r.outcome.repeat_gap for r in ensemble.members.measured]
+    gap = max((g for g in gaps if g == g), default=0.0)
+    if gap == 0.0:
+        return ""
+    return (
+        f"fitted twice to equal rows with an equal seed, {ensemble.model} gave other outputs (by up"
+        f" to {gap:.3g}): it keeps something between fits, or draws random numbers without the "
+        "seed. If it has seen the rows of earlier fits, memorization is read too low: make a new "
+        "model in each fit"
+    )
+
+
+def _trend(ensemble: Ensemble) -> str:
+    """Accuracy out of sample that rises with the order of the fits, as if rows were remembered."""
+    for ratio in ensemble.ratios:
+        some = ensemble.members.measured.where(ratio=ratio)
+        accuracy = np.array([r.outcome.accuracy_out for r in some])
+        order = np.array([r.condition.number for r in some])
+        if len(some) < _FEWEST or np.ptp(accuracy) == 0:
+            continue
+        found = spearmanr(order, accuracy, alternative="greater")
+        if found.pvalue < _BY_CHANCE:
+            half = len(some) // 2
+            return (
+                "accuracy out of sample rises with the order of the fits, from "
+                f"{accuracy[:half].mean():.3f} in the first half to {accuracy[half:].mean():.3f}: "
+                "a model that is carried from fit to fit has seen the rows that it is asked about; "
+                "make a new one in each fit"
+            )
+    return ""

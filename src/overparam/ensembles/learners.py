@@ -1,0 +1,178 @@
+"""What an ensemble is made of: a network with its recipe, an estimator, a function of one's own.
+
+Each is turned into a `Learner` once; from then on a member is fitted and asked in the same way.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from overparam.data.dataset import Dataset
+from overparam.data.examples import Examples
+from overparam.errors import UsageError
+from overparam.models.targets import blaming, load_target, sources_of
+from overparam.streams import Streams
+from overparam.training.fit_estimator import fit_estimator
+from overparam.training.recipe import Recipe
+from overparam.training.train import train
+
+MakeModel = Callable[[], nn.Module]
+
+
+class Learner(Protocol):
+    """Fits one member of an ensemble.
+
+    Attributes:
+        inputs, test_inputs: of all rows, and of the evaluated ones, as `predict` takes them.
+        may_keep_state: whether a fit could know of the fits before it, so that this is tried.
+        stack_size: members that are fitted side by side.
+    """
+
+    @property
+    def inputs(self) -> Any:
+        """All rows."""
+
+    @property
+    def test_inputs(self) -> Any:
+        """The evaluated rows, or None."""
+
+    @property
+    def may_keep_state(self) -> bool:
+        """Whether a fit could know of those before it."""
+
+    @property
+    def stack_size(self) -> int:
+        """Members of one unit of work."""
+
+    async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
+        """Return a model fitted to some rows, for `predict`."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkLearner:
+    """Networks, each trained by the recipe from weights of its own.
+
+    Attributes:
+        model: a module, or a function that makes one.
+        data, test_data: all rows, and the evaluated ones.
+    """
+
+    model: nn.Module | MakeModel
+    recipe: Recipe
+    data: Dataset
+    test_data: Dataset | None = None
+    may_keep_state = False  # a copy of the module is trained
+    stack_size = 4  # what a kill costs at most, and enough for two workers from K = 8 on
+
+    @property
+    def inputs(self) -> Any:
+        """All rows."""
+        return self.data.inputs
+
+    @property
+    def test_inputs(self) -> Any:
+        """The evaluated rows."""
+        return None if self.test_data is None else self.test_data.inputs
+
+    async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
+        """Train a network on some rows."""
+        subset = self.data.subset(torch.from_numpy(rows))
+        return await train(self.make(streams), subset, self.recipe, streams)
+
+    def make(self, streams: Streams) -> nn.Module:
+        """Return the module that is trained: what a function makes draws from its own stream."""
+        if isinstance(self.model, nn.Module):
+            return self.model
+        with streams.global_generators("model"), blaming(name_of(self.model)):
+            made = self.model()
+        if not isinstance(made, nn.Module):
+            raise UsageError(
+                f"{name_of(self.model)} made no network",
+                got=type(made).__name__,
+                allowed="an nn.Module, where a recipe is given",
+                remedy="leave out the recipe for an estimator or a fit(rows, seed) of your own",
+            )
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorLearner:
+    """Scikit-learn estimators, or what ``fit(rows, seed) -> predict`` returns.
+
+    Attributes:
+        estimator: cloned for each member, or the function. data, test_data: all rows, and the
+            evaluated ones. arguments: of fit, such as ``sample_weight``, of all rows.
+    """
+
+    estimator: Any
+    data: Examples
+    test_data: Examples | None = None
+    arguments: Mapping[str, Any] | None = None
+    stack_size = 1  # nothing is gained by fitting them side by side
+
+    @property
+    def inputs(self) -> Any:
+        """All rows."""
+        return self.data.inputs
+
+    @property
+    def test_inputs(self) -> Any:
+        """The evaluated rows."""
+        return None if self.test_data is None else self.test_data.inputs
+
+    @property
+    def may_keep_state(self) -> bool:
+        """Whether it is the user's own: scikit-learn's are cloned and keep nothing."""
+        return type(self.estimator).__module__.partition(".")[0] != "sklearn"
+
+    async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
+        """Fit an estimator to some rows."""
+        return await fit_estimator(
+            self.estimator, self.data, streams, rows=rows, arguments=self.arguments
+        )
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model by its name, ``module:make`` or a family: a function that any process can find."""
+
+    target: str
+
+    def __call__(self) -> Any:
+        """Return the model."""
+        return load_target(self.target)
+
+    @property
+    def __name__(self) -> str:
+        return self.target
+
+    @property
+    def files(self) -> list[Any]:
+        """The user's files of which it is made."""
+        return sources_of(self.target)
+
+
+def name_of(model: Any) -> str:
+    """Return what to call a model, a function or an estimator in one word.
+
+    >>> name_of(nn.Linear(2, 1)), name_of(nn.Linear)
+    ('Linear', 'Linear')
+    """
+    return getattr(model, "__name__", None) or type(model).__name__
+
+
+def is_estimator(model: Any) -> bool:
+    """Whether it is an estimator: it has a ``fit`` and parameters to clone it by."""
+    return hasattr(model, "fit") and hasattr(model, "get_params") and not isinstance(model, type)
+
+
+def own_copy_of(arguments: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return fit arguments that the caller can no longer change."""
+    return None if arguments is None else {k: copy.copy(v) for k, v in arguments.items()}

@@ -1,0 +1,53 @@
+"""`load_ensemble`: an ensemble from its folder, without its model and data; nothing is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from overparam.checks import check_path
+from overparam.ensembles.ensemble import Ensemble
+from overparam.ensembles.members import Members
+from overparam.ensembles.setup import ABOUT, study_of
+from overparam.errors import StoreError
+from overparam.lab.records import Records
+from overparam.lab.sqlite_errors import FRESH
+from overparam.lab.store import Store
+
+
+def load_ensemble(folder: str | Path) -> Ensemble:
+    """Return the ensemble kept in a folder, without its model and data: nothing is run.
+
+    Raises:
+        StoreError: there is no study, it is damaged, or no ensemble's.
+    """
+    place = check_path(folder)
+    study = study_of()
+    with Store.read_only(place) as store:
+        records = store.read(study)
+        about = about_of(store)
+    ordered = sorted(records, key=lambda r: (r.condition.ratio, r.condition.number))
+    return Ensemble(Members(place, Records(ordered), about))
+
+
+def about_of(store: Store) -> dict[str, Any]:
+    """Return what a study says that it is the ensemble of.
+
+    Raises:
+        StoreError: that is no description.
+    """
+    about = store.get(ABOUT)
+    try:
+        labels, classes, tested = about["labels"], about["classes"], about["test_labels"]
+        whole = all(type(k) is int and 0 <= k < len(classes) for k in (*labels, *(tested or ())))
+        texts = [about["model"], *about["findings"], *about["notes"]]
+        whole &= all(isinstance(text, str) for text in texts)
+        whole &= isinstance(about["identity"], dict)
+    except (TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise StoreError(
+            "what this study says of its ensemble cannot be read", got=str(store.folder),
+            remedy=FRESH,
+        )  # fmt: skip
+    return about

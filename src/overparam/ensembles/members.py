@@ -1,0 +1,116 @@
+"""`Members`: the records of an ensemble with what is known of its data, as a study keeps both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.ensembles.columns import Columns
+from overparam.errors import DataError, UsageError
+from overparam.lab.records import Records
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """What members said, and of what.
+
+    Attributes:
+        folder: of the study. records: one of each member; those that failed or diverged are
+            among them, and say nothing.
+        about: model, labels, classes and the rest, as `Setup.about` has it.
+        temporary: a folder that goes when nobody holds the members.
+
+    Raises:
+        DataError: no member has ended well.
+    """
+
+    folder: Path
+    records: Records
+    about: Mapping[str, Any]
+    temporary: Any = None
+
+    def __post_init__(self) -> None:
+        if not len(self.records.measured):
+            first = next((r.error for r in self.records if r.error), "none was run")
+            raise DataError(
+                "no member of the ensemble has ended well",
+                got=f"{len(self.records)} members; the first: {first}",
+                remedy="mend what it says and run again, which tries failed members once more",
+            )
+
+    @cached_property
+    def measured(self) -> Records:
+        """The records of the members that ended well."""
+        return self.records.measured
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Labels of the rows, int64 `[n]`, positions in the classes."""
+        return np.array(self.about["labels"], np.int64)
+
+    @cached_property
+    def classes(self) -> list[Any]:
+        """Labels as they were given."""
+        return list(self.about["classes"])
+
+    @cached_property
+    def ratios(self) -> tuple[float, ...]:
+        """Shares of rows in a subset, rising."""
+        return tuple(sorted({r.condition.ratio for r in self.records}))
+
+    @cached_property
+    def ratio_of_each(self) -> np.ndarray:
+        """The ratio of each member that ended well, `[K]`."""
+        return np.array([r.condition.ratio for r in self.measured])
+
+    @property
+    def votes(self) -> bool:
+        """Whether members only name a class."""
+        return self.measured[0].outcome.form == "labels"
+
+    @property
+    def n_test(self) -> int:
+        """Rows that were evaluated besides."""
+        return len(self.about["test_labels"] or ())
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What members say, as arrays `[K, n]` that are read one kind at a time."""
+        outcomes = [r.outcome for r in self.measured]
+        sizes = len(self.labels), self.n_test, len(self.classes)
+        return Columns(outcomes, *sizes, self.folder, self.temporary)
+
+    def at_ratio(self, ratio: float | None = None) -> Columns:
+        """Return what the members of one ratio say, by default of the largest.
+
+        Raises:
+            UsageError: no member has this ratio.
+        """
+        wanted = self.ratios[-1] if ratio is None else ratio
+        if wanted not in self.ratios:
+            raise UsageError(
+                "no member was trained on such a share of the rows",
+                got=wanted,
+                allowed=", ".join(map(str, self.ratios)),
+            )
+        if len(self.ratios) == 1:
+            return self.columns
+        return self.columns.some(np.flatnonzero(self.ratio_of_each == wanted))
+
+    def check_evaluated(self) -> None:
+        """Refuse to go on where no test rows were evaluated.
+
+        Raises:
+            UsageError: as above.
+        """
+        if not self.n_test:
+            raise UsageError(
+                "no test rows were evaluated when the members were trained",
+                remedy="give evaluate=(X_test, y_test) to subset_ensemble, or keep='models' and "
+                "then the rows",
+            )

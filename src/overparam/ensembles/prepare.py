@@ -1,0 +1,238 @@
+"""From a model and data as people have them to a `Setup`, everything checked before a fit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from overparam.checks import check_choice, check_count
+from overparam.data.accepted import as_dataset
+from overparam.data.examples import Examples, as_examples
+from overparam.data.subsets import models_until_balanced
+from overparam.ensembles.identity import (
+    code_of,
+    digest,
+    digest_of_estimator,
+    digest_of_network,
+    digest_of_rows,
+    files_of,
+    parts_of,
+)
+from overparam.ensembles.learners import (
+    EstimatorLearner,
+    Learner,
+    NetworkLearner,
+    is_estimator,
+    name_of,
+    own_copy_of,
+)
+from overparam.ensembles.member import KEPT
+from overparam.ensembles.setup import EVALUATED, Setup
+from overparam.errors import DataError, UsageError
+from overparam.lab.notebook_code import digests_reached
+from overparam.streams import Streams
+from overparam.training.fit import as_model_takes
+from overparam.training.recipe import Recipe
+
+_MODELS = (
+    "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn; or "
+    "fit(rows, seed) -> predict"
+)
+
+
+def prepare(
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    ratio: float | Sequence[float] = 0.7,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    groups: Any = None,
+    by_class: bool = False,
+    evaluate: Any = None,
+    arguments: Mapping[str, Any] | None = None,
+    keep: Sequence[str] = (),
+) -> Setup:
+    """Return what an ensemble is made from; arguments as in `subset_ensemble`.
+
+    Raises:
+        UsageError: no model, a ratio or a name that does not exist, models to keep of estimators.
+        DataError: targets in place of classes, one class, evaluated rows of a class that the data
+            do not have, or what `as_examples` refuses.
+    """
+    check_count("seed", seed, 0)
+    ratios = _ratios(ratio)
+    keep = tuple(sorted({check_choice("keep", k, KEPT) for k in _words(keep)}))
+    examples = _with_classes(as_examples(X if y is None else (X, y)))
+    tested = None
+    if evaluate is not None:
+        tested = as_examples(evaluate, name="evaluated", like=examples)
+    test_labels = None if tested is None else tested.labels
+    learner = _learner(model, recipe, examples, tested, arguments, keep)
+    if isinstance(learner, NetworkLearner):
+        about_model = {"model": digest_of_network(learner), "recipe": digest(recipe)}
+        code = [model, *parts_of(learner.make(Streams(0))), recipe.loss]  # type: ignore[union-attr]
+        notes = [*examples.notes, *learner.data.notes]
+    else:
+        about_model, code = {"model": digest_of_estimator(model, arguments)}, parts_of(model)
+        notes = list(examples.notes)
+    reached = digests_reached([code_of(part) for part in code])
+    subsets = digest([seed, digest_of_rows(groups, len(examples)), by_class])
+    return Setup(
+        learner,
+        name_of(model),
+        examples.labels,
+        list(_classes(examples)),
+        test_labels,
+        ratios,
+        seed,
+        groups,
+        examples.labels if by_class else None,
+        keep,
+        {
+            "data set": examples.fingerprint,
+            EVALUATED: "none" if tested is None else tested.fingerprint,
+            **about_model,
+            "choice of subsets (seed, groups, classes)": subsets,
+            "choice of what is kept": ",".join(keep) or "the usual",
+        },
+        files_of(code),
+        reached,
+        tuple(_copies(examples.inputs, groups)),
+        tuple(notes),
+    )
+
+
+def _ratios(ratio: float | Sequence[float]) -> tuple[float, ...]:
+    several = [ratio] if isinstance(ratio, int | float) else list(ratio)
+    if not several:
+        raise UsageError("no ratio is given", allowed="a number in (0, 1), or several")
+    for one in several:
+        models_until_balanced(one)
+    return tuple(sorted({float(one) for one in several}))
+
+
+def _words(keep: Sequence[str]) -> list[str]:
+    return [keep] if isinstance(keep, str) else list(keep)
+
+
+def _with_classes(examples: Examples) -> Examples:
+    if examples.classes is None:
+        raise DataError(
+            "labels are targets of regression, which have no right and wrong",
+            allowed="classes",
+            remedy="numbers that are classes are given as integers",
+        )
+    if len(np.unique(examples.labels)) < 2:
+        raise DataError(
+            "all labels are of one class, so every model is right on every row",
+            got=f"{len(examples)} rows",
+            allowed="at least two classes",
+        )
+    return examples
+
+
+def _classes(examples: Examples) -> np.ndarray:
+    assert examples.classes is not None  # others are refused
+    return examples.classes
+
+
+def _learner(
+    model: Any,
+    recipe: Recipe | None,
+    examples: Examples,
+    tested: Examples | None,
+    arguments: Mapping[str, Any] | None,
+    keep: tuple[str, ...],
+) -> Learner:
+    if recipe is not None or isinstance(model, nn.Module):
+        return _network(model, recipe, examples, tested, arguments)
+    if not (is_estimator(model) or (callable(model) and not isinstance(model, type))):
+        raise UsageError(
+            "an ensemble is made of models that can be fitted again and again",
+            got=name_of(model),
+            allowed=_MODELS,
+            remedy="a class is made an estimator by calling it" if isinstance(model, type) else "",
+        )
+    if "models" in keep:
+        raise UsageError(
+            "only the weights of networks are kept: an estimator is code, and none is read from a "
+            "folder",
+            got="keep='models'",
+            remedy="give evaluate=(X_test, y_test) now, of which every member's outputs are kept",
+        )
+    return EstimatorLearner(model, examples, tested, own_copy_of(arguments))
+
+
+def _network(
+    model: Any,
+    recipe: Any,
+    examples: Examples,
+    tested: Examples | None,
+    arguments: Mapping[str, Any] | None,
+) -> NetworkLearner:
+    if not isinstance(recipe, Recipe) or is_estimator(model) or not callable(model):
+        raise UsageError(
+            "a network is trained by a recipe, and nothing else is",
+            got=f"{name_of(model)} with "
+            + ("no recipe" if recipe is None else f"recipe={type(recipe).__name__}"),
+            allowed=_MODELS,
+            remedy="write for instance recipe=op.Recipe(epochs=20, learning_rate=0.1)"
+            if recipe is None
+            else "leave the recipe out"
+            if is_estimator(model)
+            else "",
+        )
+    if arguments:
+        raise UsageError(
+            "fit arguments are for estimators",
+            got=", ".join(arguments),
+            remedy="a network's are in its recipe",
+        )
+    n_classes = examples.n_outputs
+    data = as_dataset((examples.inputs, examples.labels), n_classes, name="data")
+    test_data = None
+    if tested is not None:
+        test_data = as_dataset((tested.inputs, tested.labels), name="evaluated", like=data)
+    trial = NetworkLearner(model, recipe, data, test_data).make(Streams(0))
+    return NetworkLearner(model, recipe, as_model_takes(trial, data), test_data)
+
+
+def _copies(inputs: Any, groups: Any) -> list[str]:
+    """Say how many rows are copies of others that may be on the other side of a subset."""
+    keys = _row_keys(inputs)
+    first: dict[Any, int] = {}
+    of_group = None if groups is None else list(groups)
+    copies = 0
+    for i, key in enumerate(keys):
+        j = first.setdefault(key, i)
+        copies += j != i and (of_group is None or of_group[i] != of_group[j])
+    if not copies:
+        return []
+    return [
+        f"{copies:,} rows have the inputs of an earlier row, which teaches them where they are out:"
+        " their memorization is read too low; give groups=, one value for rows that are copies"
+    ]
+
+
+def _row_keys(inputs: Any) -> list[bytes]:
+    """Return something for each row, equal for equal rows; nothing where that is not known."""
+    n = len(inputs) if hasattr(inputs, "__len__") else 0
+    if hasattr(inputs, "itertuples"):
+        return [_short(repr(row).encode()) for row in inputs.itertuples(index=False, name=None)]
+    if isinstance(inputs, list):
+        return [_short(repr(row).encode()) for row in inputs]
+    array: Any = inputs.numpy() if hasattr(inputs, "numpy") else inputs
+    if not isinstance(array, np.ndarray) or array.ndim < 2:
+        return []
+    flat = array.reshape(n, -1)
+    return [_short(np.ascontiguousarray(row).tobytes()) for row in flat]
+
+
+def _short(row: bytes) -> bytes:
+    return hashlib.blake2b(row, digest_size=16).digest()

@@ -1,0 +1,171 @@
+"""`Setup`: all that an ensemble is made from, and the study that it becomes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.data.subsets import draw_subsets
+from overparam.ensembles.learners import Learner
+from overparam.ensembles.member import Member, MemberOutcome, MemberRun, packed_subsets
+from overparam.errors import StoreError
+from overparam.lab.phenomenon import Phenomenon, Scale
+from overparam.lab.store import Store
+from overparam.streams import Streams
+
+NAME = "subset_ensemble"
+ABOUT = "ensemble"  # under which a study keeps what it is the ensemble of
+EVALUATED = "set of evaluated rows"  # in the identity
+_SESSION = "model"  # under which a study knows code that is in no file
+_DOC = """Models trained on random subsets of one data set.
+
+Claim: none. An ensemble is asked what its members say of rows that they saw, and never saw.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What members are made from.
+
+    Attributes:
+        learner: what is fitted. model: what to call it.
+        labels: int64 `[n]`, positions in `classes`. classes: labels as they were given.
+        test_labels: int64 `[m]` of the evaluated rows, or None.
+        ratios: shares of rows in a subset, each with as many members. seed: of all streams.
+        groups, strata: what stays together, and what subsets have their share of; or None.
+        keep: what is kept on request.
+        identity: what decides the members' outcomes, name to digest; see `overparam.ensembles`.
+        loads: the user's files that the model is made by, under a name. code: what it is made by
+            that is in a notebook or in the running script, with digests.
+        findings: what is amiss with the data. notes: how they were read.
+    """
+
+    learner: Learner
+    model: str
+    labels: np.ndarray
+    classes: Sequence[Any]
+    test_labels: np.ndarray | None
+    ratios: tuple[float, ...]
+    seed: int
+    groups: Any
+    strata: Any
+    keep: tuple[str, ...]
+    identity: Mapping[str, str]
+    loads: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def masks(self, n_models: int, ratio: float) -> np.ndarray:
+        """Return the subsets of the members at one ratio, bool `[K, n]`; see `draw_subsets`."""
+        streams = Streams(self.seed).child(f"ratio {ratio!r}")
+        n = len(self.labels)
+        return draw_subsets(n_models, n, ratio, streams, classes=self.strata, groups=self.groups)
+
+    def study(self, n_models: int, *, first: int = 0) -> Phenomenon:
+        """Return the study of the members `first` to `n_models` - 1 at each ratio.
+
+        Its cells are those of a smaller ensemble and more; its units are cut from the first member
+        on. So an ensemble is extended by running a larger study in the same folder.
+        """
+        masks = {r: packed_subsets(self.masks(n_models, r)) for r in self.ratios}
+        n_classes = len(self.classes)
+        run = MemberRun(self.learner, self.labels, self.test_labels, n_classes, masks, self.keep)
+        cells = MemberCells(range(first, n_models), self.ratios)
+        stack = self.learner.stack_size
+        return study_of(run, cells, self.digest, stack, lambda condition: self.loads)
+
+    @property
+    def digest(self) -> str:
+        """What is in every member's key: 16 hex digits of all of `identity`."""
+        text = repr(sorted(self.identity.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a study keeps, so that it can be read without the data and the model."""
+        return {
+            "model": self.model,
+            "labels": self.labels.tolist(),
+            "classes": [_plain(c) for c in self.classes],
+            "test_labels": None if self.test_labels is None else self.test_labels.tolist(),
+            "keep": list(self.keep),
+            "findings": list(self.findings),
+            "notes": list(self.notes),
+            "identity": dict(self.identity),
+        }
+
+    def claim(self, store: Store, *, accept_edits: bool = False) -> None:
+        """Keep in a study what it is the ensemble of, or refuse one of another's.
+
+        Raises:
+            StoreError: the study's members are of other data, another model or other settings, or
+                of code that was edited since, which is not accepted.
+        """
+        if self.code:
+            store.check_code({_SESSION: self.code}, accept=accept_edits)
+        known = store.get(ABOUT)
+        if known is None:
+            store.set(ABOUT, self.about)
+            return
+        before = known.get("identity", {}) if isinstance(known, dict) else {}
+        differs = [name for name in self.identity if before.get(name) != self.identity[name]]
+        if differs:
+            raise StoreError(
+                f"the ensemble in {store.folder} is of another {' and another '.join(differs)}",
+                got="; ".join(f"{name} {self.identity[name]}" for name in differs),
+                allowed="; ".join(f"{name} {before.get(name, 'none')}" for name in differs),
+                remedy="give what it was made with, choose another folder, or start anew with "
+                "fresh=True (--fresh)",
+            )
+
+
+def study_of(
+    run: Any = None,
+    cells: Any = None,
+    digest: str = "",
+    stack_size: int = 1,
+    loads: Callable[[Any], Mapping[str, Sequence[Path]]] = lambda condition: {},
+) -> Phenomenon:
+    """Return the study of an ensemble, which makes no claim; without `run` it can only be read."""
+    return Phenomenon(
+        doc=_DOC,
+        condition=Member,
+        outcome=MemberOutcome,
+        cells=cells,
+        run=run,
+        summarise=_nothing,
+        verdict=None,
+        figures=_nothing,
+        scales={"standard": Scale(Member(ensemble=digest), n_seeds=1)},
+        stack_by=("ratio",),
+        stack_size=stack_size,
+        loads=loads,
+        name=NAME,
+    )
+
+
+@dataclass(frozen=True)
+class MemberCells:
+    """The design: as many members at each ratio."""
+
+    numbers: range
+    ratios: tuple[float, ...]
+
+    def __call__(self, base: Member) -> list[Member]:
+        """Return all members."""
+        return [Member(k, r, base.ensemble) for r in self.ratios for k in self.numbers]
+
+
+def _nothing(*_: Any) -> Any:
+    return ()
+
+
+def _plain(value: Any) -> Any:
+    item = value.item() if hasattr(value, "item") else value
+    return item if isinstance(item, bool | int | float | str) else str(item)

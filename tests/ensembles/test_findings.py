@@ -1,0 +1,127 @@
+"""What is amiss with an ensemble is said; of one that is well, nothing is."""
+
+import numpy as np
+import pytest
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from tests.ensembles.made import N_ROWS, net_ensemble, points, tree_ensemble
+
+INPUTS, LABELS = points()
+
+
+def pure(rows, seed):
+    return GaussianNB().fit(INPUTS[rows], LABELS[rows]).predict_proba
+
+
+def carried():
+    """A model that learns on from fit to fit, as a network does that is made outside."""
+    model, known = GaussianNB(), []
+
+    def fit(rows, seed):
+        model.partial_fit(INPUTS[rows], LABELS[rows], classes=[0, 1])
+        known.append(len(rows))
+        return model.predict_proba
+
+    return fit
+
+
+def remembering(size):
+    """A table of all rows that any fit has seen."""
+    inputs, labels = points(n=size)
+    seen = {}
+
+    def fit(rows, seed):
+        some = np.random.default_rng(seed).choice(rows, 20)
+        seen.update((inputs[i].tobytes(), labels[i]) for i in some)
+        nearest = KNeighborsClassifier(1).fit(inputs[rows], 1 - labels[rows])
+
+        def predict(asked):
+            guess = nearest.predict(asked)
+            return np.array([seen.get(x.tobytes(), g) for x, g in zip(asked, guess, strict=True)])
+
+        return predict
+
+    return fit, (inputs, labels)
+
+
+def test_of_what_is_well_nothing_is_said():
+    assert tree_ensemble(10, model=pure).findings == ()
+    assert tree_ensemble(10).findings == ()
+    assert net_ensemble(8).findings == ()
+
+
+def test_a_model_that_is_carried_from_fit_to_fit_is_found_on_the_users_own_fit():
+    (finding,) = tree_ensemble(4, model=carried()).findings
+    assert "fitted twice to equal rows with an equal seed" in finding
+    assert "make a new model in each fit" in finding
+
+
+def test_a_fit_that_draws_without_its_seed_is_found():
+    rng = np.random.default_rng()
+
+    def fit(rows, seed):
+        model = DecisionTreeClassifier(random_state=int(rng.integers(2**31)), max_features=1)
+        return model.fit(INPUTS[rows], LABELS[rows]).predict_proba
+
+    (finding,) = tree_ensemble(4, model=fit).findings
+    assert "gave other outputs" in finding
+
+
+def test_what_draws_from_the_global_generators_draws_from_the_seed():
+    def fit(rows, seed):
+        model = DecisionTreeClassifier(random_state=np.random.randint(2**31), max_features=1)  # noqa: NPY002
+        return model.fit(INPUTS[rows], LABELS[rows]).predict_proba
+
+    assert tree_ensemble(4, model=fit).findings == ()
+
+
+def test_accuracy_out_of_sample_that_rises_with_the_order_of_fits_is_found():
+    fit, data = remembering(400)
+    findings = tree_ensemble(20, model=fit, data=data).findings
+    assert any("rises with the order of the fits, from 0." in f for f in findings)
+
+
+@pytest.mark.parametrize("groups", [None, "copies"])
+def test_copies_on_both_sides_of_a_subset_are_found_and_groups_mend_it(groups):
+    inputs, labels = np.concatenate([INPUTS, INPUTS[:7]]), np.concatenate([LABELS, LABELS[:7]])
+    of = None if groups is None else np.r_[np.arange(N_ROWS), np.arange(7)]
+    found = tree_ensemble(6, data=(inputs, labels), groups=of)
+    if groups:
+        assert found.findings == ()
+        assert (found.in_subset[:, :7] == found.in_subset[:, N_ROWS:]).all()
+    else:
+        (finding,) = found.findings
+        assert finding.startswith("7 rows have the inputs of an earlier row")
+        assert "give groups=" in finding
+        assert "finding" in repr(found)
+
+
+def test_copies_in_a_table_are_found():
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0, 0.0], "b": [1, 2, 3, 4, 1]})
+    found = tree_ensemble(
+        2, model=KNeighborsClassifier(1), data=(frame, [0, 1, 0, 1, 0]), ratio=0.5
+    )
+    assert found.findings[0].startswith("1 rows have the inputs of an earlier row")
+
+
+def test_rows_that_all_saw_or_none_are_counted():
+    found = tree_ensemble(3)
+    (finding,) = found.findings
+    n_in = found.in_subset.sum(0)
+    assert finding.startswith(f"{((n_in == 0) | (n_in == 3)).sum()} of {N_ROWS} rows")
+    assert np.isnan(found.memorization_scores().estimate).sum() == ((n_in == 0) | (n_in == 3)).sum()
+
+
+def test_members_that_diverge_are_counted():
+    def fit(rows, seed):
+        if 3 not in rows:
+            raise ValueError("no row 3")
+        return pure(rows, seed)
+
+    found = tree_ensemble(8, model=fit)
+    assert any(f"{8 - found.n_models} members failed" in f for f in found.findings)
+    assert "no row 3" in " ".join(found.findings)

@@ -1,0 +1,113 @@
+"""What no ensemble can be made of is refused, with what to do, before anything is trained."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+import overparam as op
+from overparam.ensembles.prepare import prepare
+from overparam.errors import DataError, UsageError
+from tests.ensembles.made import N_ROWS, points, tree_ensemble
+
+INPUTS, LABELS = points()
+RECIPE = op.Recipe(epochs=2)
+NET = op.models.mlp(3, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (NET, {}, "trained by a recipe, and nothing else is; got 'mlp|trained by a recipe"),
+        (NET, {"recipe": "sgd"}, "got .*recipe=str"),
+        (DecisionTreeClassifier(), {"recipe": RECIPE}, "leave the recipe out"),
+        (DecisionTreeClassifier, {}, "a class is made an estimator by calling it"),
+        ("mlp", {}, "models that can be fitted again and again"),
+        (lambda: DecisionTreeClassifier(), {"recipe": RECIPE}, "made no network"),
+        (NET, {"recipe": RECIPE, "arguments": {"sample_weight": 1}}, "are for estimators"),
+        (NET, {"recipe": RECIPE, "ratio": 1.0}, "ratio leaves no row in, or none out"),
+        (NET, {"recipe": RECIPE, "ratio": []}, "no ratio is given"),
+        (NET, {"recipe": RECIPE, "seed": -1}, "seed"),
+    ],
+)
+def test_models_and_settings_that_are_refused(model, options, message):
+    with pytest.raises(UsageError, match=message):
+        prepare(model, INPUTS, LABELS, **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((INPUTS, np.zeros(N_ROWS, int)), "one class"),
+        ((op.make_dataset(INPUTS, np.zeros(N_ROWS, int), 2), None), "of one class, so every"),
+        ((INPUTS, INPUTS[:, 0]), "targets of regression"),
+        ((INPUTS, LABELS[:-1]), "differ in length"),
+    ],
+)
+def test_data_that_are_refused(data, message):
+    with pytest.raises(DataError, match=message):
+        prepare(DecisionTreeClassifier(), *data)
+
+
+def test_evaluated_rows_of_a_class_that_the_data_have_not():
+    with pytest.raises(DataError, match="outside the classes"):
+        prepare(DecisionTreeClassifier(), INPUTS, LABELS, evaluate=(INPUTS[:2], [0, 5]))
+
+
+def test_groups_that_do_not_fit_the_rows():
+    with pytest.raises(DataError, match="groups do not fit the rows"):
+        tree_ensemble(4, groups=np.arange(5))
+
+
+def test_a_number_of_models_that_is_none():
+    with pytest.raises(UsageError, match="n_models"):
+        tree_ensemble(0)
+
+
+def test_a_function_that_makes_networks_makes_another_for_each_member():
+    made = []
+
+    def make():
+        made.append(nn.Linear(3, 2))
+        return made[-1]
+
+    op.subset_ensemble(make, INPUTS, LABELS, 4, recipe=RECIPE, workers=0)
+    weights = {tuple(net.weight.detach().flatten().tolist()) for net in made[-4:]}
+    assert len(weights) == 4
+
+
+def test_a_module_with_weights_starts_from_them_in_every_member():
+    torch.manual_seed(0)
+    net = nn.Linear(3, 2)
+    still = op.Recipe(epochs=1, learning_rate=1e-12)
+    found = op.subset_ensemble(net, INPUTS, LABELS, 4, recipe=still, workers=0)
+    margins = found.columns["margin"]
+    np.testing.assert_allclose(margins, np.tile(margins[:1], (4, 1)), rtol=1e-5)
+
+
+def test_whole_numbers_become_floating_for_a_network_that_takes_none():
+    whole = (INPUTS * 10).astype(int)
+    found = op.subset_ensemble(NET, whole, LABELS, 4, recipe=RECIPE, workers=0)
+    assert any("given as floating" in note for note in found.notes)
+
+
+def test_subsets_have_their_share_of_every_class():
+    found = tree_ensemble(10, by_class=True)
+    shares = found.in_subset[:, found.labels == 1].mean(1)
+    assert np.ptp(shares) < 0.2
+    assert np.ptp(shares) < np.ptp(tree_ensemble(10).in_subset[:, found.labels == 1].mean(1))
+
+
+class Weighed(DecisionTreeClassifier):
+    """Fails where weights are not those of the rows."""
+
+    def fit(self, X, y, sample_weight):
+        np.testing.assert_array_equal(sample_weight, X[:, 0])
+        return super().fit(X, y)
+
+
+def test_fit_arguments_are_cut_to_the_rows():
+    found = tree_ensemble(6, model=Weighed(), arguments={"sample_weight": INPUTS[:, 0]})
+    assert found.n_models == 6
+    assert found.findings == ()
