@@ -41,6 +41,29 @@ def loss_values(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Te
         return torch.stack([loss(f, y) for f, y in zip(outputs, labels, strict=True)])
 
 
+def judge(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return three sums over the rows, float64 `[3, ...]`: losses, wrong rows, rows that hold NaN.
+
+    A row that holds NaN is wrong, as in `measures.error_rate`: NaN would be the largest, and be
+    taken for a class. Of floating targets none is right or wrong, so their number is NaN.
+
+    Args:
+        outputs: `[..., n, K]`. labels: as of `loss_values`.
+
+    >>> judge("squared_error", torch.tensor([[torch.nan, 0.0], [1.0, 0.0]]), torch.tensor([0, 0]))
+    tensor([nan, 1., 1.], dtype=torch.float64)
+    """
+    is_nan = outputs.isnan().any(-1)
+    n_nan = is_nan.sum(-1).double()
+    if labels.is_floating_point():
+        wrong = torch.full_like(n_nan, torch.nan)
+    else:
+        wrong = (is_nan | (outputs.argmax(-1) != labels)).sum(-1).double()
+    # Last: a loss of the user's own may write into the outputs.
+    losses = loss_values(loss, outputs, labels).sum(-1, dtype=torch.float64)
+    return torch.stack([losses, wrong, n_nan])
+
+
 def check_rows(outputs: Tensor, n_rows: int) -> None:
     """Refuse outputs of another number of rows than the inputs had.
 
