@@ -37,7 +37,7 @@ def own_loss(outputs, labels):
 
 
 RECIPE = op.Recipe(
-    epochs=4, learning_rate=0.05, batch_size=10, trace="every", betas=(0.8, 0.9),
+    epochs=4, learning_rate=0.01, batch_size=10, trace="every", optimizer="adam", betas=(0.8, 0.9),
     schedule=op.Schedule("milestones", rate=0.5, milestones=(0.5, 0.75)),
 )  # fmt: skip
 FAMILIES = {

@@ -66,14 +66,15 @@ def train(
             `max_norm`, is changed by being measured, as in any loop.
 
     Raises:
-        UsageError: by the call, before anything is trained. The model's inputs or outputs do not fit the data
-            (it is tried on a few batches); it cannot be trained on the last batch of an epoch, as
-            batch normalization on a single row; parameters that have no shape yet (lazy layers),
-            are in half precision, or share memory without being one; it cannot be copied, or a
-            copy computes something else than the module, or with parameters of the module's; a
-            method of the module's own, such as `parameters`, raises; a
-            loss of the user's own does not return one number per row; cross-entropy of targets
-            that are no classes; a number in place of `Streams`.
+        UsageError: by the call, before anything is trained. The model's inputs or outputs do not
+            fit the data (it is tried on a few batches); it cannot be trained on the last batch of
+            an epoch, as batch normalization on a single row; parameters that have no shape yet
+            (lazy layers), are in half precision, or share memory without being one; it cannot be
+            copied, or a copy computes something else than the module, or with parameters of the
+            module's; a method of the module's own, such as `parameters`, raises; a loss of the
+            user's own does not return one number per row; cross-entropy of targets
+            that are no classes; a number in place of `Streams`, or as the name of a set; a
+            fraction of wrong rows to stop at, of floating targets.
         DataError: inputs or targets that are infinite in the recipe's precision.
 
     Cost: `recipe.n_steps(n)` updates; exact operations in `overparam plan`.
@@ -88,13 +89,8 @@ def train(
     """
     check_streams(streams)
     evaluated = dict(evaluate or {})
-    if "train" in evaluated:
-        raise UsageError(
-            "the name 'train' is the training set's own",
-            got="train",
-            remedy="call the evaluated set something else",
-        )
-    check_targets(recipe.loss, train_set, evaluated)
+    check_names(evaluated)
+    check_targets(recipe, train_set, evaluated)
     _check_range(train_set, evaluated, recipe)
     with blaming(type(model).__name__):  # whose own methods may raise
         asked_for = own_copy(model)
@@ -102,6 +98,27 @@ def train(
         if not asked_for.training:  # what is trained, and kept, is the module in training mode
             asked_for.train()
     return answer_to(TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws))
+
+
+def check_names(evaluate: Mapping[Any, object]) -> None:
+    """Refuse names of sets to measure under which nobody could find what was measured.
+
+    Raises:
+        UsageError: one is no text, or the training set's own.
+    """
+    for name in evaluate:
+        if not isinstance(name, str):
+            raise UsageError(
+                "the name of a set to evaluate must be text",
+                got=repr(name),
+                allowed='such as evaluate={"test": test_set}',
+            )
+    if "train" in evaluate:
+        raise UsageError(
+            "the name 'train' is the training set's own",
+            got="train",
+            remedy="call the evaluated set something else",
+        )
 
 
 def _check_range(train_set: Dataset, evaluate: Mapping[str, Dataset], recipe: Recipe) -> None:
