@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
             A module that is given keeps its own frozen parts and modes.
 
     Raises:
-        DataError: no such file, not one of these files, or damaged.
+        DataError: no such file, not one of these files, or damaged: a checksum differs.
         UsageError: the module is missing, or is not the one that was trained.
         ResourceError: the file cannot be read.
     """
@@ -181,6 +182,7 @@ class LossNotKept:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with path.open("rb") as file:
+            _check_sums(file)
             content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
@@ -194,6 +196,19 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         return json.loads(content["header"]), content
     except Exception as error:
         _damaged(path, error)
+
+
+def _check_sums(file: BinaryIO) -> None:
+    """Hold every part of the file against its checksum: PyTorch would take a turned bit.
+
+    Raises:
+        ValueError, and what `zipfile` raises: one differs, or there are no parts.
+    """
+    with zipfile.ZipFile(file) as parts:
+        damaged = parts.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} differs")
+    file.seek(0)
 
 
 def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module | None) -> Fitted:
