@@ -31,8 +31,8 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
     A module on the meta device (a shape without weights, as the families of `models` build it)
     is initialised by its layers' `reset_parameters`, with random numbers from the stream
     ``init``, in float32 whatever `dtype` and PyTorch's default, so that all start alike. What has
-    weights keeps them: any other module, and in one that is partly on the meta device the other parameters and
-    buffers (a pretrained part below a new head). The module given is not changed.
+    weights keeps them: any other module, and in one that is partly on the meta device the other
+    parameters and buffers (a pretrained part below a new head). The module given is not changed.
 
     Raises:
         UsageError: a layer on the meta device does not initialise all of its parameters and
