@@ -84,9 +84,7 @@ class Rows:
     """
 
     def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
-        for data in {id(s): s for s in sets}.values():
-            data.check()  # once more: it can be changed in place
-        _check_inputs(sets)
+        _check(sets)
         first = sets[0]
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
@@ -158,8 +156,7 @@ class OwnRows:
     """
 
     def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
-        for data in {id(s): s for s in sets}.values():
-            data.check()
+        _check(sets)
         self.n = [len(s) for s in sets]
         bases, self._rows = on_device(sets, dtype, device)
         whole = {id(b): b.contiguous() for b in bases}
@@ -233,8 +230,10 @@ def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:
         yield torch.arange(start, min(n, start + chunk), device=device)
 
 
-def _check_inputs(sets: Sequence[Dataset]) -> None:
-    """Refuse rows that hold NaN or infinity now; other rows of their base may."""
+def _check(sets: Sequence[Dataset]) -> None:
+    """Check sets once more, as they can be changed in place; rows that they do not hold may be."""
+    for data in {id(s): s for s in sets}.values():
+        data.check()
     for base in {id(s.base): s.base for s in sets}.values():
         if not all_finite(base):
             for data in sets:
