@@ -242,10 +242,9 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
         for leaf in leaves_of(recipe.loss(rows.detach().clone(), targets.clone())):
             if id(leaf) in names:
                 raise UsageError(
-                    f"the loss computes with {names[id(leaf)]} of the model, of which a copy is "
+                    f"the loss computes with {names[id(leaf)]} of the model, a copy of which is "
                     "trained: it would be a constant",
-                    remedy="for a penalty say weight_decay, or let forward return what it needs "
-                    "beside the predictions",
+                    remedy="say weight_decay, or let forward return what a penalty needs",
                 )
     for leaf in leaves_of(values):
         if id(leaf) in names:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -32,7 +31,7 @@ from overparam.training.recipe import Recipe, Schedule
 from overparam.training.request import solve
 from overparam.training.task import Task
 from overparam.training.trace import Trace
-from overparam.whole_file import write_whole
+from overparam.whole_file import check_sums, write_whole
 
 FORMAT = 1
 N_PROBES = 4  # rows whose outputs are kept
@@ -182,7 +181,7 @@ class LossNotKept:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with path.open("rb") as file:
-            _check_sums(file)
+            check_sums(file)  # PyTorch would take a turned bit
             content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
@@ -196,19 +195,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         return json.loads(content["header"]), content
     except Exception as error:
         _damaged(path, error)
-
-
-def _check_sums(file: BinaryIO) -> None:
-    """Hold every part of the file against its checksum: PyTorch would take a turned bit.
-
-    Raises:
-        ValueError, and what `zipfile` raises: one differs, or there are no parts.
-    """
-    with zipfile.ZipFile(file) as parts:
-        damaged = parts.testzip()
-    if damaged is not None:
-        raise ValueError(f"the checksum of {damaged} differs")
-    file.seek(0)
 
 
 def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module | None) -> Fitted:
