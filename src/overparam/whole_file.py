@@ -15,9 +15,11 @@ import re
 import shutil
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Container, Iterator
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from overparam.checks import check_file
 from overparam.errors import ResourceError
@@ -138,3 +140,16 @@ def _process_table() -> str:
     except OSError:
         space = ""
     return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+def check_sums(archive: BinaryIO) -> None:
+    """Hold every part of a zip archive against its checksum, and go back to its beginning.
+
+    Raises:
+        ValueError: one differs. zipfile.BadZipFile: it is no archive. And what `zipfile` raises.
+    """
+    with zipfile.ZipFile(archive) as parts:
+        damaged = parts.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} differs")
+    archive.seek(0)

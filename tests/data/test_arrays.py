@@ -31,6 +31,7 @@ def test_integer_inputs_stay_integers(dtype):
         (np.array([1.5, 2.5], np.longdouble), torch.float64, [1.5, 2.5]),
         (np.array([1, 2.5, True], object), torch.float64, [1.0, 2.5, 1.0]),
         (np.array([1, False], object), torch.int64, [1, 0]),
+        (np.array([True, np.False_], object), torch.bool, [True, False]),
         ([np.float64(0.1), 2.0], torch.float64, [0.1, 2.0]),
         ([torch.tensor([1.0]), torch.tensor([2.0])], torch.float32, [[1.0], [2.0]]),
         (torch.ones(2, requires_grad=True), torch.float32, [1.0, 1.0]),

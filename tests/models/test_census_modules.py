@@ -3,6 +3,9 @@
 import random
 import re
 import threading
+from collections import deque
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -269,12 +272,26 @@ def test_numbers_of_one_memory_count_once():
     assert not any("same memory" in note for note in census(nn.Linear(4, 4)).notes)
 
 
+def _closing_over(layer):
+    return lambda x: layer(x)
+
+
+def _by_default(layer):
+    return lambda x, *, call=layer: call(x)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"layers": [nn.Linear(3, 3)]}, "layers hold.*nn.ModuleList"),
         ({"store": {"a": (nn.Parameter(torch.zeros(2)),)}}, "store hold.*nn.ParameterList"),
         ({"scale": torch.zeros(2, requires_grad=True)}, "scale hold.*nn.Parameter"),
+        ({"parts": SimpleNamespace(inner={"a": nn.Linear(3, 3)})}, "parts hold.*nn.ModuleList"),
+        ({"parts": deque([nn.Linear(3, 3)])}, "parts hold"),
+        ({"call": _closing_over(nn.Linear(3, 3))}, "call hold"),
+        ({"call": partial(_closing_over, nn.Linear(3, 3))}, "call hold"),
+        ({"call": nn.Linear(3, 3).forward}, "call hold"),
+        ({"call": _by_default(nn.Linear(3, 3))}, "call hold"),
     ],
 )
 def test_what_is_not_registered_is_unknown(values, words):
@@ -283,6 +300,10 @@ def test_what_is_not_registered_is_unknown(values, words):
     assert re.search(words, " ".join(size.notes))
     net = Applied(nn.Identity())
     net.again = [net.linear]  # registered elsewhere
+    net.call, net.method = _closing_over(net.linear), net.linear.forward
+    net.kinds = partial(nn.LayerNorm, 3), nn.Linear, torch  # makes layers, and holds none
+    net.itself = SimpleNamespace(owner=net)
+    net.itself.circle = [net.itself]
     assert census(net).n_params == 8
 
 

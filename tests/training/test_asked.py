@@ -86,6 +86,47 @@ def test_one_that_is_dropped_is_warned_of_in_one_line():
         gc.collect()
 
 
+class Branched(nn.Module):
+    """Of the user's own: no plain network."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(3, 3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.two(x + torch.relu(self.one(x)))
+
+
+@pytest.mark.parametrize("net", [nn.Sequential(nn.Linear(3, 2)), Branched()])
+def test_a_module_is_copied_by_the_call_whatever_becomes_of_it(net):
+    asks, wanted = [], []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        for parameter in net.parameters():
+            nn.init.normal_(parameter)
+        asks.append(op.train(net, DATA, RECIPE, op.Streams(0)))
+        wanted.append(op.fit(net, DATA, RECIPE).train_loss)
+    assert len(set(wanted)) == 3
+    assert [fitted.train_loss for fitted in op.solve_all(asks)] == pytest.approx(wanted, rel=1e-6)
+
+    async def changes_it_meanwhile():
+        asked_for = op.train(net, DATA, RECIPE, op.Streams(0))
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.zero_()
+        return (await asked_for).train_loss
+
+    assert op.solve(changes_it_meanwhile()) == pytest.approx(wanted[-1], rel=1e-6)
+
+
+def test_what_cannot_be_trained_is_refused_by_the_call():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UsageError, match="input size differs"):
+            op.train(nn.Sequential(nn.Linear(5, 2)), DATA, RECIPE, op.Streams(0))
+        gc.collect()
+
+
 def test_an_await_outside_a_cell_is_refused_in_an_event_loop_and_by_hand():
     async def notebook():
         return await asked()

@@ -244,6 +244,23 @@ def test_sets_of_another_kind_than_the_training_set_are_refused():
         op.fit(nn.Linear(5, 2), targets, recipe, evaluate=classes)
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_a_fraction_of_wrong_rows_to_stop_at_needs_classes(loss):
+    soft = np.stack([0.9 - 0.8 * Y, 0.1 + 0.8 * Y], 1)
+    recipe = op.Recipe(loss=loss, epochs=9, trace="every", stop_at_error=0.5)
+    with pytest.raises(UsageError, match=r"stop_at_error is a fraction.*say stop_at_loss"):
+        op.fit(nn.Linear(5, 2), (X, soft), recipe)
+
+
+def test_names_of_sets_to_evaluate_are_text():
+    dataset = op.make_dataset(X, Y)
+    for evaluate, said in (({1: dataset}, r"must be text; got '1'"), ({"train": dataset}, "own")):
+        with pytest.raises(UsageError, match=said):
+            op.fit(nn.Linear(5, 2), dataset, RECIPE, evaluate=evaluate)
+        with pytest.raises(UsageError, match=said):
+            op.train(nn.Linear(5, 2), dataset, RECIPE, op.Streams(0), evaluate=evaluate)
+
+
 def test_sets_to_evaluate_are_read_as_the_training_set_is():
     one_class = (X_TEST[Y_TEST == 1], Y_TEST[Y_TEST == 1])
     fitted = op.fit(op.models.mlp(5, 6, 2), (X, Y), RECIPE, evaluate=one_class)

@@ -1,8 +1,10 @@
 """Fitted models come back from disk as they were; nothing of a file is run."""
 
+import contextlib
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +39,7 @@ def own_loss(outputs, labels):
 
 
 RECIPE = op.Recipe(
-    epochs=4, learning_rate=0.05, batch_size=10, trace="every", betas=(0.8, 0.9),
+    epochs=4, learning_rate=0.01, batch_size=10, trace="every", optimizer="adam", betas=(0.8, 0.9),
     schedule=op.Schedule("milestones", rate=0.5, milestones=(0.5, 0.75)),
 )  # fmt: skip
 FAMILIES = {
@@ -236,6 +238,30 @@ def test_hostile_and_damaged_files_are_data_errors_that_run_nothing(tmp_path, sa
         op.load_fitted(saved)
     saved.write_bytes(whole)
     assert op.load_fitted(saved).n_steps == 12
+
+
+def test_a_turned_bit_is_found(saved):
+    whole = saved.read_bytes()
+    with zipfile.ZipFile(saved) as parts:
+        ends = [*(part.header_offset for part in parts.infolist()), parts.start_dir][1:]
+    found = op.load_fitted(saved)
+    for end in ends:  # the last bytes of each part are its contents, or its checksum
+        for back in (1, 2, 4, 17, 40):
+            turned = bytearray(whole)
+            turned[end - back] ^= 4
+            saved.write_bytes(turned)
+            with contextlib.suppress(DataError):  # raised but in the padding between two parts
+                again = op.load_fitted(saved)
+                torch.testing.assert_close(dict(again.state), dict(found.state), rtol=0, atol=0)
+                assert (again.recipe, again.n_steps) == (found.recipe, found.n_steps)
+    weights = whole.find(next(iter(found.state.values())).numpy().tobytes())
+    header = whole.find(b'"n_steps": 12')
+    for place in (weights + 2, header + 11):
+        turned = bytearray(whole)
+        turned[place] ^= 1
+        saved.write_bytes(turned)
+        with pytest.raises(DataError, match=r"damaged: ValueError the checksum of .* differs"):
+            op.load_fitted(saved)
 
 
 def _saved_bytes(content, folder):

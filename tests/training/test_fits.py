@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from overparam.data.dataset import Dataset
+from overparam.data.dataset import Dataset, make_dataset
 from overparam.errors import DataError, UsageError
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe
@@ -273,6 +273,20 @@ def test_rows_changed_in_place_never_reach_the_engine():
     data.rows[0] = 10**9
     with pytest.raises(DataError, match="rows point outside the inputs"):
         fit(nn.Sequential(nn.Linear(6, 3)), data)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("net", [nn.Linear(6, 3), Returns(lambda h: h)])
+def test_nan_written_into_inputs_never_reaches_the_engine(net, value):
+    values = points(dtype=torch.float64).inputs.numpy().copy()
+    data, test_set = make_dataset(values, points().labels), points()
+    assert fit(nn.Sequential(net), data).status == "done"
+    values[3, 1] = value  # unseen by PyTorch
+    with pytest.raises(DataError, match=r"inputs of 'data' hold NaN.*1 rows, first \[3\]"):
+        fit(nn.Sequential(net), data)
+    with pytest.raises(DataError, match=r"inputs of 'data' hold NaN"):
+        fit(nn.Sequential(net), test_set, evaluate={"test": data})
+    assert fit(nn.Sequential(net), data.head(3)).status == "done"  # of a base that has some
 
 
 def test_inputs_changed_in_place_are_seen():

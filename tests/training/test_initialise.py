@@ -44,6 +44,26 @@ def test_weights_have_the_spread_that_their_fans_ask_for(scheme):
     assert largest <= math.sqrt(3) + 1e-4 if bounded else largest > 2
 
 
+def test_weights_do_not_depend_on_the_default_precision():
+    before = materialise(convolution(), Streams(3), torch.float64).state_dict()
+    torch.set_default_dtype(torch.float64)
+    try:
+        after = materialise(convolution(), Streams(3), torch.float64).state_dict()
+        partly = nn.Sequential(convolution(), nn.Linear(2, 2))  # the second has weights
+        kept = materialise(partly, Streams(3), torch.float64).state_dict()["1.weight"]
+        drawn = draw_weights(convolution(), "kaiming normal", Streams(3))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_close(after, before, rtol=0, atol=0)
+    assert_close(kept, partly[1].weight.detach(), rtol=0, atol=0)
+    assert_close(
+        drawn.state_dict(),
+        draw_weights(convolution(), "kaiming normal", Streams(3)).state_dict(),
+        rtol=0,
+        atol=0,
+    )
+
+
 def test_orthogonal_rows_are_orthonormal():
     layer = draw_weights(convolution(), "orthogonal", Streams(1))[0]
     rows = layer.weight.detach().flatten(1).double()

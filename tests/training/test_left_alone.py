@@ -114,6 +114,46 @@ def test_the_parameters_of_a_loss_stay_as_they_are(model):
     assert loss.weight.requires_grad
 
 
+SCALE = nn.Parameter(torch.full((3,), 2.0))
+
+
+@pytest.mark.parametrize("model", [Layered(), nn.Sequential(nn.Linear(6, 3))])
+def test_a_parameter_that_a_loss_names_stays_as_it_is(model):
+    closed_over = nn.Parameter(torch.full((3,), 2.0))
+
+    def scaled(outputs, labels, by):
+        return F.cross_entropy(outputs * by, labels, reduction="none")
+
+    losses = (
+        lambda o, y: scaled(o, y, closed_over),
+        lambda o, y: scaled(o, y, SCALE),
+        functools.partial(scaled, by=SCALE),
+        Holds(functools.partial(scaled, by=SCALE)),
+    )
+    found = {fit(model, DATA, Recipe(epochs=1, loss=own)).train_loss for own in losses}
+    assert len(found) == 1
+    for parameter in (closed_over, SCALE):
+        assert parameter.grad is None
+        assert parameter.requires_grad
+
+
+@pytest.mark.parametrize("model", [Layered(), nn.Sequential(nn.Linear(6, 3))])
+def test_a_loss_of_the_models_own_weights_is_refused(model):
+    weight = next(model.parameters())
+    for held in (lambda: weight, lambda: next(model.parameters())):
+
+        def penalised(outputs, labels, held=held):
+            return F.cross_entropy(outputs, labels, reduction="none") + held().square().sum()
+
+        with pytest.raises(UsageError, match=r"loss computes with .*weight.*say weight_decay"):
+            fit(model, DATA, Recipe(epochs=1, loss=penalised))
+
+    def frees(outputs, labels):
+        return F.cross_entropy(outputs, labels, reduction="none") * (1 + 0 * len(model._modules))
+
+    assert fit(model, DATA, Recipe(epochs=1, loss=frees)).status == "done"
+
+
 def test_what_was_remembered_is_put_back():
     def counting(start):
         def count():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.testing import assert_close
 
 from overparam.errors import UsageError
 from overparam.streams import Streams
@@ -17,6 +20,7 @@ from overparam.training.recipe import Recipe
 from overparam.training.request import solve_all
 from overparam.training.train import train
 from tests.training.layered import DATA, RECIPE, ROWS, Layered
+from tests.training.plain_loop import train_in_place
 
 DRAWS = {
     "torch": lambda: float(torch.rand(())),
@@ -94,6 +98,32 @@ def test_a_loss_may_draw(kind, model):
         stir()
         found.add(fit(model, DATA, Recipe(epochs=2, loss=loss)).train_loss)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)),
+        nn.Sequential(nn.Linear(6, 3), nn.GELU()),
+        Layered(),
+    ],
+)
+def test_what_a_loss_draws_and_writes_is_what_a_loop_gives_it(model):
+    def noisy(outputs, labels):
+        return F.cross_entropy(outputs + torch.randn_like(outputs), labels, reduction="none")
+
+    def doubled(outputs, labels):
+        return F.cross_entropy(outputs.mul_(2), labels, reduction="none")
+
+    def shifted(outputs, labels):
+        return F.cross_entropy(outputs, labels.add_(1).remainder_(3), reduction="none")
+
+    for loss in (noisy, doubled, shifted):
+        recipe = replace(RECIPE, loss=loss)
+        stack = solve_all([train(model, DATA, recipe, Streams(i)) for i in range(2)])
+        for i, fitted in enumerate(stack):
+            looped = train_in_place(copy.deepcopy(model).double(), DATA, recipe, Streams(i))
+            assert_close(dict(fitted.state), dict(looped.state_dict()), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", DRAWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from overparam.errors import UsageError
@@ -30,6 +31,17 @@ from overparam.training.recipe import Recipe, Schedule
         ({"trace": 0}, "trace is out of range"),
         ({"learning_rate": math.nan}, "learning_rate is out of range"),
         ({"epochs": 1.5}, "must be a whole number"),
+        (
+            {"schedule": "cosine"},
+            r"must be a Schedule; got 'cosine'.*op\.Schedule\('cosine', \.\.\.\)",
+        ),
+        ({"schedule": None}, r"must be a Schedule.*allowed: op\.Schedule\(\.\.\.\)"),
+        (
+            {"optimizer": "adam", "momentum": 0.9},
+            "momentum has no effect with 'adam'.*with sgd; leave momentum",
+        ),
+        ({"betas": (0.1, 0.1)}, "betas has no effect with 'sgd'.*adam, adamw; leave betas out"),
+        ({"eps": 1e-3}, "eps has no effect with 'sgd'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong, message):
@@ -48,9 +60,38 @@ def test_schedules():
     assert [at(Schedule(warmup=3), t) for t in range(4)] == [0.25, 0.5, 0.75, 1]
 
 
-def test_unknown_schedule_is_refused():
-    with pytest.raises(UsageError, match="unknown schedule"):
-        Schedule("linear")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "linear"}, "unknown schedule"),
+        ({"kind": "milestones"}, r"milestones has none.*such as \(0\.5, 0\.75\)"),
+        ({"kind": "milestones", "milestones": []}, "milestones has none"),
+        ({"kind": "milestones", "milestones": (0.75, 0.25)}, "milestones must rise.*sort them"),
+        ({"kind": "milestones", "milestones": (0.5, 0.5)}, "milestones must rise"),
+        ({"kind": "milestones", "milestones": (50,)}, "milestones is out of range; got 50"),
+        ({"kind": "milestones", "milestones": (-1.0, 1.5)}, "milestones is out of range"),
+        ({"kind": "milestones", "milestones": (math.nan,)}, "milestones is out of range"),
+        ({"kind": "milestones", "milestones": (0.0, 1.0)}, "milestones is out of range"),
+        ({"kind": "milestones", "milestones": ("a",)}, "milestones must be a number"),
+        ({"kind": "milestones", "milestones": "ab"}, "milestones are numbers; got 'ab'"),
+        ({"kind": "milestones", "milestones": 0.5}, "milestones are numbers; got 0.5"),
+        ({"kind": "cosine", "rate": 0.5}, "rate has no effect with 'cosine'; got 0.5; allowed: rate"
+         " with exponential, milestones; leave rate out"),
+        ({"milestones": (0.5,), "rate": 0.1}, "rate has no effect with 'constant'"),
+        ({"kind": "exponential", "milestones": (0.5,)}, "milestones has no effect"),
+        ({"kind": "milestones", "milestones": (0.5,), "period": 3}, "period has no effect"),
+    ],
+)  # fmt: skip
+def test_schedules_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(UsageError, match=message):
+        Schedule(**settings)
+
+
+def test_milestones_may_be_any_sequence():
+    kept = Schedule("milestones", rate=0.1, milestones=(0.25, 0.5))
+    for given in ([0.25, 0.5], np.array([0.25, 0.5])):
+        assert Schedule("milestones", rate=0.1, milestones=given) == kept
+    assert hash(Schedule("milestones", rate=0.1, milestones=[0.25, 0.5])) == hash(kept)
 
 
 def test_steps_and_epochs():
@@ -91,7 +132,7 @@ def test_betas_may_be_any_pair():
     )
     for wrong in (0.9, (0.9,), (0.9, 0.9, 0.9)):
         with pytest.raises(UsageError, match="betas are two numbers"):
-            Recipe(epochs=1, betas=wrong)
+            Recipe(epochs=1, optimizer="adam", betas=wrong)
 
 
 def test_losses_of_the_users_own_are_one_where_they_compute_the_same():

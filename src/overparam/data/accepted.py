@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,8 @@ FORMS = (
     "TensorDataset or other map-style dataset, a DataLoader, or a Dataset of make_dataset"
 )
 ROWS_AT_ONCE = 256  # of a dataset that is asked row by row
+_SHUFFLED = (torch_data.RandomSampler, torch_data.SubsetRandomSampler)
+_LOADING = ("__iter__", "_get_iterator", "_index_sampler", "_auto_collation")  # how rows come
 
 
 def as_dataset(
@@ -31,8 +34,9 @@ def as_dataset(
     Args:
         data: a `Dataset`; ``(X, y)`` of arrays, tensors, lists, or a DataFrame and a Series;
             ``(frame, "label")`` with the name of the column of labels, of any kind; a PyTorch
-            dataset of (input, label) rows; or a `DataLoader`, whose dataset's rows are taken once,
-            in order (its batch size and shuffling are not: `notes` says so).
+            dataset of (input, label) rows; or a `DataLoader`, of which the rows that it yields are
+            taken once, in order (its batch size and shuffling are not: `notes` says so). One whose
+            rows depend on the pass, or that has an `__iter__` of its own, is refused.
         n_classes: as in `make_dataset`. name: what to call the set.
         like: a set of the same task, from which classes and type of the inputs are taken; a table
             must have its columns, in its order.
@@ -85,10 +89,10 @@ def _parts(data: Any) -> tuple[Any, Any, tuple[str, ...]]:
     """Return inputs, labels, and what was left aside."""
     if isinstance(data, torch_data.DataLoader):
         return _of_loader(data)
-    if isinstance(data, torch_data.TensorDataset):
+    if type(data) is torch_data.TensorDataset:  # a subclass may make other rows of its tensors
         return (*_pair(data.tensors, "a TensorDataset"), ())
     if isinstance(data, torch_data.Dataset):
-        return (*_collected(data, None), ())
+        return (*_of_dataset(data), ())
     if isinstance(data, tuple | list):
         inputs, labels = _pair(data, f"a {type(data).__name__}")
         position = label_position(inputs, labels)
@@ -116,21 +120,19 @@ def _pair(parts: Any, what: str) -> tuple[Any, Any]:
 
 
 def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    plain = (torch_data.SequentialSampler, torch_data.RandomSampler)
-    dataset: Any = loader.dataset
-    sampler: Any = loader.sampler
-    if isinstance(sampler, torch_data.SubsetRandomSampler):
-        dataset = torch_data.Subset(dataset, sorted(sampler.indices))
-    elif not isinstance(sampler, plain) or getattr(sampler, "replacement", False):
-        raise UsageError(
-            "this DataLoader draws rows in a way of its own, which has no counterpart here",
-            got=type(sampler).__name__,
-            allowed="rows in order, shuffled, or of a SubsetRandomSampler",
-            remedy="give the dataset itself",
-        )
+    """Return the rows that a loader yields in one pass, in the order of its dataset."""
+    for name in _LOADING:
+        if getattr(type(loader), name) is not getattr(torch_data.DataLoader, name):
+            raise _no_counterpart(
+                f"{type(loader).__name__} with a {name} of its own",
+                "a DataLoader as PyTorch has it",
+            )
+    if isinstance(loader.dataset, torch_data.IterableDataset):
+        return (*_of_dataset(loader.dataset), ())
+    batches, size = _batches_of(loader)
     note = (
         "rows of the DataLoader were taken once, in the order of its dataset; its batch size "
-        f"({loader.batch_size}) and shuffling are not used, the recipe's are"
+        f"({size}) and shuffling are not used, the recipe's are"
     )
     collate: Any = loader.collate_fn
     if loader.batch_sampler is None:  # batch_size=None: each item is one row, converted alone
@@ -138,10 +140,58 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
         def collate(items: list[Any]) -> Any:
             return torch_data.default_collate([loader.collate_fn(item) for item in items])
 
-    return (*_collected(dataset, collate), (note,))
+    return (*_collected(loader.dataset, batches, collate), (note,))
 
 
-def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
+def _batches_of(loader: torch_data.DataLoader) -> tuple[Sequence[Sequence[int]], int | None]:
+    """Return the positions of the rows that a loader yields, in batches, and its batch size.
+
+    What a collating function makes of a row may depend on the rows beside it: they are those of a
+    batch of the loader.
+    """
+    batcher: Any = loader.batch_sampler
+    if batcher is None:
+        return _in_batches(_positions_of(loader.sampler), ROWS_AT_ONCE), None
+    if type(batcher) in (list, tuple):  # the batches themselves
+        return [list(batch) for batch in batcher], None
+    if type(batcher) is not torch_data.BatchSampler:
+        raise _no_counterpart(type(batcher).__name__, "a BatchSampler, or a list of batches")
+    size, positions = int(batcher.batch_size), _positions_of(batcher.sampler)
+    if batcher.drop_last and not isinstance(batcher.sampler, _SHUFFLED):
+        positions = positions[: len(positions) // size * size]  # no pass comes to the last ones
+    return _in_batches(positions, size), size
+
+
+def _positions_of(sampler: Any) -> Sequence[int]:
+    """Return the positions of all rows that a sampler may yield, in order."""
+    kind = type(sampler)
+    if kind in (list, tuple, range):
+        return list(sampler)
+    if kind is torch_data.SubsetRandomSampler:
+        return sorted(sampler.indices)
+    if kind is torch_data.SequentialSampler:
+        return range(len(sampler.data_source))
+    random = kind is torch_data.RandomSampler and not sampler.replacement
+    if random and sampler.num_samples == len(sampler.data_source):
+        return range(len(sampler.data_source))
+    raise _no_counterpart(kind.__name__, "rows in order, shuffled, or of a SubsetRandomSampler")
+
+
+def _no_counterpart(got: str, allowed: str) -> UsageError:
+    return UsageError(
+        "this DataLoader draws rows in a way of its own, which has no counterpart here",
+        got=got,
+        allowed=allowed,
+        remedy="give the dataset itself, or Subset(dataset, positions) for some of its rows",
+    )
+
+
+def _in_batches(positions: Sequence[int], size: int) -> Sequence[Sequence[int]]:
+    return [positions[start : start + size] for start in range(0, len(positions), size)]
+
+
+def _of_dataset(dataset: Any) -> tuple[Tensor, Tensor]:
+    """Return all rows of a map-style dataset."""
     if isinstance(dataset, torch_data.IterableDataset) or not hasattr(dataset, "__len__"):
         raise UsageError(
             "an iterable dataset has no rows to draw batches from",
@@ -149,26 +199,58 @@ def _collected(dataset: Any, collate: Any) -> tuple[Tensor, Tensor]:
             allowed=FORMS,
             remedy="collect its rows: (torch.stack(inputs), torch.tensor(labels))",
         )
-    if len(dataset) == 0:
+    return _collected(dataset, _in_batches(range(len(dataset)), ROWS_AT_ONCE), None)
+
+
+def _collected(
+    dataset: Any, batches: Sequence[Sequence[int]], collate: Any
+) -> tuple[Tensor, Tensor]:
+    """Return rows of a map-style dataset as inputs and labels, asked for batch by batch."""
+    if not any(map(len, batches)):
         raise DataError("the dataset is empty", allowed="at least one row")
-
-    def gather(rows: list[Any]) -> Any:
-        refuse_masked("rows of the dataset", rows)
-        return (collate or torch_data.default_collate)(rows)
-
-    loader: torch_data.DataLoader = torch_data.DataLoader(
-        dataset, ROWS_AT_ONCE, collate_fn=gather, generator=torch.Generator()
-    )
+    made = []
+    # Random augmentation is drawn once, the same in every process, from a stream of its own.
+    with Streams(0).child("rows of a dataset").global_generators("augmentation"):
+        for batch in batches:
+            rows = _asked(dataset, batch)
+            refuse_masked("rows of the dataset", rows)
+            try:
+                made.append(_pair((collate or torch_data.default_collate)(rows), "a row"))
+            except (TypeError, RuntimeError, ValueError, KeyError) as error:
+                raise _no_tensor(dataset, error) from None
     try:
-        # Random augmentation is drawn once, the same in every process, from a stream of its own.
-        with Streams(0).child("rows of a dataset").global_generators("augmentation"):
-            batches = list(loader)
-        inputs, labels = zip(*(_pair(batch, "a row") for batch in batches), strict=True)
+        inputs, labels = zip(*made, strict=True)
         return torch.cat(inputs), torch.cat(labels)
-    except (TypeError, RuntimeError, ValueError, KeyError) as error:
+    except (TypeError, RuntimeError) as error:
+        raise _no_tensor(dataset, error) from None
+
+
+def _asked(dataset: Any, positions: Sequence[int]) -> list[Any]:
+    """Return rows as a DataLoader asks for them: together where the dataset knows how."""
+    together = getattr(dataset, "__getitems__", None)
+    rows, which = [], f"rows {positions[0]} to {positions[-1]}"
+    try:
+        if together:
+            return together(list(positions))
+        for i in positions:
+            which = f"row {i}"
+            rows.append(dataset[i])
+    except Exception as error:  # a dataset of the user's own raises what it likes
         raise DataError(
-            f"rows of the dataset do not make a tensor: {str(error).splitlines()[0][:120]}",
-            got=type(dataset).__name__,
-            allowed="rows (input, label) of tensors, arrays or numbers, of one shape",
-            remedy="convert pictures with ToTensor(), pad sequences, encode text",
-        ) from None
+            f"{which} of the dataset cannot be read: {_said(error)}", got=type(dataset).__name__
+        ) from error
+    return rows
+
+
+def _no_tensor(dataset: Any, error: Exception) -> DataError:
+    return DataError(
+        f"rows of the dataset do not make a tensor: {_said(error)}",
+        got=type(dataset).__name__,
+        allowed="rows (input, label) of tensors, arrays or numbers, of one shape",
+        remedy="convert pictures with ToTensor(), pad sequences to one length, encode text",
+    )
+
+
+def _said(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [""])[0][:120]
+    return f"{type(error).__name__}: {first}"

@@ -149,6 +149,8 @@ def _numbers_among_objects(what: str, array: np.ndarray, values: Any) -> np.ndar
         columns = names_of(values)
         place = f"column {columns[position[1]]!r} holds" if columns and array.ndim == 2 else "holds"
         raise _no_numbers(what, f"{place} {_short(value)}")
+    if array.size and all(isinstance(value, bool | np.bool_) for value in array.flat):
+        return array.astype(np.bool_)
     whole = all(isinstance(value, int | np.integer | np.bool_) for value in array.flat)
     try:
         return array.astype(np.int64 if whole else np.float64)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from overparam.models.trial import SHAPELESS, is_proxy, is_script, walk
+from overparam.models.census_unregistered import own_attributes, unregistered
+from overparam.models.trial import SHAPELESS, is_script, walk
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 COUNTS = (
@@ -84,7 +84,8 @@ def count_module(module: nn.Module) -> Counted:
     Returns:
         layers, notes on what is not known, and whether the count is complete. It is not where a
         lazy layer has no shape yet, where numbers are packed away as in quantized layers, and where
-        layers or parameters lie in plain lists, which PyTorch does not register.
+        layers or parameters lie in plain lists, objects or functions, where PyTorch does not
+        register them.
     """
     parts = list(walk(module))
     counting = _Counting()
@@ -93,7 +94,7 @@ def count_module(module: nn.Module) -> Counted:
         layer = counting.of(path, part)
         if layer.n_params or layer.n_buffers or layer.n_shared:
             layers.append(layer)
-    unknown = [*_lazy(parts), *_packed(parts), *_unregistered(parts)]
+    unknown = [*_lazy(parts), *_packed(parts), *unregistered(parts)]
     return layers, [*unknown, *counting.notes(layers)], not unknown
 
 
@@ -228,7 +229,7 @@ def _packed(parts: list[tuple[str, nn.Module]]) -> list[str]:
     packed = [
         path or "(root)"
         for path, part in parts
-        if any(isinstance(value, torch.ScriptObject) for _, value in _own_attributes(part))
+        if any(isinstance(value, torch.ScriptObject) for _, value in own_attributes(part))
         or (is_script(part) and isinstance(getattr(part, "_packed_params", 0), torch.ScriptObject))
         or any("weight" in name and _is_integer(b) for name, b in part._buffers.items())
     ]
@@ -240,50 +241,6 @@ def _packed(parts: list[tuple[str, nn.Module]]) -> list[str]:
     ]
 
 
-def _unregistered(parts: list[tuple[str, nn.Module]]) -> list[str]:
-    """Say where trainable numbers lie that PyTorch does not see: in plain lists and attributes."""
-    registered = {id(part) for _, part in parts}
-    registered |= {id(p) for _, part in parts for p in part._parameters.values()}
-    hidden = [
-        f"{path}.{name}" if path else name
-        for path, part in parts
-        for name, value in _own_attributes(part)
-        for found in _inside(value)
-        if id(found) not in registered
-    ]
-    if not hidden:
-        return []
-    names = list(dict.fromkeys(hidden))
-    return [
-        f"{', '.join(names[:3])} hold(s) layers or parameters that are not registered, so that no "
-        "optimizer sees them; use nn.ModuleList, nn.ParameterList or nn.Parameter"
-    ]
-
-
-_OF_TORCH = set(vars(nn.Module()))
-
-
-def _own_attributes(part: nn.Module) -> list[tuple[str, Any]]:
-    if is_script(part):  # it keeps itself a second time
-        return []
-    return [(name, value) for name, value in list(vars(part).items()) if name not in _OF_TORCH]
-
-
 def _is_integer(tensor: Tensor | None) -> bool:
     kinds = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)
     return tensor is not None and tensor.dtype in kinds
-
-
-def _inside(value: Any, depth: int = 3) -> Iterator[Any]:
-    """Yield layers with parameters and trainable tensors in a value and its containers."""
-    if is_proxy(value):
-        return  # it owns nothing
-    if isinstance(value, nn.Module):
-        if any(part._parameters for _, part in walk(value)):
-            yield value
-    elif isinstance(value, Tensor):
-        if isinstance(value, nn.Parameter) or (value.requires_grad and value.is_leaf):
-            yield value
-    elif depth and isinstance(value, list | tuple | set | dict):
-        for entry in list(value.values() if isinstance(value, dict) else value):
-            yield from _inside(entry, depth - 1)

@@ -17,11 +17,11 @@ from overparam.training.batches import Batch, Rows, in_order
 from overparam.training.copies import copy_module, named_tensors, put_state
 from overparam.training.describe import describe_settings
 from overparam.training.lean import Form
-from overparam.training.losses import check_rows, loss_values
+from overparam.training.losses import check_rows, judge, loss_values
 from overparam.training.modes import Modes
 from overparam.training.modules import exact_names
 from overparam.training.optimizer import ParameterOptimizer
-from overparam.training.stepper import Member, Progress
+from overparam.training.stepper import Measured, Member, Progress
 
 
 class OneModule:
@@ -87,21 +87,16 @@ class OneModule:
         self._n_updates += 1
 
     @torch.no_grad()
-    def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean loss and error."""
+    def measure(self, name: str, n: int | None = None) -> Measured:
+        """Return what is measured."""
         rows = self.rows[name]
         n = rows.n if n is None else min(n, rows.n)
-        loss, wrong = torch.zeros(2, 1, dtype=torch.float64, device=self.device)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         self._modes.set(False)
         for positions in in_order(n, self._n_units, self.device):
             batch = rows.batch(positions)
-            outputs, labels = self._outputs(batch.inputs), batch.labels
-            loss += loss_values(self.recipe.loss, outputs, labels).sum(dtype=torch.float64)
-            if labels.is_floating_point():
-                wrong += torch.nan
-            else:
-                wrong += (outputs.argmax(-1) != labels).sum()
-        return (loss / n).cpu(), (wrong / n).cpu()
+            sums += judge(self.recipe.loss, self._outputs(batch.inputs), batch.labels)
+        return Measured(*(sums / n).cpu()[:, None])
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """Return the outputs `[B, K]` in the dtype of the sums."""

@@ -84,7 +84,11 @@ class Asked(Coroutine[Any, Any, T]):
 
 
 def asked(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Asked[T]]:
-    """Let a coroutine function return an `Asked`."""
+    """Let a function that returns a coroutine return an `Asked`.
+
+    A coroutine function does nothing before it is awaited; a plain one may copy and refuse what it
+    is given when it is called.
+    """
 
     @functools.wraps(function)
     def ask(*args: P.args, **kwargs: P.kwargs) -> Asked[T]:

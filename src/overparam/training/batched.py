@@ -9,11 +9,11 @@ from torch import Tensor
 
 from overparam.training.batches import Rows, in_order
 from overparam.training.dense import DenseStack
-from overparam.training.losses import loss_values
+from overparam.training.losses import judge
 from overparam.training.modules import ModuleStack
 from overparam.training.optimizer import Optimizer, Rate
 from overparam.training.recorded import RecordedUpdates
-from overparam.training.stepper import Member, Progress
+from overparam.training.stepper import Measured, Member, Progress
 from overparam.training.weights import StackedWeights
 
 Network = DenseStack | ModuleStack
@@ -79,26 +79,20 @@ class BatchedModels:
             progress(self.weights.n_models)
 
     @torch.no_grad()
-    def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean loss and error of every model."""
+    def measure(self, name: str, n: int | None = None) -> Measured:
+        """Return what is measured of every model."""
         rows = self.rows[name]
         n = rows.n if n is None else min(n, rows.n)
         per_row = rows.n_models * self.network.n_units
-        losses = torch.zeros(rows.n_models, dtype=torch.float64, device=self.device)
-        wrong = torch.zeros_like(losses)
+        sums = torch.zeros(3, rows.n_models, dtype=torch.float64, device=self.device)
         for positions in in_order(n, per_row, self.device):
             batch = rows.batch(positions)
             outputs = self.network.outputs(batch.inputs, batch.shared)
             labels = batch.labels
-            floating = labels.is_floating_point()
-            if labels.ndim == (2 if floating else 1):
+            if labels.ndim == (2 if labels.is_floating_point() else 1):
                 labels = labels.expand(rows.n_models, *labels.shape)
-            losses += loss_values(self.recipe.loss, outputs, labels).sum(1, dtype=torch.float64)
-            if floating:
-                wrong += torch.nan
-            else:
-                wrong += (outputs.argmax(-1) != labels).sum(1)
-        return (losses / n).cpu(), (wrong / n).cpu()
+            sums += judge(self.recipe.loss, outputs, labels)
+        return Measured(*(sums / n).cpu())
 
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return a copy of one model's parameters and buffers without padding."""

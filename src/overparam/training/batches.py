@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from overparam.data.dataset import Dataset
+from overparam.data.finite import all_finite, check_finite
 from overparam.streams import Streams
 from overparam.training.copies import precision_of
 
@@ -78,13 +79,12 @@ class Rows:
         sets: one per model, all of one length n.
 
     Raises:
-        DataError: rows or labels were changed since the set was made, and are not what they were
-            checked to be. Compiled code relies on them.
+        DataError: inputs, rows or labels were changed since the set was made, and are not what they
+            were checked to be. Compiled code relies on rows and labels.
     """
 
     def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
-        for data in {id(s): s for s in sets}.values():
-            data.check()  # once more: it can be changed in place
+        _check(sets)
         first = sets[0]
         self.n, self.n_models = len(first), len(sets)
         self.shared = all(_same_inputs(first, s) for s in sets)
@@ -156,8 +156,7 @@ class OwnRows:
     """
 
     def __init__(self, sets: Sequence[Dataset], dtype: torch.dtype, device: torch.device) -> None:
-        for data in {id(s): s for s in sets}.values():
-            data.check()
+        _check(sets)
         self.n = [len(s) for s in sets]
         bases, self._rows = on_device(sets, dtype, device)
         whole = {id(b): b.contiguous() for b in bases}
@@ -229,6 +228,17 @@ def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:
     chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // per_row)
     for start in range(0, n, chunk):
         yield torch.arange(start, min(n, start + chunk), device=device)
+
+
+def _check(sets: Sequence[Dataset]) -> None:
+    """Check sets once more, as they can be changed in place; rows that they do not hold may be."""
+    for data in {id(s): s for s in sets}.values():
+        data.check()
+    for base in {id(s.base): s.base for s in sets}.values():
+        if not all_finite(base):
+            for data in sets:
+                if data.base is base:
+                    check_finite(base[data.rows], f"inputs of {data.name!r}")
 
 
 def _in_one(bases: list[Tensor], rows: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

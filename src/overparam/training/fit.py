@@ -27,7 +27,7 @@ from overparam.training.fitted_estimator import FittedEstimator
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, solve
 from overparam.training.stacks import step_flops
-from overparam.training.train import train
+from overparam.training.train import check_names, train
 
 
 @overload
@@ -164,7 +164,9 @@ def _check_kinds(model: object, recipe: object) -> None:
 def _named(evaluate: Any) -> dict[str, Any]:
     if evaluate is None:
         return {}
-    return dict(evaluate) if isinstance(evaluate, Mapping) else {"test": evaluate}
+    named = dict(evaluate) if isinstance(evaluate, Mapping) else {"test": evaluate}
+    check_names(named)
+    return named
 
 
 def as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:

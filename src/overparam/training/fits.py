@@ -238,6 +238,14 @@ def _check_loss(outputs: object, labels: Tensor, recipe: Recipe, original: nn.Mo
             remedy="give it parameters with requires_grad=True that its outputs depend on",
         )
     names = {id(t): name for name, t in named_tensors(original)}
+    if callable(recipe.loss):  # here with what it holds as it is, elsewhere as constants
+        for leaf in leaves_of(recipe.loss(rows.detach().clone(), targets.clone())):
+            if id(leaf) in names:
+                raise UsageError(
+                    f"the loss computes with {names[id(leaf)]} of the model, a copy of which is "
+                    "trained: it would be a constant",
+                    remedy="say weight_decay, or let forward return what a penalty needs",
+                )
     for leaf in leaves_of(values):
         if id(leaf) in names:
             refuse_shared(original, names[id(leaf)])

@@ -48,7 +48,8 @@ class Fitted:
             left it where that changed more than tensors (a count in a plain attribute).
         state: trained parameters and buffers, without padding, each under all of its names.
         recipe: how it was trained. trace: what was measured on the way.
-        status: ``done``; ``stopped`` (a stop rule was met); ``diverged`` (loss not finite).
+        status: ``done``; ``stopped`` (a stop rule was met); ``diverged`` (the training loss is not
+            finite, or outputs on the training set are NaN).
         n_steps: updates done. task: shape and kind of its rows, where known.
         notes: how labels were read, and what the engine fell back to.
         given: the module as it was given, where `template` is not that one.
@@ -126,10 +127,14 @@ class Fitted:
 
         They have the shape of the labels that the model was trained on: `[n]` for `[n]`, `[n, 1]`
         for `[n, 1]`, `[n, k]` for `[n, k]`. Inputs and errors as in `outputs`.
+
+        Raises:
+            UsageError: outputs of some rows are NaN, as of a model that diverged: no class.
         """
         found = self.outputs(inputs, device=device)
         found = found.reshape(len(found), -1)
         if self._has_classes():
+            self._refuse_nan(torch.as_tensor(found))
             found = found.argmax(1)[:, None]
         shape = None if self.task is None else self.task.label_shape
         n_numbers = found.shape[1]
@@ -203,6 +208,16 @@ class Fitted:
                 remedy=suggest(of, known) or f"train with evaluate={{{of!r}: ...}}",
             )
         return values[of]
+
+    def _refuse_nan(self, outputs: Tensor) -> None:
+        bad = outputs.isnan().any(1).nonzero().flatten().tolist()
+        if bad:
+            learn = "train with a smaller learning_rate; " if self.status == "diverged" else ""
+            raise UsageError(
+                "outputs of the model are NaN, of which no class is the largest",
+                got=f"{len(bad)} rows, first {bad[:3]}, of a model that is {self.status}",
+                remedy=f"{learn}.outputs(inputs) returns them as they are",
+            )
 
     def _has_classes(self) -> bool:
         if self.task is not None and self.task.n_classes is not None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from overparam.checks import check_choice
 from overparam.errors import UsageError
 from overparam.streams import Streams, check_streams
-from overparam.training.copies import cast, copy_module, named_tensors, with_memory
+from overparam.training.copies import cast, copy_module, named_tensors, precision_of, with_memory
 
 SMALL_STD = 0.01  # standard deviation of the scheme "small normal"
 
@@ -30,9 +30,9 @@ def materialise(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.M
 
     A module on the meta device (a shape without weights, as the families of `models` build it)
     is initialised by its layers' `reset_parameters`, with random numbers from the stream
-    ``init``, in float32 whatever `dtype`, so that precisions start alike. What has weights keeps
-    them: any other module, and in one that is partly on the meta device the other parameters and
-    buffers (a pretrained part below a new head). The module given is not changed.
+    ``init``, in float32 whatever `dtype` and PyTorch's default, so that all start alike. What has
+    weights keeps them: any other module, and in one that is partly on the meta device the other
+    parameters and buffers (a pretrained part below a new head). The module given is not changed.
 
     Raises:
         UsageError: a layer on the meta device does not initialise all of its parameters and
@@ -48,7 +48,7 @@ def give_weights(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.
         return cast(module, dtype, "cpu")
     given = {name: t.detach().clone() for name, t in tensors if not t.is_meta}
     new = [part for part in module.modules() if any(t.is_meta for _, t in named_tensors(part))]
-    fresh = with_memory(module)
+    fresh = with_memory(module._apply(_in_float32))
     versions = {id(t): _spoil(t) for _, t in named_tensors(fresh)}
     with streams.global_generators("init"), torch.no_grad():
         for part in new:
@@ -69,6 +69,14 @@ def give_weights(module: nn.Module, streams: Streams, dtype: torch.dtype) -> nn.
                 "instead of on the meta device",
             )
     return cast(fresh, dtype)
+
+
+def _in_float32(tensor: Tensor) -> Tensor:
+    """Return what has no values yet in the precision in which they are drawn.
+
+    By default it has PyTorch's default precision, in which other numbers would be drawn.
+    """
+    return tensor.to(precision_of(tensor.dtype, torch.float32)) if tensor.is_meta else tensor
 
 
 @torch.no_grad()

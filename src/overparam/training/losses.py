@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator
-from types import FunctionType, MethodType
+from types import FunctionType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from overparam.errors import UsageError
+from overparam.models.held import held
 from overparam.training.recipe import LossFunction
 
 
@@ -35,10 +35,40 @@ def loss_values(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Te
             labels = F.one_hot(labels, outputs.shape[-1]).to(outputs.dtype)
         return (outputs - labels).square().sum(-1)
     assert callable(loss)
+    # Copies, as a loop gives them: into which a loss may write, and of which `randn_like` draws in
+    # the order of rows, whatever the layout of a stack.
     with _not_trained(loss):
         if outputs.ndim == 2:
-            return loss(outputs, labels)
-        return torch.stack([loss(f, y) for f, y in zip(outputs, labels, strict=True)])
+            return loss(outputs.clone(), labels.clone())
+        rows_first = torch.contiguous_format
+        return torch.stack(
+            [
+                loss(outputs[m].clone(memory_format=rows_first), labels[m].clone())
+                for m in range(len(outputs))
+            ]
+        )
+
+
+def judge(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return three sums over the rows, float64 `[3, ...]`: losses, wrong rows, rows that hold NaN.
+
+    A row that holds NaN is wrong, as in `measures.error_rate`: NaN would be the largest, and be
+    taken for a class. Of floating targets none is right or wrong, so their number is NaN.
+
+    Args:
+        outputs: `[..., n, K]`. labels: as of `loss_values`.
+
+    >>> judge("squared_error", torch.tensor([[torch.nan, 0.0], [1.0, 0.0]]), torch.tensor([0, 0]))
+    tensor([nan, 1., 1.], dtype=torch.float64)
+    """
+    is_nan = outputs.isnan().any(-1)
+    n_nan = is_nan.sum(-1).double()
+    if labels.is_floating_point():
+        wrong = torch.full_like(n_nan, torch.nan)
+    else:
+        wrong = (is_nan | (outputs.argmax(-1) != labels)).sum(-1).double()
+    losses = loss_values(loss, outputs, labels).sum(-1, dtype=torch.float64)
+    return torch.stack([losses, wrong, n_nan])
 
 
 def check_rows(outputs: Tensor, n_rows: int) -> None:
@@ -83,32 +113,25 @@ def output_gradient(loss: str | LossFunction, outputs: Tensor, labels: Tensor) -
 
 @contextlib.contextmanager
 def _not_trained(loss: object) -> Iterator[None]:
-    """Take the parameters of a loss, or of modules that it holds, as the constants they are."""
-    trained = [p for part in _modules_of(loss) for p in part.parameters() if p.requires_grad]
+    """Take trainable tensors that a loss holds, itself or in modules, as the constants they are."""
+    trained = {id(t): t for t in _tensors_of(loss) if t.requires_grad and t.is_leaf}
     try:
-        for parameter in trained:
-            parameter.requires_grad_(False)
+        for tensor in trained.values():
+            tensor.requires_grad_(False)
         yield
     finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)
+        for tensor in trained.values():
+            tensor.requires_grad_(True)
 
 
-def _modules_of(loss: object) -> Iterator[nn.Module]:
-    if isinstance(loss, nn.Module):
-        yield loss
-    elif isinstance(loss, MethodType):
-        yield from _modules_of(loss.__self__)
-    elif isinstance(loss, functools.partial):
-        for held in (loss.func, *loss.args, *loss.keywords.values()):
-            yield from _modules_of(held)
-    elif isinstance(loss, FunctionType):
-        for cell in loss.__closure__ or ():
-            with contextlib.suppress(ValueError):  # not bound yet
-                if isinstance(cell.cell_contents, nn.Module):
-                    yield cell.cell_contents
-    else:
-        yield from (v for v in getattr(loss, "__dict__", {}).values() if isinstance(v, nn.Module))
+def _tensors_of(loss: object) -> Iterator[Tensor]:
+    """Yield the tensors that a loss holds, or names as globals."""
+    named: list[object] = []
+    if isinstance(loss, FunctionType):
+        values = (loss.__globals__.get(name) for name in loss.__code__.co_names)
+        named += [value for value in values if isinstance(value, nn.Module | Tensor)]
+    for part in held([loss, *named]):
+        yield from part.parameters() if isinstance(part, nn.Module) else (part,)
 
 
 def _own_gradient(loss: LossFunction, outputs: Tensor, labels: Tensor) -> Tensor:

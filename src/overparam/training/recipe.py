@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from torch import Tensor
@@ -19,6 +19,15 @@ Precision = Literal["auto", "float32", "bfloat16", "float64"]
 LOSSES = ("cross_entropy", "squared_error")
 OPTIMIZERS = ("sgd", "adam", "adamw")
 PRECISIONS = ("auto", "float32", "bfloat16", "float64")
+# Which settings have an effect with which kind; a setting without effect is refused.
+_OF_SCHEDULE: dict[str, tuple[str, ...]] = {
+    "constant": (),
+    "exponential": ("rate", "period"),
+    "inverse_sqrt": ("period",),
+    "cosine": (),
+    "milestones": ("rate", "milestones"),
+}
+_OF_OPTIMIZER = {"sgd": ("momentum",), "adam": ("betas", "eps"), "adamw": ("betas", "eps")}
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,10 @@ class Schedule:
         rate: factor in (0, 1]. period: steps. milestones: fractions in (0, 1), increasing.
         warmup: number of steps over which the factor grows linearly from 0.
 
+    Raises:
+        UsageError: a value out of range, milestones that do not rise or are none, or a setting
+            that has no effect with this kind.
+
     >>> Schedule("inverse_sqrt", period=512).at(512 * 3, n_steps=9999)
     0.5
     """
@@ -44,14 +57,18 @@ class Schedule:
     warmup: int = 0
 
     def __post_init__(self) -> None:
-        check_choice(
-            "schedule",
-            self.kind,
-            ("constant", "exponential", "inverse_sqrt", "cosine", "milestones"),
-        )
+        check_choice("schedule", self.kind, _OF_SCHEDULE)
         check_range("rate", self.rate, 0, 1, open_low=True)
         check_count("period", self.period)
         check_count("warmup", self.warmup, low=0)
+        object.__setattr__(self, "milestones", _rising(self.milestones))
+        _check_used(self, self.kind, _OF_SCHEDULE)
+        if self.kind == "milestones" and not self.milestones:
+            raise UsageError(
+                "a schedule of milestones has none",
+                got=self.milestones,
+                allowed="fractions of all steps, such as (0.5, 0.75)",
+            )
 
     def at(self, step: int, n_steps: int) -> float:
         """Return the factor at `step` (from 0) of `n_steps`."""
@@ -107,7 +124,7 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     epochs: int | None = None
     steps: int | None = None
     batch_size: int | None = 128
@@ -126,6 +143,16 @@ class Recipe:
         check_range("weight_decay", self.weight_decay, 0)
         check_range("eps", self.eps, 0, open_low=True)
         object.__setattr__(self, "betas", _pair(self.betas))
+        _check_used(self, self.optimizer, _OF_OPTIMIZER)
+        if not isinstance(self.schedule, Schedule):
+            raise UsageError(
+                "schedule must be a Schedule",
+                got=self.schedule,
+                allowed="op.Schedule(...)",
+                remedy=f"write schedule=op.Schedule({self.schedule!r}, ...)"
+                if isinstance(self.schedule, str)
+                else "",
+            )
         if (self.epochs is None) == (self.steps is None):
             raise UsageError(
                 "a recipe has either epochs or steps",
@@ -195,6 +222,34 @@ def _described(loss: LossFunction) -> Hashable:
         return describe(loss)
     except Undescribable:
         return same_object(loss)
+
+
+def _check_used(given: Schedule | Recipe, kind: str, uses: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a setting that is not at its default and has no effect with this kind."""
+    for setting in fields(given):
+        name, value = setting.name, getattr(given, setting.name)
+        kinds = [k for k, used in uses.items() if name in used]
+        if kinds and kind not in kinds and value != setting.default:
+            raise UsageError(
+                f"{name} has no effect with {kind!r}",
+                got=value,
+                allowed=f"{name} with {', '.join(kinds)}",
+                remedy=f"leave {name} out",
+            )
+
+
+def _rising(milestones: Sequence[float]) -> tuple[float, ...]:
+    try:
+        values = None if isinstance(milestones, str) else tuple(milestones)
+    except TypeError:
+        values = None
+    if values is None:
+        raise UsageError("milestones are numbers", got=milestones, allowed="such as (0.5, 0.75)")
+    for value in values:
+        check_range("milestones", value, 0, 1, open_low=True, open_high=True)
+    if list(values) != sorted(set(values)):
+        raise UsageError("milestones must rise", got=values, remedy="sort them")
+    return tuple(float(value) for value in values)
 
 
 def _pair(betas: Sequence[float]) -> tuple[float, float]:

@@ -71,6 +71,11 @@ class Request:
         raise TypeError("a Request must define estimate")
 
 
+async def answer_to(request: Request) -> Any:
+    """Wait for the answer to a request that is made already: what was asked of stays as it was."""
+    return await request
+
+
 @dataclass(frozen=True)
 class Cost:
     """What executing requests would take; costs add.

@@ -31,7 +31,7 @@ from overparam.training.recipe import Recipe, Schedule
 from overparam.training.request import solve
 from overparam.training.task import Task
 from overparam.training.trace import Trace
-from overparam.whole_file import write_whole
+from overparam.whole_file import check_sums, write_whole
 
 FORMAT = 1
 N_PROBES = 4  # rows whose outputs are kept
@@ -138,7 +138,7 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
             A module that is given keeps its own frozen parts and modes.
 
     Raises:
-        DataError: no such file, not one of these files, or damaged.
+        DataError: no such file, not one of these files, or damaged: a checksum differs.
         UsageError: the module is missing, or is not the one that was trained.
         ResourceError: the file cannot be read.
     """
@@ -181,6 +181,7 @@ class LossNotKept:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with path.open("rb") as file:
+            check_sums(file)  # PyTorch would take a turned bit
             content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -65,6 +65,19 @@ class Member:
         )
 
 
+class Measured(NamedTuple):
+    """What is measured of the models of a stack on one set, float64 `[M]` each.
+
+    Attributes:
+        loss: mean loss. error: fraction of rows wrong, those that hold NaN among them; NaN for
+            floating targets. nan: fraction of rows whose outputs hold NaN.
+    """
+
+    loss: Tensor
+    error: Tensor
+    nan: Tensor
+
+
 class Models(Protocol):
     """The models of one stack and their optimizers."""
 
@@ -77,8 +90,8 @@ class Models(Protocol):
             orders: of each model the positions of its rows, `[n]`; one object where they agree.
         """
 
-    def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean loss and error, float64 `[M]`, on the (first n) rows of a set.
+    def measure(self, name: str, n: int | None = None) -> Measured:
+        """Return what is measured on the (first n) rows of a set.
 
         Args:
             name: ``train``, or the name of an evaluated set.
@@ -142,11 +155,12 @@ class Stepper:
         out: list[tuple[int, Status]] = []
         for m in due:
             member = self.members[m]
-            loss = {k: float(v[0][m]) for k, v in found.items()}
-            error = {k: float(v[1][m]) for k, v in found.items()}
+            loss = {k: float(v.loss[m]) for k, v in found.items()}
+            error = {k: float(v.error[m]) for k, v in found.items()}
             step = member.n_steps
             member.trace.append({"epoch": epoch, "step": step, "loss": loss, "error": error})
-            if not np.isfinite(loss["train"]):
+            # A loss of the user's own may be finite where outputs are NaN.
+            if not np.isfinite(loss["train"]) or found["train"].nan[m] > 0:
                 out.append((m, "diverged"))
             elif _met(member.recipe, loss["train"], error["train"]):
                 out.append((m, "stopped"))

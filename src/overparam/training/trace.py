@@ -18,7 +18,8 @@ class Trace:
     Attributes:
         epoch: int `[t]`, counted from 1. step: int `[t]`, updates done by then.
         loss: mean loss by set name, `[t]` each; ``"train"`` is always there.
-        error: fraction wrong in [0, 1] by set name, `[t]`; NaN for floating targets.
+        error: fraction wrong in [0, 1] by set name, `[t]`, rows whose outputs hold NaN among them;
+            NaN for floating targets.
     """
 
     epoch: np.ndarray

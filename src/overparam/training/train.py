@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from overparam.training.initialise import materialise
 from overparam.training.own_copy import own_copy
 from overparam.training.plan_stacks import make_stepper, plan_stacks
 from overparam.training.recipe import Recipe
-from overparam.training.request import Context, Cost, Request
+from overparam.training.request import Context, Cost, Request, answer_to
 from overparam.training.stack_costs import measure_seconds, stack_bytes
 from overparam.training.stacks import signature, step_flops
 from overparam.training.targets import check_targets
@@ -34,14 +34,14 @@ from overparam.training.ways import resolve_precision
 
 
 @asked
-async def train(
+def train(
     model: nn.Module,
     train_set: Dataset,
     recipe: Recipe,
     streams: Streams,
     *,
     evaluate: Mapping[str, Dataset] | None = None,
-) -> Fitted:
+) -> Coroutine[Any, Any, Fitted]:
     """Fit a model by gradient descent.
 
     Inside a cell, requests of cells beside it that agree in architecture (up to widths) and recipe
@@ -53,9 +53,10 @@ async def train(
     Args:
         model: maps `[n, *shape]` to `[n, K]` (or to `[n, ...]` with K numbers per row). On the
             meta device (as the families build it) its weights come from the stream ``init``;
-            otherwise training starts from its weights, in the recipe's precision. A copy is taken
-            when it is asked for; the module itself is not changed. A part of it that is in
-            evaluation mode while the whole is in training mode stays in evaluation mode.
+            otherwise training starts from its weights, in the recipe's precision. It is copied by
+            the call, whatever becomes of it before the answer is awaited; the module itself is not
+            changed. A part of it that is in evaluation mode while the whole is in training mode
+            stays in evaluation mode.
         train_set: n rows; K = `train_set.n_outputs`. Floating inputs are given in the recipe's
             precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
@@ -65,14 +66,15 @@ async def train(
             `max_norm`, is changed by being measured, as in any loop.
 
     Raises:
-        UsageError: before anything is trained. The model's inputs or outputs do not fit the data
-            (it is tried on a few batches); it cannot be trained on the last batch of an epoch, as
-            batch normalization on a single row; parameters that have no shape yet (lazy layers),
-            are in half precision, or share memory without being one; it cannot be copied, or a
-            copy computes something else than the module, or with parameters of the module's; a
-            method of the module's own, such as `parameters`, raises; a
-            loss of the user's own does not return one number per row; cross-entropy of targets
-            that are no classes; a number in place of `Streams`.
+        UsageError: by the call, before anything is trained. The model's inputs or outputs do not
+            fit the data (it is tried on a few batches); it cannot be trained on the last batch of
+            an epoch, as batch normalization on a single row; parameters that have no shape yet
+            (lazy layers), are in half precision, or share memory without being one; it cannot be
+            copied, or a copy computes something else than the module, or with parameters of the
+            module's; a method of the module's own, such as `parameters`, raises; a loss of the
+            user's own does not return one number per row; cross-entropy of targets
+            that are no classes; a number in place of `Streams`, or as the name of a set; a
+            fraction of wrong rows to stop at, of floating targets.
         DataError: inputs or targets that are infinite in the recipe's precision.
 
     Cost: `recipe.n_steps(n)` updates; exact operations in `overparam plan`.
@@ -87,21 +89,36 @@ async def train(
     """
     check_streams(streams)
     evaluated = dict(evaluate or {})
-    if "train" in evaluated:
+    check_names(evaluated)
+    check_targets(recipe, train_set, evaluated)
+    _check_range(train_set, evaluated, recipe)
+    with blaming(type(model).__name__):  # whose own methods may raise
+        asked_for = own_copy(model)
+        draws = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
+        if not asked_for.training:  # what is trained, and kept, is the module in training mode
+            asked_for.train()
+    return answer_to(TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws))
+
+
+def check_names(evaluate: Mapping[Any, object]) -> None:
+    """Refuse names of sets to measure under which nobody could find what was measured.
+
+    Raises:
+        UsageError: one is no text, or the training set's own.
+    """
+    for name in evaluate:
+        if not isinstance(name, str):
+            raise UsageError(
+                "the name of a set to evaluate must be text",
+                got=repr(name),
+                allowed='such as evaluate={"test": test_set}',
+            )
+    if "train" in evaluate:
         raise UsageError(
             "the name 'train' is the training set's own",
             got="train",
             remedy="call the evaluated set something else",
         )
-    check_targets(recipe.loss, train_set, evaluated)
-    _check_range(train_set, evaluated, recipe)
-    with blaming(type(model).__name__):  # whose own methods may raise
-        # The request waits for others, and a cell may change its module meanwhile.
-        asked_for = own_copy(model)
-        draws = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
-        if not asked_for.training:  # what is trained, and kept, is the module in training mode
-            asked_for.train()
-    return await TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws)
 
 
 def _check_range(train_set: Dataset, evaluate: Mapping[str, Dataset], recipe: Recipe) -> None:

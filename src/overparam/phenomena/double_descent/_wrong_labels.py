@@ -111,7 +111,7 @@ def recipe_of(c: RecipeFactors) -> Recipe:
         optimizer=c.optimizer,
         learning_rate=c.learning_rate,
         momentum=MOMENTUM if c.optimizer == "sgd" and c.family == "mlp" else 0.0,
-        schedule=Schedule(c.schedule, period=512),
+        schedule=Schedule(c.schedule, period=512 if c.schedule == "inverse_sqrt" else 1),
         epochs=c.epochs,
         batch_size=c.batch_size,
         trace="log",

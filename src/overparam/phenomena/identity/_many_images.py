@@ -30,7 +30,7 @@ def noisy_images(n_images: int, side: int, pixel_noise: float, streams: Streams)
         chosen = order[torch.arange(n) % len(order)]
         halves.append(resize_images(train_set.inputs[chosen].float(), side))
     images = torch.stack(halves, 1).flatten(0, 1)[:n_images]
-    noise = torch.randn(images.shape, generator=streams.torch("noise"))
+    noise = torch.randn(images.shape, generator=streams.torch("noise"), dtype=torch.float32)
     return images + pixel_noise * noise
 
 

@@ -170,14 +170,15 @@ void train(const Network *network, const Rule *rule, const Visit *visit, const d
     put_tiles_back();
 }
 
-/* Sum of the losses, and number of rows whose largest output is not their class. */
+/* Sum of the losses, number of rows whose largest output is not their class, and of those, wrong
+ * too, of which an output is NaN. */
 void measure(const Network *network, const Rule *rule, const Visit *visit, sum_t *weights,
-             char *scratch, double *loss, int64_t *n_wrong) {
+             char *scratch, double *loss, int64_t *n_wrong, int64_t *n_nan) {
     Work work;
     int64_t bytes = lay_out(&work, network, MOST_ROWS, (Parameters){weights, NULL, NULL}, scratch);
     memset(scratch, 0, (size_t)bytes);
     take_tiles();
-    *loss = 0, *n_wrong = 0;
+    *loss = 0, *n_wrong = 0, *n_nan = 0;
     for (int l = 0; l < work.n_layers; l++)
         for (int o = 0; o < work.layers[l].n_out; o++) round_weights(&work.layers[l], o);
     for (int64_t start = 0; start < visit->n; start += MOST_ROWS) {
@@ -186,7 +187,7 @@ void measure(const Network *network, const Rule *rule, const Visit *visit, sum_t
         forward(&work, network);
         for (int b = 0; b < rows; b++)
             judge(rule, visit, start + b, work.n_outputs, work.columns, work.outputs + b, loss,
-                  n_wrong);
+                  n_wrong, n_nan);
     }
     put_tiles_back();
 }

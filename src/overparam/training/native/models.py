@@ -21,7 +21,7 @@ from overparam.training.batches import OwnRows
 from overparam.training.dense import DenseShape
 from overparam.training.native.build import POINTER, WHOLE, Kernels, load_library
 from overparam.training.recipe import LOSSES, OPTIMIZERS, Recipe
-from overparam.training.stepper import Member, Progress
+from overparam.training.stepper import Measured, Member, Progress
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ DENSE = Kernels(
     (
         ("scratch", WHOLE, (POINTER, WHOLE)),
         ("train", None, (*[POINTER] * 4, WHOLE, *[POINTER] * 4)),
-        ("measure", None, (POINTER,) * 7),
+        ("measure", None, (POINTER,) * 8),
     ),
 )
 MOST_LAYERS, MOST_ROWS = 64, 256  # as in network.h
@@ -179,16 +179,16 @@ class NativeModels:
 
         return list(map(after, self._n_updates, n_updates, self._rows["train"].n))
 
-    def measure(self, name: str, n: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean loss and error of every model."""
+    def measure(self, name: str, n: int | None = None) -> Measured:
+        """Return what is measured of every model."""
         rows = self._rows[name]
         sizes = rows.n if n is None else [min(n, most) for most in rows.n]
         firsts = {size: torch.arange(size) for size in sizes}
         parts = rows.visit([firsts[size] for size in sizes])
 
-        def judge(m: int) -> tuple[float, float]:
+        def judge(m: int) -> tuple[float, float, float]:
             scratch = self._take_scratch()
-            loss, wrong = ctypes.c_double(), ctypes.c_int64()
+            loss, wrong, nan = ctypes.c_double(), ctypes.c_int64(), ctypes.c_int64()
             inputs, visited, labels = parts(m)
             self._library.measure(
                 ctypes.byref(self._networks[m]),
@@ -198,13 +198,15 @@ class NativeModels:
                 _aligned(scratch),
                 ctypes.byref(loss),
                 ctypes.byref(wrong),
+                ctypes.byref(nan),
             )
             self._idle.append(scratch)
-            return loss.value, float("nan") if labels.is_floating_point() else wrong.value
+            error = float("nan") if labels.is_floating_point() else wrong.value
+            return loss.value, error, nan.value
 
         found = torch.tensor(list(_in_threads(judge, len(self._weights))), dtype=torch.float64)
-        counts = torch.tensor(sizes, dtype=torch.float64)
-        return found[:, 0] / counts, found[:, 1] / counts
+        counts = torch.tensor(sizes, dtype=torch.float64)[:, None]
+        return Measured(*(found / counts).T)
 
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return a copy of one model's parameters."""

@@ -119,13 +119,16 @@ static void loss_signal(const Rule *rule, const Visit *visit, int64_t start, int
     }
 }
 
-/* Add the loss of one row, and whether it is wrong; outputs are `columns` apart. */
+/* Add the loss of one row, whether it holds NaN, and whether it is wrong, as it is where it does;
+ * outputs are `columns` apart. */
 static void judge(const Rule *rule, const Visit *visit, int64_t at, int n_outputs, int columns,
-                  const sum_t *outputs, double *loss, int64_t *n_wrong) {
+                  const sum_t *outputs, double *loss, int64_t *n_wrong, int64_t *n_nan) {
     const sum_t *targets = visit->targets ? (const sum_t *)visit->targets + at * n_outputs : NULL;
-    int64_t class = targets ? -1 : visit->classes[at], best = 0;
-    for (int k = 1; k < n_outputs; k++)
+    int64_t class = targets ? -1 : visit->classes[at], best = 0, is_nan = 0;
+    for (int k = 0; k < n_outputs; k++) {
         if (outputs[k * columns] > outputs[best * columns]) best = k;
+        is_nan |= outputs[k * columns] != outputs[k * columns];
+    }
     double sum = 0, largest = outputs[best * columns];
     if (rule->loss == CROSS_ENTROPY) {
         double exponentials = 0;
@@ -142,7 +145,8 @@ static void judge(const Rule *rule, const Visit *visit, int64_t at, int n_output
             sum += off * off;
         }
     *loss += sum;
-    *n_wrong += best != class;
+    *n_wrong += is_nan || best != class;
+    *n_nan += is_nan;
 }
 
 /* One update's constants. */
