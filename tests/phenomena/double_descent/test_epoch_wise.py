@@ -20,7 +20,10 @@ BUMP = np.exp(-(((EPOCHS - 30) / 8) ** 2))
 TRAIN = np.clip(0.7 - 0.02 * EPOCHS, 0, 1)  # reaches 0.1 at epoch 30
 
 
-def made_up(curves, n_seeds=5, trains=(TRAIN, np.maximum(TRAIN, 0.4), TRAIN)):
+TRAINS = (TRAIN, np.maximum(TRAIN, 0.4), TRAIN)
+
+
+def made_up(curves, n_seeds=5, trains=TRAINS):
     records = []
     for seed in range(n_seeds):
         for arm, curve, train in zip(ARMS, curves, trains, strict=True):
