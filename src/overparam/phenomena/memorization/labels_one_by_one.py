@@ -16,12 +16,11 @@ Sources: Feldman, Zhang 2020 (arXiv:2008.03703), definition of the score, its es
 
 Differs: Below the full scale, 1,000 images of Fashion-MNIST of 7 x 7 pixels and 40 models instead
     of MNIST and 2,000; subsets are balanced over the rows; a tenth of the labels is flipped on
-    purpose; training goes on until these are fitted (10 epochs, as in the published
-    demonstration, do not). What is typical is said by neighbours, not by any model.
+    purpose, and training goes on until these are fitted. What is typical is said by neighbours,
+    not by any model.
 
 In practice: A high score says that a label was learned by heart: it is wrong, or the only one of
-    its kind. Look at such rows before you remove them; removing the wrong ones helps, removing the
-    rare ones costs accuracy on their kind.
+    its kind. The score cannot tell which: look at such rows before you remove them.
 """
 
 from __future__ import annotations
