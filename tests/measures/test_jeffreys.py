@@ -32,6 +32,17 @@ def test_the_squared_error_is_that_of_the_share(n):
     assert squared_error(hits, np.full(n + 1, n)).mean() == pytest.approx(1 / 6 / n)  # of p (1 - p)
 
 
+def test_rows_that_share_counts_have_the_bounds_of_each_alone():
+    rng = np.random.default_rng(0)
+    n = rng.integers(0, 40, 500)
+    hits = rng.integers(0, n + 1)
+    together = jeffreys_accuracies(hits, n, 0.95)
+    alone = [jeffreys_accuracies(hits[i : i + 1], n[i : i + 1], 0.95) for i in range(500)]
+    for name in ("estimate", "low", "high", "variance"):
+        expected = np.concatenate([getattr(found, name) for found in alone])
+        np.testing.assert_array_equal(getattr(together, name), expected)
+
+
 def test_no_draws_say_nothing():
     found = jeffreys_accuracies(np.array([0, 1]), np.array([0, 1]), 0.95)
     for values in (found.estimate, found.low, found.high, found.variance):

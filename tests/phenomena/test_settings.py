@@ -110,6 +110,22 @@ NOT_IN_DESIGN = {
         ({"copies": "once"}, "rows of which twins stay"),
         ({"copies": "twins stay"}, "several models"),
     ],
+    "memorization/labels_one_by_one": [
+        ({"label_noise_rate": 0.0}, "flipped labels"),
+        ({"width": 4}, "a network past the threshold"),
+    ],
+    "memorization/model_size": [
+        ({"width": 64}, "networks below the threshold"),
+        ({"width": 64}, "networks in between"),
+        ({"width": 2}, "networks past the threshold"),
+    ],
+    "memorization/narrow_bottleneck": [
+        ({"labels": "true"}, "random labels"),
+        ({"labels": "random"}, "true labels"),
+        ({"bottleneck": 8}, "a narrower layer"),
+        ({"bottleneck": 8}, "a wide layer"),
+        ({"bottleneck": 64}, "a layer of 8 units"),
+    ],
     "memorization/autoencoders": [
         ({"conv_depths": "6"}, "shallow convolutional networks"),
         ({"dense_depths": "1 2"}, "deep fully connected networks"),
@@ -184,6 +200,15 @@ LACKING_IN_CONTROLS = [
     ("double_descent/epoch_wise", {"schedule": "inverse_sqrt"}, "clean labels", "constant"),
     ("double_descent/epoch_wise", {"small_width": 256}, "small network", "a smaller network"),
     ("memorization/autoencoders", {"width": 1}, "many images", "overparameterized networks"),
+    ("memorization/labels_one_by_one", NOISELESS, "below the threshold", "flipped labels"),
+    (
+        "memorization/labels_one_by_one",
+        {"width": 512},
+        "below the threshold",
+        "a network below the threshold",
+    ),
+    ("memorization/narrow_bottleneck", {"labels": "true"}, "no bottleneck", "random labels"),
+    ("memorization/model_size", {"width": 2}, "shuffled row identities", "past the threshold"),
     ("identity/by_depth", {"depths": "2 6"}, "many images", "9 or more layers"),
     ("identity/by_depth", {"dense_depths": "2 6"}, "fully connected", "a single layer"),
     ("identity/fully_connected", {"pixel_noise": 0}, "more images than pixels", "general position"),

@@ -55,9 +55,12 @@ def jeffreys_accuracies(n_hits: np.ndarray, n: np.ndarray, confidence: float) ->
     known = n > 0
     rate = np.where(known, n_hits / np.maximum(n, 1), np.nan)
     alpha = (1 - confidence) / 2
-    a, b = n_hits + 0.5, n - n_hits + 0.5
-    low = np.where(n_hits == 0, 0.0, betaincinv(a, b, alpha))
-    high = np.where(n_hits == n, 1.0, betaincinv(a, b, 1 - alpha))
+    # Many rows share the few counts there are, and a quantile costs more than all else.
+    counts, of_row = np.unique(n * (n.max(initial=0) + 1) + n_hits, return_inverse=True)
+    total, hits = np.divmod(counts, n.max(initial=0) + 1)
+    a, b = hits + 0.5, total - hits + 0.5
+    low = np.where(n_hits == 0, 0.0, betaincinv(a, b, alpha)[of_row])
+    high = np.where(n_hits == n, 1.0, betaincinv(a, b, 1 - alpha)[of_row])
     return Accuracies(
         rate,
         np.where(known, low, np.nan),

@@ -7,7 +7,13 @@ import math
 import numpy as np
 
 from overparam.phenomena.memorization import autoencoders, random_labels
-from tests.phenomena.worlds import hash_table, overfitting_leaks
+from tests.phenomena.worlds import (
+    hash_table,
+    labels_one_by_one,
+    model_size,
+    narrow_bottleneck,
+    overfitting_leaks,
+)
 
 N_TEST = 1000
 SLOW = {"dropout": 10.3}  # times as long as true labels take
@@ -148,5 +154,8 @@ PLANTED["memorization/autoencoders"] = {
 for name, worlds in (
     ("memorization/hash_table", hash_table),
     ("memorization/overfitting_leaks", overfitting_leaks),
+    ("memorization/labels_one_by_one", labels_one_by_one),
+    ("memorization/model_size", model_size),
+    ("memorization/narrow_bottleneck", narrow_bottleneck),
 ):
     NULLS[name], EFFECTS[name], PLANTED[name] = worlds.NULLS, worlds.EFFECT, worlds.PLANTED

@@ -1,0 +1,200 @@
+"""Members of a subset ensemble on rows of which some labels are flipped, and their scores.
+
+What phenomena of single rows share: the rows (which are flipped, and how many of a row's neighbours
+have its label), the subset of every member, and memorization scores from the records of members.
+Records are those of cells with the outcomes ``margins`` and ``in_subset``, `[n_train]` each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d
+
+from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, is_corrupted, load
+from overparam.data.entries import entry_of
+from overparam.data.preprocess import standardise
+from overparam.data.subsets import draw_subsets
+from overparam.lab.records import Record
+from overparam.measures import memorization_scores
+from overparam.models import mlp_n_params
+from overparam.streams import Streams
+from overparam.training.recipe import Recipe, Schedule
+
+DATASETS = ("fashion_mnist_small", "mnist_small", "digits", "fashion_mnist", "mnist")
+MOMENTUM = 0.9
+N_NEIGHBORS = 10
+FEWEST_ALIKE = 0.5  # of the neighbours; a right row with no more of its own class is atypical
+FLIPPED, ATYPICAL, TYPICAL = "flipped", "atypical", "typical"
+KINDS = (FLIPPED, ATYPICAL, TYPICAL)
+ROWS_AT_ONCE = 500  # bounds the memory of distances
+
+
+@dataclass(frozen=True, eq=False)
+class FlippedRows:
+    """Rows that an ensemble is trained on; all arrays `[n]`.
+
+    Attributes:
+        train_set: with the labels that are trained on. is_flipped: bool, which of them are wrong.
+        agreement: share of the nearest others that have the row's right label.
+    """
+
+    train_set: Dataset
+    test_set: Dataset
+    is_flipped: np.ndarray
+    agreement: np.ndarray
+
+
+@lru_cache(maxsize=2)  # one copy for all cells of a seed
+def draw_rows(dataset: str, pool: int, n: int, rate: float, streams: Streams) -> FlippedRows:
+    """Draw n images, mean-pooled, and flip a share of their labels to another class.
+
+    Neighbours are looked for among all training images of the set, drawn or not, in Euclidean
+    distance, and by their right labels: what is typical is a matter of the images, and of no model.
+    """
+    everything, test_set = load_pooled(dataset, pool)
+    rows = draw_subset(everything, n, streams)
+    train_set = corrupt_labels_wrong(rows, rate, streams)
+    flipped = is_corrupted(rows, train_set).numpy()
+    return FlippedRows(train_set, test_set, flipped, neighbor_agreement(rows, everything))
+
+
+@lru_cache(maxsize=2)
+def load_pooled(dataset: str, pool: int) -> tuple[Dataset, Dataset]:
+    """Return both parts, pixels averaged in squares, standardised (cached: one copy for all)."""
+    parts = [
+        part.with_inputs(avg_pool2d(part.inputs, pool), f"+pooled {pool}") for part in load(dataset)
+    ]
+    return standardise(parts[0], parts[1])
+
+
+def neighbor_agreement(rows: Dataset, everything: Dataset) -> np.ndarray:
+    """Return which share of the nearest others has the row's label, `[n]`.
+
+    Args:
+        rows: a view of `everything`, in which the others are looked for.
+    """
+    others, found = everything.inputs.flatten(1), []
+    for at, labels in zip(
+        rows.rows.split(ROWS_AT_ONCE), rows.labels.split(ROWS_AT_ONCE), strict=True
+    ):
+        distances = torch.cdist(others[at], others)
+        distances[torch.arange(len(at)), at] = torch.inf
+        nearest = distances.topk(N_NEIGHBORS, largest=False).indices
+        found.append((everything.labels[nearest] == labels[:, None]).double().mean(1))
+    return torch.cat(found).numpy()
+
+
+@lru_cache(maxsize=2)
+def subsets_of_members(n_models: int, n: int, ratio: float, streams: Streams) -> np.ndarray:
+    """Return `draw_subsets`, the same array for all cells of a seed."""
+    return draw_subsets(n_models, n, ratio, streams)
+
+
+def member_recipe(learning_rate: float, epochs: int, batch_size: int) -> Recipe:
+    """Return how every member is trained: until past the threshold nothing is left to fit."""
+    return Recipe(
+        learning_rate=learning_rate,
+        momentum=MOMENTUM,
+        schedule=Schedule("cosine"),
+        epochs=epochs,
+        batch_size=batch_size,
+        precision="auto",
+    )
+
+
+def capacity_of(width: int, dataset: str, pool: int, n_rows: float) -> float:
+    """Return the parameters of a network over the numbers it is to fit, n_rows x classes.
+
+    Args:
+        n_rows: of a subset.
+
+    >>> round(capacity_of(256, "fashion_mnist_small", 4, 700), 2)
+    2.2
+    """
+    return mlp_n_params(input_dim(dataset, pool), width, entry_of(dataset).n_classes) / (
+        n_rows * entry_of(dataset).n_classes
+    )
+
+
+def input_dim(dataset: str, pool: int) -> int:
+    """Return the number of pixels after pooling, without loading anything.
+
+    >>> input_dim("digits", 3)
+    4
+    """
+    channels, height, width = entry_of(dataset).input_shape
+    return channels * (height // pool) * (width // pool)
+
+
+def kind_of_rows(is_flipped: np.ndarray, agreement: np.ndarray) -> dict[str, np.ndarray]:
+    """Return which rows are of each of `KINDS`, bool `[n]`; some rows are of none.
+
+    A flipped row is one whatever its neighbours are; of the right ones an atypical row has at most
+    half of its nearest others in its class, a typical one all.
+    """
+    right = ~is_flipped
+    return {
+        FLIPPED: is_flipped,
+        ATYPICAL: right & (agreement <= FEWEST_ALIKE),
+        TYPICAL: right & (agreement == 1),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """What all members of one seed and size say.
+
+    Attributes:
+        in_subset, correct: bool `[K, n]`. outcome: of the first, for what the rows are.
+        test_error: mean over members.
+    """
+
+    in_subset: np.ndarray
+    correct: np.ndarray
+    outcome: Any
+    test_error: float
+
+    @property
+    def training_error(self) -> float:
+        """Mean share of the rows in its subset on which a member is wrong."""
+        wrong = (self.in_subset & ~self.correct).sum(1)
+        return float(np.mean(wrong / self.in_subset.sum(1)))
+
+    def scores(self, some: slice = slice(None)) -> np.ndarray:
+        """Return the counted memorization score of every row, `[n]`, by some of the members.
+
+        NaN for a row that is never in or never out, and so for all where members are too few.
+        """
+        in_subset, correct = self.in_subset[some], self.correct[some]
+        if not (in_subset.any(0) & ~in_subset.all(0)).any():
+            return np.full(in_subset.shape[1], np.nan)
+        return memorization_scores(in_subset, correct).estimate
+
+
+def read_members(records: Sequence[Record]) -> Members | None:
+    """Return what members say, None where one that was planned has not been measured.
+
+    It might have said otherwise, so that of its seed nothing is known.
+    """
+    if not records or not all(r.is_measured for r in records):
+        return None
+    outcomes = [r.outcome for r in records]
+    return Members(
+        np.stack([o.in_subset for o in outcomes]),
+        np.stack([o.margins for o in outcomes]) > 0,
+        outcomes[0],
+        float(np.mean([o.test_error for o in outcomes])),
+    )
+
+
+def means_by_kind(scores: np.ndarray, outcome: Any) -> list[float]:
+    """Return the mean score of each of `KINDS`, NaN where there are no such rows."""
+    known, kinds = ~np.isnan(scores), kind_of_rows(outcome.is_flipped, outcome.agreement)
+    means = [scores[rows & known] for rows in kinds.values()]
+    return [float(own.mean()) if own.size else np.nan for own in means]

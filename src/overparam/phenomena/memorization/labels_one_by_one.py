@@ -1,0 +1,354 @@
+"""Labels are memorized one by one.
+
+Claim: Networks past the interpolation threshold memorize labels one by one: the memorization score
+    of rows with a flipped label is near 1, that of typical rows near 0, and that of atypical rows
+    whose label is right lies between.
+
+Control: Networks far below the threshold, with a twentieth as many parameters as numbers to fit.
+    They do not memorize flipped labels.
+
+Falsified: If a score said no more than that a label is improbable (no model guesses a flipped label
+    of a row that it did not see), or if one row's label changed what is learned by any network,
+    flipped rows would score high below the threshold too.
+
+Sources: Feldman, Zhang 2020 (arXiv:2008.03703), definition of the score, its estimator and the
+    70 % subsets; Feldman 2020 (arXiv:1906.05271), mislabelled and atypical rows.
+
+Differs: Below the full scale, 1,000 images of Fashion-MNIST of 7 x 7 pixels and 40 models instead
+    of MNIST and 2,000; subsets are balanced over the rows; a tenth of the labels is flipped on
+    purpose, and training goes on until these are fitted. What is typical is said by neighbours,
+    not by any model.
+
+In practice: A high score says that a label was learned by heart: it is wrong, or the only one of
+    its kind. The score cannot tell which: look at such rows before you remove them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from overparam.data.entries import entry_of
+from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.series import series_over_seeds
+from overparam.lab.statistics import mean_interval, paired_difference
+from overparam.lab.verdict import (
+    Clause,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    not_in_design,
+    premise,
+    shown,
+    stays_below,
+)
+from overparam.measures import error_rate, hinge_margin
+from overparam.models import mlp, mlp_width_for
+from overparam.phenomena.memorization._row_members import (
+    ATYPICAL,
+    DATASETS,
+    FLIPPED,
+    KINDS,
+    N_NEIGHBORS,
+    TYPICAL,
+    capacity_of,
+    draw_rows,
+    input_dim,
+    kind_of_rows,
+    means_by_kind,
+    member_recipe,
+    read_members,
+    subsets_of_members,
+)
+from overparam.streams import Streams
+from overparam.training.fitted import predict
+from overparam.training.train import train
+
+BELOW = "below the threshold"
+SHARE_BELOW = 0.05  # parameters of the control over the numbers to fit
+MOST_BELOW = 0.1  # by which whole hidden units may exceed it
+NEAR = 0.2  # of a score to 0 or 1
+BETWEEN = 0.1  # by which atypical rows lie apart from either
+FITTED = 0.01  # training error
+SHARES = np.linspace(-0.2, 1, 25)  # scores at which their distribution is drawn
+RULE = (
+    f"Observed if the whole 95 % intervals of the mean score of flipped rows lies above {1 - NEAR},"
+    f" that of typical rows (all {N_NEIGHBORS} nearest others have their class) below {NEAR}, and "
+    f"atypical rows (at most half have it) lie by more than {BETWEEN} above typical and below "
+    "flipped ones, paired by seed; absent if one lies outside. Inconclusive where training error "
+    f"is not below {FITTED}, or the design has no flipped label or no network past the threshold."
+)
+RULE_OF_CONTROL = (
+    "A network that is said not to memorize flipped labels: observed if the whole 95 % interval of "
+    f"the mean score of flipped rows lies above {NEAR}, absent if it lies below. Not judged where "
+    f"it has more than {MOST_BELOW} times as many parameters as numbers to fit."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One member: a network of one width on one subset."""
+
+    arm: str = factor(TREATMENT, choices=(TREATMENT, BELOW))
+    width: int = factor(512, symbol="H", unit="hidden units", low=1, doc="of the treatment")
+    member: int = factor(0, symbol="k", low=0, doc="which subset; placed by the design")
+    n_models: int = factor(40, symbol="K", unit="members", low=4)
+    n_train: int = factor(1000, symbol="n", unit="examples", low=100)
+    label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=0.5)
+    ratio: float = factor(0.7, unit="of the rows in a subset", low=0.1, high=0.9)
+    pool: int = factor(4, unit="pixels a side, averaged", low=1, high=8)
+    learning_rate: float = factor(0.2, symbol="eta", low=1e-8)
+    epochs: int = factor(100, unit="passes", low=1)
+    batch_size: int = factor(64, unit="examples", low=1)
+    dataset: str = factor("fashion_mnist_small", choices=DATASETS)
+
+    @property
+    def capacity(self) -> float:
+        """Parameters over numbers to fit."""
+        return capacity_of(self.width, self.dataset, self.pool, self.ratio * self.n_train)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one member says of every row, and what the rows are; arrays `[n]`."""
+
+    margins: np.ndarray = quantity("logits, of the label trained on over the largest other")
+    in_subset: np.ndarray = quantity("whether the member saw the row")
+    is_flipped: np.ndarray = quantity("whether the label is wrong")
+    agreement: np.ndarray = quantity("fraction of the nearest others of the row's class")
+    test_error: float = quantity("fraction wrong")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span the members of a large network, and those of one below the threshold."""
+    d, k = input_dim(base.dataset, base.pool), entry_of(base.dataset).n_classes
+    n_params = max(1, round(SHARE_BELOW * base.ratio * base.n_train * k))
+    widths = {TREATMENT: base.width, BELOW: mlp_width_for(n_params, d, k)}
+    return [
+        replace(base, arm=arm, width=width, member=member)
+        for arm, width in widths.items()
+        for member in range(base.n_models)
+    ]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    """Train one member on its subset, and ask it about every row."""
+    # Data
+    rows = draw_rows(c.dataset, c.pool, c.n_train, c.label_noise_rate, streams)
+    n_models = max(c.n_models, c.member + 1)
+    in_subset = subsets_of_members(n_models, c.n_train, c.ratio, streams)[c.member]
+    train_set = rows.train_set.subset(torch.from_numpy(np.flatnonzero(in_subset)))
+    # Model
+    model = mlp(train_set.input_dim, c.width, train_set.n_outputs)
+    # Training
+    recipe = member_recipe(c.learning_rate, c.epochs, c.batch_size)
+    fitted = await train(model, train_set, recipe, streams.child(f"member {c.member}"))
+    outputs = await predict(fitted, rows.train_set.inputs)
+    test_outputs = await predict(fitted, rows.test_set.inputs)
+    # Measures
+    return Outcome(
+        margins=hinge_margin(outputs, rows.train_set.labels).astype(np.float32),
+        in_subset=in_subset,
+        is_flipped=rows.is_flipped,
+        agreement=rows.agreement,
+        test_error=error_rate(test_outputs, rows.test_set.labels),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: mean scores by kind of row, and what is drawn of them.
+
+    Attributes:
+        scores: `[kinds, seeds]`, means over rows of a kind. step: of their lattice.
+        train_error: `[seeds]`, of the rows in a subset.
+        shares: kind to `[scores, seeds]`, rows that score at least as much as `SHARES`.
+        by_agreement: `[N_NEIGHBORS + 1, seeds]`, mean score of right rows by how many agree.
+        left_out: what the arm's sentence names and the design lacks.
+    """
+
+    arm: str
+    scores: np.ndarray
+    step: float
+    train_error: np.ndarray
+    shares: Mapping[str, np.ndarray]
+    by_agreement: np.ndarray
+    left_out: tuple[str, ...]
+
+    def score(self, kind: str) -> Interval:
+        """Mean score of a kind of rows."""
+        return mean_interval(self.scores[KINDS.index(kind)], step=self.step, bounds=(-1, 1))
+
+    def apart(self, kind: str, other: str) -> Interval:
+        """Mean difference of the scores of two kinds, paired by seed."""
+        a, b = (self.scores[KINDS.index(k)] for k in (kind, other))
+        return paired_difference(a, b, step=self.step)
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Score the rows of every seed in either arm."""
+    arms = {arm: records.where(arm=arm) for arm in (TREATMENT, BELOW)}
+    seeds = records.seeds
+    return {arm: _summarise_arm(arm, found, seeds) for arm, found in arms.items() if len(found)}
+
+
+def _summarise_arm(arm: str, records: Records, seeds: list[int]) -> Summary:
+    c = records[0].condition
+    scores = np.full((len(KINDS), len(seeds)), np.nan)
+    shares = {kind: np.full((len(SHARES), len(seeds)), np.nan) for kind in KINDS}
+    by_agreement = np.full((N_NEIGHBORS + 1, len(seeds)), np.nan)
+    errors = np.full(len(seeds), np.nan)
+    for j, seed in enumerate(seeds):
+        if (members := read_members([r for r in records if r.seed == seed])) is None:
+            continue
+        outcome, found = members.outcome, members.scores()
+        known = ~np.isnan(found)
+        errors[j], scores[:, j] = members.training_error, means_by_kind(found, outcome)
+        for kind, rows in kind_of_rows(outcome.is_flipped, outcome.agreement).items():
+            if (own := found[rows & known]).size:
+                shares[kind][:, j] = (own >= SHARES[:, None] - 1e-9).mean(1)
+        n_alike = np.rint(outcome.agreement * N_NEIGHBORS)
+        for n in range(N_NEIGHBORS + 1):
+            if (own := found[~outcome.is_flipped & known & (n_alike == n)]).size:
+                by_agreement[n, j] = own.mean()
+    step = 1 / (c.n_train * c.n_models)
+    return Summary(arm, scores, step, errors, shares, by_agreement, _left_out(arm, c))
+
+
+def _left_out(arm: str, c: Condition) -> tuple[str, ...]:
+    lacking = () if c.label_noise_rate * c.n_train >= 1 else ("flipped labels",)
+    if arm == BELOW:
+        return lacking if c.capacity <= MOST_BELOW else (*lacking, "a network below the threshold")
+    return lacking if c.capacity >= 1 else (*lacking, "a network past the threshold")
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to the treatment, and `RULE_OF_CONTROL` to the network below the threshold."""
+    flipped, lacking = summary.score(FLIPPED), [*map(not_in_design, summary.left_out)]
+    if summary.arm == BELOW:
+        return judge(
+            [exceeds("mean score of flipped rows", flipped, NEAR), *lacking],
+            effect=flipped,
+            unit="mean memorization score of flipped rows",
+            rule=RULE_OF_CONTROL,
+            reason=f"Below the threshold flipped rows score {flipped}.",
+        )
+    return judge(
+        [*_clauses(summary), *lacking],
+        effect=flipped,
+        unit="mean memorization score of flipped rows",
+        rule=RULE,
+        reason=(
+            f"Mean memorization score of flipped rows: {flipped}; of atypical rows: "
+            f"{summary.score(ATYPICAL)}; of typical rows: {summary.score(TYPICAL)}."
+        ),
+    )
+
+
+def _clauses(summary: Summary) -> list[Clause]:
+    error = mean_interval(summary.train_error, step=summary.step, bounds=(0, 1))
+    return [
+        exceeds("mean score of flipped rows", summary.score(FLIPPED), 1 - NEAR),
+        stays_below("mean score of typical rows", summary.score(TYPICAL), NEAR),
+        exceeds("of atypical rows over typical ones", summary.apart(ATYPICAL, TYPICAL), BETWEEN),
+        exceeds("of flipped rows over atypical ones", summary.apart(FLIPPED, ATYPICAL), BETWEEN),
+        premise(stays_below("training error", error, FITTED)),
+    ]
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
+    """Draw how scores are distributed by kind of row, and how they follow a row's neighbours."""
+    treatment = summaries.get(TREATMENT)
+    whole = treatment is not None and shown(*_clauses(treatment)) and not treatment.left_out
+    distribution, neighbours = "Memorization scores by kind of row", "Scores of rows that are right"
+    if treatment is not None and whole:
+        flipped, atypical, typical = (treatment.score(k).estimate for k in KINDS)
+        distribution = (
+            f"Flipped labels score {flipped:.2f}, atypical rows {atypical:.2f}, typical rows "
+            f"{typical:.2f}"
+        )
+        neighbours = "The fewer neighbours share a row's class, the more its label is memorized"
+    roles: dict[str, Role] = {FLIPPED: "test", ATYPICAL: "other", TYPICAL: "train"}
+    panels = [
+        Panel(
+            "past the threshold" if arm == TREATMENT else arm,
+            Axis("Memorization score", limits=(-1, 1)),
+            Axis("Rows that score at least as much", "fraction"),
+            [
+                series_over_seeds(kind, roles[kind], SHARES, s.shares[kind], "mean", bounds=(0, 1))
+                for kind in KINDS
+                if np.isfinite(s.shares[kind]).any()
+            ],
+        )
+        for arm, s in summaries.items()
+    ]
+    lines = [
+        series_over_seeds(
+            "past the threshold" if arm == TREATMENT else arm,
+            "test" if arm == TREATMENT else "control",
+            np.arange(N_NEIGHBORS + 1),
+            s.by_agreement,
+            "mean",
+        )
+        for arm, s in summaries.items()
+        if np.isfinite(s.by_agreement).any()
+    ]
+    level = [] if treatment is None else [treatment.score(FLIPPED).estimate]
+    rules = [Rule(y, "flipped labels", axis="y") for y in level if np.isfinite(y)]
+    x = Axis(f"Of {N_NEIGHBORS} nearest others, those of the row's class", "images")
+    return [
+        Chart(
+            "scores",
+            distribution,
+            "Each line falls from all rows of a kind, on the left, to those that score highest. A "
+            "score is how much more often models are right on a row's label when they saw the row. "
+            "By the claim nearly all flipped rows lie far right, nearly all typical ones at 0, and "
+            "atypical ones anywhere between; below the threshold all lie near 0.",
+            [panel for panel in panels if panel.series],
+        ),
+        Chart(
+            "neighbours",
+            neighbours,
+            "Mean score of the rows whose label is right, over how many of their nearest others "
+            "show the same class. Neighbours know nothing of the models, nor models of them.",
+            [Panel("", x, Axis("Memorization score", limits=(-1, 1)), lines, rules)],
+        ),
+    ]
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    controls=(BELOW,),
+    scales={
+        "smoke": Scale(Condition(n_models=10, n_train=300, batch_size=30), n_seeds=3),
+        "standard": Scale(Condition(), n_seeds=6),
+        "full": Scale(
+            Condition(
+                width=1024,
+                n_models=2000,
+                n_train=60_000,
+                pool=1,
+                learning_rate=0.1,
+                batch_size=128,
+                dataset="mnist",
+            ),
+            n_seeds=3,
+            note="Feldman and Zhang 2020: MNIST, 2,000 models on 70 % subsets",
+        ),
+    },
+    stack_by=("width",),
+    stack_size=40,
+)
