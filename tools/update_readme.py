@@ -80,9 +80,10 @@ def chapter_lines(chapter: str) -> str:
 
 def rows_of(page: Path) -> dict[str, str]:
     """Return the rows that a chapter's table has now, by phenomenon."""
-    rows = re.findall(r"^\| \[`([\w/]+)`\].*$", page.read_text(encoding="utf-8"), re.M)
-    whole = re.findall(r"^\| \[`[\w/]+`\].*$", page.read_text(encoding="utf-8"), re.M)
-    return dict(zip(rows, whole, strict=True))
+    # What stands below, such as the table of other seeds, is written by hand.
+    table = page.read_text(encoding="utf-8").partition("<!-- /phenomena -->")[0]
+    found = re.finditer(r"^\| \[`([\w/]+)`\].*$", table, re.M)
+    return {row[1]: row[0] for row in found}
 
 
 def draw_picture(study: Study) -> None:
