@@ -147,10 +147,9 @@ def run_study(
                         store.add_choice(key, choice)
                     notes += [n for n in result.notes if n not in notes]
         notes = [*what_a_hash_misses(code), *notes]
-        for file in edited_files(code.files, own_code(phenomenon, conditions, code.files).files):
-            notes.append(
-                f"{file} was edited while the study ran; the records are of the text before"
-            )
+        code, changed = code.after(own_code(phenomenon, conditions, code.files))
+        store.check_code(code.files, accept=accept_edits)
+        notes += changed
         records = store.read(phenomenon, keys)
         kept = store.get("provenance")
         if kept and not jobs:  # nothing was run: what is known of how it was run stays
