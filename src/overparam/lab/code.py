@@ -33,7 +33,7 @@ from overparam.lab.callables import code_behind
 from overparam.lab.held_values import WITHOUT
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.reached import what_is_reached
-from overparam.models.own_imports import digest_of, own_modules, parts_of
+from overparam.models.own_imports import digest_of, imported_files, parts_of
 from overparam.models.own_modules import source_files
 
 _PACKAGE = __name__.partition(".")[0]
@@ -57,6 +57,11 @@ class OwnCode:
 
     files: dict[str, dict[str, str]]
     folders: dict[str, Path]
+
+    def of_phenomenon(self) -> list[Path]:
+        """Return the phenomenon's files; names of code in no file are none."""
+        folder = self.folders.get(PHENOMENON)
+        return [folder / file for file in self.files[PHENOMENON]] if folder else []
 
     def with_imported(self, imported: Mapping[str, str]) -> OwnCode:
         """Return the code with what a process has imported of the user's files while it ran cells.
@@ -138,14 +143,14 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
 def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
     """Return the user's files in this process that are none of the phenomenon's.
 
-    Where cells run in the user's own process, a notebook or a script has imported other files
+    Where cells run in the user's own process, a notebook or a script has run other files
     before, which decide no record. What is imported from now on is not among them.
     """
     own = {os.path.realpath(root / f) for n, root in code.folders.items() for f in code.files[n]}
     for part in (phenomenon.run, phenomenon.condition):
         file = _file_of(part)
         own |= parts_of(file) if file else set()
-    return frozenset(own_modules().values()) - own
+    return frozenset(imported_files()) - own
 
 
 def edited_files(known: Any, files: Digests) -> list[str]:
