@@ -35,7 +35,7 @@ EDITS = {
     "a function in a function": ("return LEVEL", "return LEVEL + 1"),
     "a method": ("size(self): return 1", "size(self): return 33"),
     "a value": ("LEVEL = 1", "LEVEL = 100"),
-    "a name": ("def cached", "cached = 0\ndef cached_otherwise"),
+    "a name": ("def cached()", "def cached_otherwise()"),
     "no Python": ("class Kind:", "class Kind"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 import os
@@ -17,6 +18,38 @@ _MOST_LETTERS = 1_000_000  # said at once: a table is long, and no text of a stu
 
 class Unwritable(OSError):
     """Stdout cannot be written, such as where it goes to a full disk."""
+
+
+class Closed(io.TextIOBase):
+    """Stands in for a stdout that is closed, and knows whether anybody wrote to it."""
+
+    was_needed = False
+
+    def write(self, text: str) -> int:
+        """Write to nowhere."""
+        self.was_needed = self.was_needed or bool(text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def standard_streams() -> Iterator[Closed | None]:
+    """Let descriptors 0 to 2 be open inside the block, so that no other file gets their numbers.
+
+    Yields what stands in for stdout where that is closed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if sys.stdout is not None:
+        yield None
+        return
+    closed = sys.stdout = Closed()
+    try:
+        yield closed
+    finally:
+        sys.stdout = None
 
 
 class Output:
@@ -39,17 +72,14 @@ class Output:
         if not self.as_json:
             yield self
             return
-        _flush()
-        try:
-            kept = os.dup(1)
-        except OSError:  # stdout is closed: there is nobody to write to
-            yield self
+        if isinstance(sys.stdout, Closed):
+            self._stream = sys.stdout
+            with contextlib.redirect_stdout(sys.stderr):
+                yield self
             return
-        try:
-            os.dup2(2, 1)
-        except OSError:  # stderr is closed
-            with open(os.devnull, "w") as nothing:
-                os.dup2(nothing.fileno(), 1)
+        _flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)
         try:
             with (
                 open(kept, "w", encoding="ascii", closefd=False) as self._stream,

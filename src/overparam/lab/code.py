@@ -30,9 +30,7 @@ from typing import Any
 
 from overparam.errors import StoreError
 from overparam.lab.callables import code_behind
-from overparam.lab.held_values import WITHOUT
 from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.reached import what_is_reached
 from overparam.models.own_imports import digest_of, imported_files, parts_of
 from overparam.models.own_modules import source_files
 
@@ -166,6 +164,8 @@ def edited_files(known: Any, files: Digests) -> list[str]:
 
 def what_a_hash_misses(code: OwnCode) -> list[str]:
     """Return the note, if any, on what a study knows of code outside the package, and what not."""
+    from overparam.lab.held_values import WITHOUT
+
     files = list(
         dict.fromkeys(f for name, files in code.files.items() if name != VALUES for f in files)
     )
@@ -206,6 +206,8 @@ def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str],
 
     Code in no file is among the files, by its name.
     """
+    from overparam.lab.reached import what_is_reached  # NumPy; a listing need not wait for it
+
     named = ("run", "cells", "condition", "outcome")
     parts = {name: getattr(phenomenon, name) for name in named}
     files = [Path(f) for n, p in parts.items() if not _is_packages(p) and (f := _file_of(p))]

@@ -12,8 +12,10 @@ from overparam.lab.arrays import array_address
 from overparam.lab.database import check_kind
 from overparam.lab.encoding import ArrayAt, decode
 from overparam.lab.named_rows import named_values
-from overparam.lab.rows import check_row
+from overparam.lab.rows import COLUMNS
 from overparam.lab.sqlite_errors import FRESH, sqlite_errors
+
+_OUTCOME = COLUMNS.split(", ").index("outcome")
 
 
 def damage_of(
@@ -21,6 +23,7 @@ def damage_of(
     path: Path,
     rows: Callable[[], list[tuple]],
     array: Callable[[ArrayAt], Any],
+    record: Callable[[tuple], Any],
 ) -> list[str]:
     """Return what is damaged or missing, one sentence each.
 
@@ -29,6 +32,7 @@ def damage_of(
 
     Args:
         path: of the database. rows: returns the records' rows. array: reads an array.
+        record: makes a record of a row, as who reads it does.
     """
     problems: list[str] = []
 
@@ -46,12 +50,9 @@ def damage_of(
             if text != "ok":
                 problems.append(f"{path.name}: {text}")
 
-    def record(row: tuple) -> None:
-        check_row(row, path)
-        *_, condition, _, _, error, outcome, provenance, _ = row
-        for text in condition, error, provenance:
-            decode(text)
-        decode(outcome, array)
+    def read(row: tuple) -> None:
+        record(row)
+        decode(row[_OUTCOME], array)
 
     noting(whole)
     for table in "meta", "choices":
@@ -59,7 +60,7 @@ def damage_of(
     for address, npy in noting(connection.execute, "SELECT address, npy FROM arrays"):
         noting(_check_small, path, address, npy)
     for row in noting(rows):
-        noting(record, row)
+        noting(read, row)
     return list(dict.fromkeys(problems))
 
 

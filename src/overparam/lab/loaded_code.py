@@ -62,8 +62,10 @@ def _is_of_another_text(module: ModuleType, file: str) -> bool:
     if type(getattr(module.__spec__, "loader", None)) is not SourceFileLoader:
         return False
     codes = _codes_in(file)
-    own = (f for f in _functions_in(vars(module).values()) if _is_from(f, file))
-    return any(not _is_in(codes, f.__code__) for f in own) or _was_kept_of_another(module, file)
+    own = (f.__code__ for f in _functions_in(vars(module).values()) if _is_from(f, file))
+    # Names that a text no longer has are left over where it was reloaded.
+    left = (code for code in own if codes is None or code.co_qualname in codes)
+    return any(not _is_in(codes, code) for code in left) or _was_kept_of_another(module, file)
 
 
 def _functions_in(things: Any) -> Iterator[FunctionType]:
