@@ -108,7 +108,9 @@ def test_a_study_of_another_phenomenon_is_code_4(here, study):
     assert "is of another phenomenon; got 'probe_of_session'" in err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
     probe, start, overparam, number, code
 ):

@@ -259,3 +259,14 @@ def test_what_a_study_tells_of_itself_is_checked(tiny, tmp_path):
             store.set(name, value)
             (problem,) = store.check()
             assert text in problem
+
+
+def test_reading_leaves_nothing_beside_the_study(tiny, tmp_path):
+    run_study(tiny, "smoke", seeds=[0], workers=0, folder=tmp_path)
+    before = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    with Store.read_only(tmp_path) as store:
+        assert store.check() == []
+        assert len(store.read(tiny)) == 4
+        with pytest.raises(StoreError, match=r"read|writ"):
+            store.set("note", 1)
+    assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before

@@ -63,7 +63,7 @@ exit codes:
   4   a study folder that is in use, damaged, of another revision or of code edited since
   5   disk, memory, permissions or network
   70  a bug: in a phenomenon's own code (the message names the place), or in overparam
-  130, 143  interrupted; the finished cells are kept
+  129, 130, 143  interrupted; the finished cells are kept
   141 the reader of stdout, such as head, closed it
 """
 
@@ -206,11 +206,17 @@ def _silence_stdout() -> None:
 
 @contextlib.contextmanager
 def _terminating() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command in good order inside the block, as `Stopped`."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the command in good order inside the block, as `Stopped`.
+
+    A SIGHUP that is ignored, as under `nohup`, stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {n: signal.signal(n, stop) for n in numbers}
     try:
         yield
     finally:

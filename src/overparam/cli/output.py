@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -117,11 +118,15 @@ class Output:
 def strict(value: Any) -> Any:
     """Return `value` with tuples as lists, paths as text and non-finite numbers as None.
 
+    A dataclass becomes an object of its fields.
+
     >>> strict({"shape": (2, float("inf"))})
     {'shape': [2, None]}
     """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: strict(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(k): strict(v) for k, v in value.items()}
     if isinstance(value, list | tuple | range):

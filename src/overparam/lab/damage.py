@@ -28,7 +28,8 @@ def damage_of(
     """Return what is damaged or missing, one sentence each.
 
     SQLite's own integrity check; the checksum of every record, of all that is known of the study,
-    of every choice, and of every array, those too that no record refers to.
+    of every choice, and of every array, those too that no record refers to; and whether each
+    record is one that is written.
 
     Args:
         path: of the database. rows: returns the records' rows. array: reads an array.

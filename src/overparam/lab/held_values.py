@@ -88,6 +88,8 @@ class _Walk(Walk):
         return os.path.relpath(text, self.folder) if inside else text
 
     def _object(self, kind: type, thing: Any) -> Hashable:
+        if kind in (dict, list, tuple, set):
+            return super()._object(kind, thing)
         if isinstance(thing, Dataset | Examples):
             return ("data", thing.fingerprint)
         if kind is np.ndarray and thing.dtype.hasobject:

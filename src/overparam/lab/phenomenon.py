@@ -8,7 +8,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -208,7 +208,7 @@ class Phenomenon:
         return held
 
     def _span(self, base: Any, settings: Mapping[str, Any]) -> list[Any]:
-        base = dataclasses.replace(base, **settings)
+        base = replace(base, **settings)
         spanned, again = list(self.cells(base)), list(self.cells(base))
         # By their texts too: a NaN is not equal to another.
         if spanned != again and repr(spanned) != repr(again):
@@ -219,7 +219,8 @@ class Phenomenon:
             )
         if not spanned:
             raise ValueError("it returned no cells")
-        return list(dict.fromkeys(dataclasses.replace(c, **settings) for c in spanned))
+        # Python's 1, 1.0 and True are equal, and still three values of a field.
+        return list({_told_apart(c): c for c in (replace(c, **settings) for c in spanned)}.values())
 
     def _ends(self, base: Any, settings: Mapping[str, Any]) -> bool:
         try:
@@ -247,6 +248,13 @@ class Phenomenon:
                 got=f"{value}, from {_told(settings)}",
                 allowed=allowed,
             )
+
+
+def _told_apart(condition: Any) -> str:
+    from overparam.lab.rows import canonical
+
+    fields = dataclasses.fields(condition)
+    return repr([canonical(getattr(condition, f.name), f.type) for f in fields])
 
 
 def _says_what_to_set(error: Exception, settings: Mapping[str, Any]) -> bool:

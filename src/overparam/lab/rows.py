@@ -49,7 +49,7 @@ def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -
         "phenomenon": phenomenon_name,
         "revision": int(revision),
         "condition": {
-            f.name: _canonical(getattr(condition, f.name), f.type)
+            f.name: canonical(getattr(condition, f.name), f.type)
             for f in dataclasses.fields(condition)
         },
         "seed": int(seed),
@@ -191,8 +191,8 @@ def checksum(row: Sequence[Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _canonical(value: Any, declared: object) -> Any:
-    """A field's value such that equal conditions look the same."""
+def canonical(value: Any, declared: object) -> Any:
+    """Return a field's value such that equal conditions look the same."""
     if declared in (float, "float") and isinstance(value, Integral) and float(value) == value:
         value = float(value)
     return value + 0.0 if type(value) is float else value  # -0.0 + 0.0 is 0.0
