@@ -22,6 +22,9 @@ class HungUp(Stopped):
     """It was SIGHUP: the terminal is gone."""
 
 
+_KINDS: dict[int, type[Stopped]] = {signal.SIGTERM: Terminated, signal.SIGHUP: HungUp}
+
+
 def is_stop(error: BaseException) -> bool:
     """Whether an exception says that the user wants the process to end.
 
@@ -36,4 +39,4 @@ def is_stop(error: BaseException) -> bool:
 
 def stop(number: int, frame: object) -> None:
     """Raise `Stopped`; a handler for SIGINT, SIGTERM and SIGHUP."""
-    raise {signal.SIGTERM: Terminated, signal.SIGHUP: HungUp}.get(number, Stopped)
+    raise _KINDS.get(number, Stopped)

@@ -41,6 +41,9 @@ def test_a_study_as_claimed_is_code_0_and_one_json_object(study):
         ("treatment", "observed"),
         ("control", "absent"),
     ]
+    clause = found["arms"][0]["clauses"][0]
+    assert isinstance(clause, dict)
+    assert clause["state"] == "shown"
     assert found["n_cells"] == N_CELLS
     assert found["seeds"] == [0, 1, 2]
     assert found["folder"] == "studies/probe_of_session-smoke"

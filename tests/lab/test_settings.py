@@ -119,7 +119,7 @@ def test_what_the_design_places_lies_in_the_fields_range(tiny):
 
 
 def test_what_is_not_a_number_is_in_no_range(tiny):
-    broken = designed(tiny, lambda base: [dataclasses.replace(base, ratio=float("nan"))])
+    broken = designed(tiny, lambda base: [dataclasses.replace(base, depth=2, ratio=float("nan"))])
     with pytest.raises(CodeError, match=r"places ratio out of range; got nan"):
         broken.conditions("smoke")
 

@@ -21,7 +21,7 @@ class Unwritable(OSError):
     """Stdout cannot be written, such as where it goes to a full disk."""
 
 
-class Closed(io.TextIOBase):
+class Closed(io.StringIO):
     """Stands in for a stdout that is closed, and knows whether anybody wrote to it."""
 
     was_needed = False
@@ -46,7 +46,8 @@ def standard_streams() -> Iterator[Closed | None]:
     if sys.stdout is not None:
         yield None
         return
-    closed = sys.stdout = Closed()
+    closed = Closed()
+    sys.stdout = closed
     try:
         yield closed
     finally:

@@ -220,7 +220,10 @@ class Phenomenon:
         if not spanned:
             raise ValueError("it returned no cells")
         # Python's 1, 1.0 and True are equal, and still three values of a field.
-        return list({_told_apart(c): c for c in (replace(c, **settings) for c in spanned)}.values())
+        kept: dict[str, Any] = {}
+        for condition in (replace(c, **settings) for c in spanned):
+            kept.setdefault(_told_apart(condition), condition)
+        return list(kept.values())
 
     def _ends(self, base: Any, settings: Mapping[str, Any]) -> bool:
         try:
