@@ -5,15 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError
 from overparam.lab.arrays import array_address
-from overparam.lab.database import check_kind
+from overparam.lab.database import DATABASE, check_kind
+from overparam.lab.design import design_of
 from overparam.lab.encoding import ArrayAt, decode
 from overparam.lab.named_rows import named_values
-from overparam.lab.rows import COLUMNS
+from overparam.lab.rows import COLUMNS, check_row, record_of
 from overparam.lab.sqlite_errors import FRESH, sqlite_errors
+
+if TYPE_CHECKING:
+    from overparam.lab.store import Store
 
 _OUTCOME = COLUMNS.split(", ").index("outcome")
 
@@ -63,6 +67,25 @@ def damage_of(
     for row in noting(rows):
         noting(read, row)
     return list(dict.fromkeys(problems))
+
+
+def record_reader(store: Store) -> tuple[Callable[[tuple], Any], list[str]]:
+    """Return what makes a record of a row, as far as the study tells what its records are.
+
+    With it, what is wrong with what the study tells.
+    """
+    from overparam.lab.recorded import recorded_phenomenon
+
+    path = store.folder / DATABASE
+    try:
+        if store.get("design") is not None:  # else it ended before it said anything of itself
+            design_of(store)
+        if store.get("told") is not None:
+            told = recorded_phenomenon(store)
+            return lambda row: record_of(row, told, store.array, path), []
+    except StoreError as error:
+        return lambda row: check_row(row, path), [str(error)]
+    return lambda row: check_row(row, path), []
 
 
 def _check_small(path: Path, address: Any, npy: Any) -> None:

@@ -9,7 +9,7 @@ is looked at, and their checksum is verified then.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from overparam.lab.database import (
 )
 from overparam.lab.encoding import ArrayAt, encode
 from overparam.lab.named_rows import named_row, named_values
-from overparam.lab.rows import COLUMNS, check_row, record_key, record_of, row_of
+from overparam.lab.rows import COLUMNS, record_key, record_of, row_of
 from overparam.lab.sqlite_errors import FRESH, sqlite_errors
 from overparam.lab.writer import Writer, WriterLock, lock_damage, records_told
 
@@ -274,20 +274,9 @@ class Store:
 
         Cost: reads everything once.
         """
-        from overparam.lab.damage import damage_of
-        from overparam.lab.design import design_of
-        from overparam.lab.recorded import recorded_phenomenon
+        from overparam.lab.damage import damage_of, record_reader
 
-        unreadable = []
-        record: Callable[[tuple], Any] = lambda row: check_row(row, self._path)  # noqa: E731
-        try:
-            if self.get("design") is not None:  # else it ended before it said anything of itself
-                design_of(self)
-            if self.get("told") is not None:
-                told = recorded_phenomenon(self)
-                record = lambda row: record_of(row, told, self.array, self._path)  # noqa: E731
-        except StoreError as error:
-            unreadable.append(str(error))
+        record, unreadable = record_reader(self)
         damaged = damage_of(self._connection, self._path, self.rows, self.array, record)
         return [*dict.fromkeys(unreadable + damaged), *lock_damage(self.folder)]
 
