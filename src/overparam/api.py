@@ -58,7 +58,7 @@ def run(
         out: folder to keep the study in, from which a later call resumes; None keeps nothing.
         fresh: start anew instead of resuming.
         accept_edits: go on with a study although files of your own that it was begun with were
-            edited, because the edits change no record.
+            edited, or values that its functions hold are others, because that changes no record.
 
     Raises:
         UsageError, DataError, StoreError, ResourceError: see `overparam.errors`.

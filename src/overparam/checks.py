@@ -139,6 +139,22 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     return found
 
 
+def check_working_folder() -> None:
+    """Refuse to work in a folder that was deleted: no relative path leads anywhere.
+
+    Raises:
+        UsageError: it was.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError(
+            "the working folder cannot be used",
+            got=error.strerror,
+            remedy="it was deleted, perhaps; change to one that exists",
+        ) from error
+
+
 def check_file(path: str | os.PathLike[str]) -> Path:
     """Return a path where a file may be written: a plain file is there, or nothing.
 

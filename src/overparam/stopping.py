@@ -18,6 +18,13 @@ class Terminated(Stopped):
     """It was SIGTERM."""
 
 
+class HungUp(Stopped):
+    """It was SIGHUP: the terminal is gone."""
+
+
+_KINDS: dict[int, type[Stopped]] = {signal.SIGTERM: Terminated, signal.SIGHUP: HungUp}
+
+
 def is_stop(error: BaseException) -> bool:
     """Whether an exception says that the user wants the process to end.
 
@@ -31,5 +38,5 @@ def is_stop(error: BaseException) -> bool:
 
 
 def stop(number: int, frame: object) -> None:
-    """Raise `Stopped`; a handler for SIGINT and SIGTERM."""
-    raise Terminated if number == signal.SIGTERM else Stopped
+    """Raise `Stopped`; a handler for SIGINT, SIGTERM and SIGHUP."""
+    raise _KINDS.get(number, Stopped)

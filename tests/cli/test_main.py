@@ -148,6 +148,10 @@ def failing(error):
         (RuntimeError("oh"), 70, f"unexpected RuntimeError: oh at {__file__}:"),
         (MemoryError(), 5, "memory ran out; try a smaller --memory, or fewer --workers"),
         (OSError(errno.ENOSPC, "No space left", "/x"), 5, "No space left"),
+        (OSError(errno.ENOMEM, "Cannot allocate"), 5, "memory ran out"),
+        (OSError(errno.EMFILE, "Too many"), 5, "open files ran out; got '[Errno 24] Too many'"),
+        (ImportError("x.so: failed to map segment from shared object"), 5, "memory ran out"),
+        (ImportError("no module x"), 70, "unexpected ImportError"),
         (OSError(errno.ENOENT, "No such file"), 70, "unexpected FileNotFoundError"),
         (Stopped(), 130, "interrupted"),
         (Terminated(), 143, "interrupted"),
@@ -201,13 +205,27 @@ def test_output_that_cannot_be_written(tmp_path, word, unbuffered):
     assert "No space left on device" in done.stderr
 
 
-def test_closed_output_is_no_error(tmp_path):
-    words = f"{sys.executable} -m overparam.cli.main list --json"
-    for closing in (">&-", "2>&-"):
-        done = subprocess.run(f"{words} {closing}", shell=True, cwd=tmp_path, capture_output=True)
-        assert done.returncode == 0
-        assert done.stderr == b""
-        assert bool(done.stdout) == (closing == "2>&-")
+@pytest.mark.parametrize("word", ["list", "list --json", "--help"])
+def test_output_that_is_closed_cannot_be_written(tmp_path, word):
+    words = f"{sys.executable} -m overparam.cli.main {word}"
+    done = subprocess.run(f"{words} >&-", shell=True, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 5
+    assert b"the output cannot be written: it is closed; send it elsewhere" in done.stderr
+    # Stderr has only words about the work.
+    done = subprocess.run(f"{words} 2>&- <&-", shell=True, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0
+    assert done.stdout
+
+
+def test_a_working_folder_that_was_deleted(tmp_path):
+    (tmp_path / "gone").mkdir()
+    for program in ("overparam", "overparam.cli.main"):
+        (tmp_path / "gone").mkdir(exist_ok=True)
+        words = f"rmdir ../gone; {sys.executable} -m {program} list"
+        done = subprocess.run(words, shell=True, cwd=tmp_path / "gone", capture_output=True)
+        assert done.returncode == 2
+        assert b"overparam: the working folder cannot be used; got" in done.stderr
+        assert done.stderr.count(b"\n") == 1
 
 
 def test_json_goes_alone_to_stdout_and_stdout_comes_back(capfd):

@@ -52,9 +52,10 @@ def test_what_is_no_shape(text):
 
 def test_settings_keep_what_follows_the_first_equals_sign():
     assert parse_settings(["a=b=c", " d = 1 ", "a=b=c"]) == {"a": "b=c", "d": "1"}
+    assert parse_settings(["label="]) == {"label": ""}
 
 
-@pytest.mark.parametrize("text", ["width", "=3", "width=", ""])
+@pytest.mark.parametrize("text", ["width", "=3", ""])
 def test_what_is_no_setting(text):
     with pytest.raises(UsageError, match="takes a field and its value"):
         parse_settings([text])

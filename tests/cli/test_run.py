@@ -41,6 +41,9 @@ def test_a_study_as_claimed_is_code_0_and_one_json_object(study):
         ("treatment", "observed"),
         ("control", "absent"),
     ]
+    clause = found["arms"][0]["clauses"][0]
+    assert isinstance(clause, dict)
+    assert clause["state"] == "shown"
     assert found["n_cells"] == N_CELLS
     assert found["seeds"] == [0, 1, 2]
     assert found["folder"] == "studies/probe_of_session-smoke"
@@ -108,7 +111,9 @@ def test_a_study_of_another_phenomenon_is_code_4(here, study):
     assert "is of another phenomenon; got 'probe_of_session'" in err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
     probe, start, overparam, number, code
 ):

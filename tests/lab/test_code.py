@@ -22,7 +22,7 @@ from overparam.phenomena import find
 
 OWN = """
 from __future__ import annotations
-import json
+import json, os
 from dataclasses import dataclass
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.statistics import mean_interval
@@ -138,6 +138,26 @@ HIDDEN = {  # a way of importing what no text shows, and the file that it leads 
     "a text that it executes": (
         "names = {}; exec('from in_a_text import ADDED', names); ADDED = names['ADDED']",
         "in_a_text.py",
+    ),
+    "a loader that it makes": (
+        "import importlib.util as u\n"
+        "    path = os.path.dirname(__file__) + '/by_path.py'\n"
+        "    spec = u.spec_from_file_location('no_name', path)\n"
+        "    module = u.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "    ADDED = module.ADDED",
+        "by_path.py",
+    ),
+    "a file that it runs": (
+        "import runpy; ADDED = runpy.run_path(os.path.dirname(__file__) + '/run_it.py')['ADDED']",
+        "run_it.py",
+    ),
+    "a module that it runs": (
+        "import runpy; ADDED = runpy.run_module('run_module')['ADDED']",
+        "run_module.py",
+    ),
+    "a module that it forgets": (
+        "import sys, forgotten; ADDED = sys.modules.pop('forgotten').ADDED",
+        "forgotten.py",
     ),
     "no source": ("from without_source import ADDED", "without_source.pyc"),
 }

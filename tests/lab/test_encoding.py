@@ -176,8 +176,12 @@ def test_what_holds_itself_or_is_nested_too_deeply_is_refused():
         '{"$array": "ab", "shape": [], "dtype": "f8", "bytes": 8, "more": 1}',
         '{"$float": "nan", "more": 1}',
         '{"$object": "os.system"}',
+        '{"a": 1, "a": 2}',
+        "NaN",
+        "-Infinity",
+        "1e999",
     ],
-    ids=range(26),
+    ids=range(30),
 )
 def test_what_this_package_does_not_write_is_a_store_error(text):
     for get in (None, lambda at: at):

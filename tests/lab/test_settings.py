@@ -116,3 +116,21 @@ def test_what_the_design_places_lies_in_the_fields_range(tiny):
     broken = designed(tiny, lambda base: [dataclasses.replace(base, depth=30)])
     with pytest.raises(CodeError, match=r"cells of .* places depth out of range; got 30"):
         broken.conditions("smoke")
+
+
+def test_what_is_not_a_number_is_in_no_range(tiny):
+    broken = designed(tiny, lambda base: [dataclasses.replace(base, depth=2, ratio=float("nan"))])
+    with pytest.raises(CodeError, match=r"places ratio out of range; got nan"):
+        broken.conditions("smoke")
+
+
+def test_equal_numbers_of_other_types_are_other_cells(tiny):
+    values = [1, 1.0, True, 1]
+    kind = dataclasses.make_dataclass("Condition", [("a", object), ("b", float, 1.0)], frozen=True)
+    made = dataclasses.replace(
+        tiny,
+        condition=kind,
+        scales={"smoke": dataclasses.replace(tiny.scales["smoke"], base=kind(0))},
+        cells=lambda base: [kind(v) for v in values] + [kind(0, v) for v in (1, 1.0)],
+    )
+    assert [repr(c.a) for c in made.conditions("smoke")] == ["1", "1.0", "True", "0"]

@@ -1,10 +1,13 @@
 """The store after kills, damage and on full disks."""
 
 import contextlib
+import dataclasses
 import os
 import random
+import re
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +17,10 @@ import numpy as np
 import pytest
 
 from overparam.errors import ResourceError, StoreError
+from overparam.lab.database import DATABASE
+from overparam.lab.recorded import load_records
+from overparam.lab.rows import COLUMNS, checksum
+from overparam.lab.runner import run_study
 from overparam.lab.store import Store
 from tests.lab.test_store import DEMO, LARGE, record, write
 
@@ -193,3 +200,73 @@ def test_a_full_disk_keeps_what_was_written_before(tmp_path, trace):
         assert [r.condition.n_train for r in store.read(DEMO)] == [1, 4]
         assert store.check() == []
     assert list((tmp_path).glob("arrays/.writing-*")) == []
+
+
+# ------------------------------------------------------------------ forged rows, right checksums
+
+
+def forge(folder, column, change):
+    """Change one column of a study's first record, and let its checksum fit."""
+    names = COLUMNS.split(", ")
+    with contextlib.closing(sqlite3.connect(folder / DATABASE)) as database:
+        row = list(database.execute(f"SELECT {COLUMNS} FROM records WHERE id = 1").fetchone())
+        row[names.index(column)] = change(row[names.index(column)])
+        row[-1] = checksum(row[:-1])
+        sets = ", ".join(f"{name} = ?" for name in names)
+        database.execute(f"UPDATE records SET {sets} WHERE id = 1", row)
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "text"),
+    [
+        ("key", lambda v: "f" * 64, "values that this package does not write"),
+        ("status", lambda v: "running", "values that this package does not write"),
+        ("status", lambda v: "failed", "values that this package does not write"),
+        ("seed", lambda v: v + 100, "values that this package does not write"),
+        ("outcome", lambda v: "null", "values that this package does not write"),
+        ("outcome", lambda v: v.replace("0.25", '"0.25"'), "this package does not write"),
+        ("outcome", lambda v: v.replace("0.25", "true"), "this package does not write"),
+        ("outcome", lambda v: v.replace("0.25", "NaN"), "a stored value cannot be read"),
+        ("outcome", lambda v: "{" + v[1:-1] + "," + v[1:], "cannot be read.*twice"),
+        ("outcome", lambda v: "{}", "the stored fields are not those of Outcome"),
+        ("error", lambda v: "5", "values that this package does not write"),
+        ("provenance", lambda v: "[]", "values that this package does not write"),
+    ],
+)
+def test_a_record_that_was_never_written_is_damage(tiny, tmp_path, column, change, text):
+    async def run(c, streams):
+        return tiny.outcome(0.25, np.zeros(3))
+
+    run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=0, folder=tmp_path)
+    with Store.read_only(tmp_path) as store:
+        assert store.check() == []
+    forge(tmp_path, column, change)
+    with Store.read_only(tmp_path) as store:
+        (problem,) = store.check()
+    assert re.search(text, problem)
+    with pytest.raises(StoreError, match=text):
+        load_records(tmp_path)
+
+
+def test_what_a_study_tells_of_itself_is_checked(tiny, tmp_path):
+    run_study(tiny, "smoke", seeds=[0], workers=0, folder=tmp_path)
+    for name, value, text in (
+        ("told", {"doc": 5, "condition": [], "outcome": []}, "tells of its phenomenon cannot be"),
+        ("design", {"scale": "smoke", "settings": {}, "seeds": ["a"], "cells": 1}, "design of"),
+    ):
+        with Store.open(tmp_path, tiny) as store:
+            store.set(name, value)
+            (problem,) = store.check()
+            assert text in problem
+
+
+def test_reading_leaves_nothing_beside_the_study(tiny, tmp_path):
+    run_study(tiny, "smoke", seeds=[0], workers=0, folder=tmp_path)
+    before = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    with Store.read_only(tmp_path) as store:
+        assert store.check() == []
+        assert len(store.read(tiny)) == 4
+        with pytest.raises(StoreError, match=r"read|writ"):
+            store.set("note", 1)
+    assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib._bootstrap_external as bootstrap
 import importlib.util
 import os
+import runpy
 import sys
 import zipfile
 
@@ -92,3 +94,23 @@ def test_the_package_is_not_the_users_whatever_a_file_of_it_is_called(tmp_path):
     beside = tmp_path / "overparam_of_mine.py"
     beside.write_text("")
     assert is_own("__main__", str(beside))
+
+
+def test_what_is_executed_is_known_by_its_last_text_while_somebody_watches(place):
+    file = place / "by_path.py"
+    for text, watch in (("A = 1", True), ("A = 22", True), ("A = 333", False)):
+        file.write_text(text)
+        with watched_imports() if watch else contextlib.nullcontext():
+            assert runpy.run_path(str(file))["A"] == int(text[4:])
+    assert imported_files()[str(file)] == hashlib.sha256(b"A = 22").hexdigest()
+
+
+def test_a_file_that_cannot_be_looked_at_is_executed_all_the_same(place, monkeypatch):
+    def broken(path):
+        raise RuntimeError("no digest")
+
+    file = place / "without_digest.py"
+    file.write_text("A = 1")
+    monkeypatch.setattr("overparam.models.own_imports.digest_of", broken)
+    with watched_imports():
+        assert runpy.run_path(str(file))["A"] == 1

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: which exit code, and how to go on."""
+"""Ctrl-C, SIGTERM and SIGHUP: which exit code, and how to go on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import signal
 from collections.abc import Sequence
 
 from overparam.errors import EXIT_INTERRUPTED
-from overparam.stopping import Terminated
+from overparam.stopping import HungUp, Terminated
 
 
 def exit_code_of(stop: KeyboardInterrupt) -> int:
-    """Return 130 for Ctrl-C and 143 for SIGTERM, as of a program that the signal ended."""
+    """Return 130 for Ctrl-C, 143 for SIGTERM and 129 for SIGHUP, as of a program that it ended."""
+    if isinstance(stop, HungUp):
+        return 128 + signal.SIGHUP
     return 128 + signal.SIGTERM if isinstance(stop, Terminated) else EXIT_INTERRUPTED
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from overparam import __version__
-from overparam.checks import NO_PLACE
+from overparam.checks import NO_PLACE, check_working_folder
 from overparam.cli import (
     census_command,
     data_command,
@@ -27,7 +27,7 @@ from overparam.cli import (
     study_commands,
 )
 from overparam.cli.interruption import exit_code_of
-from overparam.cli.output import Output, Unwritable
+from overparam.cli.output import Output, Unwritable, standard_streams
 from overparam.cli.parser import Parser, examples
 from overparam.errors import (
     EXIT_CODE,
@@ -38,15 +38,19 @@ from overparam.errors import (
     ResourceError,
     UsageError,
 )
-from overparam.lab.blame import place_of, text_of
+from overparam.lab.blame import place_of, text_of, what_ran_out
 from overparam.stopping import is_stop, stop
 
 EXIT_BROKEN_PIPE = 128 + 13  # as of a program that SIGPIPE ended
-_RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO)
+_RESOURCE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
 _PATH_ERRNOS = NO_PLACE | {  # that is how the command was used
     errno.EEXIST: "a file stands where a path needs a folder",
     errno.EISDIR: "a folder stands where a file is to be written",
     errno.EROFS: "a path leads to a disk that can only be read",
+}
+_MORE = {
+    "memory": "try a smaller --memory, or fewer --workers",
+    "open files": "allow more (ulimit -n), or try fewer --workers",
 }
 _MOST_PATH_LETTERS = 80  # of a path that is shown because it is too long
 _ROOM = "free some space, or choose a place that you may write to"
@@ -59,7 +63,7 @@ exit codes:
   4   a study folder that is in use, damaged, of another revision or of code edited since
   5   disk, memory, permissions or network
   70  a bug: in a phenomenon's own code (the message names the place), or in overparam
-  130, 143  interrupted; the finished cells are kept
+  129, 130, 143  interrupted; the finished cells are kept
   141 the reader of stdout, such as head, closed it
 """
 
@@ -71,11 +75,13 @@ def main(words: Sequence[str] | None = None) -> int:
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what a locale does not
     try:
-        with _terminating(), out.held():
-            code = _guarded(words, out)
-        if sys.stdout is not None:
+        with standard_streams() as closed, _terminating():
+            with out.held():
+                code = _guarded(words, out)
+            if closed is not None and closed.was_needed:
+                raise Unwritable(errno.EBADF, "it is closed")
             sys.stdout.flush()
-        return code
+            return code
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _silence_stdout()
         return EXIT_BROKEN_PIPE
@@ -127,6 +133,7 @@ def _guarded(words: list[str], out: Output) -> int:
     """Run the command; every error ends as one message and a code."""
     show_trace = "--traceback" in words
     try:
+        check_working_folder()
         parser = build_parser()
         try:
             arguments = parser.parse(words)
@@ -146,16 +153,16 @@ def _guarded(words: list[str], out: Output) -> int:
             return _refuse(out, about, EXIT_USAGE, kind="UsageError")
         parts = {n: getattr(error, n) for n in ("what", "got", "allowed", "remedy")}
         return _refuse(out, str(error), error.exit_code, kind=type(error).__name__, **parts)
-    except MemoryError:
-        _trace(show_trace)
-        text = "memory ran out; try a smaller --memory, or fewer --workers"
-        return _refuse(out, text, EXIT_RESOURCE)
     except BaseException as error:  # whatever code of the user's raises, sys.exit included
         if isinstance(error, KeyboardInterrupt) and is_stop(error):
             return _refuse(out, "interrupted", exit_code_of(error))
         _trace(show_trace)
         if (about := _path_error(error)) is not None:
             return _refuse(out, about, EXIT_USAGE, kind="UsageError")
+        if short := what_ran_out(error):
+            got = f"; got {text_of(error)!r}" if text_of(error) else ""
+            text = f"{short} ran out{got}; {_MORE[short]}"
+            return _refuse(out, text, EXIT_RESOURCE)
         if isinstance(error, OSError) and error.errno in _RESOURCE_ERRNOS:
             text = f"{error.filename or 'a file'} cannot be used; got {error.strerror!r}"
             return _refuse(out, f"{text}; {_ROOM}", EXIT_RESOURCE)
@@ -199,11 +206,17 @@ def _silence_stdout() -> None:
 
 @contextlib.contextmanager
 def _terminating() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command in good order inside the block, as `Stopped`."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the command in good order inside the block, as `Stopped`.
+
+    A SIGHUP that is ignored, as under `nohup`, stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {n: signal.signal(n, stop) for n in numbers}
     try:
         yield
     finally:

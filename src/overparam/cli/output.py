@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import io
 import json
 import math
 import os
@@ -17,6 +19,39 @@ _MOST_LETTERS = 1_000_000  # said at once: a table is long, and no text of a stu
 
 class Unwritable(OSError):
     """Stdout cannot be written, such as where it goes to a full disk."""
+
+
+class Closed(io.StringIO):
+    """Stands in for a stdout that is closed, and knows whether anybody wrote to it."""
+
+    was_needed = False
+
+    def write(self, text: str) -> int:
+        """Write to nowhere."""
+        self.was_needed = self.was_needed or bool(text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def standard_streams() -> Iterator[Closed | None]:
+    """Let descriptors 0 to 2 be open inside the block, so that no other file gets their numbers.
+
+    Yields what stands in for stdout where that is closed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if sys.stdout is not None:
+        yield None
+        return
+    closed = Closed()
+    sys.stdout = closed
+    try:
+        yield closed
+    finally:
+        sys.stdout = None
 
 
 class Output:
@@ -39,17 +74,14 @@ class Output:
         if not self.as_json:
             yield self
             return
-        _flush()
-        try:
-            kept = os.dup(1)
-        except OSError:  # stdout is closed: there is nobody to write to
-            yield self
+        if isinstance(sys.stdout, Closed):
+            self._stream = sys.stdout
+            with contextlib.redirect_stdout(sys.stderr):
+                yield self
             return
-        try:
-            os.dup2(2, 1)
-        except OSError:  # stderr is closed
-            with open(os.devnull, "w") as nothing:
-                os.dup2(nothing.fileno(), 1)
+        _flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)
         try:
             with (
                 open(kept, "w", encoding="ascii", closefd=False) as self._stream,
@@ -87,11 +119,15 @@ class Output:
 def strict(value: Any) -> Any:
     """Return `value` with tuples as lists, paths as text and non-finite numbers as None.
 
+    A dataclass becomes an object of its fields.
+
     >>> strict({"shape": (2, float("inf"))})
     {'shape': [2, None]}
     """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: strict(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(k): strict(v) for k, v in value.items()}
     if isinstance(value, list | tuple | range):

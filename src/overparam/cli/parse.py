@@ -108,12 +108,14 @@ def parse_settings(texts: Iterable[str]) -> dict[str, str]:
 
     >>> parse_settings(["n_train=500", "fit=minimum norm"])
     {'n_train': '500', 'fit': 'minimum norm'}
+    >>> parse_settings(["label="])  # a text without letters
+    {'label': ''}
     """
     settings: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name, value = name.strip(), value.strip()
-        if not (equals and name and value):
+        if not (equals and name):
             raise UsageError(
                 "--set takes a field and its value", got=text, allowed="field=value, no spaces"
             )

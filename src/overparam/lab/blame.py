@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,7 +15,17 @@ from overparam.stopping import is_stop
 
 _MOST_LETTERS = 2000  # of another's error
 _PACKAGE_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
-_MORE_MEMORY = "run it with more memory, or let it hold less at a time"
+_MORE = {
+    "memory": "run it with more memory, or let it hold less at a time",
+    "open files": "allow more (ulimit -n), or let it hold fewer open at a time",
+}
+# How the system says that there was no room for a library.
+_NOT_LOADED = {
+    "failed to map segment": "memory",
+    os.strerror(errno.ENOMEM): "memory",
+    os.strerror(errno.EMFILE): "open files",
+}
+_ERRNOS = {errno.ENOMEM: "memory", errno.EMFILE: "open files", errno.ENFILE: "open files"}
 
 
 @contextlib.contextmanager
@@ -33,8 +44,8 @@ def blaming_code(
         code: the function, whose own line is named where it had returned already.
 
     Raises:
-        ResourceError: memory ran out. CodeError: anything else was raised, `sys.exit` included,
-        but for the user's Ctrl-C.
+        ResourceError: memory or open files ran out. CodeError: anything else was raised,
+        `sys.exit` included, but for the user's Ctrl-C.
     """
     try:
         yield
@@ -51,9 +62,10 @@ def blaming_code(
             place = f"{defined.co_filename}:{defined.co_firstlineno} in {defined.co_name}"
         elif place is None:
             place = _told(_frames(error)[-1])
-        if isinstance(error, MemoryError):
+        short = what_ran_out(error)
+        if short:
             raise ResourceError(
-                f"memory ran out in {function} of {name}", got=place, remedy=_MORE_MEMORY
+                f"{short} ran out in {function} of {name}", got=place, remedy=_MORE[short]
             ) from error
         raise CodeError(
             f"{function} of {name} raised {type(error).__name__}: {text_of(error)}",
@@ -69,6 +81,21 @@ def place_of(error: BaseException) -> str | None:
     """
     own = [f for f in _frames(error) if not _is_library(f.filename)]
     return _told(own[-1]) if own else None
+
+
+def what_ran_out(error: BaseException) -> str:
+    """Return what of the machine's an error is about, "memory" or "open files"; "" if neither.
+
+    >>> what_ran_out(OSError(24, "Too many open files"))
+    'open files'
+    """
+    if isinstance(error, MemoryError):
+        return "memory"
+    if isinstance(error, OSError):
+        return _ERRNOS.get(error.errno or 0, "")
+    if isinstance(error, ImportError):
+        return next((what for sign, what in _NOT_LOADED.items() if sign in text_of(error)), "")
+    return ""
 
 
 def text_of(error: BaseException) -> str:

@@ -5,12 +5,15 @@ edited without a thought for its revision. So a study keeps the SHA-256 of every
 its records, which are found in two ways:
 
 - before a run, from the text: the phenomenon's own file with what it imports from beside it (of a
-  notebook, its functions with what they reach there), and the modules that its cells load by name,
+  notebook, the functions that are reached there), and the modules that its cells load by name,
   such as a probed network. So an edit is refused before
   anything is computed, whatever else this process has imported;
 - with each unit of work, from what the process that ran it had imported (`models.own_imports`).
   What the text does not show, such as a path that it adds, joins the study's code; a file that is
   not as it was when the run began is refused, and the unit with it.
+
+With them it keeps the values that the phenomenon's functions hold, which no text tells: see
+`lab.reached`.
 
 A hash sees any edit, a comment too: whoever knows that an edit changes no record says so
 (`accept_edits`).
@@ -26,13 +29,16 @@ from pathlib import Path
 from typing import Any
 
 from overparam.errors import StoreError
+from overparam.lab.callables import code_behind
 from overparam.lab.phenomenon import Phenomenon
-from overparam.models.own_imports import digest_of, own_modules, parts_of
+from overparam.models.own_imports import digest_of, imported_files, parts_of
 from overparam.models.own_modules import source_files
 
 _PACKAGE = __name__.partition(".")[0]
 _MOST_NAMES = 12  # of files in a note
 PHENOMENON = "phenomenon"  # what the phenomenon's own files are kept under
+VALUES = "values"  # what the values that its functions hold are kept under
+_CHANGES = "changes while cells run"  # in place of the digest of such a value, as of a cache
 Digests = Mapping[str, Mapping[str, str]]
 
 
@@ -42,12 +48,18 @@ class OwnCode:
 
     Attributes:
         files: ``"phenomenon"`` and each name that a cell loads code by, to file and digest; only
-            those of which there are files. This is what a study keeps.
-        folders: the same names to the folder from which their files are named.
+            those of which there are files. ``"values"``, to what is held and its digest. This is
+            what a study keeps.
+        folders: the names of which there are files to the folder from which they are named.
     """
 
     files: dict[str, dict[str, str]]
     folders: dict[str, Path]
+
+    def of_phenomenon(self) -> list[Path]:
+        """Return the phenomenon's files; names of code in no file are none."""
+        folder = self.folders.get(PHENOMENON)
+        return [folder / file for file in self.files[PHENOMENON]] if folder else []
 
     def with_imported(self, imported: Mapping[str, str]) -> OwnCode:
         """Return the code with what a process has imported of the user's files while it ran cells.
@@ -76,6 +88,27 @@ class OwnCode:
             )
         return replace(self, files=files)
 
+    def after(self, now: OwnCode) -> tuple[OwnCode, list[str]]:
+        """Return the code as it is kept after a run, and notes of what changed meanwhile.
+
+        A value that changes while cells run, such as a table of what was computed before, is no
+        setting of theirs: from now on it may be another.
+        """
+        values = edited_files({VALUES: self.files.get(VALUES)}, {VALUES: now.files.get(VALUES, {})})
+        texts = [f for f in edited_files(self.files, now.files) if f not in values]
+        notes = [
+            *(
+                f"{file} was edited while the study ran; the records are of the text before"
+                for file in texts
+            ),
+            *(
+                f"{name} changed while cells ran here, so it is taken for none of their settings"
+                for name in values
+            ),
+        ]
+        kept = {**self.files.get(VALUES, {}), **dict.fromkeys(values, _CHANGES)}
+        return replace(self, files={**self.files, VALUES: kept} if values else self.files), notes
+
 
 def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = None) -> OwnCode:
     """Return the code outside this package that decides the records of these cells, as it is now.
@@ -85,8 +118,8 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
             more files than the text shows.
     """
     files, folders = {}, {}
-    digests, folder = _digests_of(phenomenon)
-    if digests:
+    digests, values, folder = _digests_of(phenomenon)
+    if digests or values:
         files[PHENOMENON], folders[PHENOMENON] = digests, folder
     for condition in conditions:
         for name, paths in phenomenon.loads(condition).items():
@@ -98,20 +131,24 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
         for file in before if isinstance(before, dict) else ():
             if isinstance(file, str) and file not in digests:
                 digests[file] = digest_of(folders[name] / file)
+    if PHENOMENON in files:
+        before = known.get(VALUES) if isinstance(known, dict) else None
+        changing = before.items() if isinstance(before, dict) else ()
+        files[VALUES] = values | {n: digest for n, digest in changing if digest == _CHANGES}
     return OwnCode(files, folders)
 
 
 def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
     """Return the user's files in this process that are none of the phenomenon's.
 
-    Where cells run in the user's own process, a notebook or a script has imported other files
+    Where cells run in the user's own process, a notebook or a script has run other files
     before, which decide no record. What is imported from now on is not among them.
     """
-    own = {os.path.realpath(code.folders[n] / f) for n, fs in code.files.items() for f in fs}
+    own = {os.path.realpath(root / f) for n, root in code.folders.items() for f in code.files[n]}
     for part in (phenomenon.run, phenomenon.condition):
-        file = getattr(sys.modules.get(part.__module__), "__file__", None)
+        file = _file_of(part)
         own |= parts_of(file) if file else set()
-    return frozenset(own_modules().values()) - own
+    return frozenset(imported_files()) - own
 
 
 def edited_files(known: Any, files: Digests) -> list[str]:
@@ -120,21 +157,38 @@ def edited_files(known: Any, files: Digests) -> list[str]:
     for name, now in files.items():
         before = known.get(name) if isinstance(known, dict) else None
         if isinstance(before, dict):
-            edited += [f for f in {**before, **now} if before.get(f) != now.get(f)]
+            pairs = {f: {before.get(f), now.get(f)} for f in {**before, **now}}
+            edited += [f for f, both in pairs.items() if len(both) > 1 and _CHANGES not in both]
     return list(dict.fromkeys(map(str, edited)))
 
 
 def what_a_hash_misses(code: OwnCode) -> list[str]:
     """Return the note, if any, on what a study knows of code outside the package, and what not."""
-    files = list(dict.fromkeys(file for files in code.files.values() for file in files))
-    if not files:
-        return []
-    more = f" and {len(files) - _MOST_NAMES} more" if len(files) > _MOST_NAMES else ""
-    return [
-        f"the study knows the code of {', '.join(files[:_MOST_NAMES])}{more} by its hash; data "
-        "that this code reads (text that it executes itself, too), installed packages, programs "
-        "that it starts and the environment are not in it"
-    ]
+    from overparam.lab.held_values import WITHOUT
+
+    files = list(
+        dict.fromkeys(f for name, files in code.files.items() if name != VALUES for f in files)
+    )
+    values = code.files.get(VALUES, {})
+    notes = []
+    if files:
+        notes.append(
+            f"the study knows the code of {_listed(files)} by its hash; data "
+            "that this code reads (text that it executes itself, too), installed packages, "
+            "programs that it starts and the environment are not in it"
+        )
+    untold = [f"{n} ({d.partition(WITHOUT)[2]})" for n, d in values.items() if WITHOUT in d]
+    if untold:
+        notes.append(
+            f"what a part of these values holds cannot be told, and a change of it is not seen: "
+            f"{_listed(untold)}"
+        )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"
 
 
 def digests_with_imports(path: Path, folder: Path | None = None) -> dict[str, str]:
@@ -147,27 +201,31 @@ def digests_with_imports(path: Path, folder: Path | None = None) -> dict[str, st
     return {_name(p, folder or path.parent): digest_of(p) for p in source_files(path)}
 
 
-def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], Path]:
-    """Return the phenomenon's own files, and the folder from which they are named."""
-    parts = (phenomenon.run, phenomenon.cells, phenomenon.condition, phenomenon.outcome)
-    digests: dict[str, str] = {}
-    folder, notebook = None, []
-    for part in parts:
-        if part.__module__.partition(".")[0] == _PACKAGE:
-            continue
-        module = sys.modules.get(part.__module__)
-        file = getattr(module, "__file__", None)
-        if file is None:  # of a notebook
-            notebook.append(part)
-            continue
-        folder = folder or Path(file).resolve().parent
-        digests |= digests_with_imports(Path(file), folder)
-    if notebook:
-        # Only here, since it needs PyTorch: a look at a folder's studies need not wait for it.
-        from overparam.lab.notebook_code import digests_reached
+def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str], Path]:
+    """Return the phenomenon's own files, the values that it holds, and where files are named from.
 
-        digests |= digests_reached(notebook)
-    return dict(sorted(digests.items())), folder or Path.cwd()
+    Code in no file is among the files, by its name.
+    """
+    from overparam.lab.reached import what_is_reached  # NumPy; a listing need not wait for it
+
+    named = ("run", "cells", "condition", "outcome")
+    parts = {name: getattr(phenomenon, name) for name in named}
+    files = [Path(f) for n, p in parts.items() if not _is_packages(p) and (f := _file_of(p))]
+    folder = files[0].resolve().parent if files else Path.cwd()
+    digests: dict[str, str] = {}
+    for file in files:
+        digests |= digests_with_imports(file, folder)
+    reached = what_is_reached(parts, folder)
+    return dict(sorted((digests | reached.texts).items())), reached.values, folder
+
+
+def _file_of(part: Any) -> str | None:
+    """Return the file of the code that a callable is made of; None in a notebook."""
+    return getattr(sys.modules.get(code_behind(part).__module__), "__file__", None)
+
+
+def _is_packages(part: Any) -> bool:
+    return code_behind(part).__module__.partition(".")[0] == _PACKAGE
 
 
 def _name(path: Path, root: Path) -> str:

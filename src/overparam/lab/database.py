@@ -71,7 +71,10 @@ def open_to_write(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
 
 def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
     """Open the database for reading only, also beside a living writer, on a full disk, or on one
-    that cannot be written."""
+    that cannot be written.
+
+    SQLite itself may write, where it can: who closes last takes away what it keeps beside the file.
+    """
     if not (path.is_file() or path.is_symlink()):
         raise StoreError(
             "there is no study in this folder",
@@ -82,7 +85,7 @@ def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
     refuse_links(path)
     with sqlite_errors(path):
         try:
-            connection = _connect_to_read(path, "mode=ro")
+            connection = _connect_to_read(path, "mode=rw")
         except sqlite3.OperationalError as error:
             if code_of(error) & 0xFF not in RESOURCE_CODES:
                 raise
@@ -241,6 +244,7 @@ def _create(connection: sqlite3.Connection, meta: dict[str, str]) -> None:
 def _connect_to_read(path: Path, mode: str) -> sqlite3.Connection:
     connection = _connect(path, mode)
     try:
+        connection.execute("PRAGMA query_only=1")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()

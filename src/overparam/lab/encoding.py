@@ -86,7 +86,10 @@ def decode(text: str, get_array: GetArray | None = None) -> Any:
     (1.5, None, [inf])
     """
 
-    def restore(found: dict[str, Any]) -> Any:
+    def restore(pairs: list[tuple[str, Any]]) -> Any:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a name stands there twice")
         tag = next((key for key in found if key.startswith("$")), None)
         if tag is None:
             return found
@@ -97,7 +100,13 @@ def decode(text: str, get_array: GetArray | None = None) -> Any:
         return _TAGS[tag](value)
 
     try:
-        return json.loads(text, object_hook=restore, parse_int=lambda text: _bounded(int(text)))
+        return json.loads(
+            text,
+            object_pairs_hook=restore,
+            parse_int=lambda text: _bounded(int(text)),
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise StoreError(
             "a stored value cannot be read",
@@ -126,6 +135,13 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
 def _bounded(value: int) -> int:
     if value.bit_length() > _MOST_BITS:
         raise ValueError(f"an integer of {value.bit_length():,} bits")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # which is written in another way
+        raise ValueError(f"{text} is no number here")
     return value
 
 

@@ -8,13 +8,14 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from overparam.checks import check_choice
 from overparam.errors import CodeError, OverparamError, UsageError
 from overparam.lab.blame import blaming_code, text_of
+from overparam.lab.callables import code_behind
 from overparam.lab.settings import check_settings, out_of_range
 
 if TYPE_CHECKING:  # `overparam list` reads claims, and need not wait for NumPy
@@ -100,7 +101,8 @@ class Phenomenon:
             ``In practice:`` (what it means for the reader's own model).
         condition, outcome: frozen dataclasses of one cell's factors and results.
         cells: `cells(base) -> conditions` of one seed, all arms, capacity axis placed by code.
-        run: `async run(condition, streams) -> outcome`, one cell in plain sight.
+        run: `async run(condition, streams) -> outcome`, one cell in plain sight. What it holds, as
+            a closure or a partial call does, is part of a study's identity.
         summarise: `summarise(records) -> {arm: summary}`; the arm ``"treatment"`` and one entry
             per control. Arms may be read from the same cells (last epoch, best epoch).
         verdict: `verdict(summary) -> Verdict`. Of a control it judges what the control's own
@@ -141,12 +143,19 @@ class Phenomenon:
     name: str = field(default="")
 
     def __post_init__(self) -> None:
+        if not callable(self.run):
+            raise UsageError(
+                "run of a phenomenon is no function",
+                got=type(self.run).__name__,
+                allowed="async run(condition, streams) -> outcome, or what can be called so",
+            )
+        code = code_behind(self.run)
         if self.doc is None:  # python -OO leaves docstrings out, and `__doc__` is empty
-            object.__setattr__(self, "doc", docstring(inspect.getsourcefile(self.run)))
+            object.__setattr__(self, "doc", docstring(inspect.getsourcefile(code)))
         if isinstance(self.controls, str) or not all(isinstance(a, str) for a in self.controls):
             raise TypeError(f"controls are a tuple of names, got {self.controls!r:.80}")
         if not self.name:
-            module = inspect.getmodule(self.run)
+            module = inspect.getmodule(code)
             object.__setattr__(self, "name", _name_in(module.__name__ if module else ""))
 
     @property
@@ -157,9 +166,10 @@ class Phenomenon:
     @property
     def target(self) -> str:
         """What `overparam run` is given: the name, or the file of a phenomenon of one's own."""
-        if self.file or self.run.__module__.startswith("overparam."):
+        code = code_behind(self.run)
+        if self.file or code.__module__.startswith("overparam."):
             return self.file or self.name
-        return os.path.relpath(inspect.getsourcefile(self.run) or self.name)
+        return os.path.relpath(inspect.getsourcefile(code) or self.name)
 
     def conditions(
         self, scale: str = "standard", settings: Mapping[str, Any] | None = None
@@ -198,7 +208,7 @@ class Phenomenon:
         return held
 
     def _span(self, base: Any, settings: Mapping[str, Any]) -> list[Any]:
-        base = dataclasses.replace(base, **settings)
+        base = replace(base, **settings)
         spanned, again = list(self.cells(base)), list(self.cells(base))
         # By their texts too: a NaN is not equal to another.
         if spanned != again and repr(spanned) != repr(again):
@@ -209,7 +219,11 @@ class Phenomenon:
             )
         if not spanned:
             raise ValueError("it returned no cells")
-        return list(dict.fromkeys(dataclasses.replace(c, **settings) for c in spanned))
+        # Python's 1, 1.0 and True are equal, and still three values of a field.
+        kept: dict[str, Any] = {}
+        for condition in (replace(c, **settings) for c in spanned):
+            kept.setdefault(_told_apart(condition), condition)
+        return list(kept.values())
 
     def _ends(self, base: Any, settings: Mapping[str, Any]) -> bool:
         try:
@@ -237,6 +251,13 @@ class Phenomenon:
                 got=f"{value}, from {_told(settings)}",
                 allowed=allowed,
             )
+
+
+def _told_apart(condition: Any) -> str:
+    from overparam.lab.rows import canonical
+
+    fields = dataclasses.fields(condition)
+    return repr([canonical(getattr(condition, f.name), f.type) for f in fields])
 
 
 def _says_what_to_set(error: Exception, settings: Mapping[str, Any]) -> bool:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:  # NumPy comes with the first record
     from overparam.lab.phenomenon import Phenomenon
     from overparam.lab.records import Record
 
+# What fields that are declared so are read as. Any number was once kept in one declared int.
+_STORED: dict[str | None, tuple[type, ...]] = {
+    "float": (int, float),
+    "int": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+}
 COLUMNS = "key, unit, condition, seed, status, error, outcome, provenance, checksum"
 
 
@@ -42,7 +49,7 @@ def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -
         "phenomenon": phenomenon_name,
         "revision": int(revision),
         "condition": {
-            f.name: _canonical(getattr(condition, f.name), f.type)
+            f.name: canonical(getattr(condition, f.name), f.type)
             for f in dataclasses.fields(condition)
         },
         "seed": int(seed),
@@ -97,11 +104,12 @@ def record_of(
     whole = (
         made is not None
         and status in ("done", "diverged", "failed")
+        and (values is None) == (status == "failed")
         and isinstance(text, str)
         and isinstance(facts, dict)
         and record_key(phenomenon.name, phenomenon.revision, made, seed) == key
     )
-    if not whole:
+    if not whole or not _is_as_declared(phenomenon.outcome, values):
         raise _damaged(key, f"{path} with values that this package does not write")
     return Record(
         condition=made,
@@ -110,6 +118,18 @@ def record_of(
         status=status,
         error=text,
         provenance=facts,
+    )
+
+
+def _is_as_declared(kind: type, values: Any) -> bool:
+    if not isinstance(values, dict):
+        return True  # None, or `rebuilt` says what is wrong with it
+    declared = {f.name: getattr(f.type, "__name__", str(f.type)) for f in dataclasses.fields(kind)}
+    return all(
+        isinstance(value, _STORED[of])
+        and (of not in ("float", "int") or not isinstance(value, bool))
+        for name, value in values.items()
+        if (of := declared.get(name)) in _STORED
     )
 
 
@@ -171,8 +191,8 @@ def checksum(row: Sequence[Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _canonical(value: Any, declared: object) -> Any:
-    """A field's value such that equal conditions look the same."""
+def canonical(value: Any, declared: object) -> Any:
+    """Return a field's value such that equal conditions look the same."""
     if declared in (float, "float") and isinstance(value, Integral) and float(value) == value:
         value = float(value)
     return value + 0.0 if type(value) is float else value  # -0.0 + 0.0 is 0.0

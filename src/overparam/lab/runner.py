@@ -20,6 +20,7 @@ from overparam.lab.blame import blaming_code
 from overparam.lab.code import edited_files, foreign_files, own_code, what_a_hash_misses
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
+from overparam.lab.loaded_code import check_loaded
 from overparam.lab.machine import describe_machine, describe_versions, find_device
 from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
@@ -83,7 +84,8 @@ def run_study(
         choices_path: the machine's file of measured choices (see `training.choices`).
 
     Raises:
-        UsageError: a name or value that does not exist. StoreError: a folder in use, damaged, of
+        UsageError: a name or value that does not exist; code that was edited after it was
+        imported. StoreError: a folder in use, damaged, of
         another revision or of code that was edited since. ResourceError: disk full, folder not
         writable. CodeError: the phenomenon's summarise, verdict or figures raises; the records
         are kept.
@@ -105,6 +107,7 @@ def run_study(
     with run_folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
         code = own_code(phenomenon, conditions, store.get("code"))
         store.check_code(code.files, accept=accept_edits)
+        check_loaded(code.of_phenomenon(), [phenomenon.run, phenomenon.cells])
         store.forget_failed()
         store.set("design", design)
         store.set("told", told_of(phenomenon))
@@ -147,10 +150,9 @@ def run_study(
                         store.add_choice(key, choice)
                     notes += [n for n in result.notes if n not in notes]
         notes = [*what_a_hash_misses(code), *notes]
-        for file in edited_files(code.files, own_code(phenomenon, conditions, code.files).files):
-            notes.append(
-                f"{file} was edited while the study ran; the records are of the text before"
-            )
+        code, changed = code.after(own_code(phenomenon, conditions, code.files))
+        store.check_code(code.files, accept=accept_edits)
+        notes += changed
         records = store.read(phenomenon, keys)
         kept = store.get("provenance")
         if kept and not jobs:  # nothing was run: what is known of how it was run stays

@@ -45,7 +45,8 @@ def check_settings(condition: type, settings: Mapping[str, Any]) -> dict[str, An
 def out_of_range(condition: Any) -> tuple[str, Any, str] | None:
     """Return the first field that lies outside its declared range, its value and what is allowed.
 
-    Fields without a range, and values that are no numbers, are the author's own.
+    Fields without a range, and values that are no numbers, are the author's own. A float that is
+    "not a number" is none of any field's: no two are equal, and a cell must be told from another.
     """
     for declared in dataclasses.fields(condition):
         value, meta = getattr(condition, declared.name), declared.metadata
@@ -54,7 +55,7 @@ def out_of_range(condition: Any) -> tuple[str, Any, str] | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         low, high = _range(meta)
-        if value < low or value > high or (meta.get("odd") and value % 2 == 0):
+        if not low <= value <= high or (meta.get("odd") and value % 2 == 0):
             return declared.name, value, _allowed(meta)
     return None
 

@@ -204,7 +204,7 @@ class Store:
             accept: take the code as the study's although files differ.
 
         Raises:
-            StoreError: a file is not as it was when the study's records were made.
+            StoreError: a file or value is not as it was when the study's records were made.
         """
         known = self.get("code", {})
         edited = edited_files(known, code)
@@ -212,7 +212,7 @@ class Store:
             raise StoreError(
                 f"the code of the study in {self.folder} was edited since its records were made",
                 got=", ".join(edited),
-                allowed="the files as they were",
+                allowed="files, and values that the code holds, as they were",
                 remedy="run again with --fresh or choose another --out; --accept-edits keeps the "
                 "records, if no edit changes what they hold",
             )
@@ -274,10 +274,11 @@ class Store:
 
         Cost: reads everything once.
         """
-        from overparam.lab.damage import damage_of
+        from overparam.lab.damage import damage_of, record_reader
 
-        damaged = damage_of(self._connection, self._path, self.rows, self.array)
-        return damaged + lock_damage(self.folder)
+        record, unreadable = record_reader(self)
+        damaged = damage_of(self._connection, self._path, self.rows, self.array, record)
+        return [*dict.fromkeys(unreadable + damaged), *lock_damage(self.folder)]
 
     def array(self, at: ArrayAt) -> np.ndarray:
         """Return the array of a record, its checksum verified; also after `close`.

@@ -32,7 +32,7 @@ _MOST_LETTERS = 1 << 26  # of one field in the store, arrays apart
 _NUMBERS = ("float", "int")
 _KINDS: dict[str, tuple[type, ...]] = {  # of fields that are declared so
     "float": (int, float, np.integer, np.floating),
-    "int": (int, float, np.integer, np.floating),
+    "int": (int, np.integer),
     "str": (str,),
     "bool": (bool, np.bool_),
 }
@@ -181,11 +181,30 @@ def _keepable(kind: type, result: Any) -> Any:
 def _plain(outcome: Any) -> Any:
     """Return the outcome with tensors as NumPy values, as the store takes them."""
     changed = {
-        f.name: value.item() if value.ndim == 0 else value.detach().cpu().numpy()
+        f.name: _plain_tensor(f.name, value)
         for f in dataclasses.fields(outcome)
         if isinstance(value := getattr(outcome, f.name), torch.Tensor)
     }
     return dataclasses.replace(outcome, **changed) if changed else outcome
+
+
+def _plain_tensor(name: str, tensor: torch.Tensor) -> Any:
+    """Return a tensor as NumPy's.
+
+    Raises:
+        UsageError: it is of a type or layout that NumPy does not have.
+    """
+    if tensor.ndim == 0:
+        return tensor.item()
+    try:
+        return tensor.detach().cpu().numpy()
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        raise UsageError(
+            f"{name} of the outcome cannot be kept as an array",
+            got=f"a tensor of {tensor.dtype}, {tensor.layout} ({text_of(error)[:100]})",
+            allowed="dense tensors of types that NumPy has",
+            remedy="convert it first, such as by .float(), .to_dense() or .resolve_conj()",
+        ) from None
 
 
 def _check_declared(field: dataclasses.Field, value: Any) -> None:

@@ -3,7 +3,8 @@
 What the text of a program says of its imports is not all that it imports: a path that it adds, a
 name that it makes, a module without source. So imports are watched. While they are, a file of the
 user's is compiled from the bytes that are hashed, and never taken from ``__pycache__``, which may
-hold the code of another text.
+hold the code of another text. A file that is executed without being imported is known too, by
+what it held when that began.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
+
+from overparam.models.executions import watch_executions, watched_executions
 
 _PACKAGE = __name__.partition(".")[0]
 # What this package needs is none of the user's code, also where it was installed from a checkout.
@@ -43,6 +46,7 @@ _DIGEST = "_overparam_digest"  # in the spec by which a module was imported
 def watch_imports() -> None:
     """Watch the imports of this process from now on."""
     sys.meta_path.insert(_place_of_files(), _Watch())
+    watch_executions(_note_executed)
 
 
 @contextlib.contextmanager
@@ -51,7 +55,8 @@ def watched_imports() -> Iterator[None]:
     watch = _Watch()
     sys.meta_path.insert(_place_of_files(), watch)
     try:
-        yield
+        with watched_executions(_note_executed):
+            yield
     finally:
         sys.meta_path.remove(watch)
 
@@ -67,7 +72,7 @@ def watched(spec: ModuleSpec) -> ModuleSpec:
 
 
 def imported_files() -> dict[str, str]:
-    """Return the user's files that this process has imported, with digests.
+    """Return the user's files that this process has imported or executed, with digests.
 
     A file that was imported while nobody watched has the digest of what it held when it was asked
     for first.
@@ -78,7 +83,13 @@ def imported_files() -> dict[str, str]:
         known = found.setdefault(file, digest)
         if known != digest:  # under two names, of two texts
             found[file] = f"{known} and {digest}"
-    return found
+    return {**_executed, **found}
+
+
+def digest_when_imported(module: Any) -> str:
+    """Return the digest of the text that a module was compiled from; "" if nobody watched."""
+    loader = getattr(_names_in(module).get("__spec__"), "loader", None)
+    return loader.digest if isinstance(loader, _HashedSource) else ""
 
 
 def remember_parts(file: str | Path, parts: set[str]) -> None:
@@ -166,14 +177,20 @@ def _place_of_files() -> int:
 
 
 def _digest_imported(module: Any, file: str) -> str:
+    known = digest_when_imported(module)
+    if known:
+        return known
     spec = _names_in(module).get("__spec__")
-    loader = getattr(spec, "loader", None)
-    if isinstance(loader, _HashedSource) and loader.digest:
-        return loader.digest
     kept = vars(spec) if isinstance(spec, ModuleSpec) else _scripts.setdefault(file, {})
     return kept.setdefault(_DIGEST, digest_of(file))
 
 
+def _note_executed(file: str) -> None:
+    if is_own("", file):
+        _executed[os.path.realpath(file)] = digest_of(file)
+
+
+_executed: dict[str, str] = {}  # while it was watched, each with its last digest
 _parts: dict[str, set[str]] = {}
 _scripts: dict[str, dict[str, str]] = {}  # what was run and not imported, by its file
 

@@ -88,7 +88,7 @@ def describe(
     >>> describe([1, 2.0]) == describe([1, 2.0]), describe([1, 2.0]) == describe([1.0, 2])
     (True, False)
     """
-    return _Walk(set(stacked), frozenset(widths)).describe(thing)
+    return Walk(set(stacked), frozenset(widths)).describe(thing)
 
 
 def describe_settings(module: nn.Module) -> Hashable | None:
@@ -105,13 +105,16 @@ def same_object(thing: object) -> Same:
     return Same(thing, f"this {type(thing).__module__}.{type(thing).__qualname__}")
 
 
-class _Walk:
+class Walk:
+    """Describes one object; what it meets again is told as such."""
+
     def __init__(self, stacked: set[int], widths: frozenset[str]) -> None:
         self.stacked, self.widths = stacked, widths
         self.seen: dict[int, int] = {}
         self.alive: list[object] = []  # so that no identity is used twice
 
     def describe(self, thing: Any) -> Hashable:
+        """Return all that decides what `thing` computes, as far as it was not met before."""
         kind = type(thing)
         if kind in _VALUES:
             return (kind.__name__, thing)
@@ -144,8 +147,14 @@ class _Walk:
         if kind in _SEQUENCES:
             return (kind.__name__, *map(self.describe, thing))
         if kind in (set, frozenset):
-            # Sorted, because a set of texts has another order, and `repr`, in every process.
-            return (kind.__name__, *sorted(map(self.describe, thing), key=repr))
+            # Sorted, because a set of texts has another order, and `repr`, in every process. So
+            # no item is told as one that was met again in another.
+            before, items = self.seen, []
+            for item in thing:
+                self.seen = dict(before)
+                items.append(self.describe(item))
+            self.seen = before
+            return (kind.__name__, *sorted(items, key=repr))
         if kind is np.ndarray and not thing.dtype.hasobject:
             return ("array", str(thing.dtype), thing.shape, _digest(thing.tobytes()))
         if kind is FunctionType:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from overparam.errors import StoreError
-from overparam.lab.notebook_code import digests_reached
+from overparam.lab.reached import what_is_reached
 from overparam.lab.runner import run_study
 
 NOTEBOOK = """
@@ -53,13 +54,14 @@ def reached(text):
     for value in vars(module).values():
         if getattr(value, "__module__", None) == "builtins":
             value.__module__ = "a_notebook"
-    return digests_reached([module.run])
+    found = what_is_reached({"run": module.run}, Path.cwd())
+    return found.texts | found.values
 
 
 def test_the_same_text_has_the_same_digests():
     first, again = reached(NOTEBOOK), reached(NOTEBOOK)
     assert first == again
-    assert "cannot be told" not in first.values()
+    assert not any("cannot be told" in digest for digest in first.values())
     assert not any("UNUSED" in name for name in first)
 
 
@@ -97,15 +99,15 @@ def test_an_object_that_is_called_is_followed():
             return self.level
 
     Run.__module__ = "a_notebook"
-    first, second = digests_reached([Run(1)]), digests_reached([Run(2)])
-    assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == [next(iter(first))]
+    first, second = (what_is_reached({"run": Run(n)}, Path.cwd()) for n in (1, 2))
+    assert first.texts == second.texts
+    assert [name for name in first.values if first.values[name] != second.values[name]] == ["run"]
 
 
 def test_what_cannot_be_followed_changes_nothing():
     text = NOTEBOOK.replace("N, NAMES = 3", "N, NAMES = (i for i in ())")
-    assert reached(text)["N of a_notebook"] == "cannot be told"
-    assert digests_reached([torch.nn.Linear, np.sum]) == {}
+    assert "cannot be told: generator" in reached(text)["N of a_notebook"]
+    assert what_is_reached({"a": torch.nn.Linear, "b": np.mean}, Path.cwd()).texts == {}
 
 
 def test_another_value_in_the_same_folder_is_refused(tiny, tmp_path):
