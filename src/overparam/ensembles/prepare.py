@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from overparam.ensembles.learners import (
 from overparam.ensembles.member import KEPT
 from overparam.ensembles.setup import EVALUATED, Setup
 from overparam.errors import DataError, UsageError
-from overparam.lab.notebook_code import digests_reached
+from overparam.lab.reached import what_is_reached
 from overparam.streams import Streams
 from overparam.training.fit import as_model_takes
 from overparam.training.recipe import Recipe
@@ -81,7 +82,8 @@ def prepare(
     else:
         about_model, code = {"model": digest_of_estimator(model, arguments)}, parts_of(model)
         notes = list(examples.notes)
-    reached = digests_reached([code_of(part) for part in code])
+    parts = [code_of(part) for part in code]
+    reached = what_is_reached({f"{p.__qualname__} of {p.__module__}": p for p in parts}, Path.cwd())
     subsets = digest([seed, digest_of_rows(groups, len(examples)), by_class])
     return Setup(
         learner,
@@ -102,7 +104,7 @@ def prepare(
             "choice of what is kept": ",".join(keep) or "the usual",
         },
         files_of(code),
-        reached,
+        {**reached.texts, **reached.values},
         tuple(_copies(examples.inputs, groups)),
         tuple(notes),
     )

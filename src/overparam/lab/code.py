@@ -215,7 +215,9 @@ def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str],
     digests: dict[str, str] = {}
     for file in files:
         digests |= digests_with_imports(file, folder)
-    reached = what_is_reached(parts, folder)
+    # An object of this package, such as an ensemble's run, has what decides records in their keys.
+    followed = {name: part for name, part in parts.items() if not _is_packages_object(part)}
+    reached = what_is_reached(followed, folder)
     return dict(sorted((digests | reached.texts).items())), reached.values, folder
 
 
@@ -226,6 +228,10 @@ def _file_of(part: Any) -> str | None:
 
 def _is_packages(part: Any) -> bool:
     return code_behind(part).__module__.partition(".")[0] == _PACKAGE
+
+
+def _is_packages_object(part: Any) -> bool:
+    return type(part).__module__.partition(".")[0] == _PACKAGE
 
 
 def _name(path: Path, root: Path) -> str:
