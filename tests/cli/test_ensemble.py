@@ -97,7 +97,7 @@ def test_a_plan_trains_nothing(here, table, models, tmp_path):
     code, out, err = ensemble(here, *words, "--standard-error", "0.05", "--json")
     assert code == 0, err
     found = json.loads(out)
-    assert found["n_models"] == 213  # phi(0)^2 / (0.3 x 0.05^2)
+    assert found["n_models"] == 334  # 0.5^2 / (0.3 x 0.05^2)
     assert [row["n_models"] for row in found["table"]][:2] == [10, 20]
     code, out, _ = ensemble(here, *words)
     assert code == 0

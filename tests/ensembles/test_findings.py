@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -125,3 +129,22 @@ def test_members_that_diverge_are_counted():
     found = tree_ensemble(8, model=fit)
     assert any(f"{8 - found.n_models} members failed" in f for f in found.findings)
     assert "no row 3" in " ".join(found.findings)
+
+
+def test_members_that_know_nothing_of_unseen_rows_are_found():
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(150, 3)), rng.integers(0, 3, 150)
+    found = tree_ensemble(8, model=DummyClassifier(), data=(inputs, labels)).findings
+    assert any("they know nothing of rows that they did not see" in text for text in found)
+
+
+def test_an_estimators_own_predictions_are_what_is_correct():
+    inputs, labels = points()
+    cautious = FixedThresholdClassifier(LogisticRegression(), threshold=0.02, pos_label=1)
+    made = tree_ensemble(6, model=cautious)
+    masks = made.in_subset
+    correct = np.array(
+        [clone(cautious).fit(inputs[m], labels[m]).predict(inputs) == labels for m in masks]
+    )
+    assert (made.members.columns["correct"] == correct).all()
+    assert "margin" not in made.memorization_scores().method

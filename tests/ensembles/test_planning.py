@@ -88,7 +88,7 @@ def test_a_plan_of_networks_and_of_an_estimator():
         assert not found.measured
         assert found.n_models == 20
         assert found.seconds_per_model > 0
-        assert found.standard_error == pytest.approx(expected_standard_error(20, 0.7))
+        assert found.standard_error == pytest.approx(expected_standard_error(20, 0.7, counted=True))
         assert len(repr(found).splitlines()) <= 10
         assert [row[0] for row in found.table()][:3] == [10, 20, 40]
     surer = op.plan_ensemble(net, inputs, labels, standard_error=0.05, workers=0, recipe=recipe)

@@ -189,3 +189,14 @@ def test_a_wide_axis_is_geometric():
 def test_axis_out_of_range(setting, words):
     with pytest.raises(UsageError, match=words):
         across_threshold(**{"threshold": 40, **setting})
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2, 3, 12, 19])
+@pytest.mark.parametrize("epsilon", [0.05, 0.1, 0.2])
+def test_a_mean_of_epsilon_fits(n_seeds, epsilon):
+    """The mean of three .1 is .10000000000000002."""
+    equal, more = [epsilon] * n_seeds, [3 * epsilon] * n_seeds
+    found = effective_model_complexity([10, 100], [equal, more], epsilon)
+    assert (found.value, found.censored) == (pytest.approx(10), "no")
+    assert effective_model_complexity([10, 100], [equal, equal], epsilon).censored == "above"
+    assert interpolation_threshold([10, 100], [more, equal], epsilon) == pytest.approx(100)

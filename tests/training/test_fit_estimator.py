@@ -14,6 +14,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -506,3 +507,25 @@ def test_fit_at_once_tells_its_progress():
         op.fit(draws, (X, Y), seed=0.5)
     with pytest.raises(UsageError, match=r"has not run yet.*op\.fit"):
         fit_estimator(draws, (X, Y), S).predict(X)
+
+
+def thresholded(threshold):
+    return FixedThresholdClassifier(LogisticRegression(), threshold=threshold, pos_label=1)
+
+
+@pytest.mark.parametrize("estimator", [thresholded(0.2), SVC(probability=True, random_state=0)])
+def test_classes_are_those_that_the_estimator_predicts(estimator):
+    """Which are not those of the largest probability."""
+    rare = (X[:, 0] > 1).astype(int)
+    fitted = op.fit(estimator, (X, rare), seed=0, evaluate={"again": (X, rare)})
+    own = fitted.model.predict(X)
+    assert (fitted.predict(X) == own).all()
+    assert fitted.error("again") == pytest.approx((own != rare).mean())
+    assert fitted.chosen(X, fitted.outputs(X)).tolist() == own.tolist()
+
+
+def test_a_forest_is_asked_once():
+    fitted = op.fit(RandomForestClassifier(10), (X, Y), seed=0)
+    outputs = fitted.outputs(X)
+    fitted.model.predict_proba = None  # which its predictions would call
+    assert (fitted.classes[fitted.chosen(X, outputs)] == fitted.classes[outputs.argmax(1)]).all()

@@ -8,6 +8,7 @@ import functools
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.testing import assert_close
 
 from overparam.data.dataset import Dataset
@@ -25,6 +26,7 @@ from overparam.training.recipe import Recipe
 from overparam.training.request import Context, drive, solve
 from overparam.training.stacks import signature
 from overparam.training.train import train
+from tests.training.plain_loop import train_in_place
 from tests.training.zoo.data import data
 from tests.training.zoo.modules import images, points
 from tests.training.zoo.modules_changing import Counts
@@ -264,3 +266,16 @@ def test_copies_of_one_module_share_nothing():
     solve(train(net, data_set, RECIPE, Streams(0), evaluate={"other": data("points", 1)}))
     assert_close(dict(net.state_dict()), dict(before), rtol=0, atol=0)
     assert isinstance(data_set, Dataset)
+
+
+def test_functions_that_were_replaced_are_what_is_trained(monkeypatch):
+    """(`F.relu` calls itself by its name, so that a replaced one is refused instead.)"""
+    real = F.linear
+    monkeypatch.setattr(F, "linear", lambda *a, **k: 1.5 * real(*a, **k))
+    streams, recipe = Streams(0), Recipe(epochs=3, learning_rate=0.1, precision="float64")
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+    fitted = solve(train(net, data("points"), recipe, streams))
+    right = train_in_place(copy.deepcopy(net), data("points"), recipe, streams)
+    for key, value in right.state_dict().items():
+        assert_close(fitted.state[key], value, rtol=1e-10, atol=1e-10)

@@ -65,6 +65,14 @@ class Columns:
             return self._matrix(name, self._n_test, _TEST_FIELDS[name])
         return self._matrix(name, self._n_rows, _ROW_FIELDS[name])
 
+    @property
+    def contradicted(self) -> bool:
+        """Whether some member is right where its margin is below 0, or wrong where it is above."""
+        return any(
+            bool((c & (m < 0)).any() or (~c & (m > 0)).any())
+            for m, c in zip(self.each("margin"), self.each("correct"), strict=True)
+        )
+
     def outside(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield blocks of rows with their probabilities out of sample, float32 `[K, rows, C]`.
 

@@ -210,10 +210,12 @@ def _spend(
 
 
 def _ensemble(setup: Setup, n_models: int, place: Path, machine: _Machine, **how: Any) -> Ensemble:
-    def larger(n_models: int, place: Path, temporary: Any, **options: Any) -> Members:
+    def larger(
+        n_models: int, place: Path, temporary: Any, accept_edits: bool = False, **options: Any
+    ) -> Members:
         check_count("n_models", n_models)
         again = replace(machine, **options)
-        return _run(setup, n_models, place, again, temporary=temporary)
+        return _run(setup, n_models, place, again, temporary=temporary, accept_edits=accept_edits)
 
     return Ensemble(_run(setup, n_models, place, machine, **how), setup, larger)
 

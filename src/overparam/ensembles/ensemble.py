@@ -114,7 +114,8 @@ class Ensemble:
 
         By the margins' tail (`overparam.measures.memorization_scores`). Right and wrong answers are
         counted where margins do not vary: of models that only name a class, of a tree that is sure
-        of every row it saw, or where no row is twice on a side. `method` says which it was.
+        of every row it saw, or where no row is twice on a side; and where an estimator's own
+        predictions are not those of its largest output. `method` says which it was.
 
         Args:
             prior: `[n]`, see there. ratio: of the members that count, by default the largest.
@@ -122,7 +123,8 @@ class Ensemble:
         """
         columns = self.members.at_ratio(ratio)
         masks = columns.in_subset
-        if not counted and not self.members.votes and has_spread(masks, columns["margin"]):
+        votes = self.members.votes or columns.contradicted
+        if not counted and not votes and has_spread(masks, columns["margin"]):
             margins = columns["margin"]
             return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
         return memorization_scores(masks, columns["correct"], confidence=confidence)

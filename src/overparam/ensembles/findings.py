@@ -19,7 +19,13 @@ def findings_of(ensemble: Ensemble) -> list[str]:
     """Return a sentence for each thing that is amiss; of all that is well, none."""
     return [
         text
-        for text in (_lost(ensemble), _sides(ensemble), _repeats(ensemble), _trend(ensemble))
+        for text in (
+            _lost(ensemble),
+            _sides(ensemble),
+            _knows_nothing(ensemble),
+            _repeats(ensemble),
+            _trend(ensemble),
+        )
         if text
     ]
 
@@ -48,6 +54,21 @@ def _sides(ensemble: Ensemble) -> str:
     return (
         f"{always + never:,} of {ensemble.n_rows:,} rows are in all subsets or in none and have no "
         "score; train more members (every row has both from K = 4 on at a ratio of 0.7)"
+    )
+
+
+def _knows_nothing(ensemble: Ensemble) -> str:
+    """Members that are right no more often than who always names the most frequent class."""
+    shares = np.bincount(ensemble.labels) / ensemble.n_rows
+    most = float(shares.max())
+    accuracy = float(np.mean([r.outcome.accuracy_out for r in ensemble.members.measured]))
+    error = 2 * (most * (1 - most) / ensemble.n_rows) ** 0.5
+    if not accuracy <= most + error:
+        return ""
+    return (
+        f"out of sample the members are right in {accuracy:.1%}, and the most frequent class is "
+        f"{most:.1%} of the rows: they know nothing of rows that they did not see, so the noise "
+        "rate and the order of label errors say nothing of the labels"
     )
 
 

@@ -14,6 +14,7 @@ from overparam.ensembles.statements import Statements, silence, statements
 from overparam.lab.phenomenon import factor, quantity
 from overparam.streams import Streams
 from overparam.training.fitted import Fitted, predict
+from overparam.training.fitted_estimator import FittedEstimator
 
 KEPT = ("logits", "models")  # what is kept on request
 
@@ -105,7 +106,10 @@ class MemberRun:
             return outputs, silence(len(labels), self.n_classes)
         found: torch.Tensor = await predict(fitted, inputs)
         outputs = found.reshape(len(labels), -1).double().numpy()
-        return outputs, statements(outputs, fitted.form, labels)
+        predicted = None
+        if isinstance(fitted, FittedEstimator):
+            predicted = fitted.chosen(inputs, outputs)
+        return outputs, statements(outputs, fitted.form, labels, predicted)
 
     async def _repeat(
         self, rows: np.ndarray, outside: np.ndarray, own: Streams, outputs: np.ndarray

@@ -36,7 +36,8 @@ class Members:
 
     def __post_init__(self) -> None:
         if not len(self.records.measured):
-            first = next((r.error for r in self.records if r.error), "none was run")
+            statuses = [r.error or r.status for r in self.records if r.error or r.status]
+            first = statuses[0] if statuses else "none was run"
             raise DataError(
                 "no member of the ensemble has ended well",
                 got=f"{len(self.records)} members; the first: {first}",

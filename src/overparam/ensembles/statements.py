@@ -31,10 +31,14 @@ class Statements:
     probabilities: np.ndarray
 
 
-def statements(outputs: np.ndarray, form: str, labels: np.ndarray) -> Statements:
+def statements(
+    outputs: np.ndarray, form: str, labels: np.ndarray, predicted: np.ndarray | None = None
+) -> Statements:
     """Return what outputs `[n, classes]` of a form say of rows with these labels.
 
     Args:
+        predicted: int64 `[n]`, the classes that the model names, where these need not be those of
+            the largest outputs; they decide what is correct.
         form: ``logits`` and ``probabilities`` are what they say; ``labels`` are rows with a single
             1; of anything else only the order and the distances of the outputs count.
 
@@ -55,6 +59,8 @@ def statements(outputs: np.ndarray, form: str, labels: np.ndarray) -> Statements
     else:
         probabilities = _softmax(values) if form == _LOGITS else _votes(chosen, values.shape[1])
         margin = _apart(values, labels) if form != VOTES else np.full(len(values), np.nan)
+    if predicted is not None:
+        chosen = np.where(known, predicted, -1)
     return Statements(margin, probabilities[rows, labels], chosen == labels, probabilities)
 
 

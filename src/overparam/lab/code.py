@@ -227,7 +227,7 @@ def _file_of(part: Any) -> str | None:
 
 
 def _is_packages(part: Any) -> bool:
-    return code_behind(part).__module__.partition(".")[0] == _PACKAGE
+    return (code_behind(part).__module__ or "").partition(".")[0] == _PACKAGE
 
 
 def _is_packages_object(part: Any) -> bool:

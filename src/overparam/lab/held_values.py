@@ -8,6 +8,7 @@ is of all the rest, and says so.
 from __future__ import annotations
 
 import copyreg
+import enum
 import hashlib
 import os
 import sys
@@ -23,7 +24,7 @@ from overparam.data.dataset import Dataset, digest_of
 from overparam.data.examples import Examples
 from overparam.data.rows import is_sparse, is_table, pieces
 from overparam.lab.callables import bare
-from overparam.training.describe import Undescribable, Walk, describe_settings
+from overparam.training.describe import Code, Undescribable, Walk, describe_settings
 
 WITHOUT = "without what cannot be told: "  # in a digest
 _WORDS = (bool, int, float, str)
@@ -72,7 +73,14 @@ class _Walk(Walk):
         thing = bare(thing)
         if isinstance(thing, FunctionType | type):
             self.code.append(thing)
-            return ("code", thing.__module__, thing.__qualname__)
+            # Of two lambdas of one line the text is the same.
+            own = ""
+            if isinstance(thing, FunctionType) and "<lambda>" in thing.__qualname__:
+                own = repr(Code(thing.__code__))
+            return ("code", thing.__module__, thing.__qualname__, own)
+        if isinstance(thing, enum.Enum):
+            self.code.append(type(thing))
+            return ("enum", type(thing).__qualname__, thing.name, self.describe(thing.value))
         if isinstance(thing, ModuleType):
             return ("module", thing.__name__)
         if isinstance(thing, str | os.PathLike):
@@ -103,8 +111,11 @@ class _Walk(Walk):
             return (kind.__qualname__, digest_of(thing))
         if isinstance(thing, nn.Module):
             self.code.append(kind)
-            tensors = [t for t in thing.state_dict().values() if not t.is_meta]
-            return (kind.__qualname__, digest_of(*tensors, more=repr(describe_settings(thing))))
+            held = {**dict(thing.named_parameters()), **dict(thing.named_buffers())}
+            tensors = [t.detach() for t in held.values() if not t.is_meta]
+            modes = [part.training for part in thing.modules()]
+            about = repr((list(held), modes, describe_settings(thing)))
+            return (kind.__qualname__, digest_of(*tensors, more=about))
         return super()._object(kind, thing)
 
     def _instance(self, kind: type, thing: Any) -> Hashable:

@@ -50,7 +50,11 @@ def what_is_reached(parts: Mapping[str, Any], folder: Path) -> Reached:
             digest, code = digest_of_value(thing, folder)
             values[name].add(digest)
             waiting += [(_name(part), part) for part in code]
-        elif id(thing) not in seen:
+            continue
+        # Of two lambdas of one line the text is the same.
+        if isinstance(thing, FunctionType) and "<lambda>" in thing.__qualname__:
+            values[name].add(repr(Code(thing.__code__)))
+        if id(thing) not in seen:
             seen.add(id(thing))
             alive.append(thing)
             if _is_in_no_file(thing):

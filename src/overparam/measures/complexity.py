@@ -13,6 +13,7 @@ from scipy import special
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError, UsageError
 
+_ROUNDING = 1e-12  # of a mean of errors, which are multiples of 1/n
 DEFAULT_EPSILON = 0.1  # fraction wrong that still counts as "fits the training set"
 
 
@@ -124,7 +125,7 @@ def interpolation_threshold(
     """
     sizes, errors = _sweep("capacities", capacities, train_errors, epsilon)
     mean = np.where(np.isnan(errors), 1.0, errors).mean(1)
-    fitted = np.flatnonzero(mean <= epsilon)
+    fitted = _fitted(mean, epsilon)
     if len(fitted) == 0:
         return math.nan
     first = int(fitted[0])
@@ -216,7 +217,7 @@ class _LastFitted:
 
 
 def _last_fitted(sizes: np.ndarray, mean: np.ndarray, epsilon: float) -> _LastFitted:
-    fitted = np.flatnonzero(mean <= epsilon)
+    fitted = _fitted(mean, epsilon)
     if len(fitted) == 0:
         return _LastFitted(float(sizes[0]), 0.0, float(sizes[0]), "below")
     last = int(fitted[-1])
@@ -226,8 +227,13 @@ def _last_fitted(sizes: np.ndarray, mean: np.ndarray, epsilon: float) -> _LastFi
     return _LastFitted(value, float(sizes[last]), float(sizes[last + 1]), "no")
 
 
+def _fitted(mean: np.ndarray, epsilon: float) -> np.ndarray:
+    """Return where a mean error is at most epsilon: that of three .1 is .1, not more."""
+    return np.flatnonzero(mean <= epsilon + _ROUNDING)
+
+
 def _crossing(sizes: np.ndarray, mean: np.ndarray, left: int, epsilon: float) -> float:
-    share = (epsilon - mean[left]) / (mean[left + 1] - mean[left])
+    share = min(max((epsilon - mean[left]) / (mean[left + 1] - mean[left]), 0.0), 1.0)
     ends = np.log(sizes[left : left + 2])
     return math.exp(float(ends[0] + share * (ends[1] - ends[0])))
 

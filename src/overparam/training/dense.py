@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from overparam.training.batches import Batch
 from overparam.training.losses import output_gradient
@@ -62,7 +63,7 @@ def dense_shape(module: nn.Module) -> DenseShape | None:
     """
     if type(module) is not nn.Sequential or any(type(p) not in _LAYERS for p in module):
         return None
-    if why_not_plain(module) is not None:
+    if why_not_plain(module) is not None or _called() != _CALLED:
         return None
     named = list(module._modules.items())
     flatten = named[0][1] if named else None
@@ -97,6 +98,14 @@ def dense_shape(module: nn.Module) -> DenseShape | None:
     if len(dims) < 2 or pending != "identity" or {name for name, _ in held} != known:
         return None
     return DenseShape(tuple(dims), tuple(activations), tuple(weights), tuple(biases))
+
+
+def _called() -> tuple:
+    """Return the functions that the layers call, which somebody may have replaced."""
+    return (F.linear, F.relu, torch.tanh, torch.relu, torch.relu_)
+
+
+_CALLED = _called()
 
 
 class DenseStack:

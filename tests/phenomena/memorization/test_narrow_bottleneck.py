@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from overparam.lab.phenomenon import TREATMENT
 from overparam.models import mlp_n_params
 from overparam.phenomena.memorization import narrow_bottleneck as phenomenon
-from overparam.phenomena.memorization.narrow_bottleneck import PHENOMENON, PLAIN, network
+from overparam.phenomena.memorization.narrow_bottleneck import (
+    PHENOMENON,
+    PLAIN,
+    SIZES,
+    Summary,
+    network,
+    verdict,
+)
 from tests.phenomena.verdicts import kinds_of
 from tests.phenomena.worlds.narrow_bottleneck import EFFECT, limited
 from tests.phenomena.worlds.studies import study
@@ -56,3 +65,22 @@ def test_a_title_tells_the_share_where_it_is_shown():
     (chart,) = phenomenon.figures(phenomenon.summarise(records), records)
     assert "of random labels are not fitted" in chart.title
     assert [len(panel.series) for panel in chart.panels] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("shares", "kind"),
+    [
+        ((0.8, 0.5, 0.3, 0.7, 0.0), "absent"),  # wider leaves more
+        ((0.8, 0.0, 0.3, 0.0, 0.0), "absent"),
+        ((0.8, 0.1, 0.6, 0.1, 0.0), "absent"),
+        ((0.8, np.nan, 0.3, 0.1, 0.0), "inconclusive"),
+        ((0.8, 0.5, 0.3, 0.1, 0.0), "observed"),
+    ],
+)
+def test_the_more_the_narrower(shares, kind):
+    unfitted = np.array(shares)[:, None] + np.linspace(-0.01, 0.01, 6)
+    summary = Summary(
+        TREATMENT, np.array(SIZES, float), np.clip(unfitted, 0, 1), np.full((5, 6), 0.2),
+        (0.001, 0.001), (),
+    )  # fmt: skip
+    assert verdict(summary).kind == kind

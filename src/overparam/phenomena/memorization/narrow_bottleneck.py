@@ -73,7 +73,8 @@ MOST_COST = 0.04  # of `KEPT` units, in test error
 RULE = (
     "Observed if, as means over seeds, the whole 95 % intervals of the share of random labels not "
     f"fitted through {KEPT} units lies above {LEAST_UNFITTED}, that by which it is larger "
-    f"through the narrowest layer above {LEAST_FALL}, and the rise of the test error after true "
+    f"through the narrowest layer above {LEAST_FALL}, its largest rise from a layer to the next "
+    f"wider one below {LEAST_UNFITTED}, and the rise of the test error after true "
     f"labels, from the widest layer to {KEPT} units, below {MOST_COST}, paired by seed; absent if "
     f"one lies outside. Inconclusive where the widest layer (at least {WIDE} units) does not leave "
     f"less than {LEAST_UNFITTED} unfitted, or one of these is not in the design."
@@ -247,6 +248,11 @@ def _clauses(summary: Summary) -> list[Clause]:
             f"rise of the test error from the widest layer to {KEPT} units",
             paired_difference(test[at], test[-1], step=of_tests),
             MOST_COST,
+        ),
+        stays_below(
+            "largest rise of that share from a layer to the next wider one",
+            largest_interval(np.diff(random, axis=0), step=of_labels),
+            LEAST_UNFITTED,
         ),
         premise(stays_below("share not fitted through the widest layer", wide, LEAST_UNFITTED)),
     ]
