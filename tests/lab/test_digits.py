@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from overparam.lab.digits import significant_digits, write_measured
@@ -16,6 +16,7 @@ FINITE = st.floats(-1e6, 1e6)
 
 
 @given(FINITE, st.floats(1e-6, 1e6), st.floats(0, 1))
+@example(-0.125, 1.0, 0.0625)
 def test_written_numbers_differ_from_the_measured_by_less_than_a_tenth_of_the_width(a, width, at):
     low, high = a, a + width
     value = low + at * width

@@ -30,7 +30,8 @@ def significant_digits(value: float, low: float, high: float) -> int:
     if abs(value) < 1e-6 * width:  # rounding
         return 0
     carried = _exponent(value) - _exponent(width) + 2
-    if carried < 1 and low < min(value, 0) and max(value, 0) < high:
+    small = abs(value) <= width / 20  # whose digits are less than half of the interval's last one
+    if carried < 1 and small and low < min(value, 0) and max(value, 0) < high:
         return 0
     return min(max(carried, 1), _MOST)
 
