@@ -105,7 +105,7 @@ def networks(n_models: int) -> dict[str, Any]:
     masks = draw_subsets(_SAMPLED, len(data), RATIO, op.Streams(0))
     streams = [op.Streams(0).child(f"member {k}") for k in range(_SAMPLED)]
     cells = [
-        Cell(make, data.subset(np.flatnonzero(m)), data.subset(np.flatnonzero(~m)), RECIPE, s)
+        Cell(make, data.subset(rows_of(m)), data.subset(rows_of(~m)), RECIPE, s)
         for m, s in zip(masks, streams, strict=True)
     ]
     cores = available_cores()
@@ -123,6 +123,11 @@ def networks(n_models: int) -> dict[str, Any]:
         "plain_accuracy": 1 - float(np.mean(timed[best].result, axis=0)[1]),
         "share_of_rows_above_.05": in_doubt,
     }  # fmt: skip
+
+
+def rows_of(mask: np.ndarray) -> torch.Tensor:
+    """Return the positions that a mask holds."""
+    return torch.from_numpy(np.flatnonzero(mask))
 
 
 def pooled(data: Dataset) -> Dataset:
