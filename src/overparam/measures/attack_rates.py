@@ -45,8 +45,9 @@ class AdvantageEstimate:
     """Largest TPR - FPR over thresholds, with its interval.
 
     Attributes:
-        advantage: at thresholds chosen on other rows; 0 on average where scores say nothing.
-        low, high: bounds of the interval, in [0, 1].
+        advantage: at thresholds chosen on other rows; 0 on average where scores say nothing, and
+            then at times below 0, though the largest difference that it estimates never is.
+        low, high: bounds of the interval of that largest difference, in [0, 1].
         maximum: the largest in the sample, chosen and measured on the same rows: too high.
         null_maximum: what `maximum` is on average where scores say nothing.
         n_members, n_nonmembers, n_unknown: entries. confidence: nominal coverage, in (0, 1).

@@ -294,9 +294,10 @@ def verdict(summary: Summary) -> Verdict:
         unit="ratio of test losses, peak over the lowest on either side",
         rule=RULE,
         reason=(
-            f"The test loss near {summary.n_equations:,} parameters is highest at "
-            f"{told(peak.peak_level, ',.0f')} parameters: times the lowest in narrower networks "
-            f"{peak.left}, times that in wider ones {peak.right}. Training error falls to "
+            f"The test loss is highest at {told(summary.around.peak_level, ',.0f')} parameters. At "
+            f"its highest near {summary.n_equations:,} it is, times the lowest in narrower "
+            f"networks, {peak.left}, times that in wider ones {peak.right}. Training error falls "
+            "to "
             f"{FITTED:.0%} at {_parameters(summary)}." + unless_bracketed(at, "This")
         ),
     )

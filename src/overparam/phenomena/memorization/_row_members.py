@@ -21,10 +21,12 @@ from overparam.data.entries import entry_of
 from overparam.data.preprocess import standardise
 from overparam.data.subsets import draw_subsets
 from overparam.lab.records import Record
-from overparam.measures import memorization_scores
-from overparam.models import mlp_n_params
+from overparam.measures import error_rate, hinge_margin, memorization_scores
+from overparam.models import mlp, mlp_n_params
 from overparam.streams import Streams
+from overparam.training.fitted import predict
 from overparam.training.recipe import Recipe, Schedule
+from overparam.training.train import train
 
 DATASETS = ("fashion_mnist_small", "mnist_small", "digits", "fashion_mnist", "mnist")
 MOMENTUM = 0.9
@@ -106,6 +108,35 @@ def member_recipe(learning_rate: float, epochs: int, batch_size: int) -> Recipe:
         batch_size=batch_size,
         precision="auto",
     )
+
+
+async def ask_member(c: Any, streams: Streams) -> dict[str, Any]:
+    """Train one member on its subset and return what it says of every row, and what the rows are.
+
+    Args:
+        c: a condition with all that is read here: `dataset`, `pool`, `n_train`,
+            `label_noise_rate`, `n_models`, `member`, `ratio`, `width`, and the recipe's three.
+    """
+    # Data
+    rows = draw_rows(c.dataset, c.pool, c.n_train, c.label_noise_rate, streams)
+    n_models = max(c.n_models, c.member + 1)
+    in_subset = subsets_of_members(n_models, c.n_train, c.ratio, streams)[c.member]
+    train_set = rows.train_set.subset(torch.from_numpy(np.flatnonzero(in_subset)))
+    # Model
+    model = mlp(train_set.input_dim, c.width, train_set.n_outputs)
+    # Training
+    recipe = member_recipe(c.learning_rate, c.epochs, c.batch_size)
+    fitted = await train(model, train_set, recipe, streams.child(f"member {c.member}"))
+    outputs = await predict(fitted, rows.train_set.inputs)
+    test_outputs = await predict(fitted, rows.test_set.inputs)
+    # Measures
+    return {
+        "margins": hinge_margin(outputs, rows.train_set.labels).astype(np.float32),
+        "in_subset": in_subset,
+        "is_flipped": rows.is_flipped,
+        "agreement": rows.agreement,
+        "test_error": error_rate(test_outputs, rows.test_set.labels),
+    }
 
 
 def capacity_of(width: int, dataset: str, pool: int, n_rows: float) -> float:

@@ -29,7 +29,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from overparam.data.entries import entry_of
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
@@ -48,8 +47,7 @@ from overparam.lab.verdict import (
     shown,
     stays_below,
 )
-from overparam.measures import error_rate, hinge_margin
-from overparam.models import mlp, mlp_width_for
+from overparam.models import mlp_width_for
 from overparam.phenomena.memorization._row_members import (
     ATYPICAL,
     DATASETS,
@@ -57,18 +55,14 @@ from overparam.phenomena.memorization._row_members import (
     KINDS,
     N_NEIGHBORS,
     TYPICAL,
+    ask_member,
     capacity_of,
-    draw_rows,
     input_dim,
     kind_of_rows,
     means_by_kind,
-    member_recipe,
     read_members,
-    subsets_of_members,
 )
 from overparam.streams import Streams
-from overparam.training.fitted import predict
-from overparam.training.train import train
 
 BELOW = "below the threshold"
 SHARE_BELOW = 0.05  # parameters of the control over the numbers to fit
@@ -139,26 +133,7 @@ def cells(base: Condition) -> list[Condition]:
 
 async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one member on its subset, and ask it about every row."""
-    # Data
-    rows = draw_rows(c.dataset, c.pool, c.n_train, c.label_noise_rate, streams)
-    n_models = max(c.n_models, c.member + 1)
-    in_subset = subsets_of_members(n_models, c.n_train, c.ratio, streams)[c.member]
-    train_set = rows.train_set.subset(torch.from_numpy(np.flatnonzero(in_subset)))
-    # Model
-    model = mlp(train_set.input_dim, c.width, train_set.n_outputs)
-    # Training
-    recipe = member_recipe(c.learning_rate, c.epochs, c.batch_size)
-    fitted = await train(model, train_set, recipe, streams.child(f"member {c.member}"))
-    outputs = await predict(fitted, rows.train_set.inputs)
-    test_outputs = await predict(fitted, rows.test_set.inputs)
-    # Measures
-    return Outcome(
-        margins=hinge_margin(outputs, rows.train_set.labels).astype(np.float32),
-        in_subset=in_subset,
-        is_flipped=rows.is_flipped,
-        agreement=rows.agreement,
-        test_error=error_rate(test_outputs, rows.test_set.labels),
-    )
+    return Outcome(**await ask_member(c, streams))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from overparam.data.entries import entry_of
 from overparam.lab.figure import Figure
@@ -48,8 +47,7 @@ from overparam.lab.verdict import (
     stays_below,
     weaker,
 )
-from overparam.measures import error_rate, hinge_margin
-from overparam.models import mlp, mlp_width_for
+from overparam.models import mlp_width_for
 from overparam.phenomena.memorization._model_size_figures import (
     groups_table,
     kinds_chart,
@@ -59,18 +57,14 @@ from overparam.phenomena.memorization._row_members import (
     DATASETS,
     KINDS,
     Members,
+    ask_member,
     capacity_of,
-    draw_rows,
     input_dim,
     means_by_kind,
-    member_recipe,
     read_members,
-    subsets_of_members,
 )
 from overparam.phenomena.memorization._trajectories import GROUPS, Judged, judge_groups
 from overparam.streams import Streams
-from overparam.training.fitted import predict
-from overparam.training.train import train
 
 SHUFFLED = "shuffled row identities"
 CAPACITIES = (1 / 32, 1 / 8, 1 / 2, 2, 8)  # parameters over the numbers to fit
@@ -149,27 +143,8 @@ def cells(base: Condition) -> list[Condition]:
 
 async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one member on its subset, and ask it about every row."""
-    # Data
-    rows = draw_rows(c.dataset, c.pool, c.n_train, c.label_noise_rate, streams)
-    n_models = max(c.n_models, c.member + 1)
-    in_subset = subsets_of_members(n_models, c.n_train, c.ratio, streams)[c.member]
-    train_set = rows.train_set.subset(torch.from_numpy(np.flatnonzero(in_subset)))
-    # Model
-    model = mlp(train_set.input_dim, c.width, train_set.n_outputs)
-    # Training
-    recipe = member_recipe(c.learning_rate, c.epochs, c.batch_size)
-    fitted = await train(model, train_set, recipe, streams.child(f"member {c.member}"))
-    outputs = await predict(fitted, rows.train_set.inputs)
-    test_outputs = await predict(fitted, rows.test_set.inputs)
-    # Measures
-    return Outcome(
-        margins=hinge_margin(outputs, rows.train_set.labels).astype(np.float32),
-        in_subset=in_subset,
-        is_flipped=rows.is_flipped,
-        agreement=rows.agreement,
-        identity=streams.numpy("identity").permutation(c.n_train),
-        test_error=error_rate(test_outputs, rows.test_set.labels),
-    )
+    identity = streams.numpy("identity").permutation(c.n_train)
+    return Outcome(**await ask_member(c, streams), identity=identity)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from overparam.data import Dataset, draw_subset, draw_subsets, load, standardise
 from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
+from overparam.lab.selection import largest_interval
 from overparam.lab.statistics import mean_interval, paired_difference
 from overparam.lab.verdict import (
     UNKNOWN,
@@ -47,6 +48,7 @@ from overparam.lab.verdict import (
     judge,
     not_in_design,
     premise,
+    stays_below,
     unmeasured,
 )
 from overparam.measures import estimate_advantage, loss_scores
@@ -78,8 +80,9 @@ RULE = (
     f"against the largest network; that less the advantage against the smallest; the advantage on "
     f"memorized rows less that on all others; that on some rows less that on the same rows while "
     f"twins of them stay in training; and if that of the slope of advantage over generalization "
-    f"gap along training lies above {SLOPE}. Absent if one lies below. Inconclusive where the gap "
-    f"does not grow along training by more than {SMALLEST}."
+    f"gap along training lies above {SLOPE}; and if the largest fall of the advantage from one "
+    f"width to the next lies below {SMALLEST}. Absent if one lies on the other side. Inconclusive "
+    f"where the gap does not grow along training by more than {SMALLEST}."
 )
 RULE_OF_CONTROL = (
     f"Observed if the whole 95 % interval of the mean advantage of the same attack on the largest "
@@ -191,7 +194,8 @@ class Summary:
 
     Attributes:
         largest: against the largest network. growth: that less the advantage against the smallest.
-        slope: of advantage over gap along training. gap_growth: of the gap, longest less shortest.
+        fall: the largest from one width to the next. slope: of advantage over gap along training.
+        gap_growth: of the gap, longest less shortest.
         memorized, others: on rows that are memorized, and on those that are not; concentration:
             their difference.
         alone, with_twin: on the rows of which twins may stay, without and with them; hiding: their
@@ -202,6 +206,7 @@ class Summary:
     arm: str
     largest: Interval
     growth: Interval = UNKNOWN
+    fall: Interval = UNKNOWN
     slope: Interval = UNKNOWN
     gap_growth: Interval = UNKNOWN
     memorized: Interval = UNKNOWN
@@ -227,8 +232,13 @@ def summarise(records: Records) -> dict[str, Summary]:
         mean_interval(means_by_seed(largest, "unseen_advantage", seeds), step=step),
         has_cells=bool(len(largest)),
     )
-    advantage, small = means_by_seed(largest, "advantage", seeds), min(c.width for c in design)
-    smallest = means_by_seed(by_width.where(width=small), "advantage", seeds)
+    each = np.array(
+        [
+            means_by_seed(by_width.where(width=w), "advantage", seeds)
+            for w in sorted({c.width for c in design})
+        ]
+    )
+    advantage, smallest = each[-1], each[0]
     twins = records.where(width=width, epochs=epochs, copies=TWINS)
     models, hidden = ([attacked(level, s) for s in seeds] for level in (largest, twins))
     memorized = [advantage_on(m, lambda a: a.memorized) for m in models]
@@ -241,6 +251,7 @@ def summarise(records: Records) -> dict[str, Summary]:
         TREATMENT,
         mean_interval(advantage, step=step),
         growth=paired_difference(advantage, smallest, step=step),
+        fall=largest_interval(-np.diff(each, axis=0), step=step) if len(each) > 1 else UNKNOWN,
         slope=mean_interval(slopes),
         gap_growth=mean_interval(gap_growth, step=step),
         memorized=mean_interval(memorized, step=step),
@@ -297,6 +308,7 @@ def clauses(summary: Summary) -> list[Clause]:
     return [
         exceeds("advantage against the largest network", summary.largest, SMALLEST),
         exceeds("that less the advantage against the smallest", summary.growth, SMALLEST),
+        stays_below("largest fall of it to the next wider network", summary.fall, SMALLEST),
         exceeds("slope of advantage over gap along training", summary.slope, SLOPE),
         exceeds("advantage on memorized rows less others", summary.concentration, SMALLEST),
         exceeds("advantage on rows less that while twins stay", summary.hiding, SMALLEST),
