@@ -69,8 +69,7 @@ def encode(value: Any, put_array: PutArray | None = None, *, sort_keys: bool = F
     >>> encode({"loss": float("nan"), "shape": (2, 3)})
     '{"loss":{"$float":"nan"},"shape":{"$tuple":[2,3]}}'
     """
-    plain = _plain(value, put_array, 0)
-    return json.dumps(plain, separators=(",", ":"), sort_keys=sort_keys, allow_nan=False)
+    return (_SORTED if sort_keys else _WRITER).encode(_plain(value, put_array, 0))
 
 
 def decode(text: str, get_array: GetArray | None = None) -> Any:
@@ -85,7 +84,18 @@ def decode(text: str, get_array: GetArray | None = None) -> Any:
     >>> decode(encode((1.5, None, [float("inf")])))
     (1.5, None, [inf])
     """
+    try:
+        return (_reader(get_array) if get_array else _READER).decode(text)
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise StoreError(
+            "a stored value cannot be read",
+            got=f"{str(text)[:60]!r} ({type(error).__name__}: {str(error)[:100]})",
+            allowed="what this package writes",
+            remedy="restore the study from a copy, or run again with --fresh",
+        ) from error
 
+
+def _reader(get_array: GetArray | None) -> json.JSONDecoder:
     def restore(pairs: list[tuple[str, Any]]) -> Any:
         found = dict(pairs)
         if len(found) < len(pairs):
@@ -99,21 +109,12 @@ def decode(text: str, get_array: GetArray | None = None) -> Any:
         (value,) = found.values()
         return _TAGS[tag](value)
 
-    try:
-        return json.loads(
-            text,
-            object_pairs_hook=restore,
-            parse_int=lambda text: _bounded(int(text)),
-            parse_float=_finite,
-            parse_constant=_finite,
-        )
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-        raise StoreError(
-            "a stored value cannot be read",
-            got=f"{str(text)[:60]!r} ({type(error).__name__}: {str(error)[:100]})",
-            allowed="what this package writes",
-            remedy="restore the study from a copy, or run again with --fresh",
-        ) from error
+    return json.JSONDecoder(
+        object_pairs_hook=restore,
+        parse_int=lambda text: _bounded(int(text)),
+        parse_float=_finite,
+        parse_constant=_finite,
+    )
 
 
 def _array_at(array: str, shape: list[int], dtype: str, bytes: int) -> ArrayAt:
@@ -159,6 +160,12 @@ def _list(value: Any) -> list:
     if not isinstance(value, list):
         raise TypeError("a list is expected")
     return value
+
+
+# Made once: to make one takes as long as to write or read a record.
+_WRITER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_SORTED = json.JSONEncoder(separators=(",", ":"), allow_nan=False, sort_keys=True)
+_READER = _reader(None)
 
 
 def _plain(value: Any, put_array: PutArray | None, level: int) -> Any:

@@ -17,6 +17,12 @@ from overparam.lab.encoding import ArrayAt
 _PENDING = "_overparam_pending"  # in an instance: field to (value with `ArrayAt`s, how to read one)
 
 
+@functools.cache
+def fields_of(kind: type) -> tuple[dataclasses.Field, ...]:
+    """Return the fields of a dataclass; found once, since every record asks for them."""
+    return dataclasses.fields(kind)
+
+
 def outcome_of(kind: type, values: dict[str, Any], read: Callable[[ArrayAt], Any]) -> Any:
     """Return a `kind` with these values, of which those that hold an `ArrayAt` are read later.
 
@@ -38,7 +44,7 @@ def outcome_of(kind: type, values: dict[str, Any], read: Callable[[ArrayAt], Any
 
 def made_by_class(kind: type, values: dict[str, Any]) -> Any:
     """Return a dataclass with these values, but for fields that its `__init__` sets itself."""
-    return kind(**{f.name: values[f.name] for f in dataclasses.fields(kind) if f.init})
+    return kind(**{f.name: values[f.name] for f in fields_of(kind) if f.init})
 
 
 def stored_value(outcome: Any, name: str) -> Any:

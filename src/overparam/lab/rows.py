@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from numbers import Integral
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from overparam.errors import StoreError, UsageError
 from overparam.lab.blame import place_of, text_of
 from overparam.lab.encoding import ArrayAt, decode, encode
-from overparam.lab.lazy import made_by_class, outcome_of
+from overparam.lab.lazy import fields_of, made_by_class, outcome_of
 from overparam.lab.sqlite_errors import FRESH
 from overparam.stopping import is_stop
 
@@ -39,7 +38,8 @@ def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -
     conditions have equal keys: 1 and 1.0 in a field declared float are one value, as are 0.0
     and -0.0.
 
-    >>> @dataclasses.dataclass(frozen=True)
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
     ... class Condition:
     ...     ridge: float
     >>> record_key("demo", 1, Condition(1), 0) == record_key("demo", 1, Condition(1.0), 0)
@@ -50,7 +50,7 @@ def record_key(phenomenon_name: str, revision: int, condition: Any, seed: int) -
         "revision": int(revision),
         "condition": {
             f.name: canonical(getattr(condition, f.name), f.type)
-            for f in dataclasses.fields(condition)
+            for f in fields_of(condition.__class__)
         },
         "seed": int(seed),
     }
@@ -124,7 +124,7 @@ def record_of(
 def _is_as_declared(kind: type, values: Any) -> bool:
     if not isinstance(values, dict):
         return True  # None, or `rebuilt` says what is wrong with it
-    declared = {f.name: getattr(f.type, "__name__", str(f.type)) for f in dataclasses.fields(kind)}
+    declared = {f.name: getattr(f.type, "__name__", str(f.type)) for f in fields_of(kind)}
     return all(
         isinstance(value, _STORED[of])
         and (of not in ("float", "int") or not isinstance(value, bool))
@@ -149,7 +149,7 @@ def field_values(instance: Any) -> dict[str, Any] | None:
     """Return field to value, one level deep; None for the outcome of a failed cell."""
     if instance is None:
         return None
-    return {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance)}
+    return {f.name: getattr(instance, f.name) for f in fields_of(instance.__class__)}
 
 
 def rebuilt(kind: type, values: Any, get: Callable[[ArrayAt], Any] | None = None) -> Any:
@@ -163,7 +163,7 @@ def rebuilt(kind: type, values: Any, get: Callable[[ArrayAt], Any] | None = None
     """
     if values is None:
         return None
-    known = {f.name for f in dataclasses.fields(kind)}
+    known = {f.name for f in fields_of(kind)}
     if not isinstance(values, dict) or set(values) != known:
         found = set(values) if isinstance(values, dict) else set()
         raise StoreError(

@@ -19,6 +19,7 @@ from overparam.errors import OverparamError, UsageError
 from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
+from overparam.lab.lazy import fields_of
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
 from overparam.models.own_imports import imported_files
@@ -156,7 +157,7 @@ def _keepable(kind: type, result: Any) -> Any:
             remedy="return the outcome that the phenomenon declares",
         )
     outcome = _plain(result)
-    for field in dataclasses.fields(outcome):
+    for field in fields_of(outcome.__class__):
         _check_declared(field, getattr(outcome, field.name))
     for name, value in (field_values(outcome) or {}).items():
         try:
@@ -182,7 +183,7 @@ def _plain(outcome: Any) -> Any:
     """Return the outcome with tensors as NumPy values, as the store takes them."""
     changed = {
         f.name: _plain_tensor(f.name, value)
-        for f in dataclasses.fields(outcome)
+        for f in fields_of(outcome.__class__)
         if isinstance(value := getattr(outcome, f.name), torch.Tensor)
     }
     return dataclasses.replace(outcome, **changed) if changed else outcome

@@ -104,8 +104,16 @@ def parts_of(file: str | Path) -> set[str]:
 
 def own_modules() -> dict[str, str]:
     """Return the names of the modules in this process that are the user's, with their files."""
-    origins = {name: _origin(module) for name, module in list(sys.modules.items())}
-    return {n: file_holding(str(origin)) for n, origin in origins.items() if is_own(n, origin)}
+    own = {}
+    for name, module in list(sys.modules.items()):
+        if _others.get(name) is module:
+            continue
+        origin = _origin(module)
+        if is_own(name, origin):
+            own[name] = file_holding(str(origin))
+        elif isinstance(origin, str) and is_installed(origin):
+            _others[name] = module  # it stays that; there are a thousand, and each unit asks
+    return own
 
 
 @functools.cache
@@ -191,6 +199,7 @@ def _note_executed(file: str) -> None:
 
 
 _executed: dict[str, str] = {}  # while it was watched, each with its last digest
+_others: dict[str, Any] = {}  # modules by name that were found to be none of the user's
 _parts: dict[str, set[str]] = {}
 _scripts: dict[str, dict[str, str]] = {}  # what was run and not imported, by its file
 
