@@ -114,10 +114,11 @@ def plan_study(
     }
     estimate = "overparam.lab.plan:estimate_unit"
     costs: dict[str, tuple[Cost, int, list[str]]] = {}
-    # One at a time: a timing is not to be shared.
+    # As many side by side as the run will have: they share caches, memory and its clock.
+    side_by_side = min(workers, len(jobs))
     with (
         run_folder(None) as folder,
-        tasks_of(jobs, estimate, min(workers, 1), folder) as (tasks, n_processes, said),
+        tasks_of(jobs, estimate, side_by_side, folder) as (tasks, n_processes, said),
         Pool(n_processes, threads=1) as pool,
     ):
         for event in pool.run(tasks):
