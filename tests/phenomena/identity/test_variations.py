@@ -18,6 +18,7 @@ from overparam.phenomena.identity import (
     more_images,
     width,
 )
+from overparam.phenomena.identity._disagreement import disagreement
 from overparam.phenomena.identity._fall import judge_fall, summarise_fall
 from overparam.phenomena.identity._task import SCORES, MapOutcome, make_identity_task
 from overparam.streams import Streams
@@ -263,8 +264,8 @@ def test_disagreement_agrees_with_brute_force():
         for a, b in combinations(maps, 2)
         for i in range(N_SHOWN)
     ]
-    assert_allclose(initialization.disagreement(maps), np.mean(slow), rtol=1e-10)
-    assert np.isnan(initialization.disagreement(maps[:1]))
+    assert_allclose(disagreement(maps), np.mean(slow), rtol=1e-10)
+    assert np.isnan(disagreement(maps[:1]))
 
 
 def test_starts_that_did_not_fit_are_left_out():
