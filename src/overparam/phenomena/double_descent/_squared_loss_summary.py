@@ -48,6 +48,13 @@ class Summary:
     second_over_first: Interval
     left_out: tuple[str, ...]
 
+    @property
+    def fitted_at(self) -> str:
+        """The measured threshold in words."""
+        at = self.measured_threshold.estimate
+        inside = self.n_params[0] <= at <= self.n_params[-1]
+        return f"{at:,.0f} parameters" if inside else "no width of the sweep in every seed"
+
 
 def summarise(records: Records) -> dict[str, Summary]:
     """Arrange each arm by number of parameters and seed."""

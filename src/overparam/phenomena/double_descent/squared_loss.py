@@ -35,13 +35,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from torch import nn
 
 from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, load, standardise
-from overparam.lab.figure import Axis, Chart, Rule
+from overparam.lab.figure import Chart
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.verdict import (
@@ -55,9 +55,9 @@ from overparam.lab.verdict import (
     weaker,
 )
 from overparam.models import mlp, mlp_n_params
-from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
 from overparam.phenomena.double_descent._parameter_widths import below_threshold, sizes, widths
 from overparam.phenomena.double_descent._rules import bracketed, judge_rise, unless_bracketed
+from overparam.phenomena.double_descent._squared_loss_figures import charts_over_parameters
 from overparam.phenomena.double_descent._squared_loss_summary import (
     BEST_EPOCH,
     CLEAN_LABELS,
@@ -88,7 +88,6 @@ RULE = (
     "does not lie within the sweep and below half its end, and where no training label is wrong."
 )
 ALONG = "the number of parameters"
-LABELS = {TREATMENT: "last epoch"}
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def verdict(summary: Summary) -> Verdict:
             f"its highest near {summary.n_equations:,} it is, times the lowest in narrower "
             f"networks, {peak.left}, times that in wider ones {peak.right}. Training error falls "
             "to "
-            f"{FITTED:.0%} at {_parameters(summary)}." + unless_bracketed(at, "This")
+            f"{FITTED:.0%} at {summary.fitted_at}." + unless_bracketed(at, "This")
         ),
     )
 
@@ -221,59 +220,16 @@ def clauses(summary: Summary) -> list[Clause]:
     ]
 
 
-def _parameters(summary: Summary) -> str:
-    """Return the measured threshold in words."""
-    at = summary.measured_threshold.estimate
-    inside = summary.n_params[0] <= at <= summary.n_params[-1]
-    return f"{at:,.0f} parameters" if inside else "no width of the sweep in every seed"
-
-
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test loss, test error and training error over the number of parameters."""
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     *peaked, threshold = clauses(found)
     treated = found.arm == TREATMENT
-    n_equations, peak = f"{found.n_equations:,}", told(found.around.peak_level, ",.0f")
-    x, label = Axis("Parameters N", scale="log"), f"n_train x n_classes = {n_equations}"
-    rules = [Rule(found.n_equations, label)]
-    chart = partial(chart_of_arms, labels=LABELS, dashed=[CLEAN_LABELS], rules=rules)
-    return [
-        chart(
-            "test_loss",
-            f"Test loss peaks at {peak} parameters, near n_train x n_classes = {n_equations}"
-            if treated and shown(*peaked)
-            else f"Test loss over parameters, around n_train x n_classes = {n_equations}",
-            "Follow the line of the last epoch from the left: by the claim the test loss rises to "
-            "a peak near the dotted threshold, where there are as many parameters as numbers to "
-            "fit, and falls again. Stopped at its best epoch, or trained on clean labels, the "
-            "same network is to have no peak. Test loss of the widest network over the best "
-            f"narrow one: {found.second_over_first}.",
-            (x, Axis("Test loss", "squared error summed over classes", "log")),
-            {arm: (s.n_params, s.test_loss) for arm, s in summaries.items()},
-            main="test",
-            how="geometric",
-            bounds=(0, np.inf),
-        ),
-        chart(
-            "test_error",
-            "The test error of the same networks",
-            "The share of test images put in a wrong class. Their labels are clean.",
-            (x, TEST_ERROR),
-            {arm: (s.n_params, s.test_error) for arm, s in summaries.items()},
-            main="test",
-        ),
-        chart(
-            "train_error",
-            f"Training error falls to {FITTED:.0%} at {_parameters(found)}"
-            if treated and shown(threshold)
-            else "Training error over parameters",
-            "Networks that are wide enough reproduce every training label, the wrong ones "
-            "included.",
-            (x, TRAIN_ERROR),
-            {a: (s.n_params, s.train_error) for a, s in summaries.items() if a != BEST_EPOCH},
-            main="train",
-        ),
-    ]
+    return charts_over_parameters(
+        summaries,
+        is_peak=treated and shown(*peaked),
+        is_measured=treated and shown(threshold),
+    )
 
 
 PHENOMENON = Phenomenon(

@@ -1,4 +1,4 @@
-"""Autoencoders by kind: their images, their shapes, and how they are trained.
+"""Autoencoders by kind: their depths, their images, their shapes, and how they are trained.
 
 Conditions are those of `overparam.phenomena.memorization.autoencoders`.
 """
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from overparam.data import Dataset, draw_subset, load, make_dataset
 from overparam.data.entries import entry_of
 from overparam.lab.phenomenon import TREATMENT
+from overparam.lab.settings import whole_numbers
 from overparam.models import (
     convolutional_autoencoder,
     dense_autoencoder,
@@ -28,9 +29,17 @@ from overparam.training.recipe import Recipe, Schedule
 
 DENSE, CONVOLUTIONAL, DOWNSAMPLING = "fully connected", "convolutional", "with downsampling"
 KINDS = (DENSE, CONVOLUTIONAL, DOWNSAMPLING)
+DEPTHS = ("dense_depths", "conv_depths", "downsampling_depths")  # fields, in the order of KINDS
 LINEAR = "linear"
 N_HALVINGS = 2  # of the downsampling one, which has at least as many layers
 N_UNSEEN = 40  # images from which the map is iterated
+
+
+def depths_of(c: Any, kind: str) -> list[int]:
+    """Return the depths of the sweep of one kind, in ascending order."""
+    field = DEPTHS[KINDS.index(kind)]
+    low = N_HALVINGS if kind == DOWNSAMPLING else 1
+    return whole_numbers(c, field, places="depth", low=low)
 
 
 def images(c: Any, streams: Streams) -> tuple[Dataset, Tensor]:

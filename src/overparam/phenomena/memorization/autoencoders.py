@@ -42,7 +42,6 @@ from overparam.errors import UsageError
 from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
-from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import (
     Clause,
     Verdict,
@@ -62,11 +61,11 @@ from overparam.phenomena.memorization._autoencoder_figures import (
 )
 from overparam.phenomena.memorization._autoencoder_networks import (
     DENSE,
-    DOWNSAMPLING,
+    DEPTHS,
     KINDS,
     LINEAR,
-    N_HALVINGS,
     autoencoder,
+    depths_of,
     images,
     recipe,
 )
@@ -87,7 +86,6 @@ from overparam.phenomena.memorization._trained_autoencoders import (
 from overparam.streams import Streams
 from overparam.training.train import train
 
-DEPTHS = ("dense_depths", "conv_depths", "downsampling_depths")  # fields, in the order of KINDS
 STORED = 0.5  # memorization rate, and share of unseen images
 # Memorization rate of a control. With none of 5 images stored in any of 5 seeds, the interval of
 # the rate, on its lattice of fifths, ends just below.
@@ -185,13 +183,6 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     fitted = await train(model, train_set, recipe(c, train_set), streams)
     # Measures
     return describe(c, fitted, train_set, unseen)
-
-
-def depths_of(c: Condition, kind: str) -> list[int]:
-    """Return the depths of the sweep of one kind, in ascending order."""
-    field = DEPTHS[KINDS.index(kind)]
-    low = N_HALVINGS if kind == DOWNSAMPLING else 1
-    return whole_numbers(c, field, places="depth", low=low)
 
 
 def verdict(summary: Summary) -> Verdict:
