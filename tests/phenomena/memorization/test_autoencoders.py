@@ -13,12 +13,14 @@ from overparam.lab.runner import run_study
 from overparam.lab.study import conclude
 from overparam.measures import memorization_rate
 from overparam.phenomena.memorization import autoencoders as phenomenon
-from overparam.phenomena.memorization._autoencoder_networks import N_UNSEEN
+from overparam.phenomena.memorization._autoencoder_networks import (
+    CONVOLUTIONAL,
+    DOWNSAMPLING,
+    N_UNSEEN,
+)
 from overparam.phenomena.memorization._trained_autoencoders import N_SHOWN, SHOWN_STEPS
 from overparam.phenomena.memorization.autoencoders import (
-    CONVOLUTIONAL,
     DENSE,
-    DOWNSAMPLING,
     KINDS,
     LINEAR,
     MANY_IMAGES,

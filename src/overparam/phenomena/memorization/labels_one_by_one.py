@@ -32,7 +32,7 @@ import numpy as np
 
 from overparam.data.entries import entry_of
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import mean_interval
@@ -56,15 +56,15 @@ from overparam.phenomena.memorization._label_score_summary import (
 )
 from overparam.phenomena.memorization._row_members import (
     ATYPICAL,
-    DATASETS,
     FLIPPED,
     KINDS,
     N_NEIGHBORS,
     TYPICAL,
+    MemberFactors,
     ask_member,
-    capacity_of,
     input_dim,
 )
+from overparam.phenomena.memorization._row_members import MemberOutcome as Outcome
 from overparam.streams import Streams
 
 SHARE_BELOW = 0.05  # parameters of the control over the numbers to fit
@@ -86,37 +86,11 @@ RULE_OF_CONTROL = (
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(MemberFactors):
     """One member: a network of one width on one subset."""
 
     arm: str = factor(TREATMENT, choices=(TREATMENT, BELOW))
     width: int = factor(512, symbol="H", unit="hidden units", low=1, doc="of the treatment")
-    member: int = factor(0, symbol="k", low=0, doc="which subset; placed by the design")
-    n_models: int = factor(40, symbol="K", unit="members", low=4)
-    n_train: int = factor(1000, symbol="n", unit="examples", low=100)
-    label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=0.5)
-    ratio: float = factor(0.7, unit="of the rows in a subset", low=0.1, high=0.9)
-    pool: int = factor(4, unit="pixels a side, averaged", low=1, high=8)
-    learning_rate: float = factor(0.2, symbol="eta", low=1e-8)
-    epochs: int = factor(100, unit="passes", low=1)
-    batch_size: int = factor(64, unit="examples", low=1)
-    dataset: str = factor("fashion_mnist_small", choices=DATASETS)
-
-    @property
-    def capacity(self) -> float:
-        """Parameters over numbers to fit."""
-        return capacity_of(self.width, self.dataset, self.pool, self.ratio * self.n_train)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one member says of every row, and what the rows are; arrays `[n]`."""
-
-    margins: np.ndarray = quantity("logits, of the label trained on over the largest other")
-    in_subset: np.ndarray = quantity("whether the member saw the row")
-    is_flipped: np.ndarray = quantity("whether the label is wrong")
-    agreement: np.ndarray = quantity("fraction of the nearest others of the row's class")
-    test_error: float = quantity("fraction wrong")
 
 
 def cells(base: Condition) -> list[Condition]:
