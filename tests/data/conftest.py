@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.data.idx_folders import few_images
+
 
 @pytest.fixture
 def only_this_folder(tmp_path, monkeypatch):
@@ -17,3 +19,9 @@ def _no_proxy(monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def images():
+    """A few images and labels in the files that MNIST has."""
+    return few_images()

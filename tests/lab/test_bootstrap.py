@@ -9,16 +9,7 @@ from scipy import stats
 from overparam.errors import UsageError
 from overparam.lab.bootstrap import bootstrap_interval
 from overparam.streams import Streams
-
-NAN, INF = math.nan, math.inf
-
-
-def generator(name):
-    return Streams(0).numpy(name)
-
-
-def ends(interval):
-    return interval.estimate, interval.low, interval.high
+from tests.lab.test_statistics import INF, NAN, ends, generator, misses
 
 
 def test_bootstrap_interval_agrees_with_scipys_bca():
@@ -36,7 +27,7 @@ def test_bootstrap_interval_covers():
     n_simulations = 400
     x = generator("cover bootstrap").normal(size=(n_simulations, 40))
     found = [bootstrap_interval(row, np.mean, Streams(i), 400) for i, row in enumerate(x)]
-    missed = np.mean([not i.low <= 0 <= i.high for i in found])
+    missed = misses(found, 0)
     assert abs(missed - 0.05) < 4 * math.sqrt(0.05 * 0.95 / n_simulations)
 
 
