@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from overparam.data import entries, load, where
+from overparam.data import entries, load, loaders, where
 from overparam.data.digit_tables import read_digit_csv, read_digit_npz
 from overparam.data.entries import entry_of
 from overparam.data.entry import DataFile
 from overparam.data.folders import sets_named
 from overparam.data.idx import idx_header
-from overparam.errors import DataError, ResourceError, UsageError
+from overparam.errors import DataError, ResourceError
 from tests.data.idx_folders import N_TEST, N_TRAIN, write_idx_files
 
 pytestmark = pytest.mark.usefixtures("only_this_folder")

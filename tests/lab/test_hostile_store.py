@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import os
 import random
-import sqlite3
 
-import numpy as np
 import pytest
 
 from overparam.errors import ResourceError, StoreError
 from overparam.lab.database import DATABASE, peek
 from overparam.lab.design import design_of
-from overparam.lab.encoding import ArrayAt
 from overparam.lab.named_rows import named_row
-from overparam.lab.rows import checksum
 from overparam.lab.runner import load_study
 from overparam.lab.store import Store
-from tests.lab.conftest import TRACE
-from tests.lab.forging import array_file, database, forge, look_at_everything
-from tests.lab.test_store import DEMO, LARGE, record, write
-
+from tests.lab.forging import database, forge
+from tests.lab.test_store import DEMO, record, write
 
 # ------------------------------------------------------------------ edits
 

@@ -1,6 +1,5 @@
 """Leave-one-out in closed form: refits by brute force, scikit-learn, invariances."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -3,15 +3,12 @@
 import random
 import re
 import threading
-from collections import deque
-from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, parametrize, prune
+from torch.nn.utils import parametrizations, prune
 
 from overparam.data.dataset import make_dataset
 from overparam.errors import UsageError

@@ -16,9 +16,10 @@ import overparam.report.html as html_module
 from overparam.errors import ResourceError
 from overparam.lab.figure import ImageGrid
 from overparam.lab.phenomenon import Scale
+from overparam.lab.records import Records
 from overparam.lab.verdict import UNKNOWN, Interval, decide, exceeds, judge
 from overparam.report.content import describe
-from overparam.report.html import SIZE_LIMIT, render_html
+from overparam.report.html import SIZE_LIMIT
 from overparam.report.study import Study
 from overparam.texts import printable
 from tests.report.parsed_page import Page, payload_of, rendered
@@ -135,9 +136,9 @@ def test_no_text_of_a_study_becomes_markup(synthetic):
     page = Page(html)
     assert page.count("script") == 3
     assert page.scripts[1:] == clean.scripts[1:]
-    assert payload_of(page)["figures"][0]["datasets"]["rows"][0]["name"] == "test error" + printable(
-        EVIL
-    )
+    assert payload_of(page)["figures"][0]["datasets"]["rows"][0][
+        "name"
+    ] == "test error" + printable(EVIL)
     assert page.count("b") == clean.count("b")
     assert page.count("img") == 0
     assert not [a for _, attrs in page.tags for a in attrs if a.startswith("on")]

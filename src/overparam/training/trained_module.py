@@ -1,4 +1,4 @@
-"""Whether a module is the one that was trained: by its weights, its ties, and outputs on a few rows.
+"""Whether a module is the one that was trained: weights, ties, and outputs on a few rows.
 
 Used where a fitted model is kept in a file without code, and the module is brought by whoever loads
 it.
@@ -21,7 +21,14 @@ PROBE_TOLERANCE = 1e-3  # of the largest output; other processors round otherwis
 
 
 def check_module(fitted: Fitted, probe: Tensor | None, marks: Marks, *, given: bool) -> None:
-    """Hold the module against weights and ties, and its outputs against those that were kept."""
+    """Hold the module against weights and ties, and its outputs against those that were kept.
+
+    Args:
+        probe: outputs that were kept, if any. given: whether whoever loads gave the module.
+
+    Raises:
+        UsageError: it is not the one that was trained.
+    """
     parts = fitted.template.named_modules(remove_duplicate=False)
     unkept = {
         f"{path}.{name}" if path else name

@@ -15,7 +15,6 @@ from tests.phenomena.worlds.preferences import (
     map_of,
 )
 
-
 # Starts.
 
 

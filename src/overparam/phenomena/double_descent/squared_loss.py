@@ -37,7 +37,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
 from torch import nn
 
 from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, load, standardise

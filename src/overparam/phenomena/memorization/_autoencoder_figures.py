@@ -46,7 +46,9 @@ UNITS = {
 }
 
 
-def rate_charts(few: Records, many: Records, found: Summary, stored: Sequence[Clause]) -> list[Chart]:
+def rate_charts(
+    few: Records, many: Records, found: Summary, stored: Sequence[Clause]
+) -> list[Chart]:
     """Return the fractions of images stored and recalled over depth; none where none trained.
 
     Args:

@@ -18,7 +18,9 @@ SCORE = Axis("Memorization score", limits=(-1, 1))
 ROLES: tuple[Role, ...] = ("test", "train", "other", "norm")
 
 
-def trajectories_chart(summaries: Mapping[str, Summary], threshold: float, seen: bool) -> list[Chart]:
+def trajectories_chart(
+    summaries: Mapping[str, Summary], threshold: float, seen: bool
+) -> list[Chart]:
     """Return the groups' scores over width, in every arm; none where nothing is known.
 
     Args:

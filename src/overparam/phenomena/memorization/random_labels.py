@@ -68,13 +68,13 @@ from overparam.phenomena.memorization._random_labels_figures import (
     time_charts,
     training_curves,
 )
+from overparam.phenomena.memorization._random_labels_summary import Summary, summarise
 from overparam.phenomena.memorization._randomised_images import (
     INPUTS,
     load_whitened,
     randomised,
     setting_of,
 )
-from overparam.phenomena.memorization._random_labels_summary import Summary, summarise
 from overparam.phenomena.memorization._time_to_fit import FITTED
 from overparam.streams import Streams
 from overparam.training.fitted import predict
