@@ -1,4 +1,4 @@
-"""Statistics of a study: intervals (of `intervals` and `bootstrap`), and tests of curves over seeds.
+"""Statistics of a study: intervals (see `intervals`, `bootstrap`) and tests of curves over seeds.
 
 Everything is paired by seed. NaN is a missing value and is left out; infinities are values that
 leave no interval (see `intervals`).

@@ -1,4 +1,4 @@
-"""The identity task with more than one training image, and what a network makes of what they lack."""
+"""The identity task with several training images, and what a network makes of what they lack."""
 
 from __future__ import annotations
 

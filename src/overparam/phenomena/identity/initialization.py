@@ -136,8 +136,8 @@ def verdict(summary: Summary) -> Verdict:
         effect=summary.interval if planned else UNKNOWN,
         unit="disagreement of starts, 0 one map to 2",
         rule=RULE,
-        reason=f"With {channel_count(summary.n_channels)}, the disagreement of outputs from different "
-        f"starts is {summary.interval}. {summary.left_out}",
+        reason=f"With {channel_count(summary.n_channels)}, the disagreement of outputs from "
+        f"different starts is {summary.interval}. {summary.left_out}",
     )
 
 
