@@ -1,89 +1,20 @@
 """Fetching, against servers on the loopback that do what real ones do on a bad day."""
 
 import errno
-import hashlib
-import io
 import os
 import shutil
-import tarfile
-import threading
 from collections import namedtuple
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from overparam.data.entries import entry_of
-from overparam.data.entry import DataFile, Download, Layout
-from overparam.data.fetching import extract_files, fetch, fetch_entry
+from overparam.data.entry import Download
+from overparam.data.fetching import fetch, fetch_entry
 from overparam.data.places import cache_folder, places_to_search
 from overparam.errors import DataError, ResourceError, UsageError
-
-CONTENT = bytes(range(256)) * 3000  # more than one piece
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-class Server:
-    """Serves `files`; `cut` bytes a response at most; notes what was asked."""
-
-    def __init__(self, files: dict[str, bytes], ranges: bool = True, cut: int | None = None):
-        self.files, self.ranges, self.cut = files, ranges, cut
-        self.requests: list[tuple[str, str | None]] = []
-        self.address = ""
-
-
-@contextmanager
-def serving(server: Server) -> Iterator[Server]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            server.requests.append((self.path, asked))
-            content = server.files.get(self.path.removeprefix("/data/"))
-            if content is None:
-                self.send_error(404)
-                return
-            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-            if asked and server.ranges:
-                if start >= len(content):
-                    self.send_error(416)
-                    return
-                self.send_response(206)
-                self.send_header(
-                    "Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"
-                )
-                content = content[start:]
-            else:
-                self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: server.cut])
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    server.address = f"http://127.0.0.1:{http.server_port}/data/"
-    try:
-        yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+from tests.data.local_server import CONTENT, Server, md5, serving
 
 
 @pytest.fixture
@@ -256,83 +187,6 @@ def test_fetch_takes_the_files_of_the_catalogue_to_the_cache(tmp_path, monkeypat
         fetch("fashion_mnist", [server.address])
     assert (tmp_path / "FashionMNIST" / "raw").is_dir()
     assert [path for path, _ in server.requests] == ["/data/train-images-idx3-ubyte.gz"]
-
-
-# Archives
-
-
-def make_tar(path: Path, members: dict[str, bytes | tarfile.TarInfo]) -> bytes:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in members.items():
-            if isinstance(content, tarfile.TarInfo):
-                tar.addfile(content)
-                continue
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path.read_bytes()
-
-
-def test_an_archive_is_fetched_and_only_what_is_wanted_taken_out(tmp_path):
-    content = make_tar(
-        tmp_path / "made", {"top/one.bin": b"1", "top/two.bin": b"22", "top/readme": b"no"}
-    )
-    archive = replace(
-        entry_of("cifar10"),
-        downloads=(Download("set.tar.gz", md5(content)),),
-        layouts=(Layout("idx", ("top",), (DataFile("one.bin"),), (DataFile("two.bin"),)),),
-        fetch_folder="top",
-    )
-    with serving(Server({"set.tar.gz": content})) as server:
-        folder = fetch_entry(archive, [server.address], tmp_path / "cache")
-        fetch_entry(archive, [server.address], tmp_path / "cache")
-    assert sorted(os.listdir(folder)) == ["one.bin", "two.bin"]
-    assert (folder / "two.bin").read_bytes() == b"22"
-    assert len(server.requests) == 1
-
-
-def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = kind, target
-    return member
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("../one.bin", b"x"),
-        ("top/../../one.bin", b"x"),
-        ("/tmp/one.bin", b"x"),
-        ("one.bin", special("one.bin", tarfile.SYMTYPE, "/etc/passwd")),
-        ("one.bin", special("one.bin", tarfile.LNKTYPE, "../outside")),
-        ("one.bin", special("one.bin", tarfile.FIFOTYPE)),
-    ],
-)
-def test_unsafe_archives_are_refused(tmp_path, name, content):
-    folder = tmp_path / "in" / "folder"
-    folder.mkdir(parents=True)
-    make_tar(tmp_path / "made.tar.gz", {name: content})
-    with pytest.raises(DataError, match="unsafe member"):
-        extract_files(tmp_path / "made.tar.gz", folder, {"one.bin"})
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "in", "made.tar.gz"]
-
-
-def test_other_faults_of_archives(tmp_path, monkeypatch):
-    path = tmp_path / "made.tar.gz"
-    content = make_tar(path, {"one.bin": os.urandom(5000)})
-    with pytest.raises(DataError, match=r"lacks two\.bin"):
-        extract_files(path, tmp_path, {"two.bin"})
-    for damaged in (content[:2000], content[:100] + b"\0" * 50 + content[150:], b"no archive"):
-        path.write_bytes(damaged)
-        with pytest.raises(DataError, match="is damaged"):
-            extract_files(path, tmp_path, {"one.bin"})
-    path.write_bytes(content)
-    with monkeypatch.context() as patch:
-        patch.setattr("overparam.data.fetching.MAX_MEMBER_BYTES", 4999)
-        with pytest.raises(DataError, match="too large"):
-            extract_files(path, tmp_path, {"one.bin"})
-    with pytest.raises(ResourceError, match="not writable"):
-        extract_files(path, tmp_path / "absent", {"one.bin"})
 
 
 @pytest.mark.fulldata

@@ -12,7 +12,7 @@ from overparam.data.entries import entry_of
 from overparam.data.entry import Download
 from overparam.data.fetching import fetch_entry
 from overparam.errors import ResourceError, UsageError
-from tests.data.test_fetching import CONTENT, Server, _no_proxy, md5, serving  # noqa: F401
+from tests.data.local_server import CONTENT, Server, md5, serving
 
 
 @pytest.fixture

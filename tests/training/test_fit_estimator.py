@@ -1,7 +1,4 @@
-"""Estimators, pipelines and functions in a cell: the numbers of a plain fit, and clear refusals."""
-
-import random
-import warnings
+"""Estimators, pipelines and functions in a cell: the numbers of a plain fit."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +7,6 @@ import scipy.sparse
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_transformer
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
@@ -24,25 +20,10 @@ from torch import nn
 
 import overparam as op
 from overparam.data import as_examples
-from overparam.errors import DataError, ResourceError, UsageError
-from overparam.stopping import Stopped
-from overparam.threads import torch_threads
-from overparam.training.fit_estimator import check_repeatable, fit_estimator
-from overparam.training.request import Context, drive, drive_dry
+from overparam.errors import UsageError
+from overparam.training.fit_estimator import check_repeatable
 from overparam.training.undisturbed import generator_states
-
-RNG = np.random.default_rng(0)
-N = 60
-X = RNG.normal(size=(N, 4))
-Y = np.array(["low", "mid", "high"])[np.digitize(X[:, 0], [-0.5, 0.5])]
-TWO = np.where(X[:, 0] > 0, 1, 0)
-ROWS = np.arange(0, N, 2)
-S = op.Streams(3)
-
-
-def fitted_to(estimator, data=(X, Y), streams=S, **keywords):
-    """A fit in a cell of its own."""
-    return op.solve(fit_estimator(estimator, data, streams, **keywords))
+from tests.training.small_estimators import RNG, ROWS, TWO, N, Rule, S, X, Y, draws, fitted_to
 
 
 def seeds_of(forest, streams=S):
@@ -123,17 +104,6 @@ def test_a_class_that_the_rows_lack_has_its_column(estimator, form):
             fitted.predict_proba(X)
 
 
-class Rule(ClassifierMixin, BaseEstimator):
-    """Only predicts."""
-
-    def fit(self, inputs, labels):
-        self.label = labels[0]
-        return self
-
-    def predict(self, inputs):
-        return np.full(len(inputs), self.label)
-
-
 def test_what_only_predicts_and_regression():
     fitted = fitted_to(Rule())
     assert fitted.form == "labels"
@@ -180,12 +150,6 @@ def test_random_numbers_are_of_the_streams():
     assert np.array_equal(
         fitted_to(held).outputs(X), fitted_to(held, streams=op.Streams(4)).outputs(X)
     )
-
-
-def draws(rows, seed):
-    """Scores drawn from all global generators."""
-    scores = [random.random(), np.random.random(), torch.rand(()).item()]  # noqa: NPY002
-    return lambda inputs: np.tile(scores, (len(inputs), 1))
 
 
 def test_global_generators_are_the_streams_and_are_put_back():
@@ -262,251 +226,6 @@ def test_state_between_fits_is_found():
             op.solve(check_repeatable(own, (X, Y), S, rows=ROWS))
     op.solve(check_repeatable(RandomForestClassifier(3), (X, Y), S))
     op.solve(check_repeatable(draws, (X, Y), S))
-
-
-class Unclonable(BaseEstimator):
-    """Changes an argument of its constructor."""
-
-    def __init__(self, level=[1]):  # noqa: B006
-        self.level = list(level)
-
-    def fit(self, inputs, labels):
-        return self
-
-
-class Plain:
-    """No get_params."""
-
-    def fit(self, inputs, labels):
-        return self
-
-
-class Writes(ClassifierMixin, BaseEstimator):
-    """Writes to its inputs."""
-
-    def fit(self, inputs, labels):
-        inputs -= inputs.mean(0)
-        return self
-
-
-class Answers(ClassifierMixin, BaseEstimator):
-    """Predicts what it is told to."""
-
-    def __init__(self, answer=None):
-        self.answer = answer
-
-    def fit(self, inputs, labels):
-        return self
-
-    def predict(self, inputs):
-        return self.answer
-
-
-class Chances(Answers):
-    """Gives probabilities that it is told."""
-
-    def predict_proba(self, inputs):
-        return self.answer
-
-
-def nothing(rows, seed):
-    """No function."""
-
-
-async def coroutine(rows, seed):
-    """Not of its kind."""
-
-
-def raises(rows, seed):
-    """Fails in the user's own code."""
-    raise KeyError("lost")
-
-
-FRAME = pd.DataFrame({"city": ["Rome", "Oslo"] * 30})
-COLUMNS = make_pipeline(make_column_transformer((OneHotEncoder(), ["city"])), LogisticRegression())
-
-
-@pytest.mark.parametrize(
-    ("estimator", "data", "match"),
-    [
-        (LogisticRegression, (X, Y), r"a class, not an estimator.*LogisticRegression\(\.\.\.\)"),
-        (nn.Linear(4, 3), (X, Y), "trained by gradient descent.*op.train|await train"),
-        (Unclonable(), (X, Y), "Unclonable cannot be cloned.*store its arguments"),
-        (Plain(), (X, Y), r"Plain cannot be cloned.*fit without get_params.*BaseEstimator"),
-        (3, (X, Y), "cannot be fitted; got 'int'"),
-        (coroutine, (X, Y), "cannot be fitted; got 'function'"),
-        (lambda rows: None, (X, Y), "must take rows and a seed; got 'too many"),
-        (nothing, (X, Y), "nothing must return a function that predicts; got 'NoneType'"),
-        (lambda rows, seed: Rule(), (X, Y), r"return its method: model\.predict_proba"),
-        (
-            raises,
-            (X, Y),
-            r"raises failed to be fitted; got .KeyError.*lost.*test_fit_estimator\.py:",
-        ),
-        (Writes(), (X, Y), "Writes failed to be fitted.*read-only.*writes to its inputs"),
-        (LogisticRegression(), (FRAME, TWO), r"LogisticRegression failed.*Rome|Oslo.*an encoder"),
-        (COLUMNS, (FRAME.to_numpy(), TWO), r"ColumnTransformer \+ Logistic.*X as a DataFrame"),
-        (
-            LogisticRegression(),
-            (X, X[:, 0]),
-            "LogisticRegression is a classifier, and the",
-        ),
-        (LogisticRegression(), (X[:, 0], TWO), r"Expected 2D.*give X as \[n, columns\]"),
-        (LogisticRegression(), (np.where(X > 2, np.nan, X), TWO), "contains NaN.*an imputer"),
-        (make_pipeline(SVC(decision_function_shape="ovo")), (X, Y), "SVC gives decision.*of pairs"),
-        (StandardScaler(), (X, Y), "StandardScaler cannot be asked for predictions"),
-    ],
-)
-def test_what_cannot_be_fitted_is_told(estimator, data, match):
-    with pytest.raises(UsageError, match=match):
-        fitted_to(estimator, data)
-
-
-@pytest.mark.parametrize(
-    ("estimator", "match"),
-    [
-        (Answers(Y[:5]), "Answers returns predictions of a wrong length.*5.*60 rows"),
-        (Answers(np.zeros((N, 2))), "returns no labels"),
-        (Answers(["other"] * N), "Answers names what is no class of the data; got 'other'"),
-        (Answers(3.0), "wrong length"),
-        (Chances(np.ones((N, 3))), "probabilities that do not sum to 1"),
-        (Chances(np.ones((N, 2)) / 2), r"returns other classes; got .float64 \[60, 2\]"),
-        (Chances(np.full((N, 3), np.nan)), "no numbers, or NaN"),
-        (Chances(np.array([["a"]] * N)), "no numbers, or NaN"),
-    ],
-)
-def test_what_is_no_prediction_is_told(estimator, match):
-    with pytest.raises(UsageError, match=match):
-        fitted_to(estimator).outputs(X)
-
-
-def test_other_refusals():
-    with pytest.raises(UsageError, match=r"arguments are an estimator's.*got 'sample_weight'"):
-        fitted_to(draws, arguments={"sample_weight": X})
-    with pytest.raises(UsageError, match=r"fit\(\) got an unexpected keyword.*STEP__ARGUMENT"):
-        fitted_to(DecisionTreeClassifier(), arguments={"weights": TWO})
-    with pytest.raises(DataError, match=r"rows must be positions.*float64"):
-        fitted_to(draws, rows=[0.5])
-    with pytest.raises(DataError, match=r"rows lie outside the data; got '?0\.\.60"):
-        fitted_to(draws, rows=[0, N])
-    with pytest.raises(UsageError, match=r"no set of this name was evaluated.*evaluate"):
-        fitted_to(draws).error("test")
-    with pytest.raises(UsageError, match="random numbers come from streams; got 3"):
-        fitted_to(draws, streams=3)
-    with pytest.raises(UsageError, match="is a regressor, and the labels are classes"):
-        fitted_to(LinearRegression(), as_examples((X, Y)))
-    with pytest.raises(UsageError, match="is a classifier, and the labels are targets"):
-        fitted_to(Rule(), as_examples((X, X[:, 0])))
-    with pytest.raises(UsageError, match=r"returns other targets; got .float64 \[60, 2\]"):
-        fitted_to(lambda rows, seed: lambda inputs: inputs[:, :2], (X, X[:, 0])).outputs(X)
-
-
-class Greedy(Rule):
-    """Runs out of memory."""
-
-    def fit(self, inputs, labels):
-        raise MemoryError
-
-
-class Interrupted(Rule):
-    """The user's Ctrl-C, or a `sys.exit` of its own."""
-
-    def __init__(self, error=Stopped):
-        self.error = error
-
-    def fit(self, inputs, labels):
-        raise self.error
-
-
-def test_an_error_fails_its_own_cell_alone():
-    cells = [fit_estimator(e, (X, Y), S) for e in (Greedy(), Interrupted(SystemExit), Rule())]
-    greedy, exits, fine = drive(cells, Context())
-    assert isinstance(greedy, ResourceError)
-    assert "Greedy failed to be fitted: memory ran out" in str(greedy)
-    assert isinstance(exits, UsageError)
-    assert fine.form == "labels"
-    with pytest.raises(Stopped):
-        fitted_to(Interrupted())
-    with pytest.raises(Stopped):
-        drive_dry([fit_estimator(Interrupted(), (X, Y), S)], Context())
-
-
-class Warns(Rule):
-    """Warns."""
-
-    def fit(self, inputs, labels):
-        warnings.warn("it did not converge\nat all", UserWarning, stacklevel=1)
-        return super().fit(inputs, labels)
-
-
-def test_warnings_become_notes():
-    context = Context()
-    fitted = op.solve(fit_estimator(Warns(), (X, Y), S), context)
-    assert fitted.notes == ("Warns: UserWarning: it did not converge",)
-    assert context.notes == list(fitted.notes)
-    assert "it did not converge" in repr(fitted)
-    many = "\n".join(["a", "b", "c"])
-    assert "1 more notes" in repr(op.solve(_with_notes(many.split())))
-
-
-async def _with_notes(notes):
-    def fit(rows, seed):
-        for note in notes:
-            warnings.warn(note, stacklevel=1)
-        return lambda inputs: np.ones((len(inputs), 3))
-
-    return await fit_estimator(fit, (X, Y), S)
-
-
-def test_a_plan_measures_a_small_fit_or_says_that_it_does_not_know():
-    sizes = []
-
-    def fit(rows, seed):
-        sizes.append(len(rows))
-        return lambda inputs: np.ones((len(inputs), 2))
-
-    large = as_examples((RNG.normal(size=(5000, 2)), RNG.integers(2, size=5000)))
-
-    async def cell(rows):
-        fitted = await fit_estimator(fit, large, S, rows=np.arange(rows), evaluate={"t": large})
-        assert np.isnan(fitted.error("t"))
-        assert (await op.predict(fitted, large.inputs)).shape == (5000, 2)
-
-    cost = drive_dry([cell(4000), cell(2000)], Context())
-    assert sizes == [250, 250, 500]
-    assert cost.n_models == 2
-    assert cost.seconds > 0
-    assert cost.pending_bytes == 4000 * 16
-    context = Context()
-
-    async def failing():
-        fitted = await fit_estimator(Greedy(), (X, Y), S)
-        assert (await op.predict(fitted, X)).shape == (N, 3)
-
-    assert drive_dry([failing()], context).seconds == 0
-    (note,) = context.notes
-    assert note.startswith("how long Greedy takes is not known: a fit to 30 rows failed")
-    assert drive_dry([fit_estimator(Rule(), (X[:2], Y[:2]), S)], Context()).seconds >= 0
-
-
-def test_threads_are_those_of_a_worker():
-    forest = RandomForestClassifier(3, n_jobs=2)
-    with torch_threads(1):
-        assert fitted_to(forest).model.n_jobs == 1
-        assert fitted_to(DummyClassifier()).form == "probabilities"
-    with torch_threads(2):
-        assert fitted_to(forest).model.n_jobs == 2
-
-
-def test_fit_at_once_tells_its_progress():
-    told = []
-    fitted = op.fit(draws, (X, Y), progress=told.append, seed=3)
-    assert told == [1.0]
-    assert np.array_equal(fitted.outputs(X), fitted_to(draws).outputs(X))
-    with pytest.raises(UsageError, match="seed must be a whole number"):
-        op.fit(draws, (X, Y), seed=0.5)
-    with pytest.raises(UsageError, match=r"has not run yet.*op\.fit"):
-        fit_estimator(draws, (X, Y), S).predict(X)
 
 
 def thresholded(threshold):

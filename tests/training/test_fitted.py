@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 import overparam as op
 from overparam.data.accepted import as_dataset
 from overparam.errors import DataError, UsageError
-from tests.training.test_fit import RECIPE, X_TEST, Y_TEST, Rows, X, Y
+from tests.training.rows_as_given import RECIPE, X_TEST, Y_TEST, Rows, X, Y
 
 
 @pytest.fixture(scope="module")

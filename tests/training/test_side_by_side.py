@@ -11,7 +11,8 @@ from overparam.data.dataset import make_dataset
 from overparam.errors import DataError
 from overparam.streams import Streams
 from overparam.training import side_by_side
-from overparam.training.fitted import PredictRequest, predict
+from overparam.training.fitted import predict
+from overparam.training.prediction import PredictRequest
 from overparam.training.recipe import Recipe
 from overparam.training.request import Context, drive_dry, solve_all
 from overparam.training.train import train

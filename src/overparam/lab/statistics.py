@@ -1,4 +1,4 @@
-"""Statistics of a study: intervals (from `intervals`), and tests of curves over levels and seeds.
+"""Statistics of a study: intervals (see `intervals`, `bootstrap`) and tests of curves over seeds.
 
 Everything is paired by seed. NaN is a missing value and is left out; infinities are values that
 leave no interval (see `intervals`).
@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from overparam.checks import check_choice, check_range
 from overparam.errors import UsageError
+from overparam.lab.bootstrap import bootstrap_interval
 from overparam.lab.intervals import (
     LEVEL,
     Steps,
-    bootstrap_interval,
     exp_interval,
     floats,
     geometric_mean_interval,

@@ -28,6 +28,7 @@ from overparam.lab.database import (
 from overparam.lab.encoding import ArrayAt, encode
 from overparam.lab.named_rows import named_row, named_values
 from overparam.lab.rows import COLUMNS, record_key, record_of, row_of
+from overparam.lab.same_study import refuse_another, refuse_edited, refuse_missing
 from overparam.lab.sqlite_errors import FRESH, sqlite_errors
 from overparam.lab.writer import Writer, WriterLock, lock_damage, records_told
 
@@ -207,15 +208,8 @@ class Store:
             StoreError: a file or value is not as it was when the study's records were made.
         """
         known = self.get("code", {})
-        edited = edited_files(known, code)
-        if edited and not accept and self._writer.count():
-            raise StoreError(
-                f"the code of the study in {self.folder} was edited since its records were made",
-                got=", ".join(edited),
-                allowed="files, and values that the code holds, as they were",
-                remedy="run again with --fresh or choose another --out; --accept-edits keeps the "
-                "records, if no edit changes what they hold",
-            )
+        if not accept and self._writer.count():
+            refuse_edited(self.folder, edited_files(known, code))
         if known != {**known, **code}:
             self._put_value("code", {**known, **code})
 
@@ -298,14 +292,7 @@ class Store:
         with sqlite_errors(self._path):
             rows = self._connection.execute(f"SELECT {COLUMNS} FROM records ORDER BY id").fetchall()
         # Once more, because the writer may have tried failed cells again in the meantime.
-        if len(rows) < min(n_told, records_told(self.folder)):
-            raise StoreError(
-                f"records of {self._path} are missing",
-                got=f"{len(rows):,}",
-                allowed=f"at least {n_told:,}, as its writer says in study.lock",
-                remedy="its write-ahead log may have been deleted: restore it from a copy, or run "
-                "the study again, which computes what is missing",
-            )
+        refuse_missing(self._path, len(rows), min(n_told, records_told(self.folder)))
         return rows
 
     def _put_value(self, name: str, value: Any) -> None:
@@ -321,14 +308,4 @@ class Store:
 
     def check_phenomenon(self, phenomenon: Phenomenon) -> None:
         """Refuse a phenomenon, or a revision of it, that is not the study's."""
-        for what, found, wanted in (
-            ("phenomenon", self.phenomenon, phenomenon.name),
-            ("revision", self.revision, phenomenon.revision),
-        ):
-            if found != wanted:
-                raise StoreError(
-                    f"the study in {self.folder} is of another {what}",
-                    got=found,
-                    allowed=wanted,
-                    remedy=FRESH,
-                )
+        refuse_another(self.folder, self.phenomenon, self.revision, phenomenon)

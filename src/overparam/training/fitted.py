@@ -7,8 +7,8 @@ In a cell, `await predict(fitted, inputs)` asks for its outputs; anywhere else `
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from overparam.data.finite import check_range
-from overparam.errors import DataError, UsageError, suggest
-from overparam.streams import Streams
+from overparam.errors import UsageError, suggest
 from overparam.training.asked import asked
-from overparam.training.copies import (
-    copy_module,
-    first_line,
-    named_tensors,
-    precision_of,
-    put_state,
-    with_memory,
-)
+from overparam.training.copies import copy_module, named_tensors, put_state, with_memory
 from overparam.training.fitted_estimator import FittedEstimator
+from overparam.training.prediction import PredictRequest
 from overparam.training.recipe import LossFunction, Recipe
-from overparam.training.request import Context, Cost, Request, solve
-from overparam.training.side_by_side import outputs_side_by_side, shape_of
+from overparam.training.request import Context, solve
 from overparam.training.task import Task, rows_of
 from overparam.training.trace import Status, Trace
 
@@ -232,54 +223,6 @@ class Fitted:
         if not module.training:  # the state is that of training mode
             module.train()
         return put_state(module, self.state).eval()
-
-
-@dataclass(frozen=True, eq=False)
-class PredictRequest(Request):
-    """Outputs of one fitted model; see `predict`."""
-
-    fitted: Fitted
-    inputs: Tensor
-    chunk: int = field(default=4096)
-    draws: str = "outputs"
-
-    def group_key(self) -> Hashable:
-        """What must agree between requests that are executed together."""
-        return shape_of(self.fitted, self.inputs) or id(self)
-
-    @staticmethod
-    def execute(requests: Sequence[Any], context: Context) -> list[Any]:
-        """Return one result per request."""
-        if len(requests) == 1:
-            return [requests[0]._outputs(context.device)]
-        fitted, inputs = [r.fitted for r in requests], [r.inputs for r in requests]
-        return outputs_side_by_side(fitted, inputs, context)
-
-    @staticmethod
-    def estimate(requests: Sequence[Any], context: Context) -> tuple[list[Any], Cost]:
-        """Return stand-ins of the right shapes and what `execute` would cost."""
-        # A forward pass on a test set is small beside the training that came before it.
-        on_cpu = replace(context, device=torch.device("cpu"))
-        return PredictRequest.execute(requests, on_cpu), Cost()
-
-    @torch.no_grad()
-    def _outputs(self, device: torch.device) -> Tensor:
-        module = self.fitted.module()._apply(lambda tensor: tensor.to(device))
-        numbers = [p.dtype for p in module.parameters() if p.is_floating_point()]
-        wanted = precision_of(self.inputs.dtype, numbers[0] if numbers else torch.float32)
-        check_range("inputs", self.inputs, wanted, "the model knows no such numbers: scale them")
-        parts = self.inputs.split(self.chunk)
-        try:
-            with Streams(0).global_generators(self.draws):
-                return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])
-        except (IndexError, RuntimeError) as error:
-            if self.inputs.is_floating_point():
-                raise
-            raise DataError(
-                f"the model fails on these whole numbers: {first_line(error)}",
-                got=f"{int(self.inputs.min())}..{int(self.inputs.max())}",
-                allowed="what its tables have a row for, as in training",
-            ) from error
 
 
 @asked

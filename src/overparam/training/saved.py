@@ -23,19 +23,16 @@ from overparam.checks import check_path
 from overparam.errors import DataError, OverparamError, ResourceError, UsageError
 from overparam.models.plain_layers import build_layers, describe_layers
 from overparam.models.targets import blaming
-from overparam.streams import Streams
-from overparam.training.copies import copy_module, named_tensors
-from overparam.training.fitted import Fitted, predict
+from overparam.training.copies import copy_module
+from overparam.training.fitted import Fitted
 from overparam.training.marks import Marks
 from overparam.training.recipe import Recipe, Schedule
-from overparam.training.request import solve
 from overparam.training.task import Task
 from overparam.training.trace import Trace
+from overparam.training.trained_module import check_module, probe_of
 from overparam.whole_file import check_sums, write_whole
 
 FORMAT = 1
-N_PROBES = 4  # rows whose outputs are kept
-PROBE_TOLERANCE = 1e-3  # of the largest output; other processors round otherwise
 
 
 def save_fitted(fitted: Fitted, path: str | Path) -> Path:
@@ -43,7 +40,7 @@ def save_fitted(fitted: Fitted, path: str | Path) -> Path:
     recipe = dataclasses.asdict(fitted.recipe)
     if callable(fitted.recipe.loss):
         recipe["loss"] = {"own": getattr(fitted.recipe.loss, "__name__", "a loss")}
-    probe = _probe(fitted)
+    probe = probe_of(fitted)
     _check_weights_are_all(fitted, probe)
     header = {
         "recipe": recipe,
@@ -80,7 +77,7 @@ def _layers(fitted: Fitted, probe: Tensor | None) -> list[list[Any]] | None:
     marks = Marks.of(fitted.template)
     built = dataclasses.replace(fitted, template=marks.put(build_layers(layers)))
     try:
-        _check_module(built, probe, marks, given=False)
+        check_module(built, probe, marks, given=False)
     except UsageError:  # hooks, for instance, are code
         return None
     return layers
@@ -95,7 +92,7 @@ def _check_weights_are_all(fitted: Fitted, probe: Tensor | None) -> None:
         return
     anew = dataclasses.replace(fitted, template=fitted.given)
     try:
-        _check_module(anew, probe, Marks.of(fitted.template), given=True)
+        check_module(anew, probe, Marks.of(fitted.template), given=True)
     except UsageError:
         changed = _changed(fitted.given, fitted.template)
     else:
@@ -152,7 +149,7 @@ def load_fitted(path: str | Path, model: nn.Module | None = None) -> Fitted:
     try:
         fitted = _assemble(header, content, model)
         marks = Marks(**header["marks"])
-        _check_module(fitted, content.get("probe"), marks, given=model is not None)
+        check_module(fitted, content.get("probe"), marks, given=model is not None)
     except OverparamError:
         raise
     except Exception as error:  # a forged file can hold anything
@@ -230,74 +227,6 @@ def _assemble(header: dict[str, Any], content: dict[str, Any], model: nn.Module 
         None if header["task"] is None else Task(**_tuples(header["task"])),
         tuple(header["notes"]),
     )
-
-
-def _check_module(fitted: Fitted, probe: Tensor | None, marks: Marks, *, given: bool) -> None:
-    """Hold the module against weights and ties, and its outputs against those that were kept."""
-    parts = fitted.template.named_modules(remove_duplicate=False)
-    unkept = {
-        f"{path}.{name}" if path else name
-        for path, part in parts
-        for name in part._non_persistent_buffers_set
-    }
-    own = dict(named_tensors(fitted.template))
-    for name in sorted({*own, *fitted.state}):
-        have, need = own.get(name), fitted.state.get(name)
-        if name in unkept:
-            continue
-        if have is None or need is None or have.shape != need.shape:
-            raise UsageError(
-                f"the module is not the one that was trained: {name!r} differs",
-                got="none" if have is None else list(have.shape),
-                allowed="none" if need is None else list(need.shape),
-                remedy="give a module of the same architecture",
-            )
-    tied = Marks.of(fitted.template).ties
-    if tied != marks.ties:
-        raise UsageError(
-            "the module is not the one that was trained: other weights are one",
-            got=_ties(tied),
-            allowed=_ties(marks.ties),
-            remedy="give a module of the same architecture",
-        )
-    again = None if probe is None else _probe(fitted)
-    if probe is None or again is None:
-        return
-    if not _is_near(again, probe):
-        raise UsageError(
-            "the module has the weights of the one that was trained, but gives other outputs",
-            remedy="give a module of the same architecture, with its settings and activations"
-            if given
-            else "give the module: load_fitted(path, model)",
-        )
-
-
-def _is_near(found: Tensor, probe: Tensor) -> bool:
-    near = PROBE_TOLERANCE * float(probe.abs().max().clamp(min=1e-6))
-    return found.shape == probe.shape and torch.allclose(found, probe, rtol=0, atol=near)
-
-
-def _ties(ties: list[list[str]]) -> str:
-    return ", ".join(f"{a} is {b}" for a, b in ties[:3]) or "none"
-
-
-def _probe(fitted: Fitted) -> Tensor | None:
-    """Return outputs on a few rows, float64; None where there are none, or never the same."""
-    if fitted.task is None or not fitted.state:
-        return None
-    shape = (N_PROBES, *fitted.task.input_shape)
-    rows = torch.zeros(shape, dtype=torch.int64)
-    if not fitted.task.takes_integers:
-        rows = torch.from_numpy(Streams(0).numpy("probe").standard_normal(shape)).float()
-    try:
-        outputs = []
-        for draws in ("probe once", "probe twice"):  # a module that draws draws other numbers
-            outputs.append(solve(predict(fitted, rows, draws=draws)))
-        once, twice = outputs
-    except Exception:  # a module that takes no such rows is saved all the same
-        return None
-    same = torch.equal(once, twice) and bool(torch.isfinite(once).all())
-    return once.double() if same else None
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

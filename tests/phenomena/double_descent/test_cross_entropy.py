@@ -10,6 +10,8 @@ from overparam.lab.records import Record, Records
 from overparam.measures import interpolation_threshold
 from overparam.models import mlp_n_params
 from overparam.phenomena.double_descent import cross_entropy as phenomenon
+from overparam.phenomena.double_descent._cross_entropy_summary import smoothed, smoothed_step
+from overparam.phenomena.double_descent._expected_widths import PARAMS_PER_EXAMPLE, threshold_width
 from overparam.phenomena.double_descent.cross_entropy import Condition, Outcome
 from overparam.streams import Streams
 from overparam.training.request import solve_all
@@ -65,16 +67,16 @@ def test_a_sweep_that_misses_the_threshold_concludes_nothing_and_says_why(train)
 @pytest.mark.parametrize("n_hidden_layers", [1, 2])
 def test_the_axis_brackets_the_expected_threshold(n_train, n_hidden_layers):
     base = Condition(n_train=n_train, n_hidden_layers=n_hidden_layers)
-    threshold, axis = phenomenon.threshold_width(base), phenomenon.widths(base)
+    threshold, axis = threshold_width(base), phenomenon.widths(base)
     at, before = (mlp_n_params(40, [k] * n_hidden_layers, 10) for k in (threshold, threshold - 1))
-    assert before < phenomenon.PARAMS_PER_EXAMPLE * n_train <= at
+    assert before < PARAMS_PER_EXAMPLE * n_train <= at
     assert threshold in axis
     assert axis[0] < threshold / 8
     assert axis[-1] > 4 * threshold
 
 
 def test_smoothing_is_a_geometric_mean_of_neighbours():
-    found = phenomenon.smoothed(np.array([[1.0], [4.0], [16.0], [0.0], [1.0]]))[:, 0]
+    found = smoothed(np.array([[1.0], [4.0], [16.0], [0.0], [1.0]]))[:, 0]
     np.testing.assert_allclose(found, [2, 4, 0, 0, 0], rtol=1e-12)
 
 
@@ -160,6 +162,6 @@ def test_figures_show_the_measured_threshold_and_emc():
 def test_smoothed_errors_are_as_coarse_as_the_widths_they_are_means_of():
     """One width of three with two wrong rows: a row more there moves the mean by a sixth."""
     errors = np.array([0.5, 0.5, 2 / 500, 0.5])[:, None] * np.ones(3)
-    steps = phenomenon.smoothed_step(errors, 1 / 500) / phenomenon.smoothed(errors)[:, 0]
+    steps = smoothed_step(errors, 1 / 500) / smoothed(errors)[:, 0]
     by_hand = [0.004, (0.004 + 0.004 + 0.5) / 3, (0.004 + 0.5 + 0.004) / 3, (0.5 + 0.004) / 2]
     np.testing.assert_allclose(steps, by_hand, rtol=1e-12)

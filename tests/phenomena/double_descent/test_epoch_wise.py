@@ -8,7 +8,12 @@ import pytest
 
 from overparam.lab.records import Record, Records
 from overparam.phenomena.double_descent import epoch_wise as phenomenon
-from overparam.phenomena.double_descent._curves import NEIGHBOURS, mean_over_neighbours
+from overparam.phenomena.double_descent._curves import (
+    NEIGHBOURS,
+    mean_over_neighbours,
+    times_of_largest_rise,
+)
+from overparam.phenomena.double_descent._epoch_wise_summary import largest_spacing
 from overparam.phenomena.double_descent.epoch_wise import ARMS, Condition, Outcome
 from overparam.streams import Streams
 from overparam.training.request import solve_all
@@ -61,7 +66,7 @@ def test_a_rise_without_a_second_fall_is_absent():
 def test_the_summary_finds_the_times_and_the_size_of_the_bump():
     summary = phenomenon.summarise(made_up([FALLING + 0.1 * BUMP, FALLING, FALLING]))["treatment"]
     curve = mean_over_neighbours((FALLING + 0.1 * BUMP)[:, None], NEIGHBOURS)[:, 0]
-    low, peak = phenomenon.times_of_largest_rise(curve)
+    low, peak = times_of_largest_rise(curve)
     assert abs(summary.minimum_epoch - EPOCHS[low]) <= 3
     assert abs(summary.peak_epoch - EPOCHS[peak]) <= 3
     # Five seeds with noise 0.002 / sqrt 5: well within 0.004 of the truth.
@@ -74,7 +79,7 @@ def test_largest_rise_agrees_with_brute_force():
     generator = np.random.default_rng(5)
     for _ in range(20):
         values = generator.standard_normal(12)
-        i, j = phenomenon.times_of_largest_rise(values)
+        i, j = times_of_largest_rise(values)
         pairs = [values[b] - values[a] for a in range(12) for b in range(a, 12)]
         assert i <= j
         assert values[j] - values[i] == max(pairs)
@@ -157,7 +162,7 @@ def test_figures_mark_the_peak_and_the_fit():
 
 def test_the_grid_of_epochs_is_as_coarse_as_where_it_is_compared():
     levels = np.log([1, 2, 3, 4, 5, 6])
-    found = phenomenon._spacing(levels, np.array([np.nan, levels[3]]))
+    found = largest_spacing(levels, np.array([np.nan, levels[3]]))
     assert found == pytest.approx(np.log(4 / 3))
-    assert phenomenon._spacing(levels, np.array([np.log(1.5), levels[3]])) == np.log(2)
-    assert phenomenon._spacing(levels, np.array([np.nan, np.inf])) == 0
+    assert largest_spacing(levels, np.array([np.log(1.5), levels[3]])) == np.log(2)
+    assert largest_spacing(levels, np.array([np.nan, np.inf])) == 0

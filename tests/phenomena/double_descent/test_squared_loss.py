@@ -11,6 +11,7 @@ from overparam.data import corrupt_labels_wrong, draw_subset
 from overparam.lab.records import Record, Records
 from overparam.models import mlp, mlp_n_params
 from overparam.phenomena.double_descent import squared_loss as phenomenon
+from overparam.phenomena.double_descent._parameter_widths import BELKIN_SIZES
 from overparam.phenomena.double_descent._weight_reuse import grown
 from overparam.phenomena.double_descent.squared_loss import (
     BEST_EPOCH,
@@ -154,7 +155,7 @@ def test_full_scale_has_the_published_sizes():
     n_params = [mlp_n_params(*phenomenon.sizes(c)) for c in spanned]
     assert len(spanned) == 2 * 22  # 39.5 and 40 thousand are one width
     assert 39_760 in n_params
-    sizes = 1000 * np.array(phenomenon.BELKIN_SIZES)
+    sizes = 1000 * np.array(BELKIN_SIZES)
     assert (np.abs(np.array(n_params)[:, None] - sizes).min(0) <= 795 / 2).all()
     assert {c.label_noise_rate for c in spanned} == {0.1, 0.0}  # the claim is of wrong labels
 

@@ -9,7 +9,7 @@ from overparam.phenomena.identity._figures import training_note
 from overparam.phenomena.identity._left_out import LeftOut, left_out_of, tell, unfitted
 from overparam.phenomena.identity.by_depth import Condition
 from overparam.phenomena.identity.one_layer_theorem import Condition as OneLayer
-from tests.phenomena.worlds.identity import map_of
+from tests.phenomena.worlds.preferences import map_of
 
 NAN = float("nan")
 UNFIT = "squared error 0.0005 per pixel reached, 1e-05 asked for; set max_steps above 6,000, or "

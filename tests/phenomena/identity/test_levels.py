@@ -7,7 +7,7 @@ from overparam.lab.verdict import Interval
 from overparam.phenomena.identity._left_out import LeftOut
 from overparam.phenomena.identity._levels import preferred, text_of
 from overparam.probes.identity_probe import PHENOMENON
-from tests.phenomena.worlds.identity import map_of as outcome
+from tests.phenomena.worlds.preferences import map_of as outcome
 
 NAN = float("nan")
 

@@ -19,7 +19,8 @@ from overparam.phenomena.identity.one_layer_theorem import ADAM, FROM_ZERO, PHEN
 from overparam.streams import Streams
 from overparam.training.request import solve_all
 from tests.phenomena.verdicts import kinds_of
-from tests.phenomena.worlds.identity import EFFECTS, N_INPUTS
+from tests.phenomena.worlds.identity import EFFECTS
+from tests.phenomena.worlds.preferences import N_INPUTS
 from tests.phenomena.worlds.studies import study
 
 SEEDS = range(500, 512)

@@ -1,15 +1,11 @@
-"""Width, kernel size, initialization, more images: designs and rules on made-up maps, cells."""
+"""Width and kernel size: designs and rules on made-up maps; figures and settings of variations."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
-import torch
-from numpy.testing import assert_allclose
-from torch.testing import assert_close
 
 from overparam.lab.records import Record, Records
 from overparam.phenomena.identity import (
@@ -19,53 +15,10 @@ from overparam.phenomena.identity import (
     width,
 )
 from overparam.phenomena.identity._fall import judge_fall, summarise_fall
-from overparam.phenomena.identity._task import SCORES, MapOutcome, make_identity_task
 from overparam.streams import Streams
 from overparam.training.request import solve_all
+from tests.phenomena.identity.maps import N_SHOWN, later_by, made_up, records_of
 from tests.phenomena.verdicts import kinds_of
-
-N_SHOWN = 16
-
-
-def made_up(preference, *, learned=True, outputs=None) -> MapOutcome:
-    """A map of a given preference, all else plain."""
-    correlation = (1 + preference) / 2
-    return MapOutcome(
-        n_params=0,
-        n_steps=10,
-        train_loss=1e-7 if learned else 0.1,
-        learned=learned,
-        identity_correlation=correlation,
-        constant_correlation=1 - correlation,
-        identity_mse=0.1,
-        constant_mse=0.1,
-        edge_score=0.0,
-        preference=preference,
-        scores=np.full((len(SCORES), 43), correlation, np.float32),
-        preferences=np.full(43, preference, np.float32),
-        baselines=np.linspace(0, 0.9, 43, dtype=np.float32),
-        outputs=np.zeros((N_SHOWN, 14, 14), np.float16) if outputs is None else outputs,
-        layers=(),
-    )
-
-
-def records_of(phenomenon, preference, *, n_seeds=5, base=None) -> Records:
-    """Records of the standard design with preferences from a rule, a little noise added."""
-    found = phenomenon.PHENOMENON
-    cells = found.conditions("standard") if base is None else found.cells(base)
-    noise = np.random.default_rng(0).normal(0, 0.02, (n_seeds, len(cells)))
-    return Records(
-        [
-            Record(c, seed, replace(made_up(preference(c) + noise[seed, i]), n_params=size(c)))
-            for seed in range(n_seeds)
-            for i, c in enumerate(cells)
-        ]
-    )
-
-
-def size(c) -> int:
-    return getattr(c, "n_params", 0)
-
 
 # Width
 
@@ -220,172 +173,6 @@ def test_channels_replace_kernels_at_nearly_equal_counts(scale):
         assert shape[2] == k
         assert wider[k][2] == smallest
         assert count(*wider[k]) == pytest.approx(count(*shape), rel=0.03)
-
-
-# Initialization
-
-
-def outputs_of(generator, shared: float) -> np.ndarray:
-    common = np.random.default_rng(1).standard_normal((N_SHOWN, 14, 14))
-    own = generator.standard_normal((N_SHOWN, 14, 14))
-    return (np.sqrt(shared) * common + np.sqrt(1 - shared) * own).astype(np.float16)
-
-
-def starts_of(shared, n_seeds=4) -> Records:
-    generator = np.random.default_rng(2)
-    cells = initialization.PHENOMENON.conditions("standard")
-    return Records(
-        [
-            Record(c, seed, made_up(0.5, outputs=outputs_of(generator, shared(c.n_channels))))
-            for seed in range(n_seeds)
-            for c in cells
-        ]
-    )
-
-
-def test_starts_that_differ_at_few_channels_alone_are_observed_there_alone():
-    records = starts_of(lambda channels: 0.4 if channels < 5 else 0.95)
-    summaries = initialization.summarise(records)
-    # Outputs that share a part s of their variance correlate by s: 6 pairs x 16 images x 4 seeds
-    # of 196 pixels, standard error below 0.01.
-    assert summaries["treatment"].interval.estimate == pytest.approx(0.6, abs=0.03)
-    assert summaries["many channels"].interval.estimate == pytest.approx(0.05, abs=0.01)
-    assert kinds_of(initialization, records) == {
-        "treatment": "observed",
-        "many channels": "absent",
-    }
-
-
-def test_disagreement_agrees_with_brute_force():
-    maps = [outputs_of(np.random.default_rng(seed), 0.5) for seed in range(3)]
-    slow = [
-        1 - np.corrcoef(a[i].ravel().astype(float), b[i].ravel().astype(float))[0, 1]
-        for a, b in combinations(maps, 2)
-        for i in range(N_SHOWN)
-    ]
-    assert_allclose(initialization.disagreement(maps), np.mean(slow), rtol=1e-10)
-    assert np.isnan(initialization.disagreement(maps[:1]))
-
-
-def test_starts_that_did_not_fit_are_left_out():
-    records = [
-        replace(r, outcome=replace(r.outcome, learned=False)) if r.condition.start else r
-        for r in starts_of(lambda channels: 0.5)
-    ]
-    summary = initialization.summarise(Records(records))["treatment"]
-    assert np.isnan(summary.disagreement).all()
-    assert summary.left_out.n_not_fitted == 3 * 4
-    verdict = initialization.verdict(summary)
-    assert verdict.kind == "inconclusive"
-    assert "Left out of 16 networks: 12 did not fit" in verdict.reason
-
-
-def test_starts_share_their_image_and_nothing_else():
-    base = initialization.PHENOMENON.scales["smoke"].base
-    cells = initialization.cells(replace(base, max_steps=20, target_loss=1.0))
-    chosen = [c for c in cells if c.n_channels == 24 and c.start < 2]
-    chosen += [c for c in cells if c.scheme in ("default", "orthogonal") and c.arm == "schemes"]
-    first, second, own, other = solve_all([initialization.run(c, Streams(3)) for c in chosen])
-    assert_allclose(first.baselines, second.baselines, rtol=0)
-    assert not np.allclose(first.outputs, second.outputs)
-    assert_allclose(own.baselines, other.baselines, rtol=0)
-    assert not np.allclose(own.outputs, other.outputs)
-
-
-def test_the_schemes_that_fail_are_said_to_fail():
-    records = Records(
-        [
-            replace(r, outcome=replace(r.outcome, learned=False))
-            if r.condition.scheme == "small normal" and r.condition.depth == 9
-            else r
-            for r in starts_of(lambda channels: 0.5)
-        ]
-    )
-    figures = initialization.figures(initialization.summarise(records), records)
-    heat = {f.name: f for f in figures}["schemes"]
-    row = list(heat.y_labels).index("small normal")
-    values = heat.panels[0][1]
-    assert np.isnan(values[row, 1])
-    assert np.isfinite(np.delete(values.ravel(), 2 * row + 1)).all()
-    assert "small normal, 9 layers: 0 of 4" in heat.caption
-
-
-# More images
-
-
-def test_images_are_nested_and_of_different_digits():
-    base = more_images.Condition()
-    tasks = [more_images.task_of(replace(base, n_images=n), Streams(4)).training for n in (1, 2, 3)]
-    assert_close(tasks[0], make_identity_task(Streams(4), 14).training)
-    assert_close(tasks[2][:2], tasks[1])
-    assert_close(tasks[1][:1], tasks[0])
-    apart = torch.pdist(tasks[2].flatten(1))
-    assert float(apart.min()) > 1
-
-
-def test_copies_are_the_first_image_moved_sideways_without_loss():
-    c = more_images.Condition(n_images=3, images="shifted copies")
-    first, right, left = more_images.task_of(c, Streams(4)).training
-    assert_close(right[..., 1:], first[..., :-1])
-    assert_close(left[..., :-1], first[..., 1:])
-    assert_close(torch.stack([right.sum(), left.sum()]), first.sum().expand(2))
-
-
-def later_by(layers):
-    """Preferences that fall through 0 at depth 8.5, later with more images of digits."""
-
-    def preference(c) -> float:
-        extra = layers * (c.n_images - 1) / 2 if c.images == "different digits" else 0
-        return float(np.tanh((8.5 + extra - c.depth) / 3))
-
-    return preference
-
-
-def test_a_later_change_of_sides_is_observed_and_copies_are_absent():
-    records = records_of(more_images, later_by(3))
-    summaries = more_images.summarise(records)
-    assert kinds_of(more_images, records) == {
-        "treatment": "observed",
-        "shifted copies": "absent",
-    }
-    depths = np.array([6, 8, 10])
-    moved = np.mean(np.tanh((11.5 - depths) / 3) - np.tanh((8.5 - depths) / 3))
-    # Noise 0.02 in every network, 40 of them: standard error 0.005.
-    assert summaries["treatment"].rise.estimate == pytest.approx(moved, abs=0.02)
-    assert list(summaries["treatment"].maps) == [1, 2, 3]
-    said = more_images.verdict(summaries["treatment"]).reason
-    assert " with 1 image, " in said
-
-
-def test_no_later_change_of_sides_is_absent():
-    assert kinds_of(more_images, records_of(more_images, later_by(0))) == {
-        "treatment": "absent",
-        "shifted copies": "absent",
-    }
-
-
-def test_the_transition_is_a_median_within_the_sweep():
-    at = more_images.transition
-    maps = more_images.summarise(records_of(more_images, later_by(3)))
-    # The curve is nearly straight between 8 and 10 layers, where it passes 0 at 8.5.
-    assert at(maps["treatment"].maps[1]) == pytest.approx(8.5, abs=0.15)
-    outside = records_of(more_images, lambda c: 0.9 if c.n_images > 1 else -0.9)
-    found = more_images.summarise(outside)["treatment"].maps
-    assert [at(found[n]) for n in (1, 3)] == [6.0, 10.0]
-
-
-def test_a_depth_without_a_network_leaves_no_rise():
-    records = [
-        replace(r, outcome=made_up(-1.0, learned=False))
-        if r.condition.n_images == 3 and r.condition.depth == 10
-        else r
-        for r in records_of(more_images, lambda c: 0.1 * c.n_images)
-    ]
-    summary = more_images.summarise(Records(records))["treatment"]
-    assert (summary.rise.n, summary.rise.n_missing) == (0, 5)
-    assert summary.rises[2].estimate == pytest.approx(0.1, abs=0.02)
-    assert summary.maps[3].n_not_learned == 5
-    assert more_images.verdict(summary).kind == "inconclusive"
 
 
 # All

@@ -13,15 +13,18 @@ from overparam.lab.runner import run_study
 from overparam.lab.study import conclude
 from overparam.measures import memorization_rate
 from overparam.phenomena.memorization import autoencoders as phenomenon
-from overparam.phenomena.memorization.autoencoders import (
+from overparam.phenomena.memorization._autoencoder_networks import (
     CONVOLUTIONAL,
-    DENSE,
     DOWNSAMPLING,
+    N_UNSEEN,
+)
+from overparam.phenomena.memorization._trained_autoencoders import N_SHOWN, SHOWN_STEPS
+from overparam.phenomena.memorization.autoencoders import (
+    DENSE,
     KINDS,
     LINEAR,
     MANY_IMAGES,
     PHENOMENON,
-    SHOWN_STEPS,
     Condition,
     Outcome,
 )
@@ -128,9 +131,9 @@ def test_the_linear_autoencoder_equals_its_closed_form_for_other_images():
 def test_paths_start_at_unseen_images_and_end_beside_training_images(smoke):
     r = phenomenon.of_arm(smoke, "treatment").where(kind=DENSE, depth=6)[0]
     train_set, unseen = phenomenon.images(r.condition, Streams(r.seed))
-    assert r.outcome.path.shape == (phenomenon.N_SHOWN, len(SHOWN_STEPS), 8, 8)
+    assert r.outcome.path.shape == (N_SHOWN, len(SHOWN_STEPS), 8, 8)
     torch.testing.assert_close(
-        torch.tensor(r.outcome.path[:, 0]), unseen[: phenomenon.N_SHOWN, 0], check_dtype=False
+        torch.tensor(r.outcome.path[:, 0]), unseen[:N_SHOWN, 0], check_dtype=False
     )
     training = train_set.inputs[:, 0].numpy()
     for end, nearest in zip(r.outcome.path[:, -1], r.outcome.nearest, strict=True):
@@ -174,7 +177,7 @@ def test_targets_are_the_inputs_and_unseen_images_are_of_the_test_part():
     train_set, unseen = phenomenon.images(Condition(dataset="mnist_small"), Streams(5))
     torch.testing.assert_close(train_set.labels, train_set.inputs.flatten(1))
     assert train_set.input_shape == (1, 28, 28)
-    assert len(unseen) == phenomenon.N_UNSEEN
+    assert len(unseen) == N_UNSEEN
     assert torch.cdist(unseen.flatten(1), train_set.inputs.flatten(1)).min() > 0
 
 

@@ -11,6 +11,7 @@ import torch
 import overparam as op
 from overparam.phenomena.memorization import _hash_tables as tables
 from overparam.phenomena.memorization import hash_table as it
+from overparam.phenomena.memorization._hash_table_summary import beyond_chance
 
 SMALL = it.Condition(n_train=60, max_epochs=2, width=4, dataset="digits")
 
@@ -30,14 +31,14 @@ def test_exact_keys_are_right_on_what_they_store_and_guess_elsewhere(labels):
 
 
 def test_neighbors_are_at_no_distance_of_themselves():
-    found = outcome_of(answerer=it.NEIGHBORS, asked=it.STORED)
+    found = outcome_of(answerer=tables.NEIGHBORS, asked=it.STORED)
     assert found.train_error == found.test_error == 0
     assert found.distance.max() < 1e-6
-    assert outcome_of(answerer=it.NEIGHBORS).distance.min() > 0.1
+    assert outcome_of(answerer=tables.NEIGHBORS).distance.min() > 0.1
 
 
 def test_invariant_keys_answer_alike_in_any_light():
-    found = outcome_of(answerer=it.INVARIANT)
+    found = outcome_of(answerer=tables.INVARIANT)
     assert found.relit_error == found.train_error
 
 
@@ -55,8 +56,8 @@ def test_agreement_by_chance_is_that_of_all_pairs():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 3, 40), rng.integers(1, 5, 40)
     by_chance = np.mean([x == y for x in a for y in b])
-    assert it._beyond_chance(a, b) == pytest.approx(np.mean(a == b) - by_chance, abs=1e-12)
-    assert it._beyond_chance(a, np.full(40, 2)) == pytest.approx(0, abs=1e-12)
+    assert beyond_chance(a, b) == pytest.approx(np.mean(a == b) - by_chance, abs=1e-12)
+    assert beyond_chance(a, np.full(40, 2)) == pytest.approx(0, abs=1e-12)
 
 
 def test_the_network_is_asked_what_the_tables_are():

@@ -14,12 +14,11 @@ from overparam.lab.records import Record, Records
 from overparam.phenomena.memorization import random_labels as phenomenon
 from overparam.phenomena.memorization._label_fitting_networks import make_network, why_oversized
 from overparam.phenomena.memorization._random_labels_figures import PUBLISHED
+from overparam.phenomena.memorization._randomised_images import RANDOM, TRUE
 from overparam.phenomena.memorization.random_labels import (
     CONSTRUCTION,
     PHENOMENON,
-    RANDOM,
     TOO_SMALL,
-    TRUE,
     Condition,
     Outcome,
 )

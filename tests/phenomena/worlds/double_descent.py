@@ -16,6 +16,8 @@ from overparam.phenomena.double_descent import (
     sample_wise,
     squared_loss,
 )
+from overparam.phenomena.double_descent._expected_widths import threshold_width
+from overparam.phenomena.double_descent._parameter_widths import sizes
 
 
 def counted(values, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -215,13 +217,13 @@ def over_width(last, best, clean, reach=0.0):
 def place(c):
     """Log of a network's size over that which just fits."""
     if isinstance(c, squared_loss.Condition):
-        return math.log(mlp_n_params(*squared_loss.sizes(c)) / (10 * c.n_train))
+        return math.log(mlp_n_params(*sizes(c)) / (10 * c.n_train))
     return 1.5 * math.log(c.width / fitting_width(c.n_train)) - math.log(c.train_share)
 
 
 @functools.cache
 def fitting_width(n_train):
-    return cross_entropy.threshold_width(cross_entropy.Condition(n_train=n_train))
+    return threshold_width(cross_entropy.Condition(n_train=n_train))
 
 
 def of_squared_loss(conditions, x, ends, bests, rng):

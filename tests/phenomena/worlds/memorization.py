@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from overparam.phenomena.memorization import autoencoders, random_labels
+from overparam.phenomena.memorization._autoencoder_networks import N_UNSEEN
 from tests.phenomena.worlds import (
     hash_table,
     labels_one_by_one,
@@ -117,12 +118,12 @@ def storing(deep, shallow, recalled, control=lambda c: (0.0, 0.1)):
             rate = (deep if is_deep else shallow) + shared if treated else control(c)[0]
             rate = rng.binomial(c.n_judged, min(max(rate, 0), 1)) / c.n_judged
             ends = recalled + shared if treated else control(c)[1]
-            ends = rng.binomial(autoencoders.N_UNSEEN, min(max(ends, 0), 1))
+            ends = rng.binomial(N_UNSEEN, min(max(ends, 0), 1))
             loss = 1e-8 * math.exp(-rng.random())
             radius = 1.5 - rate
             outcomes.append(
                 autoencoders.Outcome(
-                    *(5000, 1000, loss, True, rate, ends / autoencoders.N_UNSEEN),
+                    *(5000, 1000, loss, True, rate, ends / N_UNSEEN),
                     *(radius, radius + 0.2, 1e-4, 0.9, 0.7, math.nan),
                     *(PATH, np.ones((1, 2, 2))),
                 )

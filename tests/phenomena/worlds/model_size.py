@@ -45,7 +45,7 @@ def grown(different=None, identity=None, anew=False):
         errors = rng.binomial(1000, 0.3, len(conditions)) / 1000
         is_flipped, agreement = GROUPS == "more", np.where(GROUPS == "same", 1.0, 0.4)
         return [
-            model_size.Outcome(margin, mask, is_flipped, agreement, names, error)
+            model_size.Outcome(margin, mask, is_flipped, agreement, error, names)
             for margin, mask, error in zip(margins, masks, errors.tolist(), strict=True)
         ]
 

@@ -35,22 +35,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 
 import numpy as np
 from torch import nn
 
 from overparam.data import corrupt_labels_wrong
-from overparam.lab.crossing import crossing_interval
 from overparam.lab.figure import Axis, Chart, Rule
-from overparam.lab.intervals import logs_above, step_of_logs
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.statistics import PeakTest, exp_interval, peak_test
+from overparam.lab.statistics import PeakTest
 from overparam.lab.verdict import (
     UNKNOWN,
     Clause,
-    Interval,
     Verdict,
     exceeds,
     judge,
@@ -60,19 +56,17 @@ from overparam.lab.verdict import (
     unmeasured,
     weaker,
 )
-from overparam.measures import across_threshold
 from overparam.measures.complexity import DEFAULT_EPSILON
-from overparam.models import mlp_n_params
 from overparam.phenomena.double_descent._complexity import emc_charts, measure_emc
-from overparam.phenomena.double_descent._curves import mean_over_neighbours
-from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
-from overparam.phenomena.double_descent._rules import (
-    bracketed,
-    judge_rise,
-    largest_rise,
-    unless_bracketed,
-    wrong_labels,
+from overparam.phenomena.double_descent._cross_entropy_summary import (
+    BEST_EPOCH,
+    CLEAN_LABELS,
+    Summary,
+    summarise,
 )
+from overparam.phenomena.double_descent._expected_widths import widths, widths_of_emc
+from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
+from overparam.phenomena.double_descent._rules import bracketed, judge_rise, unless_bracketed
 from overparam.phenomena.double_descent._wrong_labels import (
     DATASETS,
     FAMILIES,
@@ -80,18 +74,11 @@ from overparam.phenomena.double_descent._wrong_labels import (
     draw_data,
     make_network,
     recipe_of,
-    shape_of,
-    size_of_test_set,
 )
 from overparam.streams import Streams
 from overparam.training.train import train
 
-BEST_EPOCH, CLEAN_LABELS = "best epoch", "clean labels"
-# Parameters per example at which networks with two hidden layers fit the 1-D task's noisy labels.
-# It only places the axis, from 1/16 of that width to five times it, and is checked afterwards.
-PARAMS_PER_EXAMPLE = 1.3
 EMC_SHARES = (0.25, 0.5)  # of n_train, beside the whole, at which EMC looks for the last fit
-PAPER_WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 # Without a peak test error falls with width and the ratio to narrower networks is at most 1. An
 # error of 0.5 on 4,000 examples has a standard error of 1.6 %; 3 % is two of them, and many of a
 # mean over seeds and neighbouring widths.
@@ -175,99 +162,6 @@ async def run(c: Condition, streams: Streams) -> Outcome:
 def network(c: Condition) -> nn.Module:
     """Return the network of width k as a shape without weights."""
     return make_network(c.family, c.width, c.n_hidden_layers, c.dataset)
-
-
-def threshold_width(c: Condition) -> int:
-    """Return the width, at least 2, at which a perceptron is expected to just fit its labels."""
-    shape, n_classes = shape_of(c.dataset)
-    d, wanted = int(np.prod(shape)), PARAMS_PER_EXAMPLE * c.n_train
-    depth = c.n_hidden_layers
-    return next(k for k in count(2) if mlp_n_params(d, [k] * depth, n_classes) >= wanted)
-
-
-def widths(c: Condition) -> list[int]:
-    """Return the widths of the design: across the expected threshold, or those of the paper."""
-    if c.family != "mlp":
-        return list(PAPER_WIDTHS)
-    at = threshold_width(c)
-    return across_threshold(at, min(10, at - 1), 5, low_ratio=0.06, high_ratio=5.0)
-
-
-def widths_of_emc(c: Condition) -> list[int]:
-    """Return the widths of perceptrons that fit some, not all, of the shares."""
-    at = threshold_width(c)
-    return [k for k in widths(c) if at / 3 <= k <= at]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm: widths `[m]`, errors `[m, seeds]`, and what the rule looks at.
-
-    Attributes:
-        threshold: width at which training error falls to epsilon, of the treatment; also in the
-            controls, whose sweep is the same and is to reach across it.
-        peak: None where the threshold is nowhere in the sweep. rise: the largest.
-        left_out: what the claim names and the design lacks.
-    """
-
-    arm: str
-    widths: np.ndarray
-    test_error: np.ndarray
-    train_error: np.ndarray
-    threshold: Interval
-    peak: PeakTest | None
-    rise: Interval
-    left_out: tuple[str, ...]
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Arrange each arm by width and seed; the best epoch is read from the treatment's cells."""
-    whole = records.where(train_share=max(records.levels("train_share")))
-    noisy, clean = whole.where(labels="noisy"), whole.where(labels="clean")
-    arms = {TREATMENT: (noisy, "test_error"), BEST_EPOCH: (noisy, "best_test_error")}
-    arms[CLEAN_LABELS] = (clean, "test_error")
-    axis, train_error = (noisy if len(noisy) else clean).matrix("train_error", by="width")
-    threshold = exp_interval(crossing_interval(np.log(axis), train_error, DEFAULT_EPSILON))
-    return {
-        arm: _summarise_arm(arm, own, field, threshold)
-        for arm, (own, field) in arms.items()
-        if len(own)
-    }
-
-
-def _summarise_arm(arm: str, records: Records, field: str, threshold: Interval) -> Summary:
-    c = records[0].condition
-    axis, test_error = records.matrix(field, by="width")
-    train_error = records.matrix("train_error", by="width")[1]
-    smooth, step = (
-        smoothed(test_error),
-        smoothed_step(test_error, 1 / size_of_test_set(c.dataset, c.n_test)),
-    )
-    peak = None
-    if axis[0] <= threshold.estimate <= axis[-1]:
-        peak = peak_test(axis, smooth, at=threshold.estimate, step=step)
-    rise = largest_rise(smooth, step)
-    left_out = () if arm == CLEAN_LABELS else wrong_labels(c.label_noise_rate, c.n_train)
-    return Summary(arm, axis, test_error, train_error, threshold, peak, rise, left_out)
-
-
-def smoothed(errors: np.ndarray) -> np.ndarray:
-    """Return geometric means of `[m, seeds]` over a width and its neighbours, two at the ends.
-
-    Single narrow networks of one seed may be stuck by their initial weights; neighbours, which
-    have others, say what is typical there.
-    """
-    return np.exp(mean_over_neighbours(logs_above(errors, 0.0), 1))  # an error of 0 stays 0
-
-
-def smoothed_step(errors: np.ndarray, step: float) -> np.ndarray:
-    """Return how far apart smoothed errors lie at each width, `[m]`.
-
-    One of three that is low may be far coarser, in logarithms, than the mean of the three.
-    """
-    steps = mean_over_neighbours(step_of_logs(step, logs_above(errors, 0.0))[:, None], 1)[:, 0]
-    ratio = step_of_logs(1.0, logs_above(smoothed(errors), 0.0))  # of a step of 1, to the mean
-    return np.where(ratio > 0, steps / np.where(ratio > 0, ratio, 1.0), 0.0)
 
 
 def verdict(summary: Summary) -> Verdict:

@@ -32,13 +32,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-from torch import Tensor
-from torch.nn.functional import one_hot
 
-from overparam.data import Dataset, corrupt_labels_wrong, draw_split, load
 from overparam.data.entries import entry_of
 from overparam.lab.figure import Axis, Chart, Rule
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
@@ -56,8 +52,8 @@ from overparam.lab.verdict import (
     told,
 )
 from overparam.measures import across_threshold, error_rate, squared_error
-from overparam.models.features import RandomFourierFeatures, RandomReluFeatures
 from overparam.phenomena.double_descent._figures import chart_of_fits
+from overparam.phenomena.double_descent._random_feature_task import draw_task
 from overparam.phenomena.double_descent._rules import (
     judge_rise,
     largest_rise,
@@ -65,7 +61,7 @@ from overparam.phenomena.double_descent._rules import (
     wrong_labels,
 )
 from overparam.streams import Streams
-from overparam.training.ridge import FeatureProblem, fit_ridge, fit_ridge_path
+from overparam.training.ridge import fit_ridge, fit_ridge_path
 
 TUNED = "tuned ridge"
 FITS = {TREATMENT: "minimum norm", TUNED: TUNED}  # arm to how its cells are fitted
@@ -142,36 +138,6 @@ async def run(c: Condition, streams: Streams) -> Outcome:
         test_squared_error=squared_error(fit.predictions["test"], task.test_labels),
         coefficient_norm=fit.coefficient_norm,
         penalty=fit.penalty,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What the cells of one seed share; held-out rows for tuning carry the same label noise."""
-
-    problem: FeatureProblem
-    train_labels: Tensor
-    tune_targets: Tensor
-    test_labels: Tensor
-
-
-@lru_cache(maxsize=1)  # features of the full scale take gigabytes; a unit holds one seed
-def draw_task(c: Condition, streams: Streams) -> Task:
-    """Draw rows, label noise and the widest feature map of one seed (cached: same object)."""
-    all_train, test = load(c.dataset)
-    train, rest = draw_split(all_train, c.n_train, streams, balanced=True)
-    train = corrupt_labels_wrong(train, c.label_noise_rate, streams)
-    tune = corrupt_labels_wrong(rest.head(c.n_validation), c.label_noise_rate, streams)
-    return Task(
-        FeatureProblem(
-            _draw_features(c, train.input_dim, streams),
-            train.inputs,
-            _one_hot(train),
-            {"validation": tune.inputs, "test": test.inputs},
-        ),
-        train.labels,
-        _one_hot(tune),
-        test.labels,
     )
 
 
@@ -297,18 +263,6 @@ def _highest(levels: np.ndarray, values: np.ndarray) -> float:
     there = np.isfinite(values).any(1)
     means = [np.mean(row[np.isfinite(row)]) for row in values[there]]
     return float(levels[there][np.argmax(means)]) if len(means) else np.nan
-
-
-def _draw_features(
-    c: Condition, input_dim: int, streams: Streams
-) -> RandomReluFeatures | RandomFourierFeatures:
-    if c.features == "relu":
-        return RandomReluFeatures.draw(input_dim, c.n_features, streams)
-    return RandomFourierFeatures.draw(input_dim, c.n_features, streams, bandwidth=c.bandwidth)
-
-
-def _one_hot(dataset: Dataset) -> Tensor:
-    return one_hot(dataset.labels, dataset.n_outputs).double()
 
 
 PHENOMENON = Phenomenon(

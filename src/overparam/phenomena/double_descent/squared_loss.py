@@ -35,21 +35,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
-import numpy as np
 from torch import nn
 
 from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, load, standardise
-from overparam.data.entries import entry_of
-from overparam.lab.crossing import crossing_interval
-from overparam.lab.figure import Axis, Chart, Rule
+from overparam.lab.figure import Chart
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.statistics import PeakTest, exp_interval, peak_test
 from overparam.lab.verdict import (
     Clause,
-    Interval,
     Verdict,
     exceeds,
     judge,
@@ -58,30 +53,28 @@ from overparam.lab.verdict import (
     told,
     weaker,
 )
-from overparam.measures import across_threshold
-from overparam.models import mlp, mlp_n_params, mlp_width_for
-from overparam.phenomena.double_descent._figures import TEST_ERROR, TRAIN_ERROR, chart_of_arms
-from overparam.phenomena.double_descent._rules import (
-    bracketed,
-    judge_rise,
-    largest_rise,
-    over_each,
-    unless_bracketed,
-    wrong_labels,
+from overparam.models import mlp, mlp_n_params
+from overparam.phenomena.double_descent._parameter_widths import below_threshold, sizes, widths
+from overparam.phenomena.double_descent._rules import bracketed, judge_rise, unless_bracketed
+from overparam.phenomena.double_descent._squared_loss_figures import charts_over_parameters
+from overparam.phenomena.double_descent._squared_loss_summary import (
+    BEST_EPOCH,
+    CLEAN_LABELS,
+    FAR,
+    FITTED,
+    NEAR,
+    Summary,
+    summarise,
 )
 from overparam.phenomena.double_descent._weight_reuse import grown
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
-BEST_EPOCH, CLEAN_LABELS = "best epoch", "clean labels"
 MOMENTUM = 0.95  # of SGD
-FITTED = 0.01  # training error that counts as interpolation when the threshold is measured
 # Without a peak the ratio is below 1, since the test loss falls with width; with one, Belkin et
 # al. have 2 and more. A quarter is far from both.
 SMALLEST_PEAK = 1.25
-NEAR = 1.5  # factor; the next wider network is 1.47 times as large
-FAR = 3.0  # factor; the test loss of networks still farther away is below the peak
 SMALLEST_RISE = 1.15  # of a control, anywhere; eight seeds: 1.00 [0.94, 1.03], 0.97 [0.77, 1.12]
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (highest test loss within a factor "
@@ -94,12 +87,6 @@ RULE = (
     "does not lie within the sweep and below half its end, and where no training label is wrong."
 )
 ALONG = "the number of parameters"
-LABELS = {TREATMENT: "last epoch"}
-# Parameters of Belkin et al. 2019, Fig. 3, in thousands
-BELKIN_SIZES = (
-    *(4, 5, 7, 10, 12, 20, 24, 27, 30, 33, 35, 37, 38, 39, 39.5),
-    *(40, 45, 50, 70, 85, 200, 250, 800),
-)
 
 
 @dataclass(frozen=True)
@@ -174,28 +161,6 @@ def load_standardised(dataset: str) -> tuple[Dataset, Dataset]:
     return standardise(*load(dataset))
 
 
-def sizes(c: Condition) -> tuple[int, int, int]:
-    """Return input size d, width H and number of classes K."""
-    entry = entry_of(c.dataset)
-    return int(np.prod(entry.input_shape)), c.width, entry.n_classes
-
-
-def widths(c: Condition) -> list[int]:
-    """Return the widths H of the design, around that of N = (d+1) H + (H+1) K = n K."""
-    d, _, k = sizes(c)
-    if c.axis == "belkin 2019":
-        return sorted({mlp_width_for(round(1000 * size), d, k) for size in BELKIN_SIZES})
-    threshold = mlp_width_for(c.n_train * k, d, k)
-    return across_threshold(
-        threshold, c.n_widths + 1, c.n_widths, low_ratio=0.06, high_ratio=c.max_ratio
-    )
-
-
-def below_threshold(c: Condition) -> bool:
-    """Whether the network has fewer parameters than there are numbers to fit."""
-    return mlp_n_params(*sizes(c)) < c.n_train * sizes(c)[2]
-
-
 def recipe(c: Condition) -> Recipe:
     """Return how a network is trained; with reused weights as in Belkin et al., appendix C."""
     reused = c.weight_reuse and below_threshold(c)
@@ -211,74 +176,6 @@ def recipe(c: Condition) -> Recipe:
         batch_size=c.batch_size,
         stop_at_error=0.0 if reused else None,
         trace="log",
-    )
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm: parameters `[m]`, values `[m, seeds]`, and what the rule looks at.
-
-    Attributes:
-        left_out: what the claim names and the design lacks.
-        measured_threshold: of the treatment, also in the controls: the sweep that they share is
-            to reach across it. peak: within `NEAR`. around: within `FAR`. rise: the largest.
-    """
-
-    arm: str
-    n_equations: int
-    n_params: np.ndarray
-    test_loss: np.ndarray
-    test_error: np.ndarray
-    train_error: np.ndarray
-    measured_threshold: Interval
-    peak: PeakTest
-    around: PeakTest
-    rise: Interval
-    second_over_first: Interval
-    left_out: tuple[str, ...]
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Arrange each arm by number of parameters and seed."""
-    rates = records.levels("label_noise_rate")
-    noisy, clean = records.where(label_noise_rate=rates[-1]), records.where(label_noise_rate=0.0)
-    arms = {arm: (noisy, prefix) for arm, prefix in ((TREATMENT, ""), (BEST_EPOCH, "best_"))}
-    if len(rates) > 1 and len(clean):
-        arms[CLEAN_LABELS] = (clean, "")
-    threshold = _threshold(noisy)
-    return {arm: _summarise_arm(arm, *found, threshold) for arm, found in arms.items()}
-
-
-def _threshold(records: Records) -> Interval:
-    """Return the number of parameters at which training error falls to `FITTED`."""
-    h, train_error = records.matrix("train_error", by="width")
-    d, _, k = sizes(records[0].condition)
-    logs = np.log([mlp_n_params(d, int(w), k) for w in h])
-    return exp_interval(crossing_interval(logs, train_error, FITTED))
-
-
-def _summarise_arm(arm: str, records: Records, prefix: str, threshold: Interval) -> Summary:
-    h, test_loss = records.matrix(f"{prefix}test_loss", by="width")
-    c = records[0].condition
-    d, _, k = sizes(c)
-    n_params = np.array([mlp_n_params(d, int(w), k) for w in h])
-    n_equations = c.n_train * k
-    # One test image more in a wrong class changes a loss by about so much.
-    step = 1 / entry_of(c.dataset).n_test
-    below = n_params < n_equations
-    return Summary(
-        arm=arm,
-        n_equations=n_equations,
-        n_params=n_params,
-        test_loss=test_loss,
-        test_error=records.matrix(f"{prefix}test_error", by="width")[1],
-        train_error=records.matrix("train_error", by="width")[1],
-        measured_threshold=threshold,
-        peak=peak_test(n_params, test_loss, at=n_equations, within=NEAR, step=step),
-        around=peak_test(n_params, test_loss, at=n_equations, within=FAR, step=step),
-        rise=largest_rise(test_loss, step),
-        second_over_first=over_each(test_loss[-1], test_loss[below], step),
-        left_out=() if arm == CLEAN_LABELS else wrong_labels(c.label_noise_rate, c.n_train),
     )
 
 
@@ -298,7 +195,7 @@ def verdict(summary: Summary) -> Verdict:
             f"its highest near {summary.n_equations:,} it is, times the lowest in narrower "
             f"networks, {peak.left}, times that in wider ones {peak.right}. Training error falls "
             "to "
-            f"{FITTED:.0%} at {_parameters(summary)}." + unless_bracketed(at, "This")
+            f"{FITTED:.0%} at {summary.fitted_at}." + unless_bracketed(at, "This")
         ),
     )
 
@@ -322,59 +219,16 @@ def clauses(summary: Summary) -> list[Clause]:
     ]
 
 
-def _parameters(summary: Summary) -> str:
-    """Return the measured threshold in words."""
-    at = summary.measured_threshold.estimate
-    inside = summary.n_params[0] <= at <= summary.n_params[-1]
-    return f"{at:,.0f} parameters" if inside else "no width of the sweep in every seed"
-
-
 def figures(summaries: Mapping[str, Summary], records: Records) -> list[Chart]:
     """Draw test loss, test error and training error over the number of parameters."""
     found = next(iter(summaries.values()))  # the treatment, where it is in the design
     *peaked, threshold = clauses(found)
     treated = found.arm == TREATMENT
-    n_equations, peak = f"{found.n_equations:,}", told(found.around.peak_level, ",.0f")
-    x, label = Axis("Parameters N", scale="log"), f"n_train x n_classes = {n_equations}"
-    rules = [Rule(found.n_equations, label)]
-    chart = partial(chart_of_arms, labels=LABELS, dashed=[CLEAN_LABELS], rules=rules)
-    return [
-        chart(
-            "test_loss",
-            f"Test loss peaks at {peak} parameters, near n_train x n_classes = {n_equations}"
-            if treated and shown(*peaked)
-            else f"Test loss over parameters, around n_train x n_classes = {n_equations}",
-            "Follow the line of the last epoch from the left: by the claim the test loss rises to "
-            "a peak near the dotted threshold, where there are as many parameters as numbers to "
-            "fit, and falls again. Stopped at its best epoch, or trained on clean labels, the "
-            "same network is to have no peak. Test loss of the widest network over the best "
-            f"narrow one: {found.second_over_first}.",
-            (x, Axis("Test loss", "squared error summed over classes", "log")),
-            {arm: (s.n_params, s.test_loss) for arm, s in summaries.items()},
-            main="test",
-            how="geometric",
-            bounds=(0, np.inf),
-        ),
-        chart(
-            "test_error",
-            "The test error of the same networks",
-            "The share of test images put in a wrong class. Their labels are clean.",
-            (x, TEST_ERROR),
-            {arm: (s.n_params, s.test_error) for arm, s in summaries.items()},
-            main="test",
-        ),
-        chart(
-            "train_error",
-            f"Training error falls to {FITTED:.0%} at {_parameters(found)}"
-            if treated and shown(threshold)
-            else "Training error over parameters",
-            "Networks that are wide enough reproduce every training label, the wrong ones "
-            "included.",
-            (x, TRAIN_ERROR),
-            {a: (s.n_params, s.train_error) for a, s in summaries.items() if a != BEST_EPOCH},
-            main="train",
-        ),
-    ]
+    return charts_over_parameters(
+        summaries,
+        is_peak=treated and shown(*peaked),
+        is_measured=treated and shown(threshold),
+    )
 
 
 PHENOMENON = Phenomenon(

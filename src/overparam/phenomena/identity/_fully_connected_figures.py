@@ -21,40 +21,19 @@ from overparam.lab.records import Records
 from overparam.lab.series import How, series_over_seeds
 from overparam.lab.verdict import told
 from overparam.phenomena.identity._figures import galleries, similarity_heat_map
+from overparam.phenomena.identity._fully_connected_summary import (
+    KINDS,
+    Network,
+    network_name,
+    network_scores,
+    networks_of,
+)
 from overparam.phenomena.identity._left_out import has_value
 from overparam.phenomena.identity._summary import mean_present
 from overparam.phenomena.identity._task import IdentityTask
 from overparam.streams import Streams
 
-KINDS = {"identity": "linear", "relu": "ReLU"}  # by activation
 DEFAULT_GAIN = 1 / 3  # expected energy that a default linear layer passes on, of 1 that comes in
-
-Network = tuple[str, int]  # activation, depth
-
-
-def network_name(network: Network) -> str:
-    """Return what a reader calls a network.
-
-    >>> network_name(("relu", 6)), network_name(("identity", 1))
-    ('6 layers, ReLU', '1 layer, linear')
-    """
-    activation, depth = network
-    return f"{depth} layer{'s' if depth > 1 else ''}, {KINDS[activation]}"
-
-
-def networks_of(records: Records) -> list[Network]:
-    """Return the networks, linear ones first, by rising depth."""
-    return sorted({(r.condition.activation, r.condition.depth) for r in records})
-
-
-def network_scores(records: Records, networks: Sequence[Network], name: str) -> np.ndarray:
-    """Return a score `[networks, seeds]`, NaN for networks that did not fit their images."""
-    found = np.full((len(networks), len(records.seeds)), np.nan)
-    for r in records:
-        if has_value(r):
-            row = networks.index((r.condition.activation, r.condition.depth))
-            found[row, records.seeds.index(r.seed)] = getattr(r.outcome, name)
-    return found
 
 
 def gallery(

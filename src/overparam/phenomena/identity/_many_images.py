@@ -1,4 +1,4 @@
-"""The identity task with many training images, and what a network makes of what they lack."""
+"""The identity task with several training images, and what a network makes of what they lack."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ from overparam.data.probe_images import resize_images
 from overparam.phenomena.identity._one_layer import NOTHING
 from overparam.streams import Streams
 from overparam.theory.identity_map import off_span
+
+
+def shifted_copies(image: Tensor, n: int) -> Tensor:
+    """Return the image `[1, channels, h, w]` and copies of it, shifted sideways, `[n, ...]`.
+
+    By 1, -1, 2, -2, ... pixels; what leaves on one side comes in on the other (of a digit, the
+    blank margin).
+
+    >>> shifted_copies(torch.tensor([[[[0.0, 1.0, 0.0, 0.0]]]]), 3).flatten(1).tolist()
+    [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
+    """
+    shifts = [(i + 1) // 2 * (1 if i % 2 else -1) for i in range(n)]
+    return torch.cat([image.roll(shift, -1) for shift in shifts])
 
 
 def noisy_images(n_images: int, side: int, pixel_noise: float, streams: Streams) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Series, Table
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.verdict import told
-from overparam.phenomena.identity._left_out import LeftOut
 from overparam.phenomena.identity._one_layer import LayerProblem
+from overparam.phenomena.identity._one_layer_summary import Summary
 from overparam.phenomena.identity._summary import mean_present
 from overparam.streams import Streams
 
@@ -30,27 +30,7 @@ _TOLD = {  # in the title of the table
 }
 
 
-class ErrorByCorrelation(Protocol):
-    """What the chart needs of an arm: see the phenomenon's `Summary`."""
-
-    @property
-    def cosines(self) -> np.ndarray:
-        """Correlation of the inputs of each bin with the training image, `[bins]`."""
-
-    @property
-    def errors(self) -> np.ndarray:
-        """Squared errors relative to the input, `[bins, seeds]`."""
-
-    @property
-    def left_out(self) -> LeftOut:
-        """What became of its layers."""
-
-    @property
-    def misprediction(self) -> float:
-        """Largest relative difference of a bin's mean error from the theory."""
-
-
-def error_charts(one: ErrorByCorrelation, zero: ErrorByCorrelation, n_seeds: int) -> list[Chart]:
+def error_charts(one: Summary, zero: Summary, n_seeds: int) -> list[Chart]:
     """Return the squared error over the correlation with the training image, and the theory.
 
     None where no layer with a default start fitted.

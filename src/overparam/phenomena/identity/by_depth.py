@@ -33,8 +33,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from torch import nn
-
 from overparam.checks import check_count
 from overparam.errors import UsageError
 from overparam.lab.figure import Axis, Figure, Role
@@ -42,7 +40,6 @@ from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import Clause, Verdict, exceeds, not_in_design, stays_below
-from overparam.models import mlp, same_convnet
 from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, summarise_fall
 from overparam.phenomena.identity._figures import (
     galleries,
@@ -51,6 +48,14 @@ from overparam.phenomena.identity._figures import (
     similarity_heat_maps,
 )
 from overparam.phenomena.identity._left_out import tell
+from overparam.phenomena.identity._networks_by_depth import (
+    CONVOLUTIONAL,
+    DENSE,
+    control_recipe,
+    network,
+    recipe,
+    task_of,
+)
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import (
     CLEAR,
@@ -61,20 +66,14 @@ from overparam.phenomena.identity._summary import (
 )
 from overparam.phenomena.identity._task import (
     AdamFactors,
-    IdentityTask,
     describe_map,
     learn_identity,
-    make_identity_task,
-    recipe_of,
 )
 from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
-from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
-CONVOLUTIONAL, DENSE = "convolutional", "fully connected"
 MANY_IMAGES = "many images"
-DENSE_WIDTH = 2048 / 784  # hidden units for each pixel, as in the paper
 MOST_FEW = 40  # images of a treatment; a control has 100 or more
 RULE = fall_rule(
     f"the shallow networks (at most {SHALLOW} layers, their mean)",
@@ -148,39 +147,6 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     control = control_recipe(c, task)
     fitted = await train(model, task.train_set, control, streams)
     return describe_map(fitted, task, control)
-
-
-def network(c: Condition) -> nn.Module:
-    """Return the network of a cell, without weights; no layer has a bias."""
-    if c.family == CONVOLUTIONAL:
-        return same_convnet(c.depth, c.n_channels, c.kernel_size)
-    n_pixels = c.side**2
-    return mlp(n_pixels, [round(DENSE_WIDTH * n_pixels)] * (c.depth - 1), n_pixels, bias=False)
-
-
-def task_of(c: Condition, streams: Streams) -> IdentityTask:
-    """Return one seed's images: of a 7, or clothes where there must be many."""
-    return make_identity_task(streams, c.side, c.n_train, clothes=c.n_train >= c.n_control)
-
-
-def recipe(c: Condition, task: IdentityTask) -> Recipe:
-    """Return how a network learns its few images."""
-    convex = 100 if c.depth == 1 and c.family == CONVOLUTIONAL else 1
-    return replace(recipe_of(c, task), learning_rate=convex * c.learning_rate)
-
-
-def control_recipe(c: Condition, task: IdentityTask) -> Recipe:
-    """Return how a network learns many images: in batches, until it fits them well enough."""
-    return Recipe(
-        loss="squared_error",
-        optimizer="adam",
-        learning_rate=c.learning_rate,
-        steps=c.control_steps,
-        batch_size=c.control_batch,
-        stop_at_loss=c.control_loss * task.train_set.n_outputs,
-        trace="every",
-        precision=c.precision,
-    )
 
 
 def summarise(records: Records) -> dict[str, MapFall]:

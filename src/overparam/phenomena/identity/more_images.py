@@ -31,7 +31,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from overparam.data import draw_digits
 from overparam.lab.crossing import crossings
@@ -57,6 +56,7 @@ from overparam.phenomena.identity._figures import (
     similarity_heat_maps,
 )
 from overparam.phenomena.identity._left_out import tell, unfitted
+from overparam.phenomena.identity._many_images import shifted_copies
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import (
     NOT_JUDGED,
@@ -131,19 +131,6 @@ def task_of(c: Condition, streams: Streams) -> IdentityTask:
     chosen = streams.numpy("other digits").permutation(others)[: c.n_images - 1]
     more = [draw_digits(1, streams, c.side, digit=int(digit)) for digit in chosen]
     return replace(one, training=torch.cat([one.training, *more]))
-
-
-def shifted_copies(image: Tensor, n: int) -> Tensor:
-    """Return the image `[1, channels, h, w]` and copies of it, shifted sideways, `[n, ...]`.
-
-    By 1, -1, 2, -2, ... pixels; what leaves on one side comes in on the other (of a digit, the
-    blank margin).
-
-    >>> shifted_copies(torch.tensor([[[[0.0, 1.0, 0.0, 0.0]]]]), 3).flatten(1).tolist()
-    [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
-    """
-    shifts = [(i + 1) // 2 * (1 if i % 2 else -1) for i in range(n)]
-    return torch.cat([image.roll(shift, -1) for shift in shifts])
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ In practice: Descent changes a layer only on the span of what it has seen; what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,11 +38,9 @@ import torch
 from torch import Tensor, nn
 
 from overparam.lab.figure import Figure
-from overparam.lab.intervals import mean_interval
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor, quantity
 from overparam.lab.records import Records
 from overparam.lab.verdict import (
-    Interval,
     Verdict,
     exceeds,
     judge,
@@ -53,22 +51,27 @@ from overparam.lab.verdict import (
     unmeasured,
 )
 from overparam.models import linear_model, same_convnet
-from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of, unfitted
+from overparam.phenomena.identity._left_out import unfitted
 from overparam.phenomena.identity._one_layer import (
     BINS,
     NOTHING,
     LayerProblem,
     cosines,
     layer_problem,
-    means_by_bin,
 )
 from overparam.phenomena.identity._one_layer_figures import (
     error_charts,
     parts_grids,
     settings_table,
 )
+from overparam.phenomena.identity._one_layer_summary import (
+    ADAM,
+    FROM_ZERO,
+    Summary,
+    summarise,
+)
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import NOT_JUDGED, RESOLUTION, extreme
+from overparam.phenomena.identity._summary import NOT_JUDGED
 from overparam.phenomena.identity._task import IdentityTask, identity_recipe, make_identity_task
 from overparam.streams import Streams
 from overparam.training.fitted import Fitted
@@ -76,7 +79,6 @@ from overparam.training.initialise import materialise
 from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
-FROM_ZERO, ADAM = "start at zero", "Adam"
 SAME = 1e-6  # brightness; largest deviation from the formula that counts as equality
 NOISE = 0.5  # of the random part's expected energy: half way between none and all of it
 PREDICTED = 0.1  # relative; 12 seeds of small images come within 0.05, 50 within 0.01
@@ -216,86 +218,6 @@ def compare(
         errors=((outputs - wanted) ** 2).sum(1) / energy,
         predicted=problem.predicted_errors(c.start == "default") / energy,
         outputs=outputs[task.shown].reshape(-1, c.side, c.side).astype(np.float16),
-    )
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm: what the rule looks at, and errors by correlation `[bins, seeds]`.
-
-    Attributes:
-        arm: the treatment or a control, which has a shorter rule.
-        noise: over seeds. deviation: the largest of any seed; of Adam, from the least of the
-            seeds' largest to the largest (see `extreme`).
-        ratios: of every bin, squared error over its prediction.
-        empty: bins, from correlation to correlation, in which no seed that is judged has an input.
-        n_unmeasured: cells of the whole design, also those that no rule looks at.
-        cosines: correlation of the inputs of each bin, `[bins]`. errors, predicted: relative to
-            the input's energy.
-    """
-
-    arm: str
-    noise: Interval
-    deviation: Interval
-    ratios: Sequence[Interval]
-    empty: Sequence[tuple[float, float]]
-    n_unmeasured: int
-    cosines: np.ndarray
-    errors: np.ndarray
-    predicted: np.ndarray
-    left_out: LeftOut
-
-    @property
-    def misprediction(self) -> float:
-        """Largest |measured / predicted - 1| of the bins, means over seeds; NaN of none."""
-        off = [abs(r.estimate - 1) for r in self.ratios]
-        return float(np.max(off)) if off else np.nan  # unlike max, never without a NaN
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Arrange the fully connected layers by start and optimizer."""
-    dense = records.where(layer="fully connected")
-    n_unmeasured = len(records) - len(records.measured)
-    return {
-        arm: _summarise_arm(arm, dense.where(start=start, optimizer=optimizer), n_unmeasured)
-        for arm, start, optimizer in (
-            (TREATMENT, "default", "sgd"),
-            (FROM_ZERO, "zero", "sgd"),
-            (ADAM, "default", "adam"),
-        )
-    }
-
-
-def _summarise_arm(arm: str, records: Records, n_unmeasured: int) -> Summary:
-    judged = [r.outcome for r in records if has_value(r)]
-    n_missing = len(records) - len(judged)
-    # The error is linear in the square, so that means over a bin stay on the theory's line.
-    squares, errors, predicted = means_by_bin(judged)
-    some = np.isfinite(squares).any(1)
-    squares, errors, predicted = squares[some], errors[some], predicted[some]
-
-    def interval(values: np.ndarray) -> Interval:
-        found = mean_interval(values, step=RESOLUTION)
-        return replace(found, n_missing=found.n_missing + n_missing)
-
-    deviations = np.array([o.deviation for o in judged] or [np.nan])
-    worst = float(deviations.max())
-    least = float(deviations.min()) if arm == ADAM else worst
-    return Summary(
-        arm,
-        noise=interval(np.array([o.noise for o in judged])),
-        deviation=extreme(worst, low=least, high=worst, n=len(judged), n_missing=n_missing),
-        # A seed without inputs in a bin lacks no cell; one whose error is no number does.
-        ratios=[
-            interval(e[inside] / p[inside])
-            for e, p, inside in zip(errors, predicted, np.isfinite(squares), strict=True)
-        ],
-        empty=[place for place, there in zip(BINS, some, strict=True) if judged and not there],
-        n_unmeasured=n_unmeasured,
-        cosines=np.sqrt([row[np.isfinite(row)].mean() for row in squares]),
-        errors=errors,
-        predicted=predicted,
-        left_out=left_out_of(records),
     )
 
 

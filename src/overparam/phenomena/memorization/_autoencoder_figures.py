@@ -14,8 +14,13 @@ from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Role, Rule, Seri
 from overparam.lab.intervals import mean_interval
 from overparam.lab.records import Record, Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.verdict import Interval
-from overparam.phenomena.memorization._trained_autoencoders import at_end, judged, trained_kinds
+from overparam.lab.verdict import Clause, shown
+from overparam.phenomena.memorization._autoencoder_summary import (
+    Summary,
+    at_end,
+    judged,
+    trained_kinds,
+)
 
 DEPTH = Axis("Hidden layers", zero=True)
 ATTRACTS = Rule(1.0, "attracts below", axis="y")
@@ -42,13 +47,13 @@ UNITS = {
 
 
 def rate_charts(
-    few: Records, many: Records, title: str, recalled: Interval, left_out: str
+    few: Records, many: Records, found: Summary, stored: Sequence[Clause]
 ) -> list[Chart]:
     """Return the fractions of images stored and recalled over depth; none where none trained.
 
     Args:
-        few, many: networks trained on few images, and on many. recalled: of unseen images, in the
-            deepest networks. left_out: what became of the others, in words.
+        few, many: networks trained on few images, and on many. found: of those on few.
+        stored: what is claimed of the rate and of its gain over depth.
     """
     panels = [
         Panel(
@@ -63,12 +68,19 @@ def rate_charts(
         )
         for kind in trained_kinds(few)
     ]
+    title = "Training images that are attractors, over depth"
+    if shown(*stored):
+        title = (
+            f"The deepest autoencoders store {found.rate.estimate:.0%} of their training images as "
+            f"attractors, the shallowest {found.rate.estimate - found.gain.estimate:.0%}"
+        )
     caption = (
         "An image is stored where the network returns it and the spectral radius of its "
         "Jacobian there is below 1. Then iterating the network from unseen images may end at "
         f"it; from so many of them it ends at a training image in the deepest networks: "
-        f"{recalled}. The control returns its many training images, and is to store "
-        f"none. {left_out}"
+        f"{found.recalled}. The control returns its many training images, and is to store "
+        f"none. Of {found.n_networks} networks {found.n_untrained} failed to train and "
+        f"{'is' if found.n_untrained == 1 else 'are'} left out."
     )
     return [Chart("memorization_rate", title, caption, panels)] if panels else []
 

@@ -15,10 +15,11 @@ from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import mean_interval
 from overparam.lab.verdict import Clause, Interval, shown
+from overparam.phenomena.memorization._hash_table_summary import NEW, RANDOM, TRUE
 from overparam.phenomena.memorization._hash_tables import ANSWERERS, NEIGHBORS, NETWORK
 
 ASKED = {"train_error": "stored", "relit_error": "in other light", "test_error": "new"}
-KINDS = ("true", "random")
+KINDS = (TRUE, RANDOM)
 N_QUARTERS = 4
 
 
@@ -129,12 +130,12 @@ def _agreement_line(records: Records, kind: str) -> list[Series]:
     if not np.isfinite(values).any():
         return []
     middles = 100 * (np.arange(N_QUARTERS) + 0.5) / N_QUARTERS
-    role: Role = "test" if kind == "random" else "other"
+    role: Role = "test" if kind == RANDOM else "other"
     return [series_over_seeds(f"{kind} labels", role, middles, values, "mean", bounds=(0, 1))]
 
 
 def _on_new_images(records: Records) -> Records:
-    return records.where(asked="new images")
+    return records.where(asked=NEW)
 
 
 def _errors(records: Records, answerer: str, kind: str, field: str) -> np.ndarray:

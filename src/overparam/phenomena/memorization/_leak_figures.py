@@ -16,6 +16,7 @@ from overparam.lab.series import series_over_seeds
 from overparam.lab.verdict import Clause, Interval, shown
 from overparam.measures import ratio_scores, roc_curve
 from overparam.phenomena.memorization._attacked_models import Attacked, attacked
+from overparam.phenomena.memorization._leak_summary import ONCE, TWINS, Summary
 
 ADVANTAGE = Axis("Advantage of the attacker", "TPR - FPR", zero=True, limits=(-1, 1))
 N_POINTS = 40  # of a ROC curve
@@ -23,7 +24,7 @@ N_POINTS = 40  # of a ROC curve
 
 def leak_chart(records: Records, clauses: Sequence[Clause]) -> list[Chart]:
     """Return advantage and gap over width and along training; or no chart."""
-    once = records.where(copies="once")
+    once = records.where(copies=ONCE)
     if not len(once):
         return []
     by_width = once.where(epochs=max(once.levels("epochs")))
@@ -57,7 +58,7 @@ def roc_chart(records: Records) -> list[Chart]:
     design = [r.condition for r in records]
     width, epochs = max(c.width for c in design), max(c.epochs for c in design)
     largest = records.where(width=width, epochs=epochs)
-    once, twins = largest.where(copies="once"), largest.where(copies="twins stay")
+    once, twins = largest.where(copies=ONCE), largest.where(copies=TWINS)
     lines = [
         *_roc_line(once, "loss", "test", lambda models: models.scores),
         *_roc_line(once, "ratio to the other models", "ensemble", _ratios),
@@ -87,7 +88,7 @@ def roc_chart(records: Records) -> list[Chart]:
     ]
 
 
-def groups_table(found: Any, unseen: Interval) -> Table:
+def groups_table(found: Summary, unseen: Interval) -> Table:
     """Return the advantage on every group of rows of a summary of the treatment."""
     groups = {
         "all rows": found.largest,

@@ -1,18 +1,15 @@
-"""Figures of memorization over model size: trajectories of groups, of kinds, and a table of groups.
-
-Summaries are those of `overparam.phenomena.memorization.model_size`.
-"""
+"""Figures of memorization over model size: groups of rows, kinds of rows, and a table of groups."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule, Table
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.series import series_over_seeds
+from overparam.phenomena.memorization._model_size_summary import Summary, Sweep
 from overparam.phenomena.memorization._row_members import KINDS
 from overparam.phenomena.memorization._trajectories import GROUPS
 
@@ -21,7 +18,9 @@ SCORE = Axis("Memorization score", limits=(-1, 1))
 ROLES: tuple[Role, ...] = ("test", "train", "other", "norm")
 
 
-def trajectories_chart(summaries: Mapping[str, Any], threshold: float, seen: bool) -> list[Chart]:
+def trajectories_chart(
+    summaries: Mapping[str, Summary], threshold: float, seen: bool
+) -> list[Chart]:
     """Return the groups' scores over width, in every arm; none where nothing is known.
 
     Args:
@@ -53,7 +52,7 @@ def trajectories_chart(summaries: Mapping[str, Any], threshold: float, seen: boo
     return [Chart("trajectories", title, caption, panels)] if panels else []
 
 
-def kinds_chart(sweep: Any, threshold: float) -> list[Chart]:
+def kinds_chart(sweep: Sweep, threshold: float) -> list[Chart]:
     """Return scores of flipped, atypical and typical rows, and errors, over width."""
     rules = _rules(sweep.widths, threshold)
     kinds = zip(KINDS, ROLES[:1] + ROLES[2:3] + ROLES[1:2], sweep.kinds, strict=True)
@@ -81,7 +80,7 @@ def kinds_chart(sweep: Any, threshold: float) -> list[Chart]:
     return [Chart("kinds", title, caption, panels, share_y=False)] if panels else []
 
 
-def groups_table(summary: Any) -> list[Table]:
+def groups_table(summary: Summary) -> list[Table]:
     """Return how large each group is and what it is made of; none where nothing is known."""
     if not np.isfinite(summary.shares).any():
         return []
@@ -105,7 +104,7 @@ def groups_table(summary: Any) -> list[Table]:
     ]
 
 
-def _errors(sweep: Any) -> list[tuple[Role, np.ndarray]]:
+def _errors(sweep: Sweep) -> list[tuple[Role, np.ndarray]]:
     return [("train", sweep.train_error), ("test", sweep.test_error)]
 
 

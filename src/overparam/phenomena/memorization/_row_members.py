@@ -2,7 +2,7 @@
 
 What phenomena of single rows share: the rows (which are flipped, and how many of a row's neighbours
 have its label), the subset of every member, and memorization scores from the records of members.
-Records are those of cells with the outcomes ``margins`` and ``in_subset``, `[n_train]` each.
+Records are those of cells with `MemberFactors` and `MemberOutcome`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from overparam.data import Dataset, corrupt_labels_wrong, draw_subset, is_corrup
 from overparam.data.entries import entry_of
 from overparam.data.preprocess import standardise
 from overparam.data.subsets import draw_subsets
+from overparam.lab.phenomenon import factor, quantity
 from overparam.lab.records import Record
 from overparam.measures import error_rate, hinge_margin, memorization_scores
 from overparam.models import mlp, mlp_n_params
@@ -35,6 +36,39 @@ FEWEST_ALIKE = 0.5  # of the neighbours; a right row with no more of its own cla
 FLIPPED, ATYPICAL, TYPICAL = "flipped", "atypical", "typical"
 KINDS = (FLIPPED, ATYPICAL, TYPICAL)
 ROWS_AT_ONCE = 500  # bounds the memory of distances
+
+
+@dataclass(frozen=True)
+class MemberFactors:
+    """What conditions of one member share: which it is, its rows and their labels, its training."""
+
+    width: int = factor(0, symbol="H", unit="hidden units", low=1, doc="0: placed by the design")
+    member: int = factor(0, symbol="k", low=0, doc="which subset; placed by the design")
+    n_models: int = factor(40, symbol="K", unit="members", low=4)
+    n_train: int = factor(1000, symbol="n", unit="examples", low=100)
+    label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=0.5)
+    ratio: float = factor(0.7, unit="of the rows in a subset", low=0.1, high=0.9)
+    pool: int = factor(4, unit="pixels a side, averaged", low=1, high=8)
+    learning_rate: float = factor(0.2, symbol="eta", low=1e-8)
+    epochs: int = factor(100, unit="passes", low=1)
+    batch_size: int = factor(64, unit="examples", low=1)
+    dataset: str = factor("fashion_mnist_small", choices=DATASETS)
+
+    @property
+    def capacity(self) -> float:
+        """Parameters over numbers to fit."""
+        return capacity_of(self.width, self.dataset, self.pool, self.ratio * self.n_train)
+
+
+@dataclass(frozen=True)
+class MemberOutcome:
+    """What one member says of every row, and what the rows are; arrays `[n]`."""
+
+    margins: np.ndarray = quantity("logits, of the label trained on over the largest other")
+    in_subset: np.ndarray = quantity("whether the member saw the row")
+    is_flipped: np.ndarray = quantity("whether the label is wrong")
+    agreement: np.ndarray = quantity("fraction of the nearest others of the row's class")
+    test_error: float = quantity("fraction wrong")
 
 
 @dataclass(frozen=True, eq=False)

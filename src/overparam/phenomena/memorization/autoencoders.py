@@ -35,47 +35,23 @@ In practice: An autoencoder that reconstructs its training set perfectly may hav
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from overparam.data import Dataset, draw_subset, load, make_dataset
-from overparam.data.entries import entry_of
 from overparam.errors import UsageError
 from overparam.lab.figure import Figure
-from overparam.lab.intervals import exp_interval, mean_interval, paired_difference
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
-from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import (
-    UNKNOWN,
     Clause,
-    Interval,
     Verdict,
     exceeds,
     judge,
     not_in_design,
     premise,
-    shown,
     stays_below,
     unmeasured,
     whole,
-)
-from overparam.measures import (
-    iterate_to_attractor,
-    memorization_rate,
-    recalled_examples,
-    span_energy,
-)
-from overparam.models import (
-    convolutional_autoencoder,
-    dense_autoencoder,
-    downsampling_autoencoder,
 )
 from overparam.phenomena.memorization._autoencoder_figures import (
     iterates_grids,
@@ -83,40 +59,39 @@ from overparam.phenomena.memorization._autoencoder_figures import (
     radius_charts,
     rate_charts,
 )
-from overparam.phenomena.memorization._linear_autoencoder import (
-    closed_form_error,
-    descent_to_the_limit,
-    start_at_zero,
+from overparam.phenomena.memorization._autoencoder_networks import (
+    DENSE,
+    DEPTHS,
+    KINDS,
+    LINEAR,
+    autoencoder,
+    depths_of,
+    images,
+    recipe,
+)
+from overparam.phenomena.memorization._autoencoder_summary import (
+    DEEP,
+    MANY_IMAGES,
+    SHALLOW,
+    Summary,
+    of_arm,
+    summarise,
 )
 from overparam.phenomena.memorization._trained_autoencoders import (
-    N_SHOWN,
     SHOWN_STEPS,
-    judged,
-    of_arm,
-    way,
+    TRAINED,
+    Outcome,
+    describe,
 )
 from overparam.streams import Streams
-from overparam.training.recipe import Recipe, Schedule
 from overparam.training.train import train
 
-DENSE, CONVOLUTIONAL, DOWNSAMPLING = "fully connected", "convolutional", "with downsampling"
-KINDS = (DENSE, CONVOLUTIONAL, DOWNSAMPLING)
-DEPTHS = ("dense_depths", "conv_depths", "downsampling_depths")  # fields, in the order of KINDS
-N_HALVINGS = 2  # of the downsampling one, which has at least as many layers
-LINEAR = "linear"
-MANY_IMAGES = "many images"
-# Hidden layers up to which an autoencoder counts as shallow, and from which as deep.
-SHALLOW, DEEP = 2, 3
 STORED = 0.5  # memorization rate, and share of unseen images
 # Memorization rate of a control. With none of 5 images stored in any of 5 seeds, the interval of
 # the rate, on its lattice of fifths, ends just below.
 FEW_STORED = 0.25
-TRAINED = 1e-5  # squared error per pixel; of these images about 0.6 % of their norm
-STILL = 1e-5  # change per application, in brightness from 0 to 1, at which iterating stops
-N_UNSEEN = 40  # images from which the map is iterated
 N_JUDGED = 20  # training images whose Jacobian is taken
 UNIT = "fraction of the training images that are attractors"
-SAME_LOSS = 1.25  # losses within this factor of each other count as equal
 RULE = (
     "Memorization rate: fraction of the training images that the network returns to within 1 % "
     "and at which the spectral radius of its Jacobian is below 1. Of the deepest networks, mean "
@@ -176,26 +151,6 @@ class Condition:
         return min(self.n_train, N_JUDGED)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of the training images, and of images the network never saw."""
-
-    n_params: int = quantity("parameters")
-    n_steps: int = quantity("updates")
-    train_loss: float = quantity("squared error per pixel")
-    trained: bool = quantity("", "whether the loss counts as none")
-    rate: float = quantity("fraction of the training images that are attractors")
-    recalled: float = quantity("fraction of the unseen images that end at a training image")
-    spectral_radius: float = quantity("", "geometric mean over the training images")
-    largest_radius: float = quantity("", "of the training images")
-    fixed_point_error: float = quantity("relative, median over the training images")
-    span_energy: float = quantity("fraction of the outputs' energy in the training images' span")
-    input_span_energy: float = quantity("the same of the unseen inputs themselves")
-    closed_form_error: float = quantity("largest entry off the projection, of the linear one")
-    path: np.ndarray = quantity("[shown, steps, side, side]", "iterates of unseen images")
-    nearest: np.ndarray = quantity("[shown, side, side]", "training image nearest to the end")
-
-
 def cells(base: Condition) -> list[Condition]:
     """Span the depths of all kinds on few images; a control on many, and the linear one.
 
@@ -227,178 +182,7 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     model = autoencoder(c, train_set)
     fitted = await train(model, train_set, recipe(c, train_set), streams)
     # Measures
-    f = fitted.module()
-    dtype = next(f.parameters()).dtype
-    examples, starts = train_set.inputs.to(dtype), unseen.to(dtype)
-    stored = memorization_rate(f, examples[: c.n_judged])
-    with torch.no_grad():
-        once = f(starts)
-    ended = iterate_to_attractor(f, starts, c.n_iterations, STILL)
-    path, nearest = way(f, starts[:N_SHOWN], examples)
-    loss = fitted.train_loss / train_set.n_outputs
-    return Outcome(
-        n_params=sum(p.numel() for p in model.parameters()),
-        n_steps=fitted.n_steps,
-        train_loss=loss,
-        trained=loss <= TRAINED,
-        rate=stored.rate,
-        recalled=float((recalled_examples(ended.points, examples) >= 0).double().mean()),
-        spectral_radius=float(stored.spectral_radius.log().mean().exp()),
-        largest_radius=float(stored.spectral_radius.max()),
-        fixed_point_error=float(stored.fixed_point_error.median()),
-        span_energy=span_energy(once, examples),
-        input_span_energy=span_energy(starts, examples),
-        closed_form_error=(
-            closed_form_error(f, train_set.inputs) if c.kind == LINEAR else float("nan")
-        ),
-        path=path,
-        nearest=nearest,
-    )
-
-
-def images(c: Condition, streams: Streams) -> tuple[Dataset, Tensor]:
-    """Return the training images, as inputs and as targets, and the unseen ones."""
-    train_part, test_part = load(c.dataset)
-    drawn = draw_subset(train_part, c.n_train, streams, balanced=True).inputs
-    unseen = draw_subset(test_part, N_UNSEEN, streams, "unseen images").inputs
-    return make_dataset(drawn, drawn.flatten(1), name=f"{c.dataset}, itself as target"), unseen
-
-
-def autoencoder(c: Condition, train_set: Dataset) -> nn.Module:
-    """Return the network of a cell as a shape without weights, or the linear one at zero."""
-    side = train_set.input_shape[-1]
-    if c.kind == LINEAR:
-        return start_at_zero(train_set)
-    return network(c, side)
-
-
-def network(c: Condition, side: int) -> nn.Module:
-    """Return a network that is trained from a random start, as a shape without weights."""
-    if c.kind == DENSE:
-        return dense_autoencoder(side, c.width, c.depth, activation=c.activation)
-    build = convolutional_autoencoder if c.kind == CONVOLUTIONAL else downsampling_autoencoder
-    return build(c.n_channels, c.depth, c.kernel_size, activation=c.activation)
-
-
-def recipe(c: Condition, train_set: Dataset) -> Recipe:
-    """Return Adam to the loss asked for, or plain gradient descent where its limit is known."""
-    if c.kind == LINEAR:
-        return descent_to_the_limit(train_set)
-    few = c.arm == TREATMENT
-    return Recipe(
-        loss="squared_error",
-        optimizer="adam",
-        # Many images are fitted in a reasonable time with larger steps only.
-        learning_rate=c.learning_rate if few else 2 * c.learning_rate,
-        schedule=Schedule("cosine"),
-        steps=c.max_steps if few else c.control_steps,
-        batch_size=None,
-        stop_at_loss=c.stop_loss * train_set.n_outputs,
-        trace=20,
-    )
-
-
-def depths_of(c: Condition, kind: str) -> list[int]:
-    """Return the depths of the sweep of one kind, in ascending order."""
-    field = DEPTHS[KINDS.index(kind)]
-    low = N_HALVINGS if kind == DOWNSAMPLING else 1
-    return whole_numbers(c, field, places="depth", low=low)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm, at the largest depth of each kind.
-
-    Attributes:
-        rate, recalled: memorization rate, and unseen images that end at a training image; mean
-            over the kinds of a seed. gain: rate minus that at the smallest depths.
-        worst_loss: training loss, per pixel, of the network fitted worst of those looked at.
-        left_out: what the arm is said to have and the design lacks.
-        kinds: rate of each kind. n_networks, n_untrained, n_missing: of all depths; those that
-            failed to train, and those that were not measured.
-    """
-
-    arm: str
-    rate: Interval
-    recalled: Interval
-    gain: Interval
-    worst_loss: Interval
-    kinds: Mapping[str, Interval]
-    n_networks: int
-    n_untrained: int
-    n_missing: int
-    left_out: tuple[str, ...] = ()
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Summarise few images, many images, and the linear autoencoder."""
-    arms = {arm: of_arm(records, arm) for arm in (TREATMENT, MANY_IMAGES, LINEAR)}
-    return {arm: _summarise_arm(arm, found) for arm, found in arms.items()}
-
-
-def _summarise_arm(arm: str, records: Records) -> Summary:
-    if not len(records):
-        left_out = _left_out(arm, {})
-        return Summary(arm, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, {}, 0, 0, 0, left_out)
-    kinds = dict.fromkeys(r.condition.kind for r in records)
-    by_kind = {kind: records.where(kind=kind) for kind in kinds}
-    rates = {kind: judged(own, "rate")[1] for kind, own in by_kind.items()}
-    recalled = [judged(own, "recalled")[1] for own in by_kind.values()]
-    losses = [own.matrix("train_loss", by="depth")[1][[0, -1]] for own in by_kind.values()]
-    deepest, shallowest = (np.mean([rate[i] for rate in rates.values()], axis=0) for i in (-1, 0))
-    images = {kind: own[0].condition.n_judged for kind, own in by_kind.items()}
-    # The mean of the kinds is no finer known than the coarsest of them.
-    step, unit = 1 / (len(images) * min(images.values())), (0.0, 1.0)
-    return Summary(
-        arm=arm,
-        rate=mean_interval(deepest, step=step, bounds=unit),
-        recalled=mean_interval(
-            np.mean([found[-1] for found in recalled], axis=0),
-            step=1 / (len(images) * N_UNSEEN),
-            bounds=unit,
-        ),
-        gain=paired_difference(deepest, shallowest, step=step),
-        worst_loss=exp_interval(
-            mean_interval(
-                np.log(np.maximum(np.max(losses, axis=(0, 1)), 1e-300)), step=math.log(SAME_LOSS)
-            )
-        ),
-        kinds={
-            kind: mean_interval(rate[-1], step=1 / images[kind], bounds=unit)
-            for kind, rate in rates.items()
-        },
-        n_networks=len(records),
-        n_untrained=sum(not r.outcome.trained for r in records.measured),
-        n_missing=len(records) - len(records.measured),
-        left_out=_left_out(arm, by_kind),
-    )
-
-
-def _left_out(arm: str, by_kind: Mapping[str, Records]) -> tuple[str, ...]:
-    lacking = []
-    if arm == TREATMENT:
-        lacking = [f"{kind} networks" for kind in KINDS if kind not in by_kind]
-        for kind, own in by_kind.items():
-            depths = own.levels("depth")
-            if depths[0] > SHALLOW:
-                lacking.append(f"shallow {kind} networks")
-            if depths[-1] < DEEP:
-                lacking.append(f"deep {kind} networks")
-    conditions = dict.fromkeys(r.condition for own in by_kind.values() for r in own)
-    if arm != LINEAR and any(n_params_of(c) < c.n_train * n_pixels_of(c) for c in conditions):
-        lacking.append("overparameterized networks alone")
-    return tuple(lacking)
-
-
-def n_pixels_of(c: Condition) -> int:
-    """Return how many numbers an image has."""
-    return math.prod(entry_of(c.dataset).input_shape)
-
-
-@lru_cache(maxsize=256)
-def n_params_of(c: Condition) -> int:
-    """Return how many parameters a network has, not the linear one."""
-    return sum(p.numel() for p in network(c, entry_of(c.dataset).input_shape[-1]).parameters())
+    return describe(c, fitted, train_set, unseen)
 
 
 def verdict(summary: Summary) -> Verdict:
@@ -452,19 +236,8 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     """Draw rates and radii over depth, unseen images on their way, and the table."""
     few, many = of_arm(records, TREATMENT), of_arm(records, MANY_IMAGES)
     found = summaries[TREATMENT]
-    stored, gain, *_ = clauses(found)
-    title = "Training images that are attractors, over depth"
-    if shown(stored, gain):
-        title = (
-            f"The deepest autoencoders store {found.rate.estimate:.0%} of their training images as "
-            f"attractors, the shallowest {found.rate.estimate - found.gain.estimate:.0%}"
-        )
-    left_out = (
-        f"Of {found.n_networks} networks {found.n_untrained} failed to train and "
-        f"{'is' if found.n_untrained == 1 else 'are'} left out."
-    )
     return [
-        *rate_charts(few, many, title, found.recalled, left_out),
+        *rate_charts(few, many, found, clauses(found)[:2]),
         *radius_charts(few, many, ends_known=whole(found.rate, found.gain)),
         *iterates_grids(few, SHOWN_STEPS),
         networks_table(records),

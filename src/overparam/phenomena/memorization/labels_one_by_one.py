@@ -32,13 +32,12 @@ import numpy as np
 
 from overparam.data.entries import entry_of
 from overparam.lab.figure import Axis, Chart, Panel, Role, Rule
-from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
-from overparam.lab.statistics import mean_interval, paired_difference
+from overparam.lab.statistics import mean_interval
 from overparam.lab.verdict import (
     Clause,
-    Interval,
     Verdict,
     exceeds,
     judge,
@@ -48,29 +47,30 @@ from overparam.lab.verdict import (
     stays_below,
 )
 from overparam.models import mlp_width_for
+from overparam.phenomena.memorization._label_score_summary import (
+    BELOW,
+    MOST_BELOW,
+    SHARES,
+    Summary,
+    summarise,
+)
 from overparam.phenomena.memorization._row_members import (
     ATYPICAL,
-    DATASETS,
     FLIPPED,
     KINDS,
     N_NEIGHBORS,
     TYPICAL,
+    MemberFactors,
     ask_member,
-    capacity_of,
     input_dim,
-    kind_of_rows,
-    means_by_kind,
-    read_members,
 )
+from overparam.phenomena.memorization._row_members import MemberOutcome as Outcome
 from overparam.streams import Streams
 
-BELOW = "below the threshold"
 SHARE_BELOW = 0.05  # parameters of the control over the numbers to fit
-MOST_BELOW = 0.1  # by which whole hidden units may exceed it
 NEAR = 0.2  # of a score to 0 or 1
 BETWEEN = 0.1  # by which atypical rows lie apart from either
 FITTED = 0.01  # training error
-SHARES = np.linspace(-0.2, 1, 25)  # scores at which their distribution is drawn
 RULE = (
     f"Observed if the whole 95 % intervals of the mean score of flipped rows lies above {1 - NEAR},"
     f" that of typical rows (all {N_NEIGHBORS} nearest others have their class) below {NEAR}, and "
@@ -86,37 +86,11 @@ RULE_OF_CONTROL = (
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(MemberFactors):
     """One member: a network of one width on one subset."""
 
     arm: str = factor(TREATMENT, choices=(TREATMENT, BELOW))
     width: int = factor(512, symbol="H", unit="hidden units", low=1, doc="of the treatment")
-    member: int = factor(0, symbol="k", low=0, doc="which subset; placed by the design")
-    n_models: int = factor(40, symbol="K", unit="members", low=4)
-    n_train: int = factor(1000, symbol="n", unit="examples", low=100)
-    label_noise_rate: float = factor(0.1, unit="fraction, always a wrong class", low=0, high=0.5)
-    ratio: float = factor(0.7, unit="of the rows in a subset", low=0.1, high=0.9)
-    pool: int = factor(4, unit="pixels a side, averaged", low=1, high=8)
-    learning_rate: float = factor(0.2, symbol="eta", low=1e-8)
-    epochs: int = factor(100, unit="passes", low=1)
-    batch_size: int = factor(64, unit="examples", low=1)
-    dataset: str = factor("fashion_mnist_small", choices=DATASETS)
-
-    @property
-    def capacity(self) -> float:
-        """Parameters over numbers to fit."""
-        return capacity_of(self.width, self.dataset, self.pool, self.ratio * self.n_train)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one member says of every row, and what the rows are; arrays `[n]`."""
-
-    margins: np.ndarray = quantity("logits, of the label trained on over the largest other")
-    in_subset: np.ndarray = quantity("whether the member saw the row")
-    is_flipped: np.ndarray = quantity("whether the label is wrong")
-    agreement: np.ndarray = quantity("fraction of the nearest others of the row's class")
-    test_error: float = quantity("fraction wrong")
 
 
 def cells(base: Condition) -> list[Condition]:
@@ -134,73 +108,6 @@ def cells(base: Condition) -> list[Condition]:
 async def run(c: Condition, streams: Streams) -> Outcome:
     """Train one member on its subset, and ask it about every row."""
     return Outcome(**await ask_member(c, streams))
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm: mean scores by kind of row, and what is drawn of them.
-
-    Attributes:
-        scores: `[kinds, seeds]`, means over rows of a kind. step: of their lattice.
-        train_error: `[seeds]`, of the rows in a subset.
-        shares: kind to `[scores, seeds]`, rows that score at least as much as `SHARES`.
-        by_agreement: `[N_NEIGHBORS + 1, seeds]`, mean score of right rows by how many agree.
-        left_out: what the arm's sentence names and the design lacks.
-    """
-
-    arm: str
-    scores: np.ndarray
-    step: float
-    train_error: np.ndarray
-    shares: Mapping[str, np.ndarray]
-    by_agreement: np.ndarray
-    left_out: tuple[str, ...]
-
-    def score(self, kind: str) -> Interval:
-        """Mean score of a kind of rows."""
-        return mean_interval(self.scores[KINDS.index(kind)], step=self.step, bounds=(-1, 1))
-
-    def apart(self, kind: str, other: str) -> Interval:
-        """Mean difference of the scores of two kinds, paired by seed."""
-        a, b = (self.scores[KINDS.index(k)] for k in (kind, other))
-        return paired_difference(a, b, step=self.step)
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Score the rows of every seed in either arm."""
-    arms = {arm: records.where(arm=arm) for arm in (TREATMENT, BELOW)}
-    seeds = records.seeds
-    return {arm: _summarise_arm(arm, found, seeds) for arm, found in arms.items() if len(found)}
-
-
-def _summarise_arm(arm: str, records: Records, seeds: list[int]) -> Summary:
-    c = records[0].condition
-    scores = np.full((len(KINDS), len(seeds)), np.nan)
-    shares = {kind: np.full((len(SHARES), len(seeds)), np.nan) for kind in KINDS}
-    by_agreement = np.full((N_NEIGHBORS + 1, len(seeds)), np.nan)
-    errors = np.full(len(seeds), np.nan)
-    for j, seed in enumerate(seeds):
-        if (members := read_members([r for r in records if r.seed == seed])) is None:
-            continue
-        outcome, found = members.outcome, members.scores()
-        known = ~np.isnan(found)
-        errors[j], scores[:, j] = members.training_error, means_by_kind(found, outcome)
-        for kind, rows in kind_of_rows(outcome.is_flipped, outcome.agreement).items():
-            if (own := found[rows & known]).size:
-                shares[kind][:, j] = (own >= SHARES[:, None] - 1e-9).mean(1)
-        n_alike = np.rint(outcome.agreement * N_NEIGHBORS)
-        for n in range(N_NEIGHBORS + 1):
-            if (own := found[~outcome.is_flipped & known & (n_alike == n)]).size:
-                by_agreement[n, j] = own.mean()
-    step = 1 / (c.n_train * c.n_models)
-    return Summary(arm, scores, step, errors, shares, by_agreement, _left_out(arm, c))
-
-
-def _left_out(arm: str, c: Condition) -> tuple[str, ...]:
-    lacking = () if c.label_noise_rate * c.n_train >= 1 else ("flipped labels",)
-    if arm == BELOW:
-        return lacking if c.capacity <= MOST_BELOW else (*lacking, "a network below the threshold")
-    return lacking if c.capacity >= 1 else (*lacking, "a network past the threshold")
 
 
 def verdict(summary: Summary) -> Verdict:

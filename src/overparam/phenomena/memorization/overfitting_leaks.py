@@ -37,12 +37,8 @@ from overparam.data import Dataset, draw_subset, draw_subsets, load, standardise
 from overparam.lab.figure import Figure
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
 from overparam.lab.records import Records
-from overparam.lab.selection import largest_interval
-from overparam.lab.statistics import mean_interval, paired_difference
 from overparam.lab.verdict import (
-    UNKNOWN,
     Clause,
-    Interval,
     Verdict,
     exceeds,
     judge,
@@ -53,20 +49,19 @@ from overparam.lab.verdict import (
 )
 from overparam.measures import estimate_advantage, loss_scores
 from overparam.models import mlp
-from overparam.phenomena.memorization._attacked_models import (
-    advantage_on,
-    along_training,
-    attacked,
-    means_by_seed,
-)
 from overparam.phenomena.memorization._leak_figures import groups_table, leak_chart, roc_chart
+from overparam.phenomena.memorization._leak_summary import (
+    ONCE,
+    TWINS,
+    UNSEEN,
+    Summary,
+    summarise,
+)
 from overparam.streams import Streams
 from overparam.training.fitted import predict
 from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
-ONCE, TWINS = "once", "twins stay"
-UNSEEN = "rows never trained on"
 RATIO = 0.5  # of the rows in a subset
 TWIN_SHARE = 0.2  # of the rows
 WIDTHS = (1 / 64, 1 / 16, 1 / 4, 1)  # of the largest
@@ -186,95 +181,6 @@ def recipe(c: Condition) -> Recipe:
         batch_size=c.batch_size,
         precision="auto",
     )
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm: what the rule looks at; all but the slope are TPR - FPR.
-
-    Attributes:
-        largest: against the largest network. growth: that less the advantage against the smallest.
-        fall: the largest from one width to the next. slope: of advantage over gap along training.
-        gap_growth: of the gap, longest less shortest.
-        memorized, others: on rows that are memorized, and on those that are not; concentration:
-            their difference.
-        alone, with_twin: on the rows of which twins may stay, without and with them; hiding: their
-            difference.
-        left_out: what the claim names and the design lacks. has_cells: whether there are any.
-    """
-
-    arm: str
-    largest: Interval
-    growth: Interval = UNKNOWN
-    fall: Interval = UNKNOWN
-    slope: Interval = UNKNOWN
-    gap_growth: Interval = UNKNOWN
-    memorized: Interval = UNKNOWN
-    others: Interval = UNKNOWN
-    concentration: Interval = UNKNOWN
-    alone: Interval = UNKNOWN
-    with_twin: Interval = UNKNOWN
-    hiding: Interval = UNKNOWN
-    left_out: tuple[str, ...] = ()
-    has_cells: bool = True
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Judge what is attacked on rows trained on, and the same networks on rows never trained on."""
-    design = [r.condition for r in records]
-    width, epochs = max(c.width for c in design), max(c.epochs for c in design)
-    once, seeds = records.where(copies=ONCE), records.seeds
-    by_width, along = once.where(epochs=epochs), once.where(width=width)
-    largest = by_width.where(width=width)
-    step = 2 / design[0].n_rows
-    control = Summary(
-        UNSEEN,
-        mean_interval(means_by_seed(largest, "unseen_advantage", seeds), step=step),
-        has_cells=bool(len(largest)),
-    )
-    each = np.array(
-        [
-            means_by_seed(by_width.where(width=w), "advantage", seeds)
-            for w in sorted({c.width for c in design})
-        ]
-    )
-    advantage, smallest = each[-1], each[0]
-    twins = records.where(width=width, epochs=epochs, copies=TWINS)
-    models, hidden = ([attacked(level, s) for s in seeds] for level in (largest, twins))
-    memorized = [advantage_on(m, lambda a: a.memorized) for m in models]
-    others = [advantage_on(m, lambda a: ~a.memorized) for m in models]
-    alone, with_twin = (
-        [advantage_on(m, lambda a: a.has_twin) for m in ms] for ms in (models, hidden)
-    )
-    slopes, gap_growth = along_training(along, seeds)
-    treatment = Summary(
-        TREATMENT,
-        mean_interval(advantage, step=step),
-        growth=paired_difference(advantage, smallest, step=step),
-        fall=largest_interval(-np.diff(each, axis=0), step=step) if len(each) > 1 else UNKNOWN,
-        slope=mean_interval(slopes),
-        gap_growth=mean_interval(gap_growth, step=step),
-        memorized=mean_interval(memorized, step=step),
-        others=mean_interval(others, step=step),
-        concentration=paired_difference(memorized, others, step=step),
-        alone=mean_interval(alone, step=step),
-        with_twin=mean_interval(with_twin, step=step),
-        hiding=paired_difference(alone, with_twin, step=step),
-        left_out=_left_out(by_width, along, largest, twins),
-    )
-    return {TREATMENT: treatment, UNSEEN: control}
-
-
-def _left_out(
-    by_width: Records, along: Records, largest: Records, twins: Records
-) -> tuple[str, ...]:
-    named = {
-        "networks of different widths": len(by_width.levels("width")) > 1,
-        "shorter and longer training": len(along.levels("epochs")) > 1,
-        "several models": len(largest.levels("member")) > 3,
-        "rows of which twins stay": len(twins) > 0,
-    }
-    return tuple(name for name, is_there in named.items() if not is_there)
 
 
 def verdict(summary: Summary) -> Verdict:
