@@ -43,6 +43,7 @@ _HOME = {
     "subset_ensemble": "ensembles.create",
     "plan_ensemble": "ensembles.create",
     "load_ensemble": "ensembles.loading",
+    "validate_proxies": "ensembles.proxy_validation",
     "census": "models.census",
     "OverparamError": "errors",
 }

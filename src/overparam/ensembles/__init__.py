@@ -21,15 +21,23 @@ if TYPE_CHECKING:
     from overparam.ensembles.learners import NamedModel
     from overparam.ensembles.loading import load_ensemble
     from overparam.ensembles.planning import EnsemblePlan
+    from overparam.ensembles.proxy_validation import (
+        ProxyScore,
+        ProxyValidation,
+        validate_proxies,
+    )
 
 _MODULE_OF = {
     "Ensemble": "ensemble",
     "EnsemblePlan": "planning",
     "Exposure": "exposure",
     "NamedModel": "learners",
+    "ProxyScore": "proxy_validation",
+    "ProxyValidation": "proxy_validation",
     "load_ensemble": "loading",
     "plan_ensemble": "create",
     "subset_ensemble": "create",
+    "validate_proxies": "proxy_validation",
 }
 
 __all__ = [
@@ -37,9 +45,12 @@ __all__ = [
     "EnsemblePlan",
     "Exposure",
     "NamedModel",
+    "ProxyScore",
+    "ProxyValidation",
     "load_ensemble",
     "plan_ensemble",
     "subset_ensemble",
+    "validate_proxies",
 ]
 
 

@@ -69,7 +69,7 @@ def prepare(
     check_count("seed", seed, 0)
     ratios = _ratios(ratio)
     keep = tuple(sorted({check_choice("keep", k, KEPT) for k in _words(keep)}))
-    examples = _with_classes(as_examples(X if y is None else (X, y)))
+    examples = with_classes(as_examples(X if y is None else (X, y)))
     tested = None
     if evaluate is not None:
         tested = as_examples(evaluate, name="evaluated", like=examples)
@@ -123,7 +123,12 @@ def _words(keep: Sequence[str]) -> list[str]:
     return [keep] if isinstance(keep, str) else list(keep)
 
 
-def _with_classes(examples: Examples) -> Examples:
+def with_classes(examples: Examples) -> Examples:
+    """Return examples of two classes at least.
+
+    Raises:
+        DataError: floating targets, or one class.
+    """
     if examples.classes is None:
         raise DataError(
             "labels are targets of regression, which have no right and wrong",

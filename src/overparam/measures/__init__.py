@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         recalled_examples,
         span_energy,
     )
+    from overparam.measures.baselines import class_distance, neighbor_disagreement
     from overparam.measures.complexity import (
         EmcEstimate,
         across_threshold,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from overparam.measures.module_proxies import gradient_norm, input_curvature
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
+    from overparam.measures.one_run import costs_of_proxies, proxies_of_run
     from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
     from overparam.measures.proxies import (
         Forgetting,
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from overparam.measures.rmia import Population, rmia_scores
     from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
     from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
+    from overparam.measures.rows_seen import WatchRows, watchable
     from overparam.measures.smoothers import effective_parameters, leaf_smoother, linear_smoother
     from overparam.measures.spectral_radius import jacobian_spectral_radius
 
@@ -123,6 +126,7 @@ _HOMES = {
         "recalled_examples",
         "span_energy",
     ),
+    "baselines": ("class_distance", "neighbor_disagreement"),
     "complexity": (
         "EmcEstimate",
         "across_threshold",
@@ -168,6 +172,7 @@ _HOMES = {
     "module_proxies": ("gradient_norm", "input_curvature"),
     "neighbor_probes": ("prediction_depth",),
     "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
+    "one_run": ("costs_of_proxies", "proxies_of_run"),
     "out_of_sample": ("OutOfSample", "out_of_sample_probabilities"),
     "proxies": (
         "Forgetting",
@@ -183,6 +188,7 @@ _HOMES = {
     "rmia": ("Population", "rmia_scores"),
     "roc": ("AucEstimate", "Roc", "estimate_auc", "roc_curve"),
     "row_vulnerability": ("RowVulnerability", "estimate_row_vulnerability"),
+    "rows_seen": ("WatchRows", "watchable"),
     "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
 }
@@ -213,10 +219,13 @@ __all__ = [
     "Roc",
     "RowVulnerability",
     "TprEstimate",
+    "WatchRows",
     "across_threshold",
     "area_under_margin",
     "c_scores",
+    "class_distance",
     "correlation",
+    "costs_of_proxies",
     "cumulative_loss",
     "effective_model_complexity",
     "effective_parameters",
@@ -262,8 +271,10 @@ __all__ = [
     "loss_scores",
     "memorization_rate",
     "memorization_scores",
+    "neighbor_disagreement",
     "out_of_sample_probabilities",
     "prediction_depth",
+    "proxies_of_run",
     "rank_agreement",
     "rank_label_errors",
     "ratio_scores",
@@ -281,6 +292,7 @@ __all__ = [
     "stable_logit",
     "stable_rank",
     "visible_shape",
+    "watchable",
     "watson_scores",
     "weight_norm",
     "wilson_interval",

@@ -22,6 +22,7 @@ from overparam.training.recipe import Recipe
 from overparam.training.trace import Status, Trace
 
 Progress = Callable[[int], None]  # told how many updates of one model were just made
+Watch = Callable[["Member", dict[str, Tensor], nn.Module | None], Any]
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Member:
         recipe, train_set, evaluate, streams: as requested.
         rows of the trace gather in `trace`; the trained state in `state` when it ends, and in
         `template` the module where training changed more of it than its tensors.
+        watch: is told of the member, its state and its template at traced epochs; what it returns
+            gathers in `watched`.
     """
 
     recipe: Recipe
@@ -43,6 +46,8 @@ class Member:
     template: nn.Module | None = None
     status: Status = "done"
     n_steps: int = 0
+    watch: Watch | None = None
+    watched: list[Any] = field(default_factory=list)
 
     @property
     def n(self) -> int:
@@ -62,6 +67,7 @@ class Member:
             np.array([t["step"] for t in self.trace]),
             {k: np.array([t["loss"][k] for t in self.trace]) for k in names},
             {k: np.array([t["error"][k] for t in self.trace]) for k in names},
+            tuple(self.watched),
         )
 
 
@@ -159,6 +165,9 @@ class Stepper:
             error = {k: float(v.error[m]) for k, v in found.items()}
             step = member.n_steps
             member.trace.append({"epoch": epoch, "step": step, "loss": loss, "error": error})
+            if member.watch is not None:
+                state, template = self.models.state_of(m), self.models.template_of(m)
+                member.watched.append(member.watch(member, state, template))
             # A loss of the user's own may be finite where outputs are NaN.
             if not np.isfinite(loss["train"]) or found["train"].nan[m] > 0:
                 out.append((m, "diverged"))

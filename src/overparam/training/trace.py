@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,12 +20,15 @@ class Trace:
         loss: mean loss by set name, `[t]` each; ``"train"`` is always there.
         error: fraction wrong in [0, 1] by set name, `[t]`, rows whose outputs hold NaN among them;
             NaN for floating targets.
+        watched: what the `watch` of `train` returned, one per traced epoch; empty without one. It
+            is not saved with the model.
     """
 
     epoch: np.ndarray
     step: np.ndarray
     loss: Mapping[str, np.ndarray]
     error: Mapping[str, np.ndarray]
+    watched: tuple[Any, ...] = ()
 
     def first_epoch_at_error(self, threshold: float, of: str = "train") -> float:
         """Return the first traced epoch whose error is at most `threshold`; NaN if none is."""

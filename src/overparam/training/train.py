@@ -30,7 +30,9 @@ from overparam.training.stacks import signature, step_flops
 from overparam.training.targets import check_targets
 from overparam.training.task import Task
 from overparam.training.trace import Trace
-from overparam.training.ways import resolve_precision
+from overparam.training.undisturbed import undisturbed
+from overparam.training.watch import WatchModel, check_watch, fitted_of, watch_of
+from overparam.training.ways import now, resolve_precision
 
 
 @asked
@@ -41,6 +43,7 @@ def train(
     streams: Streams,
     *,
     evaluate: Mapping[str, Dataset] | None = None,
+    watch: WatchModel | None = None,
 ) -> Coroutine[Any, Any, Fitted]:
     """Fit a model by gradient descent.
 
@@ -64,6 +67,11 @@ def train(
         evaluate: sets to measure along with the training set at traced epochs, by name. A module
             that changes itself when it is called in evaluation mode, as an embedding with
             `max_norm`, is changed by being measured, as in any loop.
+        watch: called with the model as it stands at every traced epoch, a `Fitted` as if training
+            had ended there; what it returns is kept in `trace.watched`. So losses of single rows
+            along training, features or gradients are had from every way in which a model is
+            trained, and training is the same with it as without. A copy of the weights is made
+            for each call, and nothing is done where there is none.
 
     Raises:
         UsageError: by the call, before anything is trained. The model's inputs or outputs do not
@@ -88,6 +96,7 @@ def train(
     0.0
     """
     check_streams(streams)
+    check_watch(watch)
     evaluated = dict(evaluate or {})
     check_names(evaluated)
     check_targets(recipe, train_set, evaluated)
@@ -97,7 +106,7 @@ def train(
         draws = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
         if not asked_for.training:  # what is trained, and kept, is the module in training mode
             asked_for.train()
-    return answer_to(TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws))
+    return answer_to(TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws, watch))
 
 
 def check_names(evaluate: Mapping[Any, object]) -> None:
@@ -146,6 +155,7 @@ class TrainRequest(Request):
     streams: Streams
     evaluate: Mapping[str, Dataset] = field(default_factory=dict)
     draws: bool = False
+    watch: WatchModel | None = None
 
     def group_key(self) -> Hashable:
         """What must agree between requests that are executed together."""
@@ -184,10 +194,11 @@ class TrainRequest(Request):
             seconds = measure_seconds(some, precision, context, stack.way)
             rules = (some[0].recipe.stop_at_error, some[0].recipe.stop_at_loss)
             stops = any(rule is not None for rule in rules)
-            total += Cost(len(some), flops, seconds, size, may_end_sooner=stops)
             # What is trained is kept while later stacks are, so it is here as well: see `plan`.
             for i in stack.positions:
-                stand_ins[i] = _stand_in(requests[i])
+                stand_ins[i], watching = _stand_in(requests[i], context)
+                seconds += watching
+            total += Cost(len(some), flops, seconds, size, may_end_sooner=stops)
         return stand_ins, total
 
 
@@ -198,6 +209,8 @@ def _train_stack(
     try:
         stepper = make_stepper(requests, precision, context, way)
         members = list(stepper.members)
+        for request, member in zip(requests, members, strict=True):
+            member.watch = watch_of(request, precision)
         flops = sum(map(_flops, requests)) / sum(map(_n_steps, requests))
         stepper.progress = lambda updates: context.progress(updates * flops)
         # Random layers and losses draw from the stream of their model: see `TrainRequest`.
@@ -222,17 +235,7 @@ def _train_stack(
             requests[middle:], precision, context, way
         )
     return [
-        Fitted(
-            r.model if m.template is None else m.template,
-            m.state or {},
-            replace(r.recipe, precision=precision),
-            m.finished_trace(),
-            m.status,
-            m.n_steps,
-            Task.of(r.train_set),
-            r.train_set.notes,
-            None if m.template is None else r.model,
-        )
+        fitted_of(r, precision, m, m.state or {}, m.template)
         for r, m in zip(requests, members, strict=True)
     ]
 
@@ -255,14 +258,21 @@ def _kind_of(data: Dataset) -> tuple:
     return (data.input_shape, whole, *labels)
 
 
-def _stand_in(request: TrainRequest) -> Fitted:
-    """Return an untrained result of the right shapes, for planning."""
+def _stand_in(request: TrainRequest, context: Context) -> tuple[Fitted, float]:
+    """Return an untrained result of the right shapes, and the seconds that watching takes."""
     state = state_of(materialise(request.model, request.streams, torch.float32))
     epochs = np.array(request.recipe.traced_epochs(len(request.train_set)))
     nothing = {k: np.full(len(epochs), np.nan) for k in ("train", *request.evaluate)}
     trace = Trace(epochs, epochs, nothing, nothing)
     task = Task.of(request.train_set)
-    return Fitted(request.model, state, request.recipe, trace, "done", 0, task)
+    fitted = Fitted(request.model, state, request.recipe, trace, "done", 0, task)
+    if request.watch is None:
+        return fitted, 0.0
+    start = now(context.device)
+    with undisturbed():
+        seen = request.watch(fitted)
+    seconds = (now(context.device) - start) * len(epochs)
+    return replace(fitted, trace=replace(trace, watched=(seen,) * len(epochs))), seconds
 
 
 def _out_of_memory(error: BaseException) -> bool:

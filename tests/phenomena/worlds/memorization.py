@@ -14,6 +14,7 @@ from tests.phenomena.worlds import (
     model_size,
     narrow_bottleneck,
     overfitting_leaks,
+    proxies,
 )
 
 N_TEST = 1000
@@ -158,5 +159,6 @@ for name, worlds in (
     ("memorization/labels_one_by_one", labels_one_by_one),
     ("memorization/model_size", model_size),
     ("memorization/narrow_bottleneck", narrow_bottleneck),
+    ("memorization/proxies", proxies),
 ):
     NULLS[name], EFFECTS[name], PLANTED[name] = worlds.NULLS, worlds.EFFECT, worlds.PLANTED

@@ -11,5 +11,6 @@ Order: `random_labels` shows that the capacity is there, in networks that genera
     `overfitting_leaks` says what an outsider learns from it: who was in the training set.
     `autoencoders` makes what is stored visible: the training images become attractors.
     `labels_one_by_one` says of which rows the labels are learned by heart, and `model_size` how
-    that changes as networks grow; `narrow_bottleneck` limits it at kept accuracy.
+    that changes as networks grow; `narrow_bottleneck` limits it at kept accuracy. `proxies` asks
+    what one training run already says of it, without models to compare with.
 """
