@@ -12,9 +12,9 @@ from overparam.data.rows import take_rows
 from overparam.errors import DataError
 from overparam.streams import Streams
 
-SHARE = 0.05  # of the rows get a wrong label, and as many another with a copy
-FEWEST = 10  # of each kind, below which a recall says nothing
-_MOST_SHARE = 0.25  # of the rows, of each kind
+SHARE = 0.05  # of the rows get a wrong label
+FEWEST = 10  # wrong labels, below which a recall says nothing
+_MOST_SHARE = 0.25  # of the rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,8 @@ def plant(examples: Examples, n_planted: int | None, streams: Streams) -> Plante
 
     Args:
         examples: n rows of two classes at least.
-        n_planted: rows of each kind, 10 to n / 4; by default 5 % of n.
+        n_planted: wrong labels that stand alone, 10 to n / 4, by default 5 % of n; half as many
+            others get one with a copy.
 
     Raises:
         DataError: fewer than 40 rows. UsageError: a number out of range.
@@ -61,10 +62,12 @@ def plant(examples: Examples, n_planted: int | None, streams: Streams) -> Plante
     m = max(FEWEST, round(SHARE * n)) if n_planted is None else n_planted
     check_count("n_planted", m, FEWEST, most)
     generator = streams.numpy("planted")
-    chosen = generator.permutation(n)[: 2 * m]
+    chosen = generator.permutation(n)[: m + m // 2]
     alone, copied = chosen[:m], np.sort(chosen[m:])
     labels = examples.labels.copy()
-    place = np.searchsorted(present, labels[chosen]) + generator.integers(1, len(present), 2 * m)
+    place = np.searchsorted(present, labels[chosen]) + generator.integers(
+        1, len(present), len(chosen)
+    )
     labels[chosen] = present[place % len(present)]
     rows = np.concatenate([np.arange(n), copied])
     is_flipped, is_twin = np.zeros((2, len(rows)), bool)

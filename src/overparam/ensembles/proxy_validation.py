@@ -147,7 +147,8 @@ def validate_proxies(
             ``oob_score=True``.
         X, y: as in `subset_ensemble`; n >= 40 rows.
         n_models: K >= 8, of the ensemble. ratio: share of the rows in a subset.
-        n_planted: wrong labels of each kind, alone and with a twin; by default 5 % of the rows.
+        n_planted: wrong labels that stand alone, by default for 5 % of the rows; half as many
+            other rows get one with a twin.
         seed: of what is planted, subsets and fits.
         least_agreement: what the low end of the interval of the rank correlation must exceed.
         least_recall: what that of the share of planted errors found must exceed.

@@ -7,19 +7,19 @@ import numpy as np
 from overparam.phenomena.memorization import proxies as it
 from overparam.phenomena.memorization._league import MEMBER, SCORES
 
-N = 200
-N_FLIPPED = 20
+N = 120
+N_FLIPPED = 12
 RATIO = 0.7
 
 
-def following(name, *, run=0.9, neighbors=0.5, found=0.97, untrained=0.0, unfitted=0.0):
+def following(name, *, run=0.9, final=0.3, neighbors=0.6, found=0.97, untrained=-0.1, unfitted=0.0):
     """A world of proxies.
 
     Args:
-        run, neighbors, untrained: correlation of the cumulative loss, of neighbours, and of an
-            untrained network's loss with how hard a row is. found: chance of a flipped row to lie
-            above all others in the cumulative loss; the others lie anywhere. unfitted: share of
-            its own rows that a member does not fit.
+        run, final, neighbors, untrained: correlation of the cumulative and the final loss, of
+            neighbours, and of an untrained network's loss with how hard a row is.
+        found: chance of a flipped row to lie above all others in the cumulative loss; the others
+            lie anywhere. unfitted: share of its own rows that a member does not fit.
     """
 
     def world(conditions, seed, rng):
@@ -41,7 +41,8 @@ def following(name, *, run=0.9, neighbors=0.5, found=0.97, untrained=0.0, unfitt
                 margins[mask & (rng.random(N) < unfitted)] = -1.0
             else:
                 mask, margins = np.ones(N, bool), np.full(N, 3.0)
-                scores = np.stack([score(0.5) for _ in SCORES]).astype(np.float32)
+                scores = np.stack([score(final) for _ in SCORES]).astype(np.float32)
+                scores += np.float32(6 * final) * (flipped & (rng.random(N) < found))
                 own = score(run if c.part == it.RUN else untrained)
                 if c.part == it.RUN:
                     own += 6.0 * (flipped & (rng.random(N) < found))
@@ -57,10 +58,10 @@ def following(name, *, run=0.9, neighbors=0.5, found=0.97, untrained=0.0, unfitt
 
 
 NULLS = [
-    following("the_loss_says_little", run=0.0, neighbors=0.0),
-    following("neighbours_say_as_much", neighbors=0.99),
-    following("flipped_labels_are_not_found", found=0.6),
-    following("members_do_not_fit", unfitted=0.05),
+    following("the_loss_says_little", run=0.0),
+    following("the_final_loss_says_as_much", final=0.9),
+    following("flipped_labels_are_not_found", run=0.95, found=0.0),
+    following("members_do_not_fit", unfitted=0.08),
 ]
 EFFECT = following("as_claimed")
 PLANTED = {

@@ -8,22 +8,18 @@ from overparam.lab.figure import Axis, Chart, Panel, Role, Table
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import mean_interval
 from overparam.lab.verdict import told
-from overparam.phenomena.memorization._league import BASELINES, SCORES, TENTHS, League
+from overparam.phenomena.memorization._league import BASELINES, DRAWN, SCORES, TENTHS, League
 
-DRAWN: dict[str, Role] = {
-    "cumulative_loss": "test",
-    "final_loss": "other",
-    "neighbor_disagreement": "ensemble",
-}
+ROLES: tuple[Role, ...] = ("test", "other", "ensemble")  # of the scores that are drawn
 
 
 def order_chart(title: str, trained: League, untrained: League) -> list[Chart]:
     """Return how memorization rises in the order of scores; or no chart."""
     lines = [
-        (name.replace("_", " "), role, trained.by_tenth[SCORES.index(name)])
-        for name, role in DRAWN.items()
+        (name.replace("_", " "), role, matrix)
+        for name, role, matrix in zip(DRAWN, ROLES, trained.by_tenth, strict=True)
     ]
-    place = SCORES.index("cumulative_loss")
+    place = DRAWN.index("cumulative_loss")
     lines.append(("of an untrained network", "control", untrained.by_tenth[place]))
     tenths = np.arange(1, TENTHS + 1)
     series = [
