@@ -53,6 +53,7 @@ def made_up_outcomes(n_models, n_rows, n_classes, seed=0, *, keep_outputs=False)
                 margin.astype(np.float32), probability.astype(np.float32), margin > 0,
                 said[~inside].astype(np.float16), np.empty(0, np.float32), np.empty(0, bool),
                 np.empty((0, n_classes), np.float16), outputs.astype(np.float32), {},
+                np.empty(0, np.float32),
             )
         )  # fmt: skip
     return masks, labels, outcomes

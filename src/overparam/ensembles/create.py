@@ -200,7 +200,10 @@ def _spend(
         began = time.monotonic()
         ensemble = run(wanted, place, machine, fresh=fresh and not done)
         now = time.monotonic()
-        each = (now - began) * plan.workers / ((wanted - done) * len(setup.ratios))
+        n_fitted = (wanted - done) * len(setup.ratios)
+        if not done:  # the run on all rows came with them
+            n_fitted += plan.run_seconds / max(plan.seconds_per_model, 1e-9)
+        each = (now - began) * plan.workers / n_fitted
         done = wanted
         plan = plan.corrected(each, done * len(setup.ratios)).within(start + seconds - now)
         most = max(plan.n_models, done) if n_models is None else min(n_models, plan.n_models)
@@ -245,4 +248,4 @@ def _run(
     )
     notes = [n for n in result.provenance.get("notes", ()) if n not in about["notes"]]
     about["notes"] = [*about["notes"], *notes]
-    return Members(place, result.records, about, temporary)
+    return Members.of(place, result.records, about, temporary)

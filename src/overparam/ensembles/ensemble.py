@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.checks import check_path
+from overparam.checks import check_choice, check_path
 from overparam.ensembles.columns import Columns, has_spread
 from overparam.ensembles.exposure import Exposure, exposure_of
 from overparam.ensembles.findings import findings_of
@@ -29,9 +29,14 @@ from overparam.measures.label_errors import (
     estimate_noise_rate,
     rank_label_errors,
 )
-from overparam.measures.memorization import MemorizationScores, memorization_scores
+from overparam.measures.memorization import (
+    FEWEST_ROWS,
+    MemorizationScores,
+    memorization_scores,
+)
 from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
 
+ONE_RUN = "one run"  # the prior that an ensemble has by itself
 _OUT_OF_SAMPLE = ("probabilities", "standard_error", "n_out", "n_missing")
 MakeLarger = Callable[..., Members]
 
@@ -105,7 +110,7 @@ class Ensemble:
     def memorization_scores(
         self,
         *,
-        prior: Any = None,
+        prior: Any = ONE_RUN,
         ratio: float | None = None,
         counted: bool = False,
         confidence: float = 0.95,
@@ -118,7 +123,9 @@ class Ensemble:
         predictions are not those of its largest output. `method` says which it was.
 
         Args:
-            prior: `[n]`, see there. ratio: of the members that count, by default the largest.
+            prior: `[n]`, see there; or None. By default, the losses of the run on all rows, which
+                an ensemble of networks has.
+            ratio: of the members that count, by default the largest.
             counted: count in any case. confidence: nominal coverage of each row's interval.
         """
         columns = self.members.at_ratio(ratio)
@@ -126,8 +133,16 @@ class Ensemble:
         votes = self.members.votes or columns.contradicted
         if not counted and not votes and has_spread(masks, columns["margin"]):
             margins = columns["margin"]
+            if isinstance(prior, str):
+                prior = self._prior(prior, masks)
             return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
         return memorization_scores(masks, columns["correct"], confidence=confidence)
+
+    def _prior(self, name: str, masks: np.ndarray) -> np.ndarray | None:
+        """Return the run's losses, where there are rows enough that some members saw or did not."""
+        check_choice("prior", name, (ONE_RUN,))
+        n_known = min(int(masks.any(0).sum()), int((~masks).any(0).sum()))
+        return self.members.prior if n_known >= FEWEST_ROWS else None
 
     def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
         """Return the mean probabilities `[n, classes]` of the models that did not see a row."""

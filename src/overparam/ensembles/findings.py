@@ -21,6 +21,7 @@ def findings_of(ensemble: Ensemble) -> list[str]:
         text
         for text in (
             _lost(ensemble),
+            _no_prior(ensemble),
             _sides(ensemble),
             _knows_nothing(ensemble),
             _repeats(ensemble),
@@ -42,6 +43,18 @@ def _lost(ensemble: Ensemble) -> str:
     if not told:
         return ""
     return f"{' and '.join(told)}; they say nothing, and failed ones are tried again by a next run"
+
+
+def _no_prior(ensemble: Ensemble) -> str:
+    """A run on all rows that was to give scores their prior, and did not."""
+    run = ensemble.members.run
+    if run is None or ensemble.members.prior is not None:
+        return ""
+    why = f": {run.error[:150]}" if run.error else ""
+    return (
+        f"the run on all rows {run.status}{why}; scores have no prior and are the less sure, most "
+        "where members are few"
+    )
 
 
 def _sides(ensemble: Ensemble) -> str:

@@ -17,9 +17,12 @@ from torch import nn
 from overparam.data.dataset import Dataset
 from overparam.data.examples import Examples
 from overparam.errors import UsageError
+from overparam.measures.proxies import cumulative_loss
+from overparam.measures.rows_seen import WatchLosses, watchable
 from overparam.models.targets import blaming, load_target, sources_of
 from overparam.streams import Streams
 from overparam.training.fit_estimator import fit_estimator
+from overparam.training.fitted import Fitted
 from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
@@ -33,6 +36,7 @@ class Learner(Protocol):
         inputs, test_inputs: of all rows, and of the evaluated ones, as `predict` takes them.
         may_keep_state: whether a fit could know of the fits before it, so that this is tried.
         stack_size: members that are fitted side by side.
+        is_traced: whether a fit tells what it says of rows along the way, `fit_watched`.
     """
 
     @property
@@ -50,6 +54,10 @@ class Learner(Protocol):
     @property
     def stack_size(self) -> int:
         """Members of one unit of work."""
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether a fit tells of rows along the way."""
 
     async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
         """Return a model fitted to some rows, for `predict`."""
@@ -69,6 +77,7 @@ class NetworkLearner:
     data: Dataset
     test_data: Dataset | None = None
     may_keep_state = False  # a copy of the module is trained
+    is_traced = True
     stack_size = 4  # what a kill costs at most, and enough for two workers from K = 8 on
 
     @property
@@ -85,6 +94,13 @@ class NetworkLearner:
         """Train a network on some rows."""
         subset = self.data.subset(torch.from_numpy(rows))
         return await train(self.make(streams), subset, self.recipe, streams)
+
+    async def fit_watched(self, streams: Streams) -> tuple[Fitted, np.ndarray]:
+        """Train one network on all rows; return it with each row's loss, summed on the way."""
+        recipe = watchable(self.recipe, len(self.data))
+        watch = WatchLosses(self.data)
+        fitted = await train(self.make(streams), self.data, recipe, streams, watch=watch)
+        return fitted, cumulative_loss(np.stack(fitted.trace.watched))
 
     def make(self, streams: Streams) -> nn.Module:
         """Return the module that is trained: what a function makes draws from its own stream."""
@@ -116,6 +132,7 @@ class EstimatorLearner:
     test_data: Examples | None = None
     arguments: Mapping[str, Any] | None = None
     stack_size = 1  # nothing is gained by fitting them side by side
+    is_traced = False
 
     @property
     def inputs(self) -> Any:

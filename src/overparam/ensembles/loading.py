@@ -27,7 +27,7 @@ def load_ensemble(folder: str | Path) -> Ensemble:
         records = store.read(study)
         about = about_of(store)
     ordered = sorted(records, key=lambda r: (r.condition.ratio, r.condition.number))
-    return Ensemble(Members(place, Records(ordered), about))
+    return Ensemble(Members.of(place, Records(ordered), about))
 
 
 def about_of(store: Store) -> dict[str, Any]:

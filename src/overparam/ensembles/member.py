@@ -1,15 +1,19 @@
-"""One member of an ensemble, as a cell of a study: which rows it had, what it says of every row."""
+"""One member of an ensemble, as a cell of a study: which rows it had, what it says of every row.
+
+Beside the members there may be one run on all rows, a cell whose ratio is 1. It is no member: the
+losses along it are the prior of the members' memorization scores.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from overparam.ensembles.learners import Learner
+from overparam.ensembles.learners import Learner, NetworkLearner
 from overparam.ensembles.statements import Statements, silence, statements
 from overparam.lab.phenomenon import factor, quantity
 from overparam.streams import Streams
@@ -17,6 +21,7 @@ from overparam.training.fitted import Fitted, predict
 from overparam.training.fitted_estimator import FittedEstimator
 
 KEPT = ("logits", "models")  # what is kept on request
+WHOLE = 1.0  # the ratio of the run on all rows
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class MemberOutcome:
     test_probabilities: np.ndarray = quantity("", "float16 [m, classes]")
     outputs: np.ndarray = quantity("", "float32 [n, classes] on request, else empty")
     state: dict[str, np.ndarray] = quantity("", "weights on request, else empty")
+    cumulative_loss: np.ndarray = quantity("nats", "float32 [n], along the run on all rows")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +73,10 @@ class MemberRun:
 
     async def __call__(self, c: Member, streams: Streams) -> MemberOutcome:
         """Fit the member to its rows and ask it about all of them."""
+        if c.ratio == WHOLE:
+            return await self._run(streams.child("one run"))
         own = streams.child(f"member {c.number}")
-        packed = self.masks[c.ratio][c.number]
-        inside = unpacked(packed, len(self.labels))
+        inside = unpacked(self.masks[c.ratio][c.number], len(self.labels))
         rows = np.flatnonzero(inside)
         fitted = await self.learner.fit(rows, own)
         outputs, said = await self._ask(fitted, self.learner.inputs, self.labels)
@@ -79,14 +86,31 @@ class MemberRun:
         tested = silence(0, self.n_classes)
         if self.test_labels is not None:
             _, tested = await self._ask(fitted, self.learner.test_inputs, self.test_labels)
+        outcome = self._outcome(fitted, inside, said, tested, gap)
+        if "logits" in self.keep:
+            outcome = replace(outcome, outputs=outputs.astype(np.float32))
+        return replace(outcome, state=_state_of(fitted) if "models" in self.keep else {})
+
+    async def _run(self, streams: Streams) -> MemberOutcome:
+        """Train on all rows, and keep what the losses of rows were on the way."""
+        assert isinstance(self.learner, NetworkLearner)  # others are not traced
+        fitted, losses = await self.learner.fit_watched(streams)
+        _, said = await self._ask(fitted, self.learner.inputs, self.labels)
+        whole, tested = np.ones(len(self.labels), bool), silence(0, self.n_classes)
+        outcome = self._outcome(fitted, whole, said, tested, float("nan"))
+        return replace(outcome, cumulative_loss=losses.astype(np.float32))
+
+    def _outcome(
+        self, fitted: Any, inside: np.ndarray, said: Statements, tested: Statements, gap: float
+    ) -> MemberOutcome:
         nothing = np.empty(0, np.float32)
         return MemberOutcome(
-            len(rows),
+            int(inside.sum()),
             _share(said.correct[inside]),
             _share(said.correct[~inside]),
             gap,
             fitted.form,
-            packed,
+            packed_subsets(inside),
             said.margin.astype(np.float32),
             said.probability.astype(np.float32),
             said.correct,
@@ -94,8 +118,9 @@ class MemberRun:
             tested.margin.astype(np.float32),
             tested.correct,
             tested.probabilities.astype(np.float16),
-            outputs.astype(np.float32) if "logits" in self.keep else nothing,
-            _state_of(fitted) if "models" in self.keep else {},
+            outputs=nothing,
+            state={},
+            cumulative_loss=nothing,
         )
 
     async def _ask(

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from overparam.ensembles.columns import Columns
+from overparam.ensembles.member import WHOLE
 from overparam.errors import DataError, UsageError
-from overparam.lab.records import Records
+from overparam.lab.lazy import read_once
+from overparam.lab.records import Record, Records
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class Members:
             among them, and say nothing.
         about: model, labels, classes and the rest, as `Setup.about` has it.
         temporary: a folder that goes when nobody holds the members.
+        run: the record of the run on all rows, which is no member; None where there is none.
 
     Raises:
         DataError: no member has ended well.
@@ -33,6 +36,16 @@ class Members:
     records: Records
     about: Mapping[str, Any]
     temporary: Any = None
+    run: Record | None = None
+
+    @classmethod
+    def of(
+        cls, folder: Path, records: Records, about: Mapping[str, Any], temporary: Any = None
+    ) -> Members:
+        """Return members from the records of a study, the run on all rows apart from them."""
+        run = records.where(lambda r: r.condition.ratio == WHOLE)
+        members = records.where(lambda r: r.condition.ratio != WHOLE)
+        return cls(folder, members, about, temporary, run[0] if len(run) else None)
 
     def __post_init__(self) -> None:
         if not len(self.records.measured):
@@ -68,6 +81,14 @@ class Members:
     def ratio_of_each(self) -> np.ndarray:
         """The ratio of each member that ended well, `[K]`."""
         return np.array([r.condition.ratio for r in self.measured])
+
+    @cached_property
+    def prior(self) -> np.ndarray | None:
+        """Each row's loss, summed along the run on all rows, `[n]`; None where it is not known."""
+        if self.run is None or not self.run.is_measured:
+            return None
+        losses = np.asarray(read_once(self.run.outcome, "cumulative_loss"), np.float64)
+        return losses if np.isfinite(losses).all() else None
 
     @property
     def votes(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class EnsemblePlan:
         share_on_both_sides: of the rows, those that are in some subset and out of another.
         seconds: expected, with `workers`. seconds_per_model: of one model, on one core.
         memory_bytes: of all workers. disk_bytes: of the study.
+        run_seconds: of the run on all rows, of which scores get their prior; 0 where there is none.
         measured: whether the time is that of members that were trained, or of a short trial.
         n_done: members of these that are there already, and cost nothing.
         notes: what was assumed.
@@ -58,6 +60,7 @@ class EnsemblePlan:
     measured: bool = False
     n_done: int = 0
     notes: tuple[str, ...] = ()
+    run_seconds: float = 0.0
 
     def at(self, n_models: int, n_done: int | None = None) -> EnsemblePlan:
         """Return the plan of another number of models."""
@@ -70,7 +73,7 @@ class EnsemblePlan:
             n_models=n_models,
             standard_error=self.standard_error * scale,
             share_on_both_sides=share_on_both_sides(n_models, self.ratios[-1]),
-            seconds=math.ceil(left / busy) * self.seconds_per_model,
+            seconds=math.ceil(left / busy) * self.seconds_per_model + self._run_left(done),
             disk_bytes=self.disk_bytes * n_models // self.n_models,
             n_done=done,
         )
@@ -83,10 +86,15 @@ class EnsemblePlan:
     def within(self, seconds: float) -> EnsemblePlan:
         """Return the plan of as many models as the time allows, at least until all rows have both
         sides."""
-        rounds = math.floor(max(seconds, 0.0) / max(self.seconds_per_model, 1e-9))
+        left = seconds - self._run_left(self.n_done)
+        rounds = math.floor(max(left, 0.0) / max(self.seconds_per_model, 1e-9))
         total = min(rounds * self.workers + self.n_done, MOST_MODELS)
         fewest = models_until_balanced(self.ratios[-1])
         return self.at(max(total // len(self.ratios), fewest))
+
+    def _run_left(self, n_done: int) -> float:
+        """Return the seconds of the run on all rows, which comes with the first members."""
+        return 0.0 if n_done else self.run_seconds
 
     def as_sure_as(self, standard_error: float) -> EnsemblePlan:
         """Return the plan of as few models as reach a standard error."""
@@ -110,12 +118,13 @@ class EnsemblePlan:
     def __repr__(self) -> str:
         from_what = "as members took" if self.measured else "from a short trial"
         each = f"{self.seconds_per_model:.3g} s a model, {from_what}"
+        run = f"; and {self.run_seconds:.3g} s for one run on all rows" if self.run_seconds else ""
         lines = [
             f"Plan: {self.n_models:,} models at each ratio of "
             + ", ".join(f"{r:g}" for r in self.ratios),
             f"  precision  standard error of a memorization score up to {self.standard_error:.2g}; "
             f"{100 * self.share_on_both_sides:.4g} % of rows are both in and out",
-            f"  time       {in_words(self.seconds)} with {self.workers} workers ({each})",
+            f"  time       {in_words(self.seconds)} with {self.workers} workers ({each}{run})",
             f"  memory     {self.memory_bytes / 2**20:,.0f} MiB of all workers",
             f"  disk       {self.disk_bytes / 2**20:,.1f} MiB",
         ]
@@ -145,14 +154,16 @@ def plan_setup(
         workers = available_cores() if found == "cpu" else 1
     unit = setup.learner.stack_size
     largest = replace(setup, ratios=setup.ratios[-1:])  # the dearest members
-    trial = plan_study(
-        largest.study(unit + 1, first=1),  # the first member may be fitted several times
+    plan = partial(
+        plan_study,
         seeds=[setup.seed],
         workers=0 if workers == 0 else 1,
         device=device,
         memory_bytes=memory_bytes // max(workers, 1),
         choices_path=choices_file(),
     )
+    trial = plan(largest.study(unit + 1, first=1))  # the first member may be fitted several times
+    run = plan(setup.run_alone()).core_seconds if setup.has_run else 0.0
     each = trial.core_seconds / unit
     busy = max(1, min(workers, math.ceil(n_models * len(setup.ratios) / unit)))
     start = EnsemblePlan(
@@ -166,6 +177,7 @@ def plan_setup(
         n_models * _bytes_of_members(setup),
         max(workers, 1),
         notes=trial.notes,
+        run_seconds=run,
     )
     return start.at(n_models)
 

@@ -218,7 +218,8 @@ def _judge(
     least_recall: float,
     confidence: float,
 ) -> ProxyValidation:
-    reference = ensemble.memorization_scores(confidence=confidence)
+    # Without the prior, which is a proxy itself.
+    reference = ensemble.memorization_scores(prior=None, confidence=confidence)
     found, own = [], planted.is_own
     for name, values in run.scores.items():
         agreement = rank_agreement(values[own], reference.estimate[own], confidence=confidence)

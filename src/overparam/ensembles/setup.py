@@ -12,10 +12,11 @@ import numpy as np
 
 from overparam.data.subsets import draw_subsets
 from overparam.ensembles.learners import Learner
-from overparam.ensembles.member import Member, MemberOutcome, MemberRun, packed_subsets
+from overparam.ensembles.member import WHOLE, Member, MemberOutcome, MemberRun, packed_subsets
 from overparam.errors import StoreError
 from overparam.lab.phenomenon import Phenomenon, Scale
 from overparam.lab.store import Store
+from overparam.measures.memorization import FEWEST_ROWS
 from overparam.streams import Streams
 
 NAME = "subset_ensemble"
@@ -71,14 +72,25 @@ class Setup:
         """Return the study of the members `first` to `n_models` - 1 at each ratio.
 
         Its cells are those of a smaller ensemble and more; its units are cut from the first member
-        on. So an ensemble is extended by running a larger study in the same folder.
+        on. So an ensemble is extended by running a larger study in the same folder. With the first
+        member comes the run on all rows, if there is one.
         """
         masks = {r: packed_subsets(self.masks(n_models, r)) for r in self.ratios}
         n_classes = len(self.classes)
         run = MemberRun(self.learner, self.labels, self.test_labels, n_classes, masks, self.keep)
-        cells = MemberCells(range(first, n_models), self.ratios)
+        cells = MemberCells(range(first, n_models), self.ratios, self.has_run and first == 0)
         stack = self.learner.stack_size
         return study_of(run, cells, self.digest, stack, lambda condition: self.loads)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether one network is trained on all rows too, of which scores get their prior."""
+        return self.learner.is_traced and len(self.labels) >= FEWEST_ROWS
+
+    def run_alone(self) -> Phenomenon:
+        """Return the study of nothing but the run on all rows."""
+        run = MemberRun(self.learner, self.labels, None, len(self.classes), {})
+        return study_of(run, MemberCells(range(0), self.ratios, with_run=True), self.digest)
 
     @property
     def digest(self) -> str:
@@ -152,14 +164,16 @@ def study_of(
 
 @dataclass(frozen=True)
 class MemberCells:
-    """The design: as many members at each ratio."""
+    """The design: as many members at each ratio, and perhaps the run on all rows."""
 
     numbers: range
     ratios: tuple[float, ...]
+    with_run: bool = False
 
     def __call__(self, base: Member) -> list[Member]:
-        """Return all members."""
-        return [Member(k, r, base.ensemble) for r in self.ratios for k in self.numbers]
+        """Return all members, and the run."""
+        members = [Member(k, r, base.ensemble) for r in self.ratios for k in self.numbers]
+        return [*members, *([Member(0, WHOLE, base.ensemble)] if self.with_run else [])]
 
 
 def _nothing(*_: Any) -> Any:

@@ -24,7 +24,7 @@ from overparam.measures.subset_arrays import (
     read_numbers,
 )
 
-_FEWEST_ROWS = 50  # that a prior is fitted to
+FEWEST_ROWS = 50  # that a prior is fitted to
 _LARGEST = 1e100
 
 
@@ -226,11 +226,11 @@ def _check_prior(prior: Any, n_rows: int, n_known: int) -> np.ndarray:
             got=f"{int(np.isnan(scores).sum())} of {n_rows} rows",
             remedy="give every row a number; one and the same where nothing is known",
         )
-    if n_known < _FEWEST_ROWS:
+    if n_known < FEWEST_ROWS:
         raise DataError(
             "too few rows to fit a prior to",
             got=f"{n_known} that are in, or out of, some model",
-            allowed=f">= {_FEWEST_ROWS}",
+            allowed=f">= {FEWEST_ROWS}",
             remedy="leave the prior out",
         )
     return scores

@@ -1,7 +1,7 @@
 """What a network says of every row while it is trained, kept at traced epochs.
 
 `WatchRows` is a `watch` of `train`: it is told the network as it stands and keeps, for each row,
-what the proxies of memorization are made of (`one_run.py`).
+what the proxies of memorization are made of (`one_run.py`). `WatchLosses` keeps the losses alone.
 """
 
 from __future__ import annotations
@@ -97,6 +97,21 @@ class WatchRows:
         if self.keep_models and int(fitted.trace.epoch[-1]) in asked_again:
             return replace(seen, fitted=fitted)
         return seen
+
+
+@dataclass(frozen=True, eq=False)
+class WatchLosses:
+    """A ``watch`` of `train` that keeps the loss of every row of a set, float32 `[n]`.
+
+    Cost: a pass forward at each traced epoch; 4 bytes for each row.
+    """
+
+    data: Dataset
+
+    def __call__(self, fitted: Fitted) -> np.ndarray:
+        """Return the losses now."""
+        outputs = fitted.outputs(self.data.inputs)
+        return loss_values(fitted.recipe.loss, outputs, self.data.labels).float().numpy()
 
 
 def watchable(recipe: Recipe, n_rows: int) -> Recipe:
