@@ -131,3 +131,14 @@ def test_it_helps_where_models_are_few():
         for how in ({}, {"prior": None})
     )
     assert with_prior > without + 0.03
+
+
+def test_it_can_be_left_out_and_made_up_for(tmp_path):
+    without = net_ensemble(4, folder=tmp_path / "e", one_run=False)
+    assert without.members.run is None
+    assert without.memorization_scores().method == "margin tail"
+    later = net_ensemble(4, folder=tmp_path / "e")
+    assert later.memorization_scores().method == "margin tail and prior"
+    np.testing.assert_array_equal(
+        later.memorization_scores(prior=None).estimate, without.memorization_scores().estimate
+    )

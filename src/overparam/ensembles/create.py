@@ -62,6 +62,7 @@ def subset_ensemble(
     evaluate: Any = None,
     arguments: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
+    one_run: bool = True,
     folder: str | Path | None = None,
     budget: float | str | None = None,
     workers: int | None = None,
@@ -94,6 +95,8 @@ def subset_ensemble(
         arguments: of the estimator's fit, such as ``sample_weight``, one for each row of X.
         keep: ``"logits"`` keeps all outputs of each member; ``"models"`` the weights of networks,
             so that they can be asked about other rows later.
+        one_run: whether one network is trained on all rows beside the members, of whose losses the
+            scores have their prior; estimators have none, nor have fewer than 50 rows.
         folder: where the study is kept; None keeps it as long as the ensemble is held.
         budget: time to spend, in seconds or as ``"10 min"``: K is what it buys, planned from a
             short trial and again from what the first members take.
@@ -116,7 +119,7 @@ def subset_ensemble(
     """
     setup = prepare(
         model, X, y, ratio=ratio, seed=seed, recipe=recipe, groups=groups, by_class=by_class,
-        evaluate=evaluate, arguments=arguments, keep=keep,
+        evaluate=evaluate, arguments=arguments, keep=keep, one_run=one_run,
     )  # fmt: skip
     if n_models is not None:
         check_count("n_models", n_models)
@@ -200,7 +203,7 @@ def _spend(
         began = time.monotonic()
         ensemble = run(wanted, place, machine, fresh=fresh and not done)
         now = time.monotonic()
-        n_fitted = (wanted - done) * len(setup.ratios)
+        n_fitted = float((wanted - done) * len(setup.ratios))
         if not done:  # the run on all rows came with them
             n_fitted += plan.run_seconds / max(plan.seconds_per_model, 1e-9)
         each = (now - began) * plan.workers / n_fitted

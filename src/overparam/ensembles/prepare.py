@@ -58,6 +58,7 @@ def prepare(
     evaluate: Any = None,
     arguments: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
+    one_run: bool = True,
 ) -> Setup:
     """Return what an ensemble is made from; arguments as in `subset_ensemble`.
 
@@ -107,6 +108,7 @@ def prepare(
         {**reached.texts, **reached.values},
         tuple(_copies(examples.inputs, groups)),
         tuple(notes),
+        one_run,
     )
 
 

@@ -190,7 +190,7 @@ def validate_proxies(
     ensemble = subset_ensemble(
         model, planted.examples, n_models=n_models, ratio=ratio, seed=seed, recipe=recipe,
         folder=folder, workers=workers, device=device, memory_bytes=memory_bytes,
-        on_progress=on_progress,
+        on_progress=on_progress, one_run=False,
     )  # fmt: skip
     assert ensemble.setup is not None  # it was made here
     streams = Streams(seed).child("one run")
@@ -218,7 +218,6 @@ def _judge(
     least_recall: float,
     confidence: float,
 ) -> ProxyValidation:
-    # Without the prior, which is a proxy itself.
     reference = ensemble.memorization_scores(prior=None, confidence=confidence)
     found, own = [], planted.is_own
     for name, values in run.scores.items():

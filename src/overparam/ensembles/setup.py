@@ -44,6 +44,7 @@ class Setup:
         loads: the user's files that the model is made by, under a name. code: what it is made by
             that is in a notebook or in the running script, with digests.
         findings: what is amiss with the data. notes: how they were read.
+        one_run: whether a run on all rows is wanted.
     """
 
     learner: Learner
@@ -61,6 +62,7 @@ class Setup:
     code: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    one_run: bool = True
 
     def masks(self, n_models: int, ratio: float) -> np.ndarray:
         """Return the subsets of the members at one ratio, bool `[K, n]`; see `draw_subsets`."""
@@ -85,7 +87,7 @@ class Setup:
     @property
     def has_run(self) -> bool:
         """Whether one network is trained on all rows too, of which scores get their prior."""
-        return self.learner.is_traced and len(self.labels) >= FEWEST_ROWS
+        return self.one_run and self.learner.is_traced and len(self.labels) >= FEWEST_ROWS
 
     def run_alone(self) -> Phenomenon:
         """Return the study of nothing but the run on all rows."""
