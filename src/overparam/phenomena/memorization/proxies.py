@@ -275,7 +275,7 @@ PHENOMENON = Phenomenon(
     figures=figures,
     controls=(UNTRAINED,),
     scales={
-        "smoke": Scale(Condition(n_models=16, n_train=300, batch_size=30), n_seeds=3),
+        "smoke": Scale(Condition(width=256, n_models=12, n_train=300, batch_size=30), n_seeds=3),
         "standard": Scale(Condition(), n_seeds=6),
         "full": Scale(
             Condition(
