@@ -72,7 +72,7 @@ from overparam.training.train import train
 
 RUN, NOT_TRAINED = "training run", "network that is not trained"
 UNTRAINED = "untrained network"
-NO_RATE = 1e-12  # a learning rate that moves no weight
+NO_RATE = 1e-30  # a learning rate that moves no weight
 AGREES = 0.5  # rank correlation
 BETTER = 0.1  # of rank correlations, that of the cumulative loss over that of the final one
 TIMES_CHANCE = 3  # as many flipped labels as are found at random
