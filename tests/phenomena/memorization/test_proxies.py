@@ -140,3 +140,9 @@ def test_the_untrained_network_is_the_trained_one_before_its_first_step():
     member = solve(it.run(dataclasses.replace(small, member=2), Streams(0)))
     assert member.scores.shape == (len(SCORES), 0)
     np.testing.assert_array_equal(member.is_flipped, run.is_flipped)
+
+
+def test_where_members_do_not_fit_the_question_is_not_put():
+    world = worlds.following("members_do_not_fit", unfitted=0.08)
+    for i in range(4):
+        assert kinds_of(it, study(it.PHENOMENON.name, world, i))["treatment"] == "inconclusive"

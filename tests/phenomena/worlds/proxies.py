@@ -61,7 +61,6 @@ NULLS = [
     following("the_loss_says_little", run=0.0),
     following("the_final_loss_says_as_much", final=0.9),
     following("flipped_labels_are_not_found", run=0.95, found=0.0),
-    following("members_do_not_fit", unfitted=0.08),
 ]
 EFFECT = following("as_claimed")
 PLANTED = {
