@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from overparam.checks import check_choice, check_path
+from overparam.checks import check_path
 from overparam.ensembles.columns import Columns, has_spread
 from overparam.ensembles.exposure import Exposure, exposure_of
 from overparam.ensembles.findings import findings_of
 from overparam.ensembles.kept_models import correct_of, probabilities_of
-from overparam.ensembles.members import Members
+from overparam.ensembles.members import ONE_RUN, Members
 from overparam.ensembles.row_table import row_table
 from overparam.ensembles.setup import Setup
 from overparam.ensembles.telling import lines_of
@@ -29,14 +29,9 @@ from overparam.measures.label_errors import (
     estimate_noise_rate,
     rank_label_errors,
 )
-from overparam.measures.memorization import (
-    FEWEST_ROWS,
-    MemorizationScores,
-    memorization_scores,
-)
+from overparam.measures.memorization import MemorizationScores, memorization_scores
 from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
 
-ONE_RUN = "one run"  # the prior that an ensemble has by itself
 _OUT_OF_SAMPLE = ("probabilities", "standard_error", "n_out", "n_missing")
 MakeLarger = Callable[..., Members]
 
@@ -133,16 +128,9 @@ class Ensemble:
         votes = self.members.votes or columns.contradicted
         if not counted and not votes and has_spread(masks, columns["margin"]):
             margins = columns["margin"]
-            if isinstance(prior, str):
-                prior = self._prior(prior, masks)
+            prior = self.members.chosen_prior(prior, masks)
             return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
         return memorization_scores(masks, columns["correct"], confidence=confidence)
-
-    def _prior(self, name: str, masks: np.ndarray) -> np.ndarray | None:
-        """Return the run's losses, where there are rows enough that some members saw or did not."""
-        check_choice("prior", name, (ONE_RUN,))
-        n_known = min(int(masks.any(0).sum()), int((~masks).any(0).sum()))
-        return self.members.prior if n_known >= FEWEST_ROWS else None
 
     def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
         """Return the mean probabilities `[n, classes]` of the models that did not see a row."""

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from overparam.checks import check_choice
 from overparam.ensembles.columns import Columns
 from overparam.ensembles.member import WHOLE
 from overparam.errors import DataError, UsageError
 from overparam.lab.lazy import read_once
 from overparam.lab.records import Record, Records
+from overparam.measures.memorization import FEWEST_ROWS
+
+ONE_RUN = "one run"  # the prior that an ensemble of networks has by itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +93,17 @@ class Members:
             return None
         losses = np.asarray(read_once(self.run.outcome, "cumulative_loss"), np.float64)
         return losses if np.isfinite(losses).all() else None
+
+    def chosen_prior(self, prior: Any, masks: np.ndarray) -> Any:
+        """Return a prior as it is given, or by the name ``one run`` the losses of that run.
+
+        None where there is no run, or too few rows that some member of these saw, or did not.
+        """
+        if not isinstance(prior, str):
+            return prior
+        check_choice("prior", prior, (ONE_RUN,))
+        n_known = min(int(masks.any(0).sum()), int((~masks).any(0).sum()))
+        return self.prior if n_known >= FEWEST_ROWS else None
 
     @property
     def votes(self) -> bool:
