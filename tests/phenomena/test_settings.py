@@ -294,7 +294,7 @@ def test_a_control_that_is_not_in_the_design_is_told(name, settings, arm):
         ("memorization/autoencoders", {"kind": "linear"}, "kind is placed by the design"),
         ("memorization/overfitting_leaks", {"member": 3}, "member is placed by the design"),
         ("memorization/differential_privacy", {"member": 3}, "member is placed by the design"),
-    ("memorization/overfitting_leaks", {"n_models": 3}, r"n_models is out of range; got 3"),
+        ("memorization/overfitting_leaks", {"n_models": 3}, r"n_models is out of range; got 3"),
         ("memorization/hash_table", {"n_cells": 9}, r"n_cells is out of range; got 9"),
         ("double_descent/random_features", {"n_features": 0}, "n_features is out of range"),
     ],

@@ -114,12 +114,10 @@ def test_noise_has_the_spread_that_it_is_said_to_have():
     nn.init.zeros_(model.weight)
     nn.init.zeros_(model.bias)
     data = op.make_dataset(torch.zeros(10, D), torch.zeros(10, dtype=torch.int64), n_classes=1000)
-    walk = private(
-        model, data, n_steps=20, noise_multiplier=3.0, clip_norm=1e-6, batch_size=5
-    )
+    walk = private(model, data, n_steps=20, noise_multiplier=3.0, clip_norm=1e-6, batch_size=5)
     # With gradients of length 1e-6 beside noise of 3e-6 in each of 4,000 coordinates.
     predict = walk(np.arange(10), 7)
-    weights = torch.cat([p.flatten() for p in predict.args[0].parameters()])
+    weights = torch.cat([p.flatten() for p in predict.args[0].parameters()]).detach()
     expected = 0.1 * 3e-6 * 20**0.5 / 5
     error = 4 / (2 * weights.numel()) ** 0.5
     assert float(weights.std()) == pytest.approx(expected, rel=error + 0.01)
@@ -142,12 +140,10 @@ def test_rows_are_drawn_each_by_itself(monkeypatch):
 
 def test_it_is_repeated_by_its_seed_and_disturbs_nothing():
     op.solve(check_repeatable(private(), DATA, op.Streams(0)))
-    state = torch.random.get_rng_state()
     model = network()
+    state = torch.random.get_rng_state()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    one, same, other = (
-        private(model)(ROWS, seed)(INPUTS) for seed in (1, 1, 2)
-    )
+    one, same, other = (private(model)(ROWS, seed)(INPUTS) for seed in (1, 1, 2))
     assert (one == same).all()
     assert (one != other).any()
     assert (torch.random.get_rng_state() == state).all()
@@ -164,7 +160,7 @@ def test_frozen_parameters_stay_and_dropout_is_known():
 
 
 def test_an_ensemble_is_made_of_it():
-    ensemble = op.subset_ensemble(private(), INPUTS.numpy(), LABELS.numpy(), n_models=4, ratio=0.5)
+    ensemble = op.subset_ensemble(private(), INPUTS.numpy(), LABELS.numpy(), n_models=4, workers=0)
     assert ensemble.memorization_scores().estimate.shape == (N,)
 
 
@@ -178,7 +174,7 @@ def test_an_attack_stays_below_the_account_of_an_update():
     update = private(
         model, data, n_steps=1, sampling_rate=1.0, batch_size=1, clip_norm=0.5, learning_rate=1.0
     )
-    inside = np.arange(2000) % 2 == 0
+    inside = np.arange(1000) % 2 == 0
     scores = [
         float(update(np.array([1, 0] if member else [1]), seed)(inputs[:1])[0, 0])
         for seed, member in enumerate(inside)
@@ -211,7 +207,9 @@ def test_settings_that_make_no_sense_are_refused(settings, match):
 
 def test_layers_that_mix_rows_are_refused():
     model = nn.Sequential(nn.Linear(D, 5), nn.BatchNorm1d(5), nn.Linear(5, K))
-    with pytest.raises(UsageError, match="the gradient of a single row cannot be taken.*normalization"):
+    with pytest.raises(
+        UsageError, match=r"the gradient of a single row cannot be taken.*normalization"
+    ):
         op.fit(private(model), DATA)
 
 

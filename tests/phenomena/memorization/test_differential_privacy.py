@@ -68,7 +68,7 @@ def test_the_divisor_of_a_step_does_not_tell_how_many_rows_are_in(monkeypatch):
     monkeypatch.setattr(it, "PrivateSgd", record)
     sizes = {int(outcome_of(replace(SMALL, member=m)).in_subset.sum()) for m in range(3)}
     assert len(sizes) > 1
-    assert set(made) == {0.2 * 0.5 * 120}
+    assert set(made) == {0.4 * 0.5 * 120}
 
 
 def of_world(memorization, n=400, n_models=8, seed=0):

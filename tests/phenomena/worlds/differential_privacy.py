@@ -66,8 +66,13 @@ EFFECT = training("as_claimed")
 NULLS = [
     training("more_is_memorized_than_allowed", memorization=at_one(1.03)),
     training("more_leaks_than_allowed", advantage=at_one(1.03)),
-    training("the_price_is_small", rare_before=0.3 + 0.045, rare=lambda c: 0.3),
-    training("frequent_classes_pay_as_much", frequent_before=0.83 + 0.15 - 0.045),
+    training("little_is_lost", rare=lambda c: 0.45 * (1 - 0.045), frequent_before=0.7),
+    training(
+        "frequent_classes_lose_as_much",
+        rare=lambda c: 0.45 * 0.55,
+        frequent=lambda c: 0.95 * (0.55 + 0.045),
+        frequent_before=0.95,
+    ),
 ]
 PLANTED = {
     it.NO_NOISE: [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from overparam.lab.figure import Axis, Chart, Panel, Rule, Series, Table
+from overparam.lab.figure import Axis, Chart, Panel, Role, Rule, Series, Table
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import mean_interval
 from overparam.phenomena.memorization._private_summary import Summary
@@ -44,12 +44,13 @@ def epsilon_chart(private: Summary, plain: Summary | None, seen: bool) -> list[C
             line = series_over_seeds("with noise", "test", private.epsilons, values, "mean")
             rules = _rules({"no noise": before})
             panels.append(Panel(title, EPSILON, y, [line, bound], rules))
+    kinds: tuple[tuple[str, Role, np.ndarray], ...] = (
+        ("frequent", "other", private.frequent),
+        ("rare", "test", private.rare),
+    )
     lines = [
         series_over_seeds(f"{kind} classes", role, private.epsilons, values, "mean", bounds=(0, 1))
-        for kind, role, values in (
-            ("frequent", "train", private.frequent),
-            ("rare", "test", private.rare),
-        )
+        for kind, role, values in kinds
         if np.isfinite(values).any()
     ]
     if lines:
@@ -90,8 +91,8 @@ def epsilon_table(private: Summary, plain: Summary | None) -> Table:
     return Table(
         "epsilons",
         "What is allowed, what is measured and what is paid, by epsilon",
-        "Means over seeds with 95 % intervals. What is allowed holds for memorization and advantage "
-        "alike: an attacker may look at no more than whether the model is right.",
+        "Means over seeds with 95 % intervals. What is allowed holds for both memorization and "
+        "advantage: an attacker may look at no more than whether the model is right.",
         dict(zip(headers, zip(*rows, strict=True), strict=True)),
         {"noise multiplier": "clipping lengths", "advantage": "TPR - FPR"},
     )

@@ -56,16 +56,19 @@ class Summary:
         """Mean advantage of the attacker at an epsilon."""
         return mean_interval(self.advantage[at], step=self.steps[1], bounds=(-1, 1))
 
-    @property
-    def price(self) -> Interval:
-        """Fall of accuracy on rare classes from no noise to the largest epsilon."""
-        return paired_difference(self.rare_before, self.rare[-1], step=self.steps[2])
+    def lost(self, of: str) -> Interval:
+        """Mean share of the accuracy without noise that is lost at the largest epsilon."""
+        return mean_interval(self._shares(of), step=self.steps[2])
 
     @property
     def more(self) -> Interval:
-        """By how much it is larger than the fall on frequent classes."""
-        frequent = self.frequent_before - self.frequent[-1]
-        return paired_difference(self.rare_before - self.rare[-1], frequent, step=self.steps[2])
+        """By how much that of rare classes is larger than that of frequent ones."""
+        return paired_difference(self._shares("rare"), self._shares("frequent"), step=self.steps[2])
+
+    def _shares(self, of: str) -> np.ndarray:
+        before, after = getattr(self, f"{of}_before"), getattr(self, of)[-1]
+        with np.errstate(divide="ignore", invalid="ignore"):  # of nothing no share can be lost
+            return 1 - after / before
 
 
 def summarise(records: Records) -> dict[str, Summary]:
