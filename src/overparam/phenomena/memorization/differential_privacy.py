@@ -267,4 +267,5 @@ PHENOMENON = Phenomenon(
             note="20,500 images in their full resolution",
         ),
     },
+    stack_size=8,  # nothing is gained by more: each trains by itself
 )
