@@ -248,7 +248,7 @@ PHENOMENON = Phenomenon(
     controls=(NO_NOISE,),
     scales={
         "smoke": Scale(
-            Condition(n_models=4, n_frequent=40, n_steps=40, learning_rate=6.0), n_seeds=3
+            Condition(n_models=4, n_frequent=40, n_steps=40, learning_rate=6.0), n_seeds=2
         ),
         "standard": Scale(Condition(), n_seeds=6),
         "full": Scale(
