@@ -7,12 +7,12 @@ And networks on such rows by their records: cells with the outcomes ``correct``,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 
-from overparam.data import Dataset
+from overparam.data import Dataset, Examples, as_examples
 from overparam.errors import UsageError
 from overparam.lab.records import Records
 from overparam.measures import memorization_scores
@@ -35,6 +35,11 @@ class RareClasses:
     test_set: Dataset
     is_rare: np.ndarray
     test_is_rare: np.ndarray
+
+    @cached_property
+    def examples(self) -> Examples:
+        """The training set as estimators take it, the same object for all cells of a seed."""
+        return as_examples(self.train_set)
 
 
 @lru_cache(maxsize=2)  # one copy for all cells of a seed

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -147,17 +148,8 @@ async def run(c: Condition, streams: Streams) -> Outcome:
     own = streams.child(f"member {c.member}")
     in_subset = own.numpy("subset").random(len(train_set)) < RATIO
     # Model and training
-    private = PrivateSgd(
-        mlp(train_set.input_dim, c.width, train_set.n_outputs),
-        train_set,
-        n_steps=c.n_steps,
-        sampling_rate=c.sampling_rate,
-        batch_size=c.sampling_rate * RATIO * len(train_set),
-        clip_norm=c.clip_norm,
-        noise_multiplier=c.noise_multiplier,
-        learning_rate=c.learning_rate,
-    )
-    fitted = await fit_estimator(private, train_set, own, rows=np.flatnonzero(in_subset))
+    private = training(replace(c, member=0), streams)
+    fitted = await fit_estimator(private, rows.examples, own, rows=np.flatnonzero(in_subset))
     probabilities = (await predict(fitted, train_set.inputs)).numpy()
     test_labels = (await predict(fitted, test_set.inputs)).argmax(1)
     # Measures
@@ -173,6 +165,22 @@ async def run(c: Condition, streams: Streams) -> Outcome:
         correct=probabilities.argmax(1) == labels,
         in_subset=in_subset,
         is_rare=rows.is_rare,
+    )
+
+
+@lru_cache(maxsize=len(TIMES) + 1)  # the same for all members, who so are planned as one
+def training(c: Condition, streams: Streams) -> PrivateSgd:
+    """Return how the networks of one seed and level are trained, on whichever rows."""
+    train_set = draw_rare_classes(c.dataset, c.pool, c.n_frequent, c.n_rare, streams).train_set
+    return PrivateSgd(
+        mlp(train_set.input_dim, c.width, train_set.n_outputs),
+        train_set,
+        n_steps=c.n_steps,
+        sampling_rate=c.sampling_rate,
+        batch_size=c.sampling_rate * RATIO * len(train_set),
+        clip_norm=c.clip_norm,
+        noise_multiplier=c.noise_multiplier,
+        learning_rate=c.learning_rate,
     )
 
 
