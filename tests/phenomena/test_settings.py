@@ -126,6 +126,10 @@ NOT_IN_DESIGN = {
         ({"bottleneck": 8}, "a wide layer"),
         ({"bottleneck": 64}, "a layer of 8 units"),
     ],
+    "memorization/differential_privacy": [
+        ({"epsilon": 1.0}, "several epsilons"),
+        ({"arm": "treatment"}, "networks without noise"),
+    ],
     "memorization/autoencoders": [
         ({"conv_depths": "6"}, "shallow convolutional networks"),
         ({"dense_depths": "1 2"}, "deep fully connected networks"),
@@ -208,6 +212,7 @@ LACKING_IN_CONTROLS = [
         "a network below the threshold",
     ),
     ("memorization/narrow_bottleneck", {"labels": "true"}, "no bottleneck", "random labels"),
+    ("memorization/differential_privacy", {"epsilon": 4.0}, "no noise", "can be broken"),
     ("memorization/model_size", {"width": 2}, "shuffled row identities", "past the threshold"),
     ("identity/by_depth", {"depths": "2 6"}, "many images", "9 or more layers"),
     ("identity/by_depth", {"dense_depths": "2 6"}, "fully connected", "a single layer"),
@@ -288,6 +293,7 @@ def test_a_control_that_is_not_in_the_design_is_told(name, settings, arm):
         ("memorization/autoencoders", {"n_control": 4}, "n_control above 4, twice n_train"),
         ("memorization/autoencoders", {"kind": "linear"}, "kind is placed by the design"),
         ("memorization/overfitting_leaks", {"member": 3}, "member is placed by the design"),
+        ("memorization/differential_privacy", {"member": 3}, "member is placed by the design"),
         ("memorization/overfitting_leaks", {"n_models": 3}, r"n_models is out of range; got 3"),
         ("memorization/hash_table", {"n_cells": 9}, r"n_cells is out of range; got 9"),
         ("double_descent/random_features", {"n_features": 0}, "n_features is out of range"),

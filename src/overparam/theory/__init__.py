@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         polynomial_captured_share,
         ridge_risk,
     )
+    from overparam.theory.subsampled_gaussian import SubsampledGaussian, noise_multiplier_for
 
 _HOME = {
     "linear_autoencoder": "associative_memory",
@@ -68,6 +69,8 @@ _HOME = {
     "optimal_ridge_risk": "ridgeless",
     "polynomial_captured_share": "ridgeless",
     "ridge_risk": "ridgeless",
+    "SubsampledGaussian": "subsampled_gaussian",
+    "noise_multiplier_for": "subsampled_gaussian",
 }
 
 __all__ = [
@@ -76,6 +79,7 @@ __all__ = [
     "Moments",
     "PrivacyBound",
     "Risk",
+    "SubsampledGaussian",
     "correlated_risk",
     "expected_error",
     "finite_sample_risk",
@@ -86,6 +90,7 @@ __all__ = [
     "linear_autoencoder",
     "minimum_norm_effective_parameters",
     "misspecified_risk",
+    "noise_multiplier_for",
     "off_span",
     "one_layer_autoencoder",
     "optimal_ridge_penalty",

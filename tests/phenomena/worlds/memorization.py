@@ -9,6 +9,7 @@ import numpy as np
 from overparam.phenomena.memorization import autoencoders, random_labels
 from overparam.phenomena.memorization._autoencoder_networks import N_UNSEEN
 from tests.phenomena.worlds import (
+    differential_privacy,
     hash_table,
     labels_one_by_one,
     model_size,
@@ -160,5 +161,6 @@ for name, worlds in (
     ("memorization/model_size", model_size),
     ("memorization/narrow_bottleneck", narrow_bottleneck),
     ("memorization/proxies", proxies),
+    ("memorization/differential_privacy", differential_privacy),
 ):
     NULLS[name], EFFECTS[name], PLANTED[name] = worlds.NULLS, worlds.EFFECT, worlds.PLANTED

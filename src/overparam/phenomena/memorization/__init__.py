@@ -13,4 +13,5 @@ Order: `random_labels` shows that the capacity is there, in networks that genera
     `labels_one_by_one` says of which rows the labels are learned by heart, and `model_size` how
     that changes as networks grow; `narrow_bottleneck` limits it at kept accuracy. `proxies` asks
     what one training run already says of it, without models to compare with.
+    `differential_privacy` caps it with noise, and says who pays.
 """
