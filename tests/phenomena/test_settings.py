@@ -114,6 +114,10 @@ NOT_IN_DESIGN = {
         ({"label_noise_rate": 0.0}, "flipped labels"),
         ({"width": 4}, "a network past the threshold"),
     ],
+    "memorization/long_tail": [
+        ({"n_subpopulations": 5}, "rare subpopulations"),
+        ({"n_train": 100, "n_subpopulations": 1000}, "frequent subpopulations"),
+    ],
     "memorization/model_size": [
         ({"width": 64}, "networks below the threshold"),
         ({"width": 64}, "networks in between"),
@@ -211,6 +215,7 @@ LACKING_IN_CONTROLS = [
         "below the threshold",
         "a network below the threshold",
     ),
+    ("memorization/long_tail", {"n_subpopulations": 200}, "no tail", "several rows of every"),
     ("memorization/narrow_bottleneck", {"labels": "true"}, "no bottleneck", "random labels"),
     ("memorization/differential_privacy", {"epsilon": 4.0}, "no noise", "can be broken"),
     ("memorization/model_size", {"width": 2}, "shuffled row identities", "past the threshold"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         principal_directions,
         remaining_error,
     )
+    from overparam.theory.long_tail import expected_count, expected_frequency, zipf_frequencies
     from overparam.theory.membership import GaussianShift, PrivacyBound
     from overparam.theory.ridgeless import (
         Risk,
@@ -56,6 +57,9 @@ _HOME = {
     "patch_rank": "identity_map",
     "principal_directions": "identity_map",
     "remaining_error": "identity_map",
+    "expected_count": "long_tail",
+    "expected_frequency": "long_tail",
+    "zipf_frequencies": "long_tail",
     "GaussianShift": "membership",
     "PrivacyBound": "membership",
     "Risk": "ridgeless",
@@ -81,7 +85,9 @@ __all__ = [
     "Risk",
     "SubsampledGaussian",
     "correlated_risk",
+    "expected_count",
     "expected_error",
+    "expected_frequency",
     "finite_sample_risk",
     "image_patches",
     "isotropic_minimum",
@@ -101,6 +107,7 @@ __all__ = [
     "remaining_error",
     "ridge_risk",
     "span_projection",
+    "zipf_frequencies",
 ]
 
 

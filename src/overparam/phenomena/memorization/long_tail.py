@@ -1,0 +1,334 @@
+"""The long tail pays for memorization.
+
+Claim: Where subpopulations have a long tail, a row that is the only one of its kind is memorized,
+    and test rows of its kind are right mostly where it was; the training rows that decide over a
+    test row are like it; and removing the most memorized rows costs more test error than removing
+    as many at random, also after longer training.
+
+Control: The same subpopulations without a tail, equally frequent. Removing the most memorized rows
+    costs no more than removing as many at random.
+
+Falsified: If the rows that score highest were merely hard, or if any choice of rows by the models'
+    own answers made the rest a worse training set, their removal would cost more without a tail,
+    too.
+
+Sources: Feldman 2020 (arXiv:1906.05271), the long tail and tau_1; Feldman, Zhang 2020
+    (arXiv:2008.03703), influence, its pairs and the removal of memorized rows.
+
+Differs: A generated world, in which relatives are known: 1,000 noisy copies of 200 prototypes with
+    random labels, 40 perceptrons instead of 4,000 residual networks. Pairs count from an influence
+    of .5 on, not .15, which 40 models cannot tell from none. The published cost of removal is
+    disputed: here training and test rows are drawn alike and share none, and all networks fit
+    what they are trained on.
+
+In practice: Before you remove rows because models learn them by heart, look whether they are wrong
+    or rare. Rare rows are what your model knows of their kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from overparam.data.subsets import draw_subsets
+from overparam.lab.figure import Figure
+from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor, quantity
+from overparam.lab.records import Records
+from overparam.lab.statistics import mean_interval, paired_difference
+from overparam.lab.verdict import (
+    Clause,
+    Interval,
+    Verdict,
+    exceeds,
+    judge,
+    not_in_design,
+    premise,
+    stays_below,
+)
+from overparam.measures import memorization_scores
+from overparam.phenomena.memorization._influential_pairs import DECIDED, find_pairs
+from overparam.phenomena.memorization._long_tail_figures import (
+    pairs_grid,
+    relatives_chart,
+    removal_chart,
+    tail_table,
+)
+from overparam.phenomena.memorization._removed_rows import LONGER, train_on, train_without
+from overparam.phenomena.memorization._subpopulations import (
+    PATTERNS,
+    PROTOTYPES,
+    draw_world,
+)
+from overparam.streams import Streams
+from overparam.theory import expected_count, zipf_frequencies
+
+NO_TAIL = "no tail"
+RATIO = 0.7  # of the rows in a subset
+UNMOVED = 0.1
+FREQUENT = 10  # rows of a subpopulation, from which on one of them decides nothing
+FEWEST_EACH = 4  # rows of a subpopulation where there is said to be no tail
+SMALLEST = 0.02  # cost, test error
+FITTED = 0.01  # training error
+RULE = (
+    f"Observed if these 95 % intervals of means over seeds lie above {DECIDED}: the memorization "
+    "score of rows that are the only one of their subpopulation, their influence on its test rows, "
+    "and the share of high-influence pairs that are of one subpopulation; if the influence of rows "
+    f"of subpopulations with {FREQUENT} rows or more lies below {UNMOVED}; and if the test error "
+    "without the most memorized rows exceeds that without as many at random by more than "
+    f"{SMALLEST}, and so after {LONGER} times as many epochs. Absent if one lies on the other side."
+    f" Inconclusive where a training error is not below {FITTED}, or the design has no rare or no "
+    "frequent subpopulations."
+)
+RULE_OF_CONTROL = (
+    "Observed if the whole 95 % interval of the test error without the most memorized rows, less "
+    f"that without as many at random, lies above {SMALLEST}; absent if it lies below. Not judged "
+    f"where a training error is not below {FITTED}, or subpopulations have fewer than "
+    f"{FEWEST_EACH} rows."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """All models of one seed, on one kind of data."""
+
+    arm: str = factor(TREATMENT, choices=(TREATMENT, NO_TAIL))
+    n_subpopulations: int = factor(200, symbol="N", low=2, high=1000)
+    n_train: int = factor(1000, symbol="n", unit="examples", low=100)
+    n_test_each: int = factor(5, unit="test examples of each subpopulation", low=1)
+    prototypes: str = factor(PATTERNS, choices=PROTOTYPES)
+    side: int = factor(12, unit="pixels", low=4)
+    n_models: int = factor(40, symbol="K", unit="members", low=4)
+    removed_share: float = factor(0.05, unit="of the rows", low=0.01, high=0.5)
+    n_repeats: int = factor(3, symbol="R", unit="networks of a kind", low=1)
+    width: int = factor(256, symbol="H", unit="hidden units", low=1)
+    learning_rate: float = factor(0.05, symbol="eta", low=1e-8)
+    epochs: int = factor(40, unit="passes", low=1)
+    batch_size: int = factor(50, unit="examples", low=1)
+
+    @property
+    def n_removed(self) -> int:
+        """How many rows are removed at most."""
+        return max(1, round(self.removed_share * self.n_train))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of rows `[n]`, pairs, and errors without some rows."""
+
+    n_alike: np.ndarray = quantity("training rows of the row's subpopulation, itself among them")
+    memorization: np.ndarray = quantity("accuracy on the row, seen less unseen")
+    influence: np.ndarray = quantity("accuracy on its subpopulation's test rows, seen less unseen")
+    n_pairs: int = quantity("pairs of high influence")
+    n_pairs_by_chance: float = quantity("pairs, if no row had any influence")
+    likeness: float = quantity("of the pairs that are of one subpopulation; NaN of none")
+    pair_images: np.ndarray = quantity("pixels; training row, test row, another of its class")
+    pair_influence: np.ndarray = quantity("accuracy on the test row, seen less unseen")
+    errors: np.ndarray = quantity("fraction wrong, by what and how many are removed")
+    errors_longer: np.ndarray = quantity("fraction wrong, by what is removed; longer training")
+    cost_of_lost: float = quantity("test error, on subpopulations that lost all their rows")
+    mass_alone: float = quantity("of all rows to come, of subpopulations with a single row")
+    train_error: float = quantity("fraction wrong, largest mean of a kind of networks")
+
+
+def cells(base: Condition) -> list[Condition]:
+    """Span data with a long tail, and the same without one."""
+    return [replace(base, arm=arm) for arm in (TREATMENT, NO_TAIL)]
+
+
+async def run(c: Condition, streams: Streams) -> Outcome:
+    """Score rows by members on subsets, then train without those that score highest."""
+    # Data
+    sizes = (c.n_subpopulations, c.n_train, c.n_test_each, c.side)
+    world = draw_world(c.prototypes, *sizes, c.arm == TREATMENT, streams)
+    subsets = draw_subsets(c.n_models, c.n_train, RATIO, streams)
+    # Members
+    members = [
+        await train_on(c, world, np.flatnonzero(rows), streams.child(f"member {k}"))
+        for k, rows in enumerate(subsets)
+    ]
+    # Measures
+    scores = memorization_scores(subsets, np.array([m.correct for m in members])).estimate
+    test_correct = np.array([m.test_correct for m in members])
+    pairs = find_pairs(world, subsets, test_correct, scores, streams)
+    # Training without
+    removal = await train_without(c, world, scores, streams)
+    return Outcome(
+        n_alike=world.n_alike,
+        memorization=scores,
+        influence=pairs.on_relatives,
+        n_pairs=pairs.n,
+        n_pairs_by_chance=pairs.n_by_chance,
+        likeness=pairs.likeness,
+        pair_images=pairs.images,
+        pair_influence=pairs.influence,
+        errors=removal.errors,
+        errors_longer=removal.errors_longer,
+        cost_of_lost=removal.cost_of_lost,
+        mass_alone=world.mass_alone,
+        train_error=max(removal.train_error, float(np.mean([m.train_error for m in members]))),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One arm: what the rules look at.
+
+    Attributes:
+        memorized, influence: of rows that are the only one of their subpopulation. frequent:
+            influence of rows of subpopulations with many.
+        likeness: share of the pairs that are of one subpopulation.
+        cost, cost_longer: test error without the most memorized rows, less without as many at
+            random; trained for as long as all, and longer.
+        left_out: what the arm's sentence names and the design lacks.
+    """
+
+    arm: str
+    memorized: Interval
+    influence: Interval
+    frequent: Interval
+    likeness: Interval
+    cost: Interval
+    cost_longer: Interval
+    train_error: Interval
+    left_out: tuple[str, ...]
+
+
+def summarise(records: Records) -> dict[str, Summary]:
+    """Take the means over the rows of each kind, in either arm."""
+    arms = {arm: records.where(arm=arm) for arm in (TREATMENT, NO_TAIL)}
+    return {arm: _summarise_arm(arm, found) for arm, found in arms.items() if len(found)}
+
+
+def _summarise_arm(arm: str, records: Records) -> Summary:
+    c = records[0].condition
+    step = 1 / (c.n_subpopulations * c.n_test_each * c.n_repeats)
+    values = np.array([_values(r.outcome) if r.is_measured else [np.nan] * 9 for r in records]).T
+    memorized, influence, frequent, likeness, *errors, train_error = values
+    return Summary(
+        arm,
+        mean_interval(memorized, step=step, bounds=(-1, 1)),
+        mean_interval(influence, step=step, bounds=(-1, 1)),
+        mean_interval(frequent, step=step, bounds=(-1, 1)),
+        mean_interval(likeness, step=step, bounds=(0, 1)),
+        paired_difference(errors[0], errors[1], step=step),
+        paired_difference(errors[2], errors[3], step=step),
+        mean_interval(train_error, step=step, bounds=(0, 1)),
+        _left_out(arm, c),
+    )
+
+
+def _values(outcome: Outcome) -> list[float]:
+    alone, frequent = outcome.n_alike == 1, outcome.n_alike >= FREQUENT
+    rows = [(outcome.memorization, alone), (outcome.influence, alone)]
+    rows += [(outcome.influence, frequent)]
+    means = [of[some].mean() if some.any() else np.nan for of, some in rows]
+    errors = [*outcome.errors[:, -1], *outcome.errors_longer]
+    return [*means, outcome.likeness, *errors, outcome.train_error]
+
+
+def _left_out(arm: str, c: Condition) -> tuple[str, ...]:
+    if arm == NO_TAIL:
+        enough = c.n_train >= FEWEST_EACH * c.n_subpopulations
+        return () if enough else ("several rows of every subpopulation",)
+    frequencies = zipf_frequencies(c.n_subpopulations)
+    named = {
+        "rare subpopulations": expected_count(frequencies, c.n_train, 1) >= 1,
+        "frequent subpopulations": frequencies[0] * c.n_train >= 2 * FREQUENT,
+    }
+    return tuple(name for name, is_there in named.items() if not is_there)
+
+
+def verdict(summary: Summary) -> Verdict:
+    """Apply `RULE` to the data with a tail, and `RULE_OF_CONTROL` to those without."""
+    cost = (
+        f"Without the most memorized rows the test error is by {summary.cost} higher than without "
+        "as many at random"
+    )
+    if summary.arm == NO_TAIL:
+        return judge(
+            clauses_of_cost(summary),
+            effect=summary.cost,
+            unit="test error over random removal",
+            rule=RULE_OF_CONTROL,
+            reason=f"{cost}.",
+        )
+    return judge(
+        clauses(summary),
+        effect=summary.cost,
+        unit="test error over random removal",
+        rule=RULE,
+        reason=(
+            f"Rows that are the only one of their subpopulation score {summary.memorized}, and "
+            f"their presence raises the accuracy on its test rows by {summary.influence}; that of "
+            f"one of many by {summary.frequent}. Of the pairs of high influence {summary.likeness} "
+            f"are of one subpopulation. {cost}; after longer training by {summary.cost_longer}."
+        ),
+    )
+
+
+def clauses(summary: Summary) -> list[Clause]:
+    """Return what the claim demands."""
+    return [
+        *clauses_of_cost(summary),
+        exceeds("the same after longer training", summary.cost_longer, SMALLEST),
+        exceeds("memorization score of rows that stand alone", summary.memorized, DECIDED),
+        exceeds("their influence on test rows of their kind", summary.influence, DECIDED),
+        stays_below("influence of one row of many on its kind", summary.frequent, UNMOVED),
+        exceeds("share of pairs that are of one subpopulation", summary.likeness, DECIDED),
+    ]
+
+
+def clauses_of_cost(summary: Summary) -> list[Clause]:
+    """Return what is asked of either arm."""
+    return [
+        exceeds("cost of removing memorized rows over random", summary.cost, SMALLEST),
+        premise(stays_below("training error", summary.train_error, FITTED)),
+        *map(not_in_design, summary.left_out),
+    ]
+
+
+def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
+    """Draw scores and influence over relatives, errors without rows, and pairs that are alike."""
+    treatment = summaries.get(TREATMENT)
+    decided = clauses(treatment) if treatment is not None else []
+    return [
+        *relatives_chart(records, decided),
+        *removal_chart(records, treatment),
+        *pairs_grid(records.where(arm=TREATMENT), decided),
+        tail_table(records, summaries),
+    ]
+
+
+PHENOMENON = Phenomenon(
+    doc=__doc__,
+    condition=Condition,
+    outcome=Outcome,
+    cells=cells,
+    run=run,
+    summarise=summarise,
+    verdict=verdict,
+    figures=figures,
+    controls=(NO_TAIL,),
+    scales={
+        "smoke": Scale(
+            Condition(n_subpopulations=60, n_train=300, n_models=10, n_repeats=1, epochs=20),
+            n_seeds=3,
+        ),
+        "standard": Scale(Condition(), n_seeds=6),
+        "full": Scale(
+            Condition(
+                n_subpopulations=1000,
+                n_train=5000,
+                side=16,
+                n_models=200,
+                n_repeats=5,
+                width=1024,
+                batch_size=128,
+            ),
+            n_seeds=5,
+            note="as many subpopulations as in Feldman 2020, whose theory needs no network",
+        ),
+    },
+)
