@@ -50,7 +50,7 @@ def test_all_counts_together_are_all_subpopulations_all_rows_and_the_whole(expon
     assert counts.sum() == pytest.approx(20)
     assert counts @ np.arange(n + 1) == pytest.approx(n)
     assert counts @ taus == pytest.approx(1)
-    assert (np.diff(taus) >= -1e-15).all()  # what is seen more often is more frequent
+    assert (np.diff(taus) >= -1e-12).all()  # what is seen more often is more frequent
 
 
 def test_without_a_tail_tau_is_the_one_frequency():

@@ -83,9 +83,7 @@ def expected_count(frequencies: ArrayLike, n_rows: int, n_seen: int) -> float:
     return math.exp(logsumexp(logs) + ways)
 
 
-def _log_chances(
-    frequencies: ArrayLike, n_rows: int, n_seen: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _log_chances(frequencies: ArrayLike, n_rows: int, n_seen: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the frequencies, and the log of a^l (1 - a)^{n-l} of each."""
     check_count("n_rows", n_rows)
     check_count("n_seen", n_seen, 0, n_rows)

@@ -1,4 +1,4 @@
-"""The long tail: how rows are drawn, what removal leaves, and numbers of which the answer is known."""
+"""The long tail: how rows are drawn, what removal leaves, and numbers that are known by hand."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_members_that_know_relatives_only_have_the_influence_that_counting_gives
     assert alone.any()
     # Each is known if and only if it was seen, by test rows as by itself.
     assert (scores[alone] == 1).all()
-    assert (pairs.on_relatives[alone] == 1).all()
+    assert pairs.on_relatives[alone] == pytest.approx(1, abs=1e-6)  # it counts in float32
     for i in np.flatnonzero(world.n_alike == 2)[:4]:  # by hand, of rows with one relative
         of_own = test_correct[:, np.flatnonzero(world.test_of == world.train_of[i])[0]]
         by_hand = of_own[subsets[:, i]].mean() - of_own[~subsets[:, i]].mean()
@@ -105,9 +105,11 @@ def test_members_that_know_relatives_only_have_the_influence_that_counting_gives
     shown = np.isfinite(pairs.influence)
     assert shown.sum() == min(N_SHOWN, alone.sum())
     images = pairs.images[shown].reshape(shown.sum(), 3, -1)
-    assert np.isfinite(images).all()
-    similar = [[np.corrcoef(im[0], im[k])[0, 1] for k in (1, 2)] for im in images]
-    assert np.mean(similar, axis=0)[0] > 0.5 > np.mean(similar, axis=0)[1]
+    similar = np.array([[np.corrcoef(im[0], im[k])[0, 1] for k in (1, 2)] for im in images])
+    assert (similar[:, 0] > 0.5).all()
+    compared = ~np.isnan(images[:, 2]).any(1)  # some are the only ones of their class
+    assert compared.any()
+    assert (similar[compared, 1] < 0.5).all()
 
 
 def test_where_no_row_decides_there_are_no_pairs():
@@ -118,7 +120,7 @@ def test_where_no_row_decides_there_are_no_pairs():
     assert pairs.n == 0
     assert np.isnan(pairs.likeness)
     assert np.isnan(pairs.images).all()
-    assert (pairs.on_relatives == 0).all()
+    assert pairs.on_relatives == pytest.approx(0, abs=1e-6)
 
 
 def test_removal_leaves_out_the_most_memorized_or_as_many_and_costs_what_they_knew(monkeypatch):

@@ -19,6 +19,7 @@ def decided(
     influence=0.7,
     frequent=0.01,
     likeness=0.9,
+    by_chance=0.02,
     cost=0.05,
     longer=0.05,
     cost_without=0.0,
@@ -28,8 +29,8 @@ def decided(
 
     Args:
         memorized, influence: expected, of rows that stand alone. frequent: influence of one row of
-            many. likeness: of pairs. cost, longer: of removing the most memorized rows over random
-            ones, with a tail. cost_without: without one.
+            many. likeness: of pairs. by_chance: share of them. cost, longer: of removing the most
+            memorized rows over random ones, with a tail. cost_without: without one.
     """
 
     def world(conditions, seed, rng):
@@ -52,7 +53,7 @@ def decided(
                     influence=np.select([n_alike == 1, n_alike >= 10], [influence, frequent], 0.1)
                     + own[1],
                     n_pairs=200 if has_tail else 0,
-                    n_pairs_by_chance=3.0 if has_tail else 0.0,
+                    n_pairs_by_chance=200 * by_chance if has_tail else 0.0,
                     likeness=likeness + shared if has_tail else np.nan,
                     pair_images=np.zeros((N_SHOWN, 3, SIDE, SIDE)),
                     pair_influence=pairs if has_tail else np.full(N_SHOWN, np.nan),
@@ -74,6 +75,7 @@ NULLS = [
     decided("they_decide_over_few", influence=0.49),
     decided("one_row_of_many_decides_too", frequent=0.11),
     decided("pairs_are_strangers", likeness=0.49),
+    decided("pairs_are_chance", by_chance=0.3),
     decided("removal_costs_little", cost=0.019),
     decided("longer_training_makes_it_good", longer=0.019),
     decided("labels_are_not_fitted", train_error=0.02),

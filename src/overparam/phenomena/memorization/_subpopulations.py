@@ -107,9 +107,7 @@ def draw_world(
     return World(parts[0], parts[1], train_of, test_of, frequencies)
 
 
-def draw_prototypes(
-    prototypes: str, n: int, side: int, streams: Streams
-) -> tuple[Tensor, Tensor]:
+def draw_prototypes(prototypes: str, n: int, side: int, streams: Streams) -> tuple[Tensor, Tensor]:
     """Return n images `[n, side, side]` of mean square 1 over pixels, and their labels."""
     if prototypes == PATTERNS:
         images = torch.randn(n, side, side, generator=streams.torch("prototypes"))

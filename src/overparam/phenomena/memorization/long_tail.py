@@ -69,6 +69,7 @@ RATIO = 0.7  # of the rows in a subset
 UNMOVED = 0.1
 FREQUENT = 10  # rows of a subpopulation, from which on one of them decides nothing
 FEWEST_EACH = 4  # rows of a subpopulation where there is said to be no tail
+BY_CHANCE = 0.25  # of the pairs, from which on they tell nothing
 SMALLEST = 0.02  # cost, test error
 FITTED = 0.01  # training error
 RULE = (
@@ -78,8 +79,9 @@ RULE = (
     f"of subpopulations with {FREQUENT} rows or more lies below {UNMOVED}; and if the test error "
     "without the most memorized rows exceeds that without as many at random by more than "
     f"{SMALLEST}, and so after {LONGER} times as many epochs. Absent if one lies on the other side."
-    f" Inconclusive where a training error is not below {FITTED}, or the design has no rare or no "
-    "frequent subpopulations."
+    f" Inconclusive where a training error is not below {FITTED}, where more than {BY_CHANCE} "
+    "times as many pairs would be there if no row had any influence, or where the design has no "
+    "rare or no frequent subpopulations."
 )
 RULE_OF_CONTROL = (
     "Observed if the whole 95 % interval of the test error without the most memorized rows, less "
@@ -122,7 +124,7 @@ class Outcome:
     influence: np.ndarray = quantity("accuracy on its subpopulation's test rows, seen less unseen")
     n_pairs: int = quantity("pairs of high influence")
     n_pairs_by_chance: float = quantity("pairs, if no row had any influence")
-    likeness: float = quantity("of the pairs that are of one subpopulation; NaN of none")
+    likeness: float = quantity("of the pairs that are of one subpopulation")
     pair_images: np.ndarray = quantity("pixels; training row, test row, another of its class")
     pair_influence: np.ndarray = quantity("accuracy on the test row, seen less unseen")
     errors: np.ndarray = quantity("fraction wrong, by what and how many are removed")
@@ -178,7 +180,8 @@ class Summary:
     Attributes:
         memorized, influence: of rows that are the only one of their subpopulation. frequent:
             influence of rows of subpopulations with many.
-        likeness: share of the pairs that are of one subpopulation.
+        likeness: share of the pairs that are of one subpopulation. by_chance: how many there would
+            be if no row had any influence, over how many there are.
         cost, cost_longer: test error without the most memorized rows, less without as many at
             random; trained for as long as all, and longer.
         left_out: what the arm's sentence names and the design lacks.
@@ -189,6 +192,7 @@ class Summary:
     influence: Interval
     frequent: Interval
     likeness: Interval
+    by_chance: Interval
     cost: Interval
     cost_longer: Interval
     train_error: Interval
@@ -204,14 +208,15 @@ def summarise(records: Records) -> dict[str, Summary]:
 def _summarise_arm(arm: str, records: Records) -> Summary:
     c = records[0].condition
     step = 1 / (c.n_subpopulations * c.n_test_each * c.n_repeats)
-    values = np.array([_values(r.outcome) if r.is_measured else [np.nan] * 9 for r in records]).T
-    memorized, influence, frequent, likeness, *errors, train_error = values
+    values = np.array([_values(r.outcome) if r.is_measured else [np.nan] * 10 for r in records]).T
+    memorized, influence, frequent, likeness, by_chance, *errors, train_error = values
     return Summary(
         arm,
         mean_interval(memorized, step=step, bounds=(-1, 1)),
         mean_interval(influence, step=step, bounds=(-1, 1)),
         mean_interval(frequent, step=step, bounds=(-1, 1)),
         mean_interval(likeness, step=step, bounds=(0, 1)),
+        mean_interval(by_chance, step=step, bounds=(0, np.inf)),
         paired_difference(errors[0], errors[1], step=step),
         paired_difference(errors[2], errors[3], step=step),
         mean_interval(train_error, step=step, bounds=(0, 1)),
@@ -225,7 +230,8 @@ def _values(outcome: Outcome) -> list[float]:
     rows += [(outcome.influence, frequent)]
     means = [of[some].mean() if some.any() else np.nan for of, some in rows]
     errors = [*outcome.errors[:, -1], *outcome.errors_longer]
-    return [*means, outcome.likeness, *errors, outcome.train_error]
+    by_chance = outcome.n_pairs_by_chance / outcome.n_pairs if outcome.n_pairs else np.nan
+    return [*means, outcome.likeness, by_chance, *errors, outcome.train_error]
 
 
 def _left_out(arm: str, c: Condition) -> tuple[str, ...]:
@@ -277,6 +283,7 @@ def clauses(summary: Summary) -> list[Clause]:
         exceeds("their influence on test rows of their kind", summary.influence, DECIDED),
         stays_below("influence of one row of many on its kind", summary.frequent, UNMOVED),
         exceeds("share of pairs that are of one subpopulation", summary.likeness, DECIDED),
+        premise(stays_below("pairs by chance, over those found", summary.by_chance, BY_CHANCE)),
     ]
 
 
@@ -313,7 +320,7 @@ PHENOMENON = Phenomenon(
     controls=(NO_TAIL,),
     scales={
         "smoke": Scale(
-            Condition(n_subpopulations=60, n_train=300, n_models=10, n_repeats=1, epochs=20),
+            Condition(n_subpopulations=60, n_train=300, n_models=12, n_repeats=1, epochs=20),
             n_seeds=3,
         ),
         "standard": Scale(Condition(), n_seeds=6),
