@@ -16,11 +16,12 @@ from overparam.lab.records import Records
 from overparam.lab.series import series_over_seeds
 from overparam.lab.statistics import mean_interval
 from overparam.lab.verdict import Clause, Interval, shown, told
+from overparam.phenomena.memorization._long_tail_summary import NO_TAIL, Summary
 from overparam.phenomena.memorization._removed_rows import SHARES
 from overparam.phenomena.memorization._subpopulations import N_CLASSES
 from overparam.theory import expected_count, expected_frequency, zipf_frequencies
 
-TITLES = {TREATMENT: "long tail", "no tail": "no tail"}
+TITLES = {TREATMENT: "long tail", NO_TAIL: "no tail"}
 EDGES = np.array([1, 2, 3, 4, 5, 10, 20, 50])  # rows of a subpopulation, at least
 LIMITS = 2.5  # pixels in standard deviations, white and black
 
@@ -30,7 +31,7 @@ def relatives_chart(records: Records, clauses: Sequence[Clause]) -> list[Chart]:
     named: list[tuple[str, Role, str, str]] = [
         ("on the row itself", "train", TREATMENT, "memorization"),
         ("on test rows of its kind", "test", TREATMENT, "influence"),
-        ("on test rows, no tail", "control", "no tail", "influence"),
+        ("on test rows, no tail", "control", NO_TAIL, "influence"),
     ]
     lines = []
     for label, role, arm, field in named:
@@ -62,7 +63,7 @@ def relatives_chart(records: Records, clauses: Sequence[Clause]) -> list[Chart]:
     ]
 
 
-def removal_chart(records: Records, found: Any) -> list[Chart]:
+def removal_chart(records: Records, found: Summary | None) -> list[Chart]:
     """Return test errors without some rows, with and without a tail; or no chart.
 
     Args:
