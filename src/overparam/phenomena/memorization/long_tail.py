@@ -6,7 +6,7 @@ Claim: Where subpopulations have a long tail, a row that is the only one of its 
     as many at random, also after longer training.
 
 Control: The same subpopulations without a tail, equally frequent. Removing the most memorized rows
-    costs no more than removing as many at random.
+    costs hardly more than removing as many at random: less than two points of test error.
 
 Falsified: If the rows that score highest were merely hard, or if any choice of rows by the models'
     own answers made the rest a worse training set, their removal would cost more without a tail,
