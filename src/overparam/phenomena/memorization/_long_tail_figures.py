@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from overparam.lab.figure import Axis, Chart, ImageGrid, Panel, Role, Series, Table
 from overparam.lab.phenomenon import TREATMENT
@@ -23,7 +24,8 @@ from overparam.theory import expected_count, expected_frequency, zipf_frequencie
 
 TITLES = {TREATMENT: "long tail", NO_TAIL: "no tail"}
 EDGES = np.array([1, 2, 3, 4, 5, 10, 20, 50])  # rows of a subpopulation, at least
-LIMITS = 2.5  # pixels in standard deviations, white and black
+BLUR = 0.8  # pixels: an eye compares blots, not independent pixels
+LIMITS = 1.2  # of a blurred pixel, in standard deviations before, black and white
 
 
 def relatives_chart(records: Records, clauses: Sequence[Clause]) -> list[Chart]:
@@ -117,15 +119,27 @@ def pairs_grid(records: Records, clauses: Sequence[Clause]) -> list[ImageGrid]:
                     f"Seed {r.seed}. Above, training rows that are memorized; in the middle, test "
                     "rows on which networks are right if they saw the row above, and else mostly "
                     "wrong; below, for comparison, other training rows of the test row's class. "
-                    "The number is the influence.",
-                    images,
+                    "The number is the influence. Images are blurred for the eye, not for the "
+                    "networks.",
+                    gaussian_filter(images, (0, 0, BLUR, BLUR)),
                     ["memorized row", "test row", "another of its class"],
                     [f"{value:.2f}" for value in influence[:n]],
                     low=-LIMITS,
                     high=LIMITS,
+                    notes=[
+                        [_likeness(*pair) for pair in zip(row, images[1], strict=True)]
+                        for row in images
+                    ],
                 )
             ]
     return []
+
+
+def _likeness(image: np.ndarray, test_row: np.ndarray) -> str:
+    if not image.std() > 0:  # none, or one of no contrast
+        return ""
+    r = np.corrcoef(image.ravel(), test_row.ravel())[0, 1]
+    return f"correlation to the test row {told(r, '.2f')}"
 
 
 def tail_table(records: Records, summaries: Mapping[str, Any]) -> Table:
