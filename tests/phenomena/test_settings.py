@@ -116,6 +116,7 @@ NOT_IN_DESIGN = {
     ],
     "memorization/long_tail": [
         ({"n_subpopulations": 5}, "rare subpopulations"),
+        ({"prototypes": "digits"}, "labels of their own"),
         ({"n_train": 100, "n_subpopulations": 1000}, "frequent subpopulations"),
     ],
     "memorization/model_size": [

@@ -14,6 +14,7 @@ from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Records
 from overparam.lab.statistics import mean_interval, paired_difference
 from overparam.lab.verdict import Interval
+from overparam.phenomena.memorization._subpopulations import PATTERNS
 from overparam.theory import expected_count, zipf_frequencies
 
 NO_TAIL = "no tail"
@@ -88,6 +89,7 @@ def _left_out(arm: str, c: Any) -> tuple[str, ...]:
         return () if enough else ("several rows of every subpopulation",)
     frequencies = zipf_frequencies(c.n_subpopulations)
     named = {
+        "labels of their own": c.prototypes == PATTERNS,
         "rare subpopulations": expected_count(frequencies, c.n_train, 1) >= 1,
         "frequent subpopulations": frequencies[0] * c.n_train >= 2 * FREQUENT,
     }

@@ -1,9 +1,9 @@
 """The long tail pays for memorization.
 
-Claim: Where subpopulations have a long tail, a row that is the only one of its kind is memorized,
-    and test rows of its kind are right mostly where it was; the training rows that decide over a
-    test row are like it; and removing the most memorized rows costs more test error than removing
-    as many at random, also after longer training.
+Claim: Where subpopulations with labels of their own have a long tail, a row that is the only one
+    of its kind is memorized, and test rows of its kind are right mostly where it was; the training
+    rows that decide over a test row are like it; and removing the most memorized rows costs more
+    test error than removing as many at random, also after longer training.
 
 Control: The same subpopulations without a tail, equally frequent. Removing the most memorized rows
     costs hardly more than removing as many at random: less than two points of test error.
@@ -82,7 +82,7 @@ RULE = (
     f"{SMALLEST}, and so after {LONGER} times as many epochs. Absent if one lies on the other side."
     f" Inconclusive where a training error is not below {FITTED}, where more than {BY_CHANCE} "
     "times as many pairs would be there if no row had any influence, or where the design has no "
-    "rare or no frequent subpopulations."
+    "rare or no frequent subpopulations, or true labels, which other subpopulations tell."
 )
 RULE_OF_CONTROL = (
     "Observed if the whole 95 % interval of the test error without the most memorized rows, less "
