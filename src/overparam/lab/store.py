@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError, UsageError
-from overparam.lab.code import edited_files
 from overparam.lab.database import (
     DATABASE,
     delete_database,
@@ -209,7 +208,7 @@ class Store:
         """
         known = self.get("code", {})
         if not accept and self._writer.count():
-            refuse_edited(self.folder, edited_files(known, code))
+            refuse_edited(self.folder, known, code)
         if known != {**known, **code}:
             self._put_value("code", {**known, **code})
 
