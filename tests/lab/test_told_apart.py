@@ -86,7 +86,7 @@ class Slots:
         self.__hidden = hidden
 
 
-Named = collections.namedtuple("Named", "a b")  # noqa: PYI024
+Named = collections.namedtuple("Named", "a b")
 KINDS = {
     "dict with an attribute": lambda x: Words(x, a=1),
     "content of a dict of one's own": lambda x: Words(1, a=x),

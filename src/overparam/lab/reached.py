@@ -17,7 +17,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from overparam.lab.callables import bare
@@ -161,15 +161,17 @@ def _named_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
             whole = is_own(value.__name__, getattr(value, "__file__", None))
             for other, held in _settings_in(vars(value), names):
                 # Of a library, what the user put there: a function in place of its own.
-                if _is_put(held) or (whole and not isinstance(held, ModuleType)):
+                if _is_put(held, other) or (whole and not isinstance(held, ModuleType)):
                     yield f"{other} of {value.__name__}", held
         else:
             yield f"{name} of {function.__module__}", value
 
 
-def _is_put(thing: Any) -> bool:
-    is_code = isinstance(thing, FunctionType | type)
-    return is_code and thing.__module__ in sys.modules and _is_own(thing)
+def _is_put(thing: Any, name: str) -> bool:
+    """Whether what a library has under a name may have been put there by the user."""
+    if not isinstance(thing, FunctionType | BuiltinFunctionType | type):
+        return False
+    return thing.__name__ != name or (thing.__module__ in sys.modules and _is_own(thing))
 
 
 def _settings_in(held: Mapping[str, Any], names: set[str]) -> Iterator[tuple[str, Any]]:
