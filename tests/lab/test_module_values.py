@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from overparam.errors import StoreError, UsageError
+from overparam.errors import CodeError, StoreError, UsageError
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study
 from overparam.models.own_imports import own_modules
@@ -119,6 +119,28 @@ def test_what_cannot_be_set_is_refused(claim, monkeypatch):
     with pytest.raises(UsageError, match=r"other values.*got 'level in Kind of .*workers=0"):
         run_study(claim, "smoke", workers=1)
     assert run_study(claim, "smoke", workers=0).records[0].outcome.size == 8.0
+
+
+class Exits:
+    """An object that ends the process when somebody asks what it is."""
+
+    @property
+    def __class__(self):
+        sys.exit(0)
+
+
+class ExitsWhenPickled:
+    def __reduce__(self):
+        sys.exit(0)
+
+
+def test_a_value_that_exits_ends_nothing_unsaid(claim, monkeypatch):
+    monkeypatch.setattr(settings(), "DATA", ExitsWhenPickled())
+    with pytest.raises(UsageError, match=r"other values.*got 'DATA of settings_of_own'"):
+        plan_study(claim, "smoke", workers=1)
+    monkeypatch.setattr(settings(), "DATA", Exits())
+    with pytest.raises(CodeError, match="a value in the code of claim_of_own raised SystemExit"):
+        run_study(claim, "smoke", workers=1)
 
 
 def test_what_cannot_be_pickled_is_refused_in_a_plan_too(claim, monkeypatch):

@@ -193,10 +193,11 @@ def test_what_holds_itself_and_what_is_held_often():
     assert len(set(digests)) == 4
 
 
-def test_what_one_part_raises_hides_no_other():
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit, GeneratorExit])
+def test_what_one_part_raises_hides_no_other(error):
     class Hostile:
         def __getattr__(self, name):
-            raise RuntimeError(name)
+            raise error(name)
 
     first, other = (digest_of_value([Hostile(), x], HERE)[0] for x in (1, 2))
     assert first != other

@@ -28,7 +28,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from overparam.errors import StoreError
+from overparam.errors import OverparamError, StoreError
+from overparam.lab.blame import blaming_code
 from overparam.lab.callables import code_behind
 from overparam.lab.digests import WITHOUT, is_other, is_reordered
 from overparam.lab.phenomenon import Phenomenon
@@ -60,10 +61,13 @@ class OwnCode:
     folders: dict[str, Path]
     in_cells: tuple[Mapping[str, Any], Mapping[str, str]] = field(default=({}, {}))
 
-    def of_phenomenon(self) -> list[Path]:
-        """Return the phenomenon's files; names of code in no file are none."""
-        folder = self.folders.get(PHENOMENON)
-        return [folder / file for file in self.files[PHENOMENON]] if folder else []
+    def paths(self, name: str = PHENOMENON) -> list[Path]:
+        """Return the files that are kept under a name, and what is in no file as if it were one.
+
+        What a forged study names that can be no path is left out.
+        """
+        folder = self.folders.get(name)
+        return [folder / file for file in self.files[name] if _is_path(file)] if folder else []
 
     def with_imported(self, imported: Mapping[str, str]) -> OwnCode:
         """Return the code with what a process has imported of the user's files while it ran cells.
@@ -122,7 +126,8 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
             more files than the text shows.
     """
     files, folders = {}, {}
-    digests, values, folder, in_cells = _digests_of(phenomenon)
+    with blaming_code(phenomenon.name, "a value in the code", passing=(OverparamError,)):
+        digests, values, folder, in_cells = _digests_of(phenomenon)
     if digests or values:
         files[PHENOMENON], folders[PHENOMENON] = digests, folder
     for condition in conditions:
@@ -148,7 +153,7 @@ def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
     Where cells run in the user's own process, a notebook or a script has run other files
     before, which decide no record. What is imported from now on is not among them.
     """
-    own = {os.path.realpath(root / f) for n, root in code.folders.items() for f in code.files[n]}
+    own = {os.path.realpath(path) for name in code.folders for path in code.paths(name)}
     for part in (phenomenon.run, phenomenon.condition):
         file = _file_of(part)
         own |= parts_of(file) if file else set()
@@ -273,6 +278,13 @@ def _is_packages(part: Any) -> bool:
 
 def _is_packages_object(part: Any) -> bool:
     return type(part).__module__.partition(".")[0] == _PACKAGE
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _name(path: Path, root: Path) -> str:

@@ -30,6 +30,7 @@ from overparam.data.examples import Examples
 from overparam.data.rows import is_sparse, is_table, pieces
 from overparam.lab.callables import bare
 from overparam.lab.digests import ORDER, WITHOUT
+from overparam.stopping import is_stop
 from overparam.training.describe import Code, Undescribable, Walk, attributes_of
 
 _WORDS = (bool, int, float, str)
@@ -65,7 +66,7 @@ def digest_of_value(value: Any, folder: Path) -> tuple[str, list[Any]]:
     walks = _Walk(str(folder), hashed), _Sorted(str(folder), hashed)
     try:
         order, held = (_digest(walk.describe(value)) for walk in walks)
-    except Exception:  # whatever an object of the user's own raises when it is looked at
+    except RecursionError:
         return f"{WITHOUT}{type(value).__name__}", walks[0].code
     missing = ", ".join(sorted(set(walks[0].missing)))
     digest = f"{held}{ORDER}{order[:16]}"
@@ -113,7 +114,17 @@ class _Walk(Walk):
         self.missing: list[str] = []
 
     def describe(self, thing: Any) -> Hashable:
-        thing = bare(thing)
+        try:
+            return self._described(bare(thing))
+        except RecursionError:  # which comes sooner or later, as deep as the caller stands
+            raise
+        except BaseException as error:  # Undescribable, or what an object raises when looked at
+            if is_stop(error):
+                raise
+            self.missing.append(type(thing).__name__)
+            return ("unknown", type(thing).__name__)
+
+    def _described(self, thing: Any) -> Hashable:
         if isinstance(thing, FunctionType | type):
             self.code.append(thing)
             # Of two lambdas of one line the text is the same.
@@ -130,13 +141,7 @@ class _Walk(Walk):
             return ("module", thing.__name__)
         if type(thing) is str or type(thing).__module__.partition(".")[0] == "pathlib":
             return (type(thing).__name__, self._from_folder(str(thing)))
-        try:
-            return super().describe(thing)
-        except RecursionError:  # which comes sooner or later, as deep as the caller stands
-            raise
-        except Exception:  # Undescribable, or what an object raises when it is looked at
-            self.missing.append(type(thing).__name__)
-            return ("unknown", type(thing).__name__)
+        return super().describe(thing)
 
     def _from_folder(self, text: str) -> str:
         inside = f"{text}{os.sep}".startswith(f"{self.folder}{os.sep}")

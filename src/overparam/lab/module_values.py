@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,10 @@ class ModuleValues:
         others = self._others()
         for names, data in self.held if others else ():
             if others.intersection(names):
-                value = opened(data)
-                for name in names:
-                    setattr(importlib.import_module(module_of(name)), _attribute(name), value)
+                with suppress(Exception):  # then it is another still
+                    value = opened(data)
+                    for name in names:
+                        setattr(importlib.import_module(module_of(name)), _attribute(name), value)
         remaining = self._others() if others else others
         if remaining:
             raise UsageError(

@@ -118,7 +118,7 @@ def pack(
             got=f"{folder}: {error.strerror or error}",
             remedy="free some space, or choose another folder",
         ) from error
-    except Exception as error:
+    except BaseException as error:  # whatever an object of the user's raises when it is pickled
         if is_stop(error):
             raise
         raise UsageError(
@@ -214,7 +214,7 @@ class _Sender(cloudpickle.Pickler):
                 one.dump(value)
             except OSError:
                 raise
-            except Exception as error:
+            except BaseException as error:  # whatever an object of the user's raises
                 if is_stop(error):
                     raise
                 continue

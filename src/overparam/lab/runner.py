@@ -115,7 +115,7 @@ def run_study(
         known = store.get("code")
         code = own_code(phenomenon, conditions, known)
         store.check_code(code.files, accept=accept_edits)
-        check_loaded(code.of_phenomenon(), [phenomenon.run, phenomenon.cells])
+        check_loaded(code.paths(), [phenomenon.run, phenomenon.cells])
         store.forget_failed()
         store.set("design", design)
         store.set("told", told_of(phenomenon))

@@ -33,6 +33,17 @@ def refuse_another(folder: Path, name: str, revision: int, phenomenon: Phenomeno
             )
 
 
+def refuse_unreadable(folder: Path, known: object) -> None:
+    """Refuse what a study says of its code if this package has not written it."""
+    if not isinstance(known, dict):
+        raise StoreError(
+            f"what the study in {folder} knows of its code cannot be read",
+            got=f"{known!r:.40}",
+            allowed="names of code to files and digests",
+            remedy=f"restore the folder from a copy, or {FRESH}",
+        )
+
+
 def refuse_edited(folder: Path, known: Mapping[str, Any], code: Digests) -> None:
     """Refuse to go on with records of other code.
 
