@@ -183,7 +183,8 @@ class _Walk(Walk):
         library = kind.__module__.partition(".")[0]
         if _is_named(thing):  # compiled functions, such as `np.tanh`
             return ("named", thing.__name__)
-        if library == "logging" or isinstance(thing, MemberDescriptorType):
+        # The environment is another in a worker, and in every shell.
+        if library == "logging" or thing is os.environ or isinstance(thing, MemberDescriptorType):
             return ("passed over", kind.__qualname__)
         if isinstance(thing, weakref.ReferenceType):
             return ("reference", self.describe(thing()))
