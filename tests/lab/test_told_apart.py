@@ -155,6 +155,7 @@ def test_which_function_or_class_is_held_is_told(name):
 
 ORDERED = {
     "list": ["a", "b"],
+    "list of files beside the code": [str(HERE / "a"), str(HERE / "b")],
     "tuple": ("a", ("b", 1)),
     "dict": {"a": [1, 2], "b": []},
     "list of objects": [Slots(1), Slots(2)],

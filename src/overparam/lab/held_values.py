@@ -34,6 +34,7 @@ from overparam.stopping import is_stop
 from overparam.training.describe import Code, Undescribable, Walk, attributes_of
 
 _WORDS = (bool, int, float, str)
+_PLAIN = frozenset((*_WORDS, type(None)))
 _COUNTING = ("random", "itertools", "logging")  # modules whose objects change when they are used
 # What an object of a class made from one of Python's holds as that, past methods of its own.
 _CONTENTS: dict[type, Callable[[Any], Any]] = {
@@ -98,6 +99,10 @@ def _digest_of_tensor(tensor: Tensor) -> str:
     return digest_of(tensor)
 
 
+def _are_numbers(things: Any) -> bool:
+    return all(isinstance(thing, int | float | np.number) for thing in things)
+
+
 def _is_named(thing: Any) -> bool:
     """Whether something is what its module has under its name."""
     module = sys.modules.get(getattr(thing, "__module__", None) or "numpy")
@@ -148,6 +153,8 @@ class _Walk(Walk):
         return os.path.relpath(text, self.folder) if inside else text
 
     def _object(self, kind: type, thing: Any) -> Hashable:
+        if self._is_plain(kind, thing):
+            return (kind.__name__, _digest(self._in_order(thing)))
         if kind in (dict, list, tuple, set):
             return super()._object(kind, thing)
         if isinstance(thing, Dataset | Examples):
@@ -162,6 +169,14 @@ class _Walk(Walk):
             tensors = [*thing.named_parameters(), *thing.named_buffers()]
             return ("module", self.describe(tensors), self._module(thing))
         return super()._object(kind, thing)
+
+    def _is_plain(self, kind: type, thing: Any) -> bool:
+        """Whether all items are plain, so that a million of them is described in one go."""
+        plain = kind in (list, tuple) and _PLAIN.issuperset(map(type, thing))
+        return plain and not any(self.folder in item for item in thing if type(item) is str)
+
+    def _in_order(self, plain: Any) -> Any:
+        return plain
 
     def _tensor(self, tensor: Tensor) -> Hashable:
         kind = type(tensor)
@@ -249,14 +264,17 @@ class _Sorted(_Walk):
     def _again(self, thing: object) -> Hashable:
         return "that which holds it"
 
+    def _in_order(self, plain: Any) -> Any:
+        return plain if _are_numbers(plain) else sorted(map(repr, plain))
+
     def _object(self, kind: type, thing: Any) -> Hashable:
         if kind in (dict, OrderedDict, defaultdict):
             made = self.describe(getattr(thing, "default_factory", None))
             pairs = [(self.describe(k), self.describe(v)) for k, v in thing.items()]
             return (kind.__name__, made, *sorted(pairs, key=repr))
-        if kind in (list, tuple, set, frozenset):
+        if kind in (list, tuple, set, frozenset) and not self._is_plain(kind, thing):
             items = list(map(self.describe, thing))
             is_set = kind in (set, frozenset)
-            numbers = all(isinstance(n, int | float | np.number) for n in thing) and not is_set
-            return (kind.__name__, *(items if numbers else sorted(items, key=repr)))
+            kept = _are_numbers(thing) and not is_set
+            return (kind.__name__, *(items if kept else sorted(items, key=repr)))
         return super()._object(kind, thing)
