@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+import overparam as op
 from overparam.errors import CodeError, StoreError, UsageError
 from overparam.lab.plan import plan_study
 from overparam.lab.runner import load_study, run_study
 from overparam.models.own_imports import own_modules
 from overparam.phenomena import find
+from tests.ensembles.made import same_columns
 
 SETTINGS = """
 import random
@@ -119,6 +123,23 @@ def test_what_cannot_be_set_is_refused(claim, monkeypatch):
     with pytest.raises(UsageError, match=r"other values.*got 'level in Kind of .*workers=0"):
         run_study(claim, "smoke", workers=1)
     assert run_study(claim, "smoke", workers=0).records[0].outcome.size == 8.0
+
+
+MODEL = """
+import numpy as np
+import settings_of_own as settings
+def fit(rows, seed):
+    return lambda asked: np.tile([1 - settings.N, settings.N], (len(asked), 1))
+"""
+
+
+def test_members_of_an_ensemble_have_them_too(claim, monkeypatch, tmp_path):
+    (tmp_path / "own" / "model_of_own.py").write_text(MODEL)
+    model = importlib.import_module("model_of_own")
+    monkeypatch.setattr(settings(), "N", 0.75)
+    inputs, labels = np.arange(20.0)[:, None], np.arange(20) % 2
+    here, there = (op.subset_ensemble(model.fit, inputs, labels, 4, workers=n) for n in (0, 1))
+    assert same_columns(here.columns, there.columns)
 
 
 class Exits:
