@@ -27,9 +27,18 @@ import random
 N, DATA, DRAWN, NOTHING = 1.0, None, random.SystemRandom().random(), {}
 NAMES = list({"a", "b", "c", "d", "e"})
 ORDER = {name: None for name in {"a", "b", "c", "d", "e"}}
-def act(x): return x
+def act(x, more=0.5): return x + more - 0.5
 def other(x): return x + 100
 class Kind: level = 0.0
+def remembering(f):
+    known = {}
+    def g(x):
+        if x not in known:
+            known[x] = f(x)
+        return known[x]
+    return g
+@remembering
+def twice(x): return 2 * x
 """
 CLAIM = """
 from __future__ import annotations
@@ -55,6 +64,7 @@ class Outcome:
 async def run(c, streams):
     data = 0.0 if settings.DATA is None else settings.DATA.sum()
     size = act(settings.N) + data + F.relu(torch.tensor(-1.0)) + settings.Kind.level
+    size += settings.twice(0)
     size += torch.tanh(torch.tensor(5.0)) // 1
     names = "".join(settings.NAMES) + "".join(settings.ORDER)
     return Outcome(float(size) + c.level, settings.DRAWN, names)
@@ -96,14 +106,16 @@ CHANGES = {
     "act of claim_of_own": lambda: (sys.modules["claim_of_own"], "act", settings().other),
     "relu of torch.nn.functional": lambda: (F, "relu", settings().other),
     "tanh of torch": lambda: (torch, "tanh", torch.relu),
+    "level in Kind of settings_of_own": lambda: (settings().Kind, "level", 7.0),
 }
 
 
 def test_values_that_were_set_reach_the_workers(claim, monkeypatch):
     for change in CHANGES.values():
         monkeypatch.setattr(*change())
+    settings().twice(1)  # what it remembers is not what a worker remembers, and no setting
     found = [r for n in (0, 2) for r in run_study(claim, "smoke", workers=n).records]
-    assert [r.outcome.size for r in found] == [105 + 1e6 + 99 + 5] * 4
+    assert [r.outcome.size for r in found] == [105 + 1e6 + 99 + 5 + 7] * 4
     # So does what a module draws; what it makes of a set has one order in all workers.
     assert {r.outcome.drawn for r in found} == {settings().DRAWN}
     assert len({r.outcome.names for r in found[2:]}) == 1
@@ -119,8 +131,8 @@ def test_values_that_were_set_are_part_of_a_studys_identity(claim, monkeypatch, 
 
 
 def test_what_cannot_be_set_is_refused(claim, monkeypatch):
-    monkeypatch.setattr(settings().Kind, "level", 7.0)
-    with pytest.raises(UsageError, match=r"other values.*got 'level in Kind of .*workers=0"):
+    monkeypatch.setattr(settings().act, "__defaults__", (7.5,))
+    with pytest.raises(UsageError, match=r"other values.*got 'more in act of .*workers=0"):
         run_study(claim, "smoke", workers=1)
     assert run_study(claim, "smoke", workers=0).records[0].outcome.size == 8.0
 
