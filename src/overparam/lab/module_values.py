@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from overparam.errors import UsageError
@@ -73,7 +73,8 @@ class ModuleValues:
 
     def _others(self) -> set[str]:
         here = what_is_reached(self.parts, self.folder, wanted=self.digests).values
-        empty = [digest_of_value(nothing, self.folder)[0] for nothing in (None, {}, [], set())]
+        nothings: list[Any] = [None, {}, [], set()]
+        empty = [digest_of_value(nothing, self.folder)[0] for nothing in nothings]
         return {
             name
             for name, digest in self.digests.items()
@@ -108,5 +109,6 @@ def _owner(name: str) -> Any:
     within = name.removesuffix(f" of {module_of(name)}").partition(" in ")[2]
     for part in within.split(".") if within else ():
         owner = getattr(owner, part, None)
-    is_held = isinstance(owner, FunctionType) and _attribute(name) not in vars(owner)
-    return None if is_held else owner  # a default argument, or in the closure
+    if isinstance(owner, FunctionType):  # what it has not is a default argument, or in the closure
+        return owner if _attribute(name) in vars(owner) else None
+    return owner if isinstance(owner, ModuleType | type) else None
