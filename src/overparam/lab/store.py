@@ -27,7 +27,12 @@ from overparam.lab.database import (
 from overparam.lab.encoding import ArrayAt, encode
 from overparam.lab.named_rows import named_row, named_values
 from overparam.lab.rows import COLUMNS, record_key, record_of, row_of
-from overparam.lab.same_study import refuse_another, refuse_edited, refuse_missing, refuse_unreadable
+from overparam.lab.same_study import (
+    refuse_another,
+    refuse_edited,
+    refuse_missing,
+    refuse_unreadable,
+)
 from overparam.lab.sqlite_errors import FRESH, sqlite_errors
 from overparam.lab.writer import Writer, WriterLock, lock_damage, records_told
 
