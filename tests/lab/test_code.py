@@ -229,6 +229,21 @@ def test_files_that_a_forged_study_names_are_not_opened(place, tmp_path):
     phenomenon = own(place)
     files = own_code(phenomenon, phenomenon.conditions(), known).files["phenomenon"]
     assert all(files[name].startswith("cannot be read") for name in named if name != 5)
+    run_study(phenomenon, workers=0, folder=tmp_path / "study")
+    with Store.open(tmp_path / "study", phenomenon) as store:
+        store._put_value("code", known)
+    assert run_study(phenomenon, workers=0, folder=tmp_path / "study", accept_edits=True).complete
+
+
+@pytest.mark.parametrize("known", [None, [], 5, "text"], ids=range(4))
+def test_code_that_a_forged_study_knows_in_no_form_is_damage(place, tmp_path, known):
+    phenomenon = own(place)
+    run_study(phenomenon, workers=0, folder=tmp_path / "study")
+    with Store.open(tmp_path / "study", phenomenon) as store:
+        store._put_value("code", known)
+    assert load_study(tmp_path / "study", phenomenon).complete
+    with pytest.raises(StoreError, match=r"knows of its code cannot be read; got "):
+        run_study(phenomenon, workers=0, folder=tmp_path / "study", accept_edits=True)
 
 
 def test_a_file_that_it_does_not_import_may_change(place, tmp_path):

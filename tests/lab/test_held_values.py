@@ -8,6 +8,7 @@ import functools
 import itertools
 import logging
 import operator
+import os
 import re
 import sys
 import threading
@@ -179,6 +180,12 @@ def test_what_counts_or_has_no_contents_never_changes(thing, tmp_path):
         next(thing, None)
     assert digest_of_value({"a": 1, "thing": thing}, tmp_path)[0] == before
     assert digest_of_value({"a": 2, "thing": thing}, tmp_path)[0] != before
+
+
+def test_the_environment_is_no_value(monkeypatch):
+    before, _ = digest_of_value([os.environ], Path("/a"))
+    monkeypatch.setenv("OVERPARAM_TRIAL", "1")
+    assert digest_of_value([os.environ], Path("/a"))[0] == before
 
 
 def test_a_folder_may_be_moved():

@@ -109,8 +109,10 @@ def test_a_worker_that_ignores_the_request_to_end_is_killed(tasks):
 # ------------------------------------------------------------------ whole programs
 
 
+# Of a shell without job control, what runs in the background ignores Ctrl-C, and so would this.
 SCRIPT = """
 import os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {folder!r})
 from overparam.lab.pool import Pool, Progress
 def work():

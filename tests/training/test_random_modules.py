@@ -127,6 +127,29 @@ def test_what_a_loss_draws_and_writes_is_what_a_loop_gives_it(model):
 
 
 @pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("who", ["module", "loss", "loss of a plain network"])
+def test_what_is_measured_changes_nothing_that_training_draws(kind, who):
+    def loss(outputs, labels):
+        return F.cross_entropy(outputs, labels, reduction="none") * (1 + DRAWS[kind]())
+
+    def found(epochs=4, trace="last", **sets):
+        recipe = replace(RECIPE, epochs=epochs, trace=trace)
+        if who == "module":
+            return fit(made(kind, always=True), DATA, recipe, evaluate=sets)
+        torch.manual_seed(0)
+        plain = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+        model = plain if "plain" in who else Layered()
+        return fit(model, DATA, replace(recipe, loss=loss), evaluate=sets)
+
+    seldom, often = found(), found(trace="every", a=DATA.head(9), b=DATA.head(20))
+    assert all(torch.equal(often.state[k], v) for k, v in seldom.state.items())
+    # Each time and for each set it draws the same, so that what is traced can be compared.
+    assert often.trace.loss["train"][-1] == seldom.train_loss
+    assert often.trace.loss["b"][-1] == found(b=DATA.head(20)).trace.loss["b"][-1]
+    assert often.trace.loss["train"][1] == found(epochs=2).train_loss
+
+
+@pytest.mark.parametrize("kind", DRAWS)
 def test_rows_of_a_dataset_may_be_drawn(kind):
     class Noisy(torch.utils.data.Dataset):
         def __len__(self):

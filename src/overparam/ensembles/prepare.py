@@ -83,8 +83,8 @@ def prepare(
     else:
         about_model, code = {"model": digest_of_estimator(model, arguments)}, parts_of(model)
         notes = list(examples.notes)
-    parts = [code_of(part) for part in code]
-    reached = what_is_reached({f"{p.__qualname__} of {p.__module__}": p for p in parts}, Path.cwd())
+    parts = {f"{p.__qualname__} of {p.__module__}": p for p in map(code_of, code)}
+    reached = what_is_reached(parts, Path.cwd())
     subsets = digest([seed, digest_of_rows(groups, len(examples)), by_class])
     return Setup(
         learner,
@@ -106,6 +106,7 @@ def prepare(
         },
         files_of(code),
         {**reached.texts, **reached.values},
+        parts,
         tuple(_copies(examples.inputs, groups)),
         tuple(notes),
         one_run,

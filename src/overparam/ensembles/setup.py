@@ -42,7 +42,8 @@ class Setup:
         keep: what is kept on request.
         identity: what decides the members' outcomes, name to digest; see `overparam.ensembles`.
         loads: the user's files that the model is made by, under a name. code: what it is made by
-            that is in a notebook or in the running script, with digests.
+            that is in a notebook or in the running script, with digests. parts: functions and
+            classes that it is made by, by name.
         findings: what is amiss with the data. notes: how they were read.
         one_run: whether a run on all rows is wanted.
     """
@@ -60,6 +61,7 @@ class Setup:
     identity: Mapping[str, str]
     loads: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     one_run: bool = True
@@ -82,7 +84,7 @@ class Setup:
         run = MemberRun(self.learner, self.labels, self.test_labels, n_classes, masks, self.keep)
         cells = MemberCells(range(first, n_models), self.ratios, self.has_run and first == 0)
         stack = self.learner.stack_size
-        return study_of(run, cells, self.digest, stack, lambda condition: self.loads)
+        return study_of(run, cells, self.digest, stack, lambda condition: self.loads, self.parts)
 
     @property
     def has_run(self) -> bool:
@@ -145,6 +147,7 @@ def study_of(
     digest: str = "",
     stack_size: int = 1,
     loads: Callable[[Any], Mapping[str, Sequence[Path]]] = lambda condition: {},
+    parts: Mapping[str, Any] | None = None,
 ) -> Phenomenon:
     """Return the study of an ensemble, which makes no claim; without `run` it can only be read."""
     return Phenomenon(
@@ -160,6 +163,7 @@ def study_of(
         stack_by=("ratio",),
         stack_size=stack_size,
         loads=loads,
+        parts=parts or {},
         name=NAME,
     )
 

@@ -23,13 +23,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from overparam.errors import StoreError
+from overparam.errors import OverparamError, StoreError
+from overparam.lab.blame import blaming_code
 from overparam.lab.callables import code_behind
+from overparam.lab.digests import WITHOUT, is_other, is_reordered
 from overparam.lab.phenomenon import Phenomenon
 from overparam.models.own_imports import digest_of, imported_files, parts_of
 from overparam.models.own_modules import source_files
@@ -51,15 +53,21 @@ class OwnCode:
             those of which there are files. ``"values"``, to what is held and its digest. This is
             what a study keeps.
         folders: the names of which there are files to the folder from which they are named.
+        in_cells: functions and classes that cells run, by name, with digests of the values that
+            they hold and of those that they read from their modules.
     """
 
     files: dict[str, dict[str, str]]
     folders: dict[str, Path]
+    in_cells: tuple[Mapping[str, Any], Mapping[str, str]] = field(default=({}, {}))
 
-    def of_phenomenon(self) -> list[Path]:
-        """Return the phenomenon's files; names of code in no file are none."""
-        folder = self.folders.get(PHENOMENON)
-        return [folder / file for file in self.files[PHENOMENON]] if folder else []
+    def paths(self, name: str = PHENOMENON) -> list[Path]:
+        """Return the files that are kept under a name, and what is in no file as if it were one.
+
+        What a forged study names that can be no path is left out.
+        """
+        folder = self.folders.get(name)
+        return [folder / file for file in self.files[name] if _is_path(file)] if folder else []
 
     def with_imported(self, imported: Mapping[str, str]) -> OwnCode:
         """Return the code with what a process has imported of the user's files while it ran cells.
@@ -118,7 +126,8 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
             more files than the text shows.
     """
     files, folders = {}, {}
-    digests, values, folder = _digests_of(phenomenon)
+    with blaming_code(phenomenon.name, "a value in the code", passing=(OverparamError,)):
+        digests, values, folder, in_cells = _digests_of(phenomenon)
     if digests or values:
         files[PHENOMENON], folders[PHENOMENON] = digests, folder
     for condition in conditions:
@@ -135,7 +144,7 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
         before = known.get(VALUES) if isinstance(known, dict) else None
         changing = before.items() if isinstance(before, dict) else ()
         files[VALUES] = values | {n: digest for n, digest in changing if digest == _CHANGES}
-    return OwnCode(files, folders)
+    return OwnCode(files, folders, in_cells)
 
 
 def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
@@ -144,7 +153,7 @@ def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
     Where cells run in the user's own process, a notebook or a script has run other files
     before, which decide no record. What is imported from now on is not among them.
     """
-    own = {os.path.realpath(root / f) for n, root in code.folders.items() for f in code.files[n]}
+    own = {os.path.realpath(path) for name in code.folders for path in code.paths(name)}
     for part in (phenomenon.run, phenomenon.condition):
         file = _file_of(part)
         own |= parts_of(file) if file else set()
@@ -153,19 +162,26 @@ def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:
 
 def edited_files(known: Any, files: Digests) -> list[str]:
     """Return those of `files` that are not as a study knows them."""
-    edited = []
+    return _where(known, files, is_other)
+
+
+def reordered_values(known: Any, files: Digests) -> list[str]:
+    """Return the values among `files` that hold what a study knows of them in another order."""
+    return _where(known, files, is_reordered)
+
+
+def _where(known: Any, files: Digests, differ: Callable[[Any, Any], bool]) -> list[str]:
+    found = []
     for name, now in files.items():
         before = known.get(name) if isinstance(known, dict) else None
         if isinstance(before, dict):
-            pairs = {f: {before.get(f), now.get(f)} for f in {**before, **now}}
-            edited += [f for f, both in pairs.items() if len(both) > 1 and _CHANGES not in both]
-    return list(dict.fromkeys(map(str, edited)))
+            pairs = {f: (before.get(f), now.get(f)) for f in {**before, **now}}
+            found += [f for f, both in pairs.items() if _CHANGES not in both and differ(*both)]
+    return list(dict.fromkeys(map(str, found)))
 
 
 def what_a_hash_misses(code: OwnCode) -> list[str]:
     """Return the note, if any, on what a study knows of code outside the package, and what not."""
-    from overparam.lab.held_values import WITHOUT
-
     files = list(
         dict.fromkeys(f for name, files in code.files.items() if name != VALUES for f in files)
     )
@@ -186,6 +202,31 @@ def what_a_hash_misses(code: OwnCode) -> list[str]:
     return notes
 
 
+def order_notes(known: Any, files: Digests) -> list[str]:
+    """Return what is to be said of values whose order is not that of a study's records."""
+    return [
+        f"{name} holds the same in another order than when records were made before, as what is "
+        "made from a set does; if cells depend on it, sort it"
+        for name in reordered_values(known, files)
+        if name not in edited_files(known, files)
+    ]
+
+
+def told_edits(known: Mapping[str, Any], files: Digests) -> list[str]:
+    """Return what was edited, each with a word where it is more than another text or value."""
+    turned = reordered_values(known, files)
+    before = {name for names in known.values() if isinstance(names, dict) for name in names}
+    now = {name for names in files.values() for name in names}
+    words = {
+        name: " (its order)" if name in turned
+        else " (new)" if name not in before
+        else " (gone)" if name not in now
+        else ""
+        for name in edited_files(known, files)
+    }  # fmt: skip
+    return [f"{name}{word}" for name, word in words.items()]
+
+
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{more}"
@@ -201,10 +242,10 @@ def digests_with_imports(path: Path, folder: Path | None = None) -> dict[str, st
     return {_name(p, folder or path.parent): digest_of(p) for p in source_files(path)}
 
 
-def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str], Path]:
+def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str], Path, Any]:
     """Return the phenomenon's own files, the values that it holds, and where files are named from.
 
-    Code in no file is among the files, by its name.
+    Code in no file is among the files, by its name. The last are `OwnCode.in_cells`.
     """
     from overparam.lab.reached import what_is_reached  # NumPy; a listing need not wait for it
 
@@ -217,8 +258,13 @@ def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str],
         digests |= digests_with_imports(file, folder)
     # An object of this package, such as an ensemble's run, has what decides records in their keys.
     followed = {name: part for name, part in parts.items() if not _is_packages_object(part)}
-    reached = what_is_reached(followed, folder)
-    return dict(sorted((digests | reached.texts).items())), reached.values, folder
+    cells = {name: followed.pop(name) for name in ("cells",) if name in followed}
+    design, reached = what_is_reached(cells, folder), what_is_reached(followed, folder)
+    texts = dict(sorted((digests | design.texts | reached.texts).items()))
+    values = {**design.values, **reached.values}
+    more = what_is_reached(phenomenon.parts, folder).values if phenomenon.parts else {}
+    in_cells = {**followed, **phenomenon.parts}, {**reached.values, **more}
+    return texts, values, folder, in_cells
 
 
 def _file_of(part: Any) -> str | None:
@@ -232,6 +278,13 @@ def _is_packages(part: Any) -> bool:
 
 def _is_packages_object(part: Any) -> bool:
     return type(part).__module__.partition(".")[0] == _PACKAGE
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _name(path: Path, root: Path) -> str:

@@ -1,8 +1,11 @@
 """What a value holds, as a digest that is the same in every process for equal values.
 
 Numbers, texts, containers, arrays, tables, networks and objects of one's own classes are known by
-what they hold. Where that cannot be told, as of an open file, a lock or a generator, the digest
+what they hold, also objects of classes that are made from Python's own, such as a dict with
+attributes. Where that cannot be told, as of an open file, a lock or a generator, the digest
 is of all the rest, and says so.
+
+The order of what a value holds has a digest of its own (see `digests.py`).
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import enum
 import hashlib
 import os
 import sys
-from collections.abc import Hashable
-from pathlib import Path
+import weakref
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Hashable
+from pathlib import Path, PurePath
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -24,11 +29,31 @@ from overparam.data.dataset import Dataset, digest_of
 from overparam.data.examples import Examples
 from overparam.data.rows import is_sparse, is_table, pieces
 from overparam.lab.callables import bare
-from overparam.training.describe import Code, Undescribable, Walk, describe_settings
+from overparam.lab.digests import ORDER, WITHOUT
+from overparam.stopping import is_stop
+from overparam.training.describe import Code, Undescribable, Walk, attributes_of
 
-WITHOUT = "without what cannot be told: "  # in a digest
 _WORDS = (bool, int, float, str)
+_PLAIN = frozenset((*_WORDS, type(None)))
 _COUNTING = ("random", "itertools", "logging")  # modules whose objects change when they are used
+# What an object of a class made from one of Python's holds as that, past methods of its own.
+_CONTENTS: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,
+    bytes: bytes.__bytes__,
+    bytearray: lambda thing: bytes(memoryview(thing)),
+    int: int.__int__,
+    float: float.__float__,
+    complex: complex.__complex__,
+    tuple: lambda thing: tuple(tuple.__iter__(thing)),
+    list: lambda thing: list(list.__iter__(thing)),
+    deque: lambda thing: list(deque.__iter__(thing)),
+    set: lambda thing: set(set.__iter__(thing)),
+    frozenset: lambda thing: set(frozenset.__iter__(thing)),
+    OrderedDict: lambda thing: dict(OrderedDict.items(thing)),
+    dict: lambda thing: dict(dict.items(thing)),
+    PurePath: PurePath.__str__,
+    np.ndarray: np.asarray,
+}
 
 
 def digest_of_value(value: Any, folder: Path) -> tuple[str, list[Any]]:
@@ -38,20 +63,44 @@ def digest_of_value(value: Any, folder: Path) -> tuple[str, list[Any]]:
         folder: paths and texts that lead into it are known by the way from there, so that a
             folder may be moved.
     """
-    walk = _Walk(str(folder))
+    hashed: dict[int, str] = {}
+    walks = _Walk(str(folder), hashed), _Sorted(str(folder), hashed)
     try:
-        told = repr(walk.describe(value))
-    except Exception:  # whatever an object of the user's own raises when it is looked at
-        return f"{WITHOUT}{type(value).__name__}", walk.code
-    digest = hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
-    missing = ", ".join(sorted(set(walk.missing)))
-    return f"{digest} {WITHOUT}{missing}" if missing else digest, walk.code
+        order, held = (_digest(walk.describe(value)) for walk in walks)
+    except RecursionError:
+        return f"{WITHOUT}{type(value).__name__}", walks[0].code
+    missing = ", ".join(sorted(set(walks[0].missing)))
+    digest = f"{held}{ORDER}{order[:16]}"
+    return f"{digest} {WITHOUT}{missing}" if missing else digest, walks[0].code
 
 
 def is_cache(name: str, value: Any) -> bool:
     """Whether a name says that what it stands for fills while the code runs."""
     is_data = not (callable(bare(value)) or isinstance(value, _WORDS))
     return is_data and "cache" in name.lower()
+
+
+def _digest(told: Hashable) -> str:
+    return hashlib.sha256(repr(told).encode(errors="surrogatepass")).hexdigest()
+
+
+def _digest_of_pieces(rows: Any) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces(rows):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _digest_of_tensor(tensor: Tensor) -> str:
+    """Return the digest of a tensor; what has no bytes of its own raises."""
+    if tensor.is_sparse:
+        whole = tensor.detach().coalesce()
+        return digest_of(whole.indices(), whole.values(), more=repr(tuple(tensor.shape)))
+    return digest_of(tensor)
+
+
+def _are_numbers(things: Any) -> bool:
+    return all(isinstance(thing, int | float | np.number) for thing in things)
 
 
 def _is_named(thing: Any) -> bool:
@@ -63,14 +112,24 @@ def _is_named(thing: Any) -> bool:
 class _Walk(Walk):
     """Describes values; code in them is collected, and what cannot be told is passed over."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, hashed: dict[int, str]) -> None:
         super().__init__(set(), frozenset())
-        self.folder = folder
+        self.folder, self.hashed = folder, hashed  # arrays' digests, which take time, by identity
         self.code: list[Any] = []
         self.missing: list[str] = []
 
     def describe(self, thing: Any) -> Hashable:
-        thing = bare(thing)
+        try:
+            return self._described(bare(thing))
+        except RecursionError:  # which comes sooner or later, as deep as the caller stands
+            raise
+        except BaseException as error:  # Undescribable, or what an object raises when looked at
+            if is_stop(error):
+                raise
+            self.missing.append(type(thing).__name__)
+            return ("unknown", type(thing).__name__)
+
+    def _described(self, thing: Any) -> Hashable:
         if isinstance(thing, FunctionType | type):
             self.code.append(thing)
             # Of two lambdas of one line the text is the same.
@@ -80,22 +139,22 @@ class _Walk(Walk):
             return ("code", thing.__module__, thing.__qualname__, own)
         if isinstance(thing, enum.Enum):
             self.code.append(type(thing))
-            return ("enum", type(thing).__qualname__, thing.name, self.describe(thing.value))
+            held = {n: v for n, v in vars(thing).items() if not n.startswith("_")}
+            value = self.describe(thing.value)
+            return ("enum", type(thing).__qualname__, thing.name, value, *self._attributes(held))
         if isinstance(thing, ModuleType):
             return ("module", thing.__name__)
-        if isinstance(thing, str | os.PathLike):
-            return (type(thing).__name__, self._from_folder(os.fspath(thing)))
-        try:
-            return super().describe(thing)
-        except Undescribable:
-            self.missing.append(type(thing).__qualname__)
-            return ("unknown", type(thing).__qualname__)
+        if type(thing) is str or type(thing).__module__.partition(".")[0] == "pathlib":
+            return (type(thing).__name__, self._from_folder(str(thing)))
+        return super().describe(thing)
 
-    def _from_folder(self, text: Any) -> Any:
-        inside = isinstance(text, str) and (f"{text}{os.sep}").startswith(f"{self.folder}{os.sep}")
+    def _from_folder(self, text: str) -> str:
+        inside = f"{text}{os.sep}".startswith(f"{self.folder}{os.sep}")
         return os.path.relpath(text, self.folder) if inside else text
 
     def _object(self, kind: type, thing: Any) -> Hashable:
+        if self._is_plain(kind, thing):
+            return (kind.__name__, _digest(self._in_order(thing)))
         if kind in (dict, list, tuple, set):
             return super()._object(kind, thing)
         if isinstance(thing, Dataset | Examples):
@@ -103,31 +162,64 @@ class _Walk(Walk):
         if kind is np.ndarray and thing.dtype.hasobject:
             return ("objects", thing.shape, *map(self.describe, thing.flat))
         if kind is np.ndarray or is_table(thing) or is_sparse(thing):
-            digest = hashlib.sha256()
-            for piece in pieces(thing):
-                digest.update(piece)
-            return (kind.__qualname__, digest.hexdigest())
-        if isinstance(thing, Tensor) and not thing.is_meta:
-            return (kind.__qualname__, digest_of(thing))
+            return (kind.__qualname__, self._hashed(thing, _digest_of_pieces))
         if isinstance(thing, nn.Module):
             self.code.append(kind)
-            held = {**dict(thing.named_parameters()), **dict(thing.named_buffers())}
-            tensors = [t.detach() for t in held.values() if not t.is_meta]
-            modes = [part.training for part in thing.modules()]
-            about = repr((list(held), modes, describe_settings(thing)))
-            return (kind.__qualname__, digest_of(*tensors, more=about))
+            # Tensors by name too, because compiled modules hold theirs where Python does not look.
+            tensors = [*thing.named_parameters(), *thing.named_buffers()]
+            return ("module", self.describe(tensors), self._module(thing))
         return super()._object(kind, thing)
+
+    def _is_plain(self, kind: type, thing: Any) -> bool:
+        """Whether all items are plain, so that a million of them is described in one go."""
+        plain = kind in (list, tuple) and _PLAIN.issuperset(map(type, thing))
+        return plain and not any(self.folder in item for item in thing if type(item) is str)
+
+    def _in_order(self, plain: Any) -> Any:
+        return plain
+
+    def _tensor(self, tensor: Tensor) -> Hashable:
+        kind = type(tensor)
+        if kind not in (Tensor, nn.Parameter):
+            self.code.append(kind)
+        if tensor.is_meta:
+            held: Hashable = (str(tensor.dtype), tuple(tensor.shape))
+        else:
+            held = self._hashed(tensor, _digest_of_tensor)
+        attributes = self._attributes(vars(tensor))
+        return (kind.__qualname__, tensor.requires_grad, held, *attributes)
+
+    def _hashed(self, thing: Any, digest: Callable[[Any], str]) -> str:
+        if id(thing) not in self.hashed:
+            self.hashed[id(thing)] = digest(thing)
+        return self.hashed[id(thing)]
 
     def _instance(self, kind: type, thing: Any) -> Hashable:
         library = kind.__module__.partition(".")[0]
         if _is_named(thing):  # compiled functions, such as `np.tanh`
             return ("named", thing.__name__)
-        if library == "logging" or isinstance(thing, MemberDescriptorType):
+        # The environment is another in a worker, and in every shell.
+        if library == "logging" or thing is os.environ or isinstance(thing, MemberDescriptorType):
             return ("passed over", kind.__qualname__)
+        if isinstance(thing, weakref.ReferenceType):
+            return ("reference", self.describe(thing()))
+        if isinstance(thing, np.dtype):
+            return ("dtype", repr(thing))
         if library in sys.stdlib_module_names and library not in _COUNTING:
             return self._rebuilt(kind, thing)
         self.code.append(kind)
-        return super()._instance(kind, thing)
+        base = next((base for base in _CONTENTS if isinstance(thing, base)), None)
+        if base is None:
+            return super()._instance(kind, thing)
+        inside = [_CONTENTS[base](thing)]
+        if isinstance(thing, defaultdict):
+            inside.append(thing.default_factory)
+        held = attributes_of(thing)
+        if library == "numpy":  # whose arrays remember what was done to them
+            inside, held = [*inside, np.ma.getmask(thing)], {}
+        elif base is PurePath:  # which remembers its parts, in slots
+            held = getattr(thing, "__dict__", {})
+        return ("made from", kind.__qualname__, self.describe(inside), *self._attributes(held))
 
     def _rebuilt(self, kind: type, thing: Any) -> Hashable:
         """Describe an object of Python's own library by how it is made again."""
@@ -142,4 +234,47 @@ class _Walk(Walk):
         return (kind.__qualname__, *map(self.describe, made))
 
     def _attributes(self, held: dict[str, Any]) -> list[Hashable]:
-        return super()._attributes({n: v for n, v in held.items() if not is_cache(n, v)})
+        told = {name: value for name, value in held.items() if not is_cache(name, value)}
+        for name, value in told.items():
+            # Hooks are kept under numbers, which count those of the whole process.
+            if "_hooks" in name and isinstance(value, dict):
+                told[name] = list(value.values())
+        return super()._attributes(told)
+
+
+class _Sorted(_Walk):
+    """Describes values past the order of what they hold, but for that of numbers.
+
+    A set of numbers has the same order in every process.
+    """
+
+    def __init__(self, folder: str, hashed: dict[int, str]) -> None:
+        super().__init__(folder, hashed)
+        self._told: dict[int, str] = {}
+
+    def describe(self, thing: Any) -> Hashable:
+        thing = bare(thing)
+        if id(thing) in self._told:
+            return self._told[id(thing)]
+        told = super().describe(thing)
+        if id(thing) in self.seen:  # short, because it may be held in many places
+            self._told[id(thing)] = told = _digest(told)
+        return told
+
+    def _again(self, thing: object) -> Hashable:
+        return "that which holds it"
+
+    def _in_order(self, plain: Any) -> Any:
+        return plain if _are_numbers(plain) else sorted(map(repr, plain))
+
+    def _object(self, kind: type, thing: Any) -> Hashable:
+        if kind in (dict, OrderedDict, defaultdict):
+            made = self.describe(getattr(thing, "default_factory", None))
+            pairs = [(self.describe(k), self.describe(v)) for k, v in thing.items()]
+            return (kind.__name__, made, *sorted(pairs, key=repr))
+        if kind in (list, tuple, set, frozenset) and not self._is_plain(kind, thing):
+            items = list(map(self.describe, thing))
+            is_set = kind in (set, frozenset)
+            kept = _are_numbers(thing) and not is_set
+            return (kind.__name__, *(items if kept else sorted(items, key=repr)))
+        return super()._object(kind, thing)

@@ -16,8 +16,8 @@ import io
 import itertools
 import pickle
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ import torch
 
 from overparam.errors import ResourceError, UsageError
 from overparam.lab.blame import text_of
+from overparam.lab.module_values import ModuleValues
 from overparam.lab.pool import Task
 from overparam.lab.worker import find_function
 from overparam.stopping import is_stop
@@ -61,7 +62,11 @@ class Sent:
 
 @contextlib.contextmanager
 def tasks_of(
-    jobs: Mapping[str, Any], function: str, n_processes: int, folder: Path
+    jobs: Mapping[str, Any],
+    function: str,
+    n_processes: int,
+    folder: Path,
+    values: ModuleValues | None = None,
 ) -> Iterator[tuple[list[Task], int, list[str]]]:
     """Yield jobs as tasks, in how many processes they run, and a note where that is none.
 
@@ -69,6 +74,7 @@ def tasks_of(
         function: ``"module:qualname"`` of ``f(job, report) -> result``.
         n_processes: that are wanted; 0, or what cannot be sent, runs in this process.
         folder: of this run's own, for what is sent.
+        values: what workers take over before they run a job.
 
     Raises:
         ResourceError: there is no room for it.
@@ -78,7 +84,7 @@ def tasks_of(
         yield here, n_processes, []
         return
     try:
-        path, classes = pack(jobs, folder)
+        path, classes = pack(jobs, folder, values)
     except UsageError as error:
         yield here, 0, [f"cells ran in this process, one unit after another: {error}"]
         return
@@ -90,7 +96,9 @@ def tasks_of(
         del _sent[str(path)]
 
 
-def pack(jobs: Mapping[str, Any], folder: Path) -> tuple[Path, list[type]]:
+def pack(
+    jobs: Mapping[str, Any], folder: Path, values: ModuleValues | None = None
+) -> tuple[Path, list[type]]:
     """Write jobs and what they share; return the parcel and the classes that went by value.
 
     Raises:
@@ -101,6 +109,7 @@ def pack(jobs: Mapping[str, Any], folder: Path) -> tuple[Path, list[type]]:
         with open(path, "wb") as file:
             pickler = _Sender(file, path.parent)
             pickler.dump(dict(jobs))
+            pickler.dump(values and replace(values, held=pickler.each(values.held)))
             classes = list(pickler.classes.values())
             pickler.dump(classes)
     except OSError as error:
@@ -109,7 +118,7 @@ def pack(jobs: Mapping[str, Any], folder: Path) -> tuple[Path, list[type]]:
             got=f"{folder}: {error.strerror or error}",
             remedy="free some space, or choose another folder",
         ) from error
-    except Exception as error:
+    except BaseException as error:  # whatever an object of the user's raises when it is pickled
         if is_stop(error):
             raise
         raise UsageError(
@@ -124,7 +133,8 @@ def run_sent(sent: Sent, report: Callable[[float], None]) -> Returned:
     """Run one job of a parcel in a worker.
 
     Raises:
-        UsageError: the parcel cannot be opened there. Else what the job's function raises.
+        UsageError: the parcel cannot be opened there, or values of modules are others. Else what
+        the job's function raises.
     """
     key = str(sent.path)
     if key not in _opened:
@@ -132,14 +142,16 @@ def run_sent(sent: Sent, report: Callable[[float], None]) -> Returned:
         try:
             with open(sent.path, "rb") as file:
                 opener = _Opener(file, sent.path.parent)
-                jobs = opener.load()
-                _opened[key] = jobs, {kind: i for i, kind in enumerate(opener.load())}
+                jobs, values, kinds = (opener.load() for _ in range(3))
         except Exception as error:
             raise UsageError(
                 "a unit of work cannot be rebuilt in a worker process",
                 got=f"{type(error).__name__}: {text_of(error)}",
                 remedy="define what it needs in a module that can be imported, or say workers=0",
             ) from error
+        if values is not None:
+            values.take_over(lambda data: _Opener(io.BytesIO(data), sent.path.parent).load())
+        _opened[key] = jobs, {kind: i for i, kind in enumerate(kinds)}
     jobs, classes = _opened[key]
     return Returned(find_function(sent.function)(jobs[sent.name], report), key, classes)
 
@@ -190,6 +202,24 @@ class _Sender(cloudpickle.Pickler):
         if isinstance(obj, type) and obj.__flags__ & _OF_PYTHON and not _has_name(obj):
             self.classes[id(obj)] = obj
         return super().reducer_override(obj)
+
+    def each(self, held: Sequence[tuple[Sequence[str], Any]]) -> list[tuple[Sequence[str], bytes]]:
+        """Pickle named values, each by itself; those that cannot be pickled are left out."""
+        pickled = []
+        for names, value in held:
+            file = io.BytesIO()
+            one = _Sender(file, self._folder)
+            one._files, one._alive = self._files, self._alive
+            try:
+                one.dump(value)
+            except OSError:
+                raise
+            except BaseException as error:  # whatever an object of the user's raises
+                if is_stop(error):
+                    raise
+                continue
+            pickled.append((names, file.getvalue()))
+        return pickled
 
     def _file(self, key: tuple, held: Any, write: Any) -> str:
         if key not in self._files:

@@ -119,6 +119,8 @@ class Phenomenon:
         stack_size: largest number of cells in one unit of work (the unit of loss).
         loads: `loads(condition)` names the code of the user's own that a cell loads, as name to
             files, such as the module of a network that is probed; part of a study's identity.
+        parts: functions and classes of the user's own that cells run, by name, where `run` is an
+            object of this package that holds them.
         file: what is named for its code, where that was not loaded.
         subcommand: words after ``overparam`` that run it, followed by the setting ``target``,
             where that is not ``run NAME``. Its headline is the treatment's own reason.
@@ -138,6 +140,7 @@ class Phenomenon:
     stack_by: tuple[str, ...] = ()
     stack_size: int = 32
     loads: Callable[[Any], Mapping[str, Sequence[Path]]] = lambda condition: {}
+    parts: Mapping[str, Any] = field(default_factory=dict)
     subcommand: tuple[str, ...] = ()
     file: str = ""
     name: str = field(default="")

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from overparam.checks import check_count
+from overparam.lab.code import own_code
 from overparam.lab.design import plan_units
 from overparam.lab.machine import find_device
+from overparam.lab.module_values import values_of
 from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Pool, Progress
@@ -113,12 +115,13 @@ def plan_study(
         for unit in units
     }
     estimate = "overparam.lab.plan:estimate_unit"
+    values = values_of(own_code(phenomenon, []))
     costs: dict[str, tuple[Cost, int, list[str]]] = {}
     # As many side by side as the run will have: they share caches, memory and its clock.
     side_by_side = min(workers, len(jobs))
     with (
         run_folder(None) as folder,
-        tasks_of(jobs, estimate, side_by_side, folder) as (tasks, n_processes, said),
+        tasks_of(jobs, estimate, side_by_side, folder, values) as (tasks, n_processes, said),
         Pool(n_processes, threads=1) as pool,
     ):
         for event in pool.run(tasks):

@@ -3,8 +3,10 @@
 The text of a file says what its functions are, and not what they hold: what a function finds in
 the function around it, default arguments, the object that a method is bound to, what a partial
 call was given, and names of its module that have other values now. So functions of the user's own
-are followed, and those values are known by what they hold. Of a notebook, whose cells are in no
-file, functions and classes themselves are known by their texts.
+are followed, and those values are known by what they hold; a function or class among them by its
+name. Of a notebook, whose cells are in no file, functions and classes are known by their texts.
+
+Of a value in a file's module the order decides nothing: the text of the file says how it is made.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import hashlib
 import inspect
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from overparam.lab.callables import bare
+from overparam.lab.digests import ANY_ORDER, ORDER
 from overparam.lab.held_values import digest_of_value, is_cache
 from overparam.models.own_imports import is_own
 from overparam.training.describe import Code
@@ -31,13 +34,16 @@ class Reached(NamedTuple):
     values: dict[str, str]
 
 
-def what_is_reached(parts: Mapping[str, Any], folder: Path) -> Reached:
+def what_is_reached(
+    parts: Mapping[str, Any], folder: Path, wanted: Collection[str] | None = None
+) -> Reached:
     """Return what these functions, classes and other callables reach.
 
     Code that is installed, or of this package, is not followed.
 
     Args:
         folder: from which paths are named.
+        wanted: names of values; of others there is no digest. By default all.
     """
     texts, values = defaultdict(set), defaultdict(set)
     waiting = list(parts.items())
@@ -47,29 +53,53 @@ def what_is_reached(parts: Mapping[str, Any], folder: Path) -> Reached:
         name, thing = waiting.pop()
         thing = bare(thing)
         if not isinstance(thing, FunctionType | type):
-            digest, code = digest_of_value(thing, folder)
-            values[name].add(digest)
-            waiting += [(_name(part), part) for part in code]
+            if wanted is None or name in wanted:
+                digest, code = digest_of_value(thing, folder)
+                values[name].add(digest)
+                waiting += [(_name(part), part) for part in code]
             continue
         # Of two lambdas of one line the text is the same.
         if isinstance(thing, FunctionType) and "<lambda>" in thing.__qualname__:
             values[name].add(repr(Code(thing.__code__)))
+        elif _stands_for_another(name, thing):
+            values[name].add(_name(thing) if _is_own(thing) else thing.__qualname__)
         if id(thing) not in seen:
             seen.add(id(thing))
             alive.append(thing)
-            if _is_in_no_file(thing):
+            if is_in_no_file(thing.__module__):
                 texts[_name(thing)].add(_digest_of_text(thing))
             waiting += _reached(thing)
     return Reached(_one_each(texts), _one_each(values))
 
 
-def _is_in_no_file(thing: Any) -> bool:
+def _stands_for_another(name: str, thing: Any) -> bool:
+    """Whether what is held under a name is a function or class that is called otherwise."""
+    if not _is_of_module(name):  # a method, or what was given
+        return False
+    # Installed code lies in one module or another of its library, from version to version.
+    whole = _name(thing) if _is_own(thing) else f"{thing.__qualname__} of {module_of(name)}"
+    return name != whole
+
+
+def module_of(name: str) -> str:
+    """Return the module that the name of a value ends with; "" where it names none.
+
+    >>> module_of("N of settings"), module_of("run")
+    ('settings', '')
+    """
+    return name.rpartition(" of ")[2] if _is_of_module(name) else ""
+
+
+def is_in_no_file(module: str) -> bool:
     """Whether code is of a notebook, of the running script, or of a module that nobody can find."""
-    module = thing.__module__
     if module in sys.builtin_module_names or _origin(module) in ("frozen", "built-in"):
         return False
     file = getattr(sys.modules.get(module), "__file__", None)
     return module == "__main__" or file is None
+
+
+def _is_of_module(name: str) -> bool:
+    return " of " in name
 
 
 def _origin(module: str) -> str | None:
@@ -78,7 +108,7 @@ def _origin(module: str) -> str | None:
 
 def _is_own(thing: Any) -> bool:
     module = thing.__module__
-    if _is_in_no_file(thing):
+    if is_in_no_file(module):
         return True
     return is_own(module, getattr(sys.modules.get(module), "__file__", None))
 
@@ -128,12 +158,20 @@ def _named_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
     names = set(_names_in(function.__code__))
     for name, value in _settings_in(function.__globals__, names):
         if isinstance(value, ModuleType):
-            if is_own(value.__name__, getattr(value, "__file__", None)):
-                for other, held in _settings_in(vars(value), names):
-                    if not isinstance(held, ModuleType):
-                        yield f"{other} of {value.__name__}", held
+            whole = is_own(value.__name__, getattr(value, "__file__", None))
+            for other, held in _settings_in(vars(value), names):
+                # Of a library, what the user put there: a function in place of its own.
+                if _is_put(held, other) or (whole and not isinstance(held, ModuleType)):
+                    yield f"{other} of {value.__name__}", held
         else:
             yield f"{name} of {function.__module__}", value
+
+
+def _is_put(thing: Any, name: str) -> bool:
+    """Whether what a library has under a name may have been put there by the user."""
+    if not isinstance(thing, FunctionType | BuiltinFunctionType | type):
+        return False
+    return thing.__name__ != name or (thing.__module__ in sys.modules and _is_own(thing))
 
 
 def _settings_in(held: Mapping[str, Any], names: set[str]) -> Iterator[tuple[str, Any]]:
@@ -165,4 +203,10 @@ def _digest_of_text(part: Any) -> str:
 
 def _one_each(digests: Mapping[str, set[str]]) -> dict[str, str]:
     """Return one digest for each name, also where several things have it, in the names' order."""
-    return {name: " and ".join(sorted(digests[name])) for name in sorted(digests)}
+    return {name: _one(name, digests[name]) for name in sorted(digests)}
+
+
+def _one(name: str, digests: set[str]) -> str:
+    whole = " and ".join(sorted(digests))
+    module = module_of(name)
+    return whole.replace(ORDER, ANY_ORDER) if module and not is_in_no_file(module) else whole

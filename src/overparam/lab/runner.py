@@ -17,11 +17,18 @@ from typing import Any
 from overparam.checks import check_choice, check_count
 from overparam.errors import OverparamError, StoreError, UsageError
 from overparam.lab.blame import blaming_code
-from overparam.lab.code import edited_files, foreign_files, own_code, what_a_hash_misses
+from overparam.lab.code import (
+    edited_files,
+    foreign_files,
+    order_notes,
+    own_code,
+    what_a_hash_misses,
+)
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
 from overparam.lab.loaded_code import check_loaded
 from overparam.lab.machine import describe_machine, describe_versions, find_device
+from overparam.lab.module_values import values_of
 from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
 from overparam.lab.pool import Done, Failed, Pool, Progress, Task
@@ -105,9 +112,10 @@ def run_study(
     held = dict(settings or {})
     design = {"scale": scale, "settings": held, "seeds": list(seeds), "cells": len(keys)}
     with run_folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
-        code = own_code(phenomenon, conditions, store.get("code"))
+        known = store.get("code")
+        code = own_code(phenomenon, conditions, known)
         store.check_code(code.files, accept=accept_edits)
-        check_loaded(code.of_phenomenon(), [phenomenon.run, phenomenon.cells])
+        check_loaded(code.paths(), [phenomenon.run, phenomenon.cells])
         store.forget_failed()
         store.set("design", design)
         store.set("told", told_of(phenomenon))
@@ -132,10 +140,12 @@ def run_study(
             _clock(store),
             watched_imports(),
             shared_folder(place) as shared,
-            tasks_of(jobs, run_unit, n_processes, shared) as (tasks, n_processes, said),
+            tasks_of(jobs, run_unit, n_processes, shared, values_of(code)) as (
+                tasks, n_processes, said,
+            ),
             Pool(n_processes, threads=1) as pool,
-        ):
-            notes += said
+        ):  # fmt: skip
+            notes += said if n_processes else [*said, *order_notes(known, code.files)]
             foreign = frozenset() if n_processes else foreign_files(phenomenon, code)
             with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:

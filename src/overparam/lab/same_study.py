@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError
+from overparam.lab.code import Digests, edited_files, reordered_values, told_edits
 from overparam.lab.sqlite_errors import FRESH
 
 if TYPE_CHECKING:
@@ -32,19 +33,33 @@ def refuse_another(folder: Path, name: str, revision: int, phenomenon: Phenomeno
             )
 
 
-def refuse_edited(folder: Path, edited: Sequence[str]) -> None:
+def refuse_unreadable(folder: Path, known: object) -> None:
+    """Refuse what a study says of its code if this package has not written it."""
+    if not isinstance(known, dict):
+        raise StoreError(
+            f"what the study in {folder} knows of its code cannot be read",
+            got=f"{known!r:.40}",
+            allowed="names of code to files and digests",
+            remedy=f"restore the folder from a copy, or {FRESH}",
+        )
+
+
+def refuse_edited(folder: Path, known: Mapping[str, Any], code: Digests) -> None:
     """Refuse to go on with records of other code.
 
     Args:
-        edited: files and values that are not as they were when the records were made.
+        known: files and values, with digests, that the records were made with. code: as they are.
     """
+    edited = edited_files(known, code)
     if edited:
+        turned = set(edited).intersection(reordered_values(known, code))
+        said = "what is made from a set has another order in every process: sort it; or "
         raise StoreError(
             f"the code of the study in {folder} was edited since its records were made",
-            got=", ".join(edited),
+            got=", ".join(told_edits(known, code)),
             allowed="files, and values that the code holds, as they were",
-            remedy="run again with --fresh or choose another --out; --accept-edits keeps the "
-            "records, if no edit changes what they hold",
+            remedy=f"{said if turned else ''}run again with --fresh or choose another --out; "
+            "--accept-edits keeps the records, if no edit changes what they hold",
         )
 
 

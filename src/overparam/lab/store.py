@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overparam.errors import StoreError, UsageError
-from overparam.lab.code import edited_files
 from overparam.lab.database import (
     DATABASE,
     delete_database,
@@ -28,7 +27,12 @@ from overparam.lab.database import (
 from overparam.lab.encoding import ArrayAt, encode
 from overparam.lab.named_rows import named_row, named_values
 from overparam.lab.rows import COLUMNS, record_key, record_of, row_of
-from overparam.lab.same_study import refuse_another, refuse_edited, refuse_missing
+from overparam.lab.same_study import (
+    refuse_another,
+    refuse_edited,
+    refuse_missing,
+    refuse_unreadable,
+)
 from overparam.lab.sqlite_errors import FRESH, sqlite_errors
 from overparam.lab.writer import Writer, WriterLock, lock_damage, records_told
 
@@ -208,8 +212,9 @@ class Store:
             StoreError: a file or value is not as it was when the study's records were made.
         """
         known = self.get("code", {})
+        refuse_unreadable(self.folder, known)
         if not accept and self._writer.count():
-            refuse_edited(self.folder, edited_files(known, code))
+            refuse_edited(self.folder, known, code)
         if known != {**known, **code}:
             self._put_value("code", {**known, **code})
 

@@ -43,6 +43,8 @@ def start_worker(threads: int) -> WorkerProcess:
         **os.environ,
         **{name: str(threads) for name in _THREAD_VARIABLES},  # read when a library is loaded
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if isinstance(p, str)),
+        # What code makes from a set of texts has one order in all workers, and in every run.
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
     }
     arguments = [str(theirs), str(os.getpid()), str(threads)]
     # Until the worker ignores Ctrl-C itself it must not see any: it inherits what is blocked here.

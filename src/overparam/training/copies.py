@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from overparam.errors import UsageError
 from overparam.models.trial import is_proxy
+from overparam.training.describe import slots_of
 from overparam.training.marks import Marks
 from overparam.training.plain_copies import plain_copy
 from overparam.training.rebinding import Rebinding
@@ -202,19 +203,6 @@ def _places(holder: Any) -> Iterator[tuple[Any, Any, Any]]:
     for name in slots_of(type(holder)):
         if hasattr(holder, name):
             yield holder, name, getattr(holder, name)
-
-
-def slots_of(kind: type) -> list[str]:
-    """Return the names of the slots that classes written in Python give their instances."""
-    found = []
-    for base in kind.__mro__:
-        named = base.__dict__.get("__slots__", ())
-        for name in (named,) if isinstance(named, str) else named:
-            if name.startswith("__") and not name.endswith("__"):
-                found.append(f"_{base.__name__.lstrip('_')}{name}")
-            elif not name.startswith("__"):
-                found.append(name)
-    return found
 
 
 def _start_slotted(module: nn.Module, memo: dict[Any, Any]) -> None:

@@ -34,6 +34,7 @@ _VALUES = frozenset((bool, int, str, bytes, type(None), type(Ellipsis), type(Not
 _TEXTS = frozenset((float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format))
 _SEQUENCES = frozenset((list, tuple, deque, torch.Size))
 _MAPPINGS = frozenset((dict, OrderedDict, defaultdict))
+_OF_PYTHON = 1 << 9  # flag of classes that Python code made
 
 
 class Undescribable(Exception):
@@ -130,10 +131,13 @@ class Walk:
             if isinstance(thing, ModuleType):
                 return ("module", Same(thing, thing.__name__))
         if id(thing) in self.seen:
-            return ("again", self.seen[id(thing)])
+            return self._again(thing)
         self.seen[id(thing)] = len(self.seen)
         self.alive.append(thing)
         return self._object(kind, thing)
+
+    def _again(self, thing: object) -> Hashable:
+        return ("again", self.seen[id(thing)])
 
     def _object(self, kind: type, thing: Any) -> Hashable:
         if kind in _MAPPINGS:
@@ -186,7 +190,7 @@ class Walk:
         return ("tensor", *about, tuple(tensor.shape), str(tensor.device), _digest(values))
 
     def _module(self, module: nn.Module) -> Hashable:
-        held = {k: v for k, v in vars(module).items() if k not in self.widths}
+        held = {k: v for k, v in attributes_of(module).items() if k not in self.widths}
         return ("layer", _class(type(module)), *self._attributes(held))
 
     def _function(self, function: FunctionType) -> Hashable:
@@ -206,20 +210,34 @@ class Walk:
 
     def _instance(self, kind: type, thing: object) -> Hashable:
         """Describe an instance of a class written in Python by its attributes and slots."""
-        held: dict[str, Any] = {}
-        for base in kind.__mro__[:-1]:
-            if base.__module__ == "builtins" or not base.__flags__ & (1 << 9):  # no heap type
-                raise Undescribable(f"an object of the type {kind.__qualname__}")
-            slots = base.__dict__.get("__slots__", ())
-            for name in (slots,) if isinstance(slots, str) else slots:
-                if hasattr(thing, name) and name not in ("__dict__", "__weakref__"):
-                    held[name] = getattr(thing, name)
-        if not hasattr(thing, "__dict__") and "__slots__" not in vars(kind):
+        bases = kind.__mro__[:-1]
+        is_pythons = all(b.__module__ != "builtins" and b.__flags__ & _OF_PYTHON for b in bases)
+        is_told = hasattr(thing, "__dict__") or "__slots__" in vars(kind)
+        if not (is_pythons and is_told):
             raise Undescribable(f"an object of the type {kind.__qualname__}")
-        return ("object", _class(kind), *self._attributes(held | getattr(thing, "__dict__", {})))
+        return ("object", _class(kind), *self._attributes(attributes_of(thing)))
 
     def _attributes(self, held: dict[str, Any]) -> list[Hashable]:
         return [(name, self.describe(value)) for name, value in sorted(held.items())]
+
+
+def attributes_of(thing: object) -> dict[str, Any]:
+    """Return what an object holds, by name and in slots."""
+    slots = [name for name in slots_of(type(thing)) if hasattr(thing, name)]
+    return {name: getattr(thing, name) for name in slots} | getattr(thing, "__dict__", {})
+
+
+def slots_of(kind: type) -> list[str]:
+    """Return the names of the slots that classes written in Python give their instances."""
+    found = []
+    for base in kind.__mro__:
+        named = base.__dict__.get("__slots__", ())
+        for name in (named,) if isinstance(named, str) else named:
+            if name.startswith("__") and not name.endswith("__"):
+                found.append(f"_{base.__name__.lstrip('_')}{name}")
+            elif not name.startswith("__"):
+                found.append(name)
+    return found
 
 
 def _class(kind: type) -> Same:

@@ -92,7 +92,8 @@ class Recipe:
     Attributes:
         loss: ``cross_entropy`` (mean over rows, nats), ``squared_error`` (sum over outputs of
             (f - y)^2, mean over rows; integer labels become one-hot targets), or a function
-            (outputs `[n, K]`, labels) -> losses `[n]`.
+            (outputs `[n, K]`, labels) -> losses `[n]`. One that draws at random draws from a
+            stream of its own where it is measured: see `train`.
         optimizer: ``sgd`` (v <- mu v + g, w <- w - eta v), ``adam`` (weight decay added to the
             gradient), ``adamw`` (decoupled weight decay).
         learning_rate: eta > 0. momentum: mu in [0, 1), for sgd.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from overparam.models.trial import is_proxy
-from overparam.training.copies import slots_of
+from overparam.training.describe import slots_of
 
 _ATOMS = (
     bool, int, float, complex, str, bytes, type(None), type, ModuleType, BuiltinFunctionType,

@@ -7,6 +7,7 @@ module as it is (`alone.py`).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -128,6 +129,7 @@ class Stepper:
         self.orders = Orders([m.streams for m in members], sizes, device)
         self.active = list(range(len(members)))
         self.progress: Progress = lambda n_updates: None
+        self.draws = False  # whether its one member, or that one's loss, draws at random
 
     def run(self) -> None:
         """Train every member to the end of its recipe or until it has stopped."""
@@ -157,7 +159,7 @@ class Stepper:
         self.models.update(self.orders.epoch(), most, self.progress)
 
     def _measure(self, epoch: int, due: Sequence[int]) -> None:
-        found = {k: self.models.measure(k) for k in ("train", *self.members[0].evaluate)}
+        found = {k: self._measured(k) for k in ("train", *self.members[0].evaluate)}
         out: list[tuple[int, Status]] = []
         for m in due:
             member = self.members[m]
@@ -180,6 +182,16 @@ class Stepper:
         self.active = [m for m in self.active if m not in {m for m, _ in out}]
         if self.active and 2 * len(self.active) <= len(self.members):
             self._pack()
+
+    def _measured(self, name: str) -> Measured:
+        """Measure one set; what is drawn at random meanwhile is a stream of its own, begun anew.
+
+        So training draws the same whatever is measured, and epochs meet the same draws.
+        """
+        streams = self.members[0].streams
+        own = streams.global_generators("measure") if self.draws else contextlib.nullcontext()
+        with own:
+            return self.models.measure(name)
 
     def _retire(self, m: int, status: Status) -> None:
         member = self.members[m]

@@ -63,7 +63,8 @@ def train(
         train_set: n rows; K = `train_set.n_outputs`. Floating inputs are given in the recipe's
             precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
-        streams: uses ``init``, ``order`` and, for random layers, ``layers``.
+        streams: uses ``init``, ``order`` and, for layers and losses that draw, ``layers`` while
+            they train and ``measure``, begun anew for each set, while they are measured.
         evaluate: sets to measure along with the training set at traced epochs, by name. A module
             that changes itself when it is called in evaluation mode, as an embedding with
             `max_norm`, is changed by being measured, as in any loop.
@@ -213,6 +214,7 @@ def _train_stack(
             member.watch = watch_of(request, precision)
         flops = sum(map(_flops, requests)) / sum(map(_n_steps, requests))
         stepper.progress = lambda updates: context.progress(updates * flops)
+        stepper.draws = requests[0].draws
         # Random layers and losses draw from the stream of their model: see `TrainRequest`.
         with requests[0].streams.global_generators("layers"):
             stepper.run()
