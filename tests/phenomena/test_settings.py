@@ -131,6 +131,11 @@ NOT_IN_DESIGN = {
         ({"bottleneck": 8}, "a wide layer"),
         ({"bottleneck": 64}, "a layer of 8 units"),
     ],
+    "memorization/proxies": [
+        ({"label_noise_rate": 0.0}, "flipped labels"),
+        ({"part": "member"}, "the training run"),
+        ({"part": "training run"}, "retrained models"),
+    ],
     "memorization/differential_privacy": [
         ({"epsilon": 1.0}, "several epsilons"),
         ({"arm": "treatment"}, "networks without noise"),
