@@ -21,6 +21,14 @@ def net(width=8):
     return nn.Sequential(nn.Linear(2, width), nn.ReLU(), nn.Linear(width, 2))
 
 def bayes(): return GaussianNB()
+
+def fit(rows, seed):
+    from pathlib import Path
+    import pandas as pd
+    table = pd.read_csv(Path(__file__).with_name("table.csv"))
+    X, y = table[["width", "height"]].to_numpy(), (table["kind"] == "wide").to_numpy()
+    model = GaussianNB().fit(X[rows], y[rows])
+    return lambda inputs: model.predict_proba(inputs[["width", "height"]].to_numpy())
 """
 
 
@@ -92,6 +100,21 @@ def test_a_network_of_ones_own(here, table, models, tmp_path):
     assert "--accept-edits" in err
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_function_of_ones_own_is_given_rows_and_a_seed(here, table, models, tmp_path, workers):
+    words = ("table.csv", "--target", "kind", "--model", "cli_ensemble_models.py:fit")
+    code, out, err = ensemble(here, *words, "--models", "5", "--json", workers=workers)
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["n_models"], found["model"], found["findings"]) == (5, words[-1], [])
+    assert len(set(found["label_errors"][:N_WRONG]) & set(range(N_WRONG))) >= 4
+    # It is known by its file.
+    (tmp_path / "cli_ensemble_models.py").write_text(MODELS + "\n")
+    code, _, err = ensemble(here, *words, "--models", "6", workers=workers)
+    assert code == 4
+    assert "--accept-edits" in err
+
+
 def test_a_plan_trains_nothing(here, table, models, tmp_path):
     words = ("table.csv", *BAYES, "--plan")
     code, out, err = ensemble(here, *words, "--standard-error", "0.05", "--json")
@@ -113,6 +136,10 @@ def test_a_plan_trains_nothing(here, table, models, tmp_path):
         (("table.csv", *BAYES, "--groups", "doctor"), "no such column of groups"),
         (("table.csv", *BAYES, "--epochs", "3"), "of a network of your own"),
         (("table.csv", "--target", "kind", "--epochs", "3"), "of a network of your own"),
+        (
+            ("table.csv", "--target", "kind", "--model", "cli_ensemble_models.py:fit:seed=1"),
+            "is given rows and a seed, and nothing else",
+        ),
         (("table.csv", *BAYES, "--standard-error", "0.1"), "goes with --plan"),
         (("table.csv", *BAYES, "--budget", "soon"), "no budget of time"),
         (("table.csv", *BAYES, "--ratio", "1"), "ratio leaves no row in, or none out"),

@@ -24,6 +24,8 @@ NET = op.models.mlp(3, 4, 2)
         (DecisionTreeClassifier(), {"recipe": RECIPE}, "leave the recipe out"),
         (DecisionTreeClassifier, {}, "a class is made an estimator by calling it"),
         ("mlp", {}, "models that can be fitted again and again"),
+        (lambda: nn.Linear(3, 2), {}, "trained by a recipe, and nothing else is"),
+        (lambda: 1 / 0, {}, "<lambda> failed; got 'ZeroDivisionError"),
         (lambda: DecisionTreeClassifier(), {"recipe": RECIPE}, "made no network"),
         (NET, {"recipe": RECIPE, "arguments": {"sample_weight": 1}}, "are for estimators"),
         (NET, {"recipe": RECIPE, "ratio": 1.0}, "ratio leaves no row in, or none out"),
@@ -75,6 +77,18 @@ def test_a_function_that_makes_networks_makes_another_for_each_member():
     op.subset_ensemble(make, INPUTS, LABELS, 4, recipe=RECIPE, workers=0)
     weights = {tuple(net.weight.detach().flatten().tolist()) for net in made[-4:]}
     assert len(weights) == 4
+
+
+def test_a_function_that_makes_an_estimator_is_as_good_as_the_estimator():
+    def make():
+        torch.rand(1)
+        return DecisionTreeClassifier(max_depth=2)
+
+    before = torch.get_rng_state()
+    made, given = (prepare(m, INPUTS, LABELS) for m in (make, DecisionTreeClassifier(max_depth=2)))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert made.digest == given.digest
+    assert made.model == "DecisionTreeClassifier"
 
 
 def test_a_module_with_weights_starts_from_them_in_every_member():

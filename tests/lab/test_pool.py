@@ -3,8 +3,10 @@
 import os
 import pickle
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from overparam.errors import DataError, ResourceError, UsageError
@@ -51,6 +53,34 @@ def test_large_payloads_and_results_do_not_block_each_other(tasks):
     assert {i: (n, len(b)) for i, (n, b) in found.items()} == {i: (len(big),) * 2 for i in range(3)}
 
 
+def test_a_worker_goes_on_while_an_event_is_dealt_with(tasks):
+    mark, until = tasks / "mark", time.monotonic() + 30
+    with Pool(1) as pool:
+        events = pool.run([task("double", 1), task("marks", str(mark))])
+        assert next(events) == Done("double", 2)
+        while not mark.exists() and time.monotonic() < until:  # nobody asks for the next event
+            time.sleep(0.01)
+        assert mark.exists()
+        assert results(events) == {"marks": None}
+
+
+def test_what_ended_is_told_before_a_worker_that_cannot_be_started(tasks, monkeypatch):
+    give, given = Pool._give, []
+
+    def give_once(pool, attempt, free):
+        if given:
+            raise ResourceError("a worker process cannot be started")
+        given.append(attempt)
+        give(pool, attempt, free)
+
+    monkeypatch.setattr(Pool, "_give", give_once)
+    with Pool(1) as pool:
+        events = pool.run([task("double", 1), task("double", 2, id="other")])
+        assert next(events) == Done("double", 2)
+        with pytest.raises(ResourceError, match="cannot be started"):
+            next(events)
+
+
 def test_no_more_workers_than_tasks_are_started(tasks):
     with Pool(8) as pool:
         results(pool.run([task("double", 1)]))
@@ -87,6 +117,14 @@ def test_threads_of_this_process_are_set_and_restored(tasks):
         (event,) = pool.run([task("zero", 0)])
         assert isinstance(event, Failed)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells the two apart")
+def test_the_peak_memory_of_a_worker_is_not_that_of_its_parent(tasks):
+    held = np.ones(100_000_000)  # 800 MB, which this process has from now on had
+    del held
+    with Pool(1) as pool:
+        assert 10_000_000 < results(pool.run([task("peak")]))["peak"] < 700_000_000
 
 
 def test_what_tasks_print_arrives_and_disturbs_nothing(tasks, capfd, monkeypatch):

@@ -54,7 +54,7 @@ def add_parsers(group: Any, shared: Parser) -> None:
         "--model",
         metavar="TARGET",
         help="family:argument=value, module:object or file.py:object that makes an nn.Module or "
-        "an estimator; default: a network of one hidden layer on standardised inputs",
+        "an estimator, or is fit(rows, seed) -> predict; default: a network of one hidden layer",
     )
     add("--models", type=whole_number("--models"), metavar="K", help="default: 40")
     add("--ratio", type=float, default=0.7, metavar="R", help="share of rows (default: 0.7)")
@@ -144,19 +144,16 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _named_model(arguments: argparse.Namespace) -> dict[str, Any]:
-    from torch import nn
-
-    from overparam.ensembles import NamedModel
+    from overparam.ensembles.learners import NamedModel, named_model
     from overparam.ensembles.usual_network import RECIPE
-    from overparam.models.targets import load_target
 
-    made = load_target(arguments.model)
-    if isinstance(made, nn.Module):
+    model = named_model(arguments.model)
+    if isinstance(model, NamedModel):
         given = {name: getattr(arguments, name) for name in _FITS}
         recipe = dataclasses.replace(RECIPE, **{k: v for k, v in given.items() if v is not None})
-        return {"model": NamedModel(arguments.model), "recipe": recipe}
-    _refuse_fits(arguments, "of an estimator")
-    return {"model": made}
+        return {"model": model, "recipe": recipe}
+    _refuse_fits(arguments, "of what is no network")
+    return {"model": model}
 
 
 def _refuse_fits(arguments: argparse.Namespace, where: str) -> None:

@@ -79,8 +79,9 @@ def subset_ensemble(
 
     Args:
         model: a network (an `nn.Module`, or a function that makes one, with a `recipe`); an
-            estimator of scikit-learn, or a pipeline; or ``fit(rows, seed) -> predict`` of your own.
-            An `nn.Module` with weights starts from them in every member.
+            estimator of scikit-learn, a pipeline, or a function that makes one; or
+            ``fit(rows, seed) -> predict`` of your own. An `nn.Module` with weights starts from them
+            in every member.
         X, y: inputs and labels in any of the usual forms; or, without `y`, a `Dataset` or
             ``(frame, "label")``. Labels may be words.
         n_models: K at each ratio, 40 by default. With a `budget`, at most as many.

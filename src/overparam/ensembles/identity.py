@@ -18,7 +18,7 @@ from typing import Any
 from torch import nn
 
 from overparam.data.dataset import digest_of
-from overparam.ensembles.learners import NamedModel, NetworkLearner
+from overparam.ensembles.learners import Named, NetworkLearner
 from overparam.models.own_imports import is_own
 from overparam.models.own_modules import source_files
 from overparam.streams import Streams
@@ -95,7 +95,7 @@ def files_of(things: Iterable[Any]) -> dict[str, Sequence[Path]]:
     """Return the user's files that functions, classes and objects come from, under a name each."""
     found: dict[str, Sequence[Path]] = {}
     for thing in things:
-        if isinstance(thing, NamedModel):
+        if isinstance(thing, Named):
             if thing.files:
                 found[thing.target] = thing.files
             continue

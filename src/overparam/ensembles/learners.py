@@ -6,6 +6,7 @@ Each is turned into a `Learner` once; from then on a member is fitted and asked 
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,8 +20,8 @@ from overparam.data.examples import Examples
 from overparam.errors import UsageError
 from overparam.measures.proxies import cumulative_loss
 from overparam.measures.rows_seen import WatchLosses, watchable
-from overparam.models.targets import blaming, load_target, sources_of
-from overparam.streams import Streams
+from overparam.models.targets import blaming, find_object, find_target, load_target, sources_of
+from overparam.streams import Streams, own_generators
 from overparam.training.fit_estimator import fit_estimator
 from overparam.training.fitted import Fitted
 from overparam.training.recipe import Recipe
@@ -157,14 +158,13 @@ class EstimatorLearner:
 
 
 @dataclass(frozen=True)
-class NamedModel:
-    """A model by its name, ``module:make`` or a family: a function that any process can find."""
+class Named:
+    """A function by its name, ``module:make`` or a family, which any process can find.
+
+    Its module is imported apart from the call: that may draw random numbers, once in a process.
+    """
 
     target: str
-
-    def __call__(self) -> Any:
-        """Return the model."""
-        return load_target(self.target)
 
     @property
     def __name__(self) -> str:
@@ -174,6 +174,76 @@ class NamedModel:
     def files(self) -> list[Any]:
         """The user's files of which it is made."""
         return sources_of(self.target)
+
+
+class NamedModel(Named):
+    """What makes a model."""
+
+    def __call__(self) -> Any:
+        """Return the model."""
+        with own_generators():
+            make = find_target(self.target)
+        return make()
+
+
+class NamedFit(Named):
+    """``fit(rows, seed) -> predict``."""
+
+    def __call__(self, rows: np.ndarray, seed: int) -> Any:
+        """Return what predicts."""
+        with own_generators():
+            fit, _ = find_object(self.target)
+        return fit(rows, seed)
+
+
+def named_model(target: str) -> Any:
+    """Return the model that a target names, as `subset_ensemble` takes it.
+
+    A network, by its name; an estimator, or what a class or a function makes of one; or
+    ``fit(rows, seed) -> predict``, by its name, which is what a function is whose arguments are
+    called so.
+
+    Raises:
+        UsageError: nothing of this name, it fails, or arguments for what takes rows and a seed.
+    """
+    found, arguments = find_object(target)
+    if not _fits_rows(found):
+        made = load_target(target)
+        return NamedModel(target) if isinstance(made, nn.Module) else made
+    if arguments:
+        raise UsageError(
+            f"{target} is given rows and a seed, and nothing else",
+            got=", ".join(arguments),
+            remedy="let it hold what it needs, or name a function that makes it",
+        )
+    return NamedFit(target)
+
+
+def made_by(model: Any) -> Any:
+    """Return the estimator, or network, that a function without arguments makes; else the model.
+
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> made_by(lambda: DecisionTreeClassifier(max_depth=2)).max_depth
+    2
+    """
+    if not inspect.isroutine(model):
+        return model
+    try:
+        inspect.signature(model).bind()
+    except (TypeError, ValueError):  # it takes rows and a seed; or it has no signature
+        return model
+    with Streams(0).global_generators("model"), blaming(name_of(model)):
+        made = model()
+    return made if is_estimator(made) or isinstance(made, nn.Module) else model
+
+
+def _fits_rows(found: Any) -> bool:
+    if not inspect.isroutine(found):
+        return False
+    try:
+        return list(inspect.signature(found).parameters)[:2] == ["rows", "seed"]
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return False
 
 
 def name_of(model: Any) -> str:

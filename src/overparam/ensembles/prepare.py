@@ -28,6 +28,7 @@ from overparam.ensembles.learners import (
     Learner,
     NetworkLearner,
     is_estimator,
+    made_by,
     name_of,
     own_copy_of,
 )
@@ -40,8 +41,8 @@ from overparam.training.fit import as_model_takes
 from overparam.training.recipe import Recipe
 
 _MODELS = (
-    "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn; or "
-    "fit(rows, seed) -> predict"
+    "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn, or a "
+    "function that makes one; or fit(rows, seed) -> predict"
 )
 
 
@@ -69,6 +70,7 @@ def prepare(
     """
     check_count("seed", seed, 0)
     ratios = _ratios(ratio)
+    model = made_by(model) if recipe is None else model
     keep = tuple(sorted({check_choice("keep", k, KEPT) for k in _words(keep)}))
     examples = with_classes(as_examples(X if y is None else (X, y)))
     tested = None

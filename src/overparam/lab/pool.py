@@ -170,18 +170,23 @@ class Pool:
 
     def _run(self, tasks: Iterator[Task]) -> Generator[Event, None, None]:
         again: deque[_Attempt] = deque()
+        happened: list[Event] = []
         try:
             while True:
-                yield from self._assign(tasks, again)
+                try:  # no worker waits for what is done with an event, such as writing it down
+                    happened += self._assign(tasks, again)
+                finally:  # nor is one lost where no other worker can be started
+                    yield from happened
+                happened.clear()
                 busy = {w.connection: w for w in self._workers if w.task is not None}
                 if not busy:
                     return
                 ready = wait(list(busy), _POLL_SECONDS)
                 for worker in busy.values():
                     if worker.connection in ready:
-                        yield from self._receive(worker, again)
+                        happened += self._receive(worker, again)
                     elif worker.process.poll() is not None and not worker.connection.poll():
-                        yield from self._bury(worker, again)
+                        happened += self._bury(worker, again)
         finally:
             end_workers(self._workers, [w for w in self._workers if w.task is not None])
 

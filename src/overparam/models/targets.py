@@ -51,11 +51,10 @@ def find_target(text: str) -> Callable[..., Any]:
 
     Apart, because importing a module may draw random numbers, and does so only the first time.
     """
-    module, name, written = _parts(text)
-    found = _attribute(_module(module), name) if module else _family(name)
+    found, written = find_object(text)
 
     def make(**arguments: Any) -> Any:
-        given = {**_arguments(written), **arguments}
+        given = {**written, **arguments}
         if callable(found) and (isinstance(found, type) or not _is_model(found)):
             return _call(text, found, given)
         if given:
@@ -67,6 +66,13 @@ def find_target(text: str) -> Callable[..., Any]:
         return found
 
     return make
+
+
+def find_object(text: str) -> tuple[Any, dict[str, Any]]:
+    """Return the object that a target names, not called, and the arguments that are written."""
+    module, name, written = _parts(text)
+    found = _attribute(_module(module), name) if module else _family(name)
+    return found, _arguments(written)
 
 
 def sources_of(text: str) -> list[Path]:
