@@ -68,6 +68,10 @@ def no_pickle(x, report):
 def not_rebuilt(x, report):
     return NotRebuilt()
 
+def collects(x, report):
+    import gc
+    return gc.isenabled()
+
 def peak(x, report):
     from overparam.lab.unit import peak_memory_bytes
     return peak_memory_bytes()

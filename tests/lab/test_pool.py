@@ -1,5 +1,6 @@
 """The pool: events, errors across the border, and every way a process can end."""
 
+import gc
 import os
 import pickle
 import sys
@@ -125,6 +126,16 @@ def test_the_peak_memory_of_a_worker_is_not_that_of_its_parent(tasks):
     del held
     with Pool(1) as pool:
         assert 10_000_000 < results(pool.run([task("peak")]))["peak"] < 700_000_000
+
+
+def test_garbage_is_collected_while_tasks_run(tasks):
+    with Pool(1) as pool:
+        assert results(pool.run([task("collects")])) == {"collects": True}
+    gc.disable()
+    try:
+        assert results(Pool(0).run([task("collects")])) == {"collects": False}  # as it was
+    finally:
+        gc.enable()
 
 
 def test_what_tasks_print_arrives_and_disturbs_nothing(tasks, capfd, monkeypatch):

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import runpy
 import sys
+import types
 import zipfile
 
 import pytest
@@ -73,6 +74,23 @@ def test_a_module_in_an_archive_is_known_by_the_archive(place):
     with watched_imports():
         assert importlib.import_module("in_an_archive").FACTOR == 3
     assert imported_files()[str(place / "code.zip")] == digest_of(place / "code.zip")
+
+
+def test_a_module_whose_file_is_told_late_and_one_that_takes_anothers_place_are_known(place):
+    known = lambda: {os.path.basename(f) for n, f in own_modules().items() if n == "late"}  # noqa: E731
+    (place / "late.py").write_text("")
+    sys.modules["late"] = types.ModuleType("late")
+    try:
+        assert known() == set()
+        sys.modules["late"].__file__ = str(place / "late.py")
+        assert known() == {"late.py"}
+        sys.modules["late"] = sys.modules["json"]  # of no user's
+        assert known() == set()
+        del sys.modules["late"]
+        importlib.import_module("late")
+        assert known() == {"late.py"}
+    finally:
+        sys.modules.pop("late", None)
 
 
 def test_what_is_installed_is_not_the_users():

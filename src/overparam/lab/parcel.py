@@ -29,7 +29,7 @@ from overparam.errors import ResourceError, UsageError
 from overparam.lab.blame import text_of
 from overparam.lab.module_values import ModuleValues
 from overparam.lab.pool import Task
-from overparam.lab.worker import find_function
+from overparam.lab.worker import find_function, uncollected
 from overparam.stopping import is_stop
 
 SHARED_BYTES = 1 << 20  # what is larger is mapped from a file, not copied
@@ -140,7 +140,7 @@ def run_sent(sent: Sent, report: Callable[[float], None]) -> Returned:
     if key not in _opened:
         _opened.clear()
         try:
-            with open(sent.path, "rb") as file:
+            with open(sent.path, "rb") as file, uncollected():
                 opener = _Opener(file, sent.path.parent)
                 jobs, values, kinds = (opener.load() for _ in range(3))
         except Exception as error:
