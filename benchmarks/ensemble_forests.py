@@ -54,6 +54,7 @@ def forests(n_models: int, rounds: int = 3) -> None:
     cold()
     timed = alternate({"ours": ours, "joblib": cold}, rounds, warm_up=False)
     timed |= alternate({"joblib, workers started": loop}, rounds)
+    get_reusable_executor().shutdown(wait=True)
     seconds = {name: t.median for name, t in timed.items()}
     ratio = seconds["joblib"] / seconds["ours"]
     started = seconds["joblib, workers started"] / seconds["ours"]

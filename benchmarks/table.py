@@ -65,6 +65,44 @@ def planning(r: dict[str, Any]) -> list[list[str]]:
     ]  # fmt: skip
 
 
+def ensemble_forests(r: dict[str, Any]) -> list[list[str]]:
+    accuracy = r["accuracy"]
+    quality = f"accuracy out of sample {accuracy['ours']:.3f}, joblib {accuracy['joblib']:.3f}"
+    return [
+        [
+            f"{r['models']} forests, against joblib from the start",
+            f"{r['ratio']:.2f}x",
+            quality,
+            "",
+        ],
+        ["against joblib with workers started", f"{r['ratio_to_started']:.2f}x", "", ""],
+    ]
+
+
+def ensemble_networks(r: dict[str, Any]) -> list[list[str]]:
+    return [
+        [f"{r['models']} models on {r['rows']:,} rows of {r['data']}, with scores",
+         f"{r['seconds_per_model']:.2f} s a model, {r['seconds'] / 60:.1f} min; plain loop "
+         f"{r['ratio']:.1f} times as long",
+         f"accuracy out of sample {r['accuracy']:.3f}, plain {r['plain_accuracy']:.3f}", ""]
+    ]  # fmt: skip
+
+
+def ensemble_memory(r: dict[str, Any]) -> list[list[str]]:
+    return [
+        [f"memory of workers, {name}", f"planned / taken {d['ratio']:.2f}", "", ""]
+        for name, d in r["designs"].items()
+    ]
+
+
+def ensemble_influence(r: dict[str, Any]) -> list[list[str]]:
+    return [
+        [f"influence of 60,000 x 10,000, {r['models']} models",
+         f"{r['peak_bytes'] / 2**30:.2f} GiB, {r['seconds']:.0f} s",
+         f"{r['recall']:.3f} of planted pairs", ""]
+    ]  # fmt: skip
+
+
 def share(shares: dict[str, float]) -> str:
     """Return the share of the fastest dtype's peak, which is the smallest of the shares."""
     dtype = min(shares, key=lambda k: shares[k])
@@ -73,7 +111,9 @@ def share(shares: dict[str, float]) -> str:
 
 ROWS = {
     "mlp_widths": mlp_widths, "mnist_ensemble": mnist_ensemble, "cnn": cnn,
-    "lab_overhead": lab_overhead, "planning": planning,
+    "lab_overhead": lab_overhead, "planning": planning, "ensemble_forests": ensemble_forests,
+    "ensemble_networks": ensemble_networks, "ensemble_mnist": ensemble_networks,
+    "ensemble_memory": ensemble_memory, "ensemble_influence": ensemble_influence,
 }  # fmt: skip
 
 
