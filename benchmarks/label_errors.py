@@ -2,10 +2,11 @@
 
 Fashion-MNIST (F) and MNIST (M) with 10 % of labels changed to another class, whichever; 784-128-10
 on standardised pixels, batch 128, cosine schedule; balanced 70 % subsets. Recall among as many rows
-as there are flips. Beside 1 - p_out, which `rank_label_errors` takes: the largest other probability
-minus that of the label, the sum of ranks of p_out and of one run's cumulative loss, that loss
-alone, and the share of other labels among ten neighbours (on pixels, 14 x 14). No seconds.
-OVERPARAM_DATA must have both sets.
+as there are flips. "1 - p_out" is what `rank_label_errors` takes, of K models; "two looks" the same
+of K / 2 models that were trained without the most suspicious rows of K / 2 others, as many rows as
+the noise rate that these estimate: K models in all. Beside them: the largest other probability
+minus that of the label; one run's cumulative loss; the share of other labels among ten neighbours
+(on pixels, 14 x 14). No seconds. OVERPARAM_DATA must have both sets.
 
     python benchmarks/label_errors.py [--rows 2000 60000] [--models 40] [--epochs 10] [--draws 1]
 """
@@ -17,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from torch.nn import functional as F
@@ -63,19 +63,22 @@ def measured(source: str, n: int, n_models: int, epochs: int, seed: int) -> dict
         epochs=epochs, learning_rate=RATE, momentum=0.9, batch_size=BATCH,
         schedule=op.Schedule("cosine"),
     )  # fmt: skip
-    ensemble = op.subset_ensemble(net, inputs, labels, n_models, recipe=recipe, seed=seed)
-    said = ensemble.out_of_sample_probabilities().probabilities
-    ranked = rank_label_errors(said, labels)
-    loss = cumulative_loss(inputs, labels, epochs)
+    half = n_models // 2
+    ensemble = op.subset_ensemble(net, inputs, labels, half, recipe=recipe, seed=seed)
+    suspects = ensemble.label_errors().order[: round(ensemble.noise_rate().rate * n)]
+    second = op.subset_ensemble(
+        net, inputs, labels, half, recipe=recipe, seed=seed + 1000, leave_out=suspects
+    )
+    said = ensemble.extend(n_models).out_of_sample_probabilities().probabilities
     others = said.copy()
     others[np.arange(n), labels] = -1
     near = NearestNeighbors(n_neighbors=11, algorithm="brute").fit(images)
     neighbours = near.kneighbors(return_distance=False)[:, :10]
     scores = {
-        "1 - p_out": ranked.suspicion,
+        "1 - p_out": rank_label_errors(said, labels).suspicion,
+        "two looks": second.label_errors().suspicion,
         "largest other - own": others.max(1) - said[np.arange(n), labels],
-        "p_out and one run's loss": rankdata(ranked.suspicion) + rankdata(loss),
-        "one run's loss": loss,
+        "one run's loss": cumulative_loss(inputs, labels, epochs),
         "10 neighbours": (labels[neighbours] != labels[:, None]).mean(1),
     }
     found = {

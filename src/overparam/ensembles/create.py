@@ -59,6 +59,7 @@ def subset_ensemble(
     recipe: Recipe | None = None,
     groups: Any = None,
     by_class: bool = False,
+    leave_out: Any = None,
     evaluate: Any = None,
     arguments: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
@@ -91,6 +92,8 @@ def subset_ensemble(
         recipe: how a network is trained.
         groups: `[n]`; rows of a group are in or out together.
         by_class: whether every subset has its share of each class.
+        leave_out: rows, by position or as a mask, that are in no subset, and that every member is
+            asked about all the same: such as labels that look wrong.
         evaluate: ``(X_test, y_test)`` that every member is asked about too, for influence and the
             prediction of all: 5 + 2 classes bytes for each row and member.
         arguments: of the estimator's fit, such as ``sample_weight``, one for each row of X.
@@ -120,7 +123,7 @@ def subset_ensemble(
     """
     setup = prepare(
         model, X, y, ratio=ratio, seed=seed, recipe=recipe, groups=groups, by_class=by_class,
-        evaluate=evaluate, arguments=arguments, keep=keep, one_run=one_run,
+        leave_out=leave_out, evaluate=evaluate, arguments=arguments, keep=keep, one_run=one_run,
     )  # fmt: skip
     if n_models is not None:
         check_count("n_models", n_models)

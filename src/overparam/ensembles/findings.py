@@ -58,9 +58,9 @@ def _no_prior(ensemble: Ensemble) -> str:
 
 
 def _sides(ensemble: Ensemble) -> str:
-    """Rows that every member saw, or none."""
+    """Rows that every member saw, or none, of those that were not to be left out."""
     masks = ensemble.members.at_ratio().in_subset
-    n_in = masks.sum(0)
+    n_in = np.delete(masks.sum(0), ensemble.members.left_out)
     always, never = int((n_in == len(masks)).sum()), int((n_in == 0).sum())
     if not always + never:
         return ""

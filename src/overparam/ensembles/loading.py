@@ -40,10 +40,12 @@ def about_of(store: Store) -> dict[str, Any]:
     try:
         labels, classes, tested = about["labels"], about["classes"], about["test_labels"]
         whole = all(type(k) is int and 0 <= k < len(classes) for k in (*labels, *(tested or ())))
+        left_out = about.get("left_out", [])  # older ones do not say
+        whole &= all(type(k) is int and 0 <= k < len(labels) for k in left_out)
         texts = [about["model"], *about["findings"], *about["notes"]]
         whole &= all(isinstance(text, str) for text in texts)
         whole &= isinstance(about["identity"], dict)
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, AttributeError):
         whole = False
     if not whole:
         raise StoreError(

@@ -106,6 +106,11 @@ class Members:
         return self.prior if n_known >= FEWEST_ROWS else None
 
     @property
+    def left_out(self) -> np.ndarray:
+        """Rows that are in no subset because they were to be left out, int64."""
+        return np.array(self.about.get("left_out", ()), np.int64)
+
+    @property
     def votes(self) -> bool:
         """Whether members only name a class."""
         return self.measured[0].outcome.form == "labels"

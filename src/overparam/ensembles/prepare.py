@@ -56,6 +56,7 @@ def prepare(
     recipe: Recipe | None = None,
     groups: Any = None,
     by_class: bool = False,
+    leave_out: Any = None,
     evaluate: Any = None,
     arguments: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
@@ -66,7 +67,7 @@ def prepare(
     Raises:
         UsageError: no model, a ratio or a name that does not exist, models to keep of estimators.
         DataError: targets in place of classes, one class, evaluated rows of a class that the data
-            do not have, or what `as_examples` refuses.
+            do not have, rows to leave out that are none or all, or what `as_examples` refuses.
     """
     check_count("seed", seed, 0)
     ratios = _ratios(ratio)
@@ -87,7 +88,11 @@ def prepare(
         notes = list(examples.notes)
     parts = {f"{p.__qualname__} of {p.__module__}": p for p in map(code_of, code)}
     reached = what_is_reached(parts, Path.cwd())
-    subsets = digest([seed, digest_of_rows(groups, len(examples)), by_class])
+    left_out = _left_out(leave_out, len(examples))
+    chosen = [seed, digest_of_rows(groups, len(examples)), by_class]
+    subsets = digest([*chosen, left_out] if len(left_out) else chosen)
+    if len(left_out):
+        notes.append(f"{len(left_out):,} rows are in no subset, as asked")
     return Setup(
         learner,
         name_of(model),
@@ -98,12 +103,13 @@ def prepare(
         seed,
         groups,
         examples.labels if by_class else None,
+        left_out,
         keep,
         {
             "data set": examples.fingerprint,
             EVALUATED: "none" if tested is None else tested.fingerprint,
             **about_model,
-            "choice of subsets (seed, groups, classes)": subsets,
+            "choice of subsets (seed, groups, classes, rows left out)": subsets,
             "choice of what is kept": ",".join(keep) or "the usual",
         },
         files_of(code),
@@ -147,6 +153,24 @@ def with_classes(examples: Examples) -> Examples:
             allowed="at least two classes",
         )
     return examples
+
+
+def _left_out(rows: Any, n: int) -> np.ndarray:
+    """Return positions or a mask of rows as positions, rising, each once."""
+    found = np.asarray([] if rows is None else rows)
+    if found.dtype == bool and found.shape == (n,):
+        found = np.flatnonzero(found)
+    if not found.size:
+        return np.empty(0, np.int64)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
+        raise DataError(
+            "what is to be left out is no row of the data",
+            got=str(found)[:80],
+            allowed=f"whole numbers 0..{n - 1}, or a mask [{n}]",
+        )
+    if len(found := np.unique(found)) > n - 2:
+        raise DataError("too few rows are left", got=n - len(found), allowed=">= 2")
+    return found.astype(np.int64)
 
 
 def _classes(examples: Examples) -> np.ndarray:

@@ -39,7 +39,7 @@ class Setup:
         test_labels: int64 `[m]` of the evaluated rows, or None.
         ratios: shares of rows in a subset, each with as many members. seed: of all streams.
         groups, strata: what stays together, and what subsets have their share of; or None.
-        keep: what is kept on request.
+        left_out: int64, rows that are in no subset. keep: what is kept on request.
         identity: what decides the members' outcomes, name to digest; see `overparam.ensembles`.
         loads: the user's files that the model is made by, under a name. code: what it is made by
             that is in a notebook or in the running script, with digests. parts: functions and
@@ -57,6 +57,7 @@ class Setup:
     seed: int
     groups: Any
     strata: Any
+    left_out: np.ndarray
     keep: tuple[str, ...]
     identity: Mapping[str, str]
     loads: Mapping[str, Sequence[Path]] = field(default_factory=dict)
@@ -69,8 +70,13 @@ class Setup:
     def masks(self, n_models: int, ratio: float) -> np.ndarray:
         """Return the subsets of the members at one ratio, bool `[K, n]`; see `draw_subsets`."""
         streams = Streams(self.seed).child(f"ratio {ratio!r}")
-        n = len(self.labels)
-        return draw_subsets(n_models, n, ratio, streams, classes=self.strata, groups=self.groups)
+        rows = np.delete(np.arange(len(self.labels)), self.left_out)
+        drawn = np.zeros((n_models, len(self.labels)), bool)
+        drawn[:, rows] = draw_subsets(
+            n_models, len(rows), ratio, streams,
+            classes=_of(rows, self.strata), groups=_of(rows, self.groups),
+        )  # fmt: skip
+        return drawn
 
     def study(self, n_models: int, *, first: int = 0) -> Phenomenon:
         """Return the study of the members `first` to `n_models` - 1 at each ratio.
@@ -111,6 +117,7 @@ class Setup:
             "classes": [_plain(c) for c in self.classes],
             "test_labels": None if self.test_labels is None else self.test_labels.tolist(),
             "keep": list(self.keep),
+            "left_out": self.left_out.tolist(),
             "findings": list(self.findings),
             "notes": list(self.notes),
             "identity": dict(self.identity),
@@ -180,6 +187,13 @@ class MemberCells:
         """Return all members, and the run."""
         members = [Member(k, r, base.ensemble) for r in self.ratios for k in self.numbers]
         return [*members, *([Member(0, WHOLE, base.ensemble)] if self.with_run else [])]
+
+
+def _of(rows: np.ndarray, values: Any) -> Any:
+    """Return the values of some rows; of what does not fit the rows all, to be refused."""
+    if values is None or len(every := list(values)) <= rows.max():
+        return values
+    return [every[row] for row in rows]
 
 
 def _nothing(*_: Any) -> Any:
