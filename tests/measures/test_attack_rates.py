@@ -133,7 +133,7 @@ def test_the_maximum_is_the_largest_difference(seed, coarse):
     scores = np.round(scores) if coarse else scores
     found, curve = estimate_advantage(scores, members), roc_curve(scores, members)
     assert found.maximum == pytest.approx((curve.tpr - curve.fpr).max(), abs=1e-12)
-    assert 0 <= found.low <= max(found.advantage, 0) <= found.high <= 1
+    assert found.low <= found.advantage <= found.maximum + 1e-12 <= found.high + 1e-12 <= 1 + 1e-12
     assert estimate_advantage(np.exp(scores), members) == found
 
 
@@ -177,7 +177,16 @@ def test_equal_input_gives_equal_output_and_one_row_of_each_is_enough():
     rng = np.random.default_rng(10)
     scores, members = world(rng, 1.0, 50, 50)
     assert estimate_advantage(scores, members) == estimate_advantage(scores, members)
-    assert estimate_advantage(np.array([2.0, 1.0]), np.array([1, 0])).low == 0.0
+    one_of_each = estimate_advantage(np.array([2.0, 1.0]), np.array([1, 0]))
+    assert one_of_each.low <= 0 <= one_of_each.high == 1
+
+
+def test_the_interval_of_the_advantage_holds_it_where_nothing_leaks_too():
+    rng = np.random.default_rng(11)
+    found = [estimate_advantage(*world(rng, 0, m, 100)) for m in (5, 20, 100) for _ in range(40)]
+    assert min(e.advantage for e in found) < 0
+    assert all(e.low <= e.advantage <= e.high for e in found)
+    assert all(e.low <= e.maximum <= e.high for e in found)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_rmia_by_loop(online, own_rows):
     ratios = [target[i] / prior(p[:, i], inside[:, i]) for i in range(10)]
     ratios_z = [target_z[j] / prior(z[:, j], held[:, j]) for j in range(6)]
     wanted = [np.mean([r / q >= gamma for q in ratios_z]) for r in ratios]
-    np.testing.assert_allclose(found, wanted)
+    np.testing.assert_allclose(found, wanted, atol=1e-8)  # ties are decided by less
 
 
 @pytest.mark.parametrize("gamma", [1.0, 1.5])
@@ -110,7 +110,7 @@ def test_rmia_compares_with_rows_that_the_target_had_not_and_half_with_itself(ga
         for i in range(20):
             others = [z for z in range(20) if not inside[k, z]]
             wins = [(ratios[k, i] >= gamma * ratios[k, z]) / (1 + (z == i)) for z in others]
-            assert found[k, i] == pytest.approx(np.mean(wins))
+            assert found[k, i] == pytest.approx(np.mean(wins), abs=1e-8)
 
 
 def test_a_population_of_its_own_leaves_out_what_the_target_had():
@@ -119,7 +119,7 @@ def test_a_population_of_its_own_leaves_out_what_the_target_had():
     z, _ = world(rng, 8, 5, 0.0)
     p, z, inside_z = as_asked("rmia", phi), as_asked("rmia", z), np.zeros((8, 5), bool)
     inside_z[0, :4] = True
-    found = rmia_scores(None, p, inside, Population(z, None, inside_z)).scores
+    found = rmia_scores(None, p, inside, Population(z, None, inside_z)).scores.round(6)
     assert set(np.unique(found[0])) <= {0.0, 1.0}  # one row of the population is left
     assert len(np.unique(found)) > 2
     inside_z[0] = True

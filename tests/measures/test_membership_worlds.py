@@ -1,5 +1,6 @@
 """Attacks where the answer is known: Gaussian worlds, and worlds in which nothing leaks."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -12,7 +13,7 @@ from overparam.measures import (
     lira_scores,
     loss_scores,
 )
-from overparam.measures.reference_models import References, references_of
+from overparam.measures.reference_models import references_of
 from overparam.streams import Streams
 from overparam.theory import GaussianShift
 from tests.measures.membership_worlds import (
@@ -107,10 +108,9 @@ def test_rows_in_more_subsets_than_others_do_not_score_higher_for_it(n_models, r
     assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas, ddof=1) / math.sqrt(12)
 
 
-def test_without_pairs_a_balanced_ensemble_would_hide_what_it_leaks(monkeypatch):
-    def alone(statistics, in_subset, leave_one_out):
-        given = references_of(statistics, in_subset, leave_one_out)
-        return References(given.statistics, given.in_subset, leave_one_out, paired=False)
+def test_with_unequal_numbers_a_balanced_ensemble_would_hide_what_it_leaks(monkeypatch):
+    def alone(*given):
+        return dataclasses.replace(references_of(*given), equal_numbers=False)
 
     monkeypatch.setattr("overparam.measures.membership.references_of", alone)
     rng, areas = np.random.default_rng(7), []
@@ -122,13 +122,73 @@ def test_without_pairs_a_balanced_ensemble_would_hide_what_it_leaks(monkeypatch)
     assert np.mean(areas) == pytest.approx(0.44, abs=0.02)
 
 
-def test_pairs_make_the_numbers_of_references_equal():
+def test_targets_are_judged_by_equal_numbers_of_references():
     rng = np.random.default_rng(8)
     inside = balanced_mask(rng, 10, 30, 0.7)
     given = references_of(rng.normal(size=(10, 30)), inside, True)
-    assert given.paired
+    assert given.equal_numbers
     members, others = given.sides(slice(None), 0)
     assert (members.count == 6).all()
     assert (others.count == 2).all()
-    assert not references_of(given.statistics, rng.random((10, 30)) < 0.7, True).paired
-    assert not references_of(given.statistics, inside, False).paired
+    assert not references_of(given.statistics, rng.random((10, 30)) < 0.7, True).equal_numbers
+    assert not references_of(given.statistics, inside, False).equal_numbers
+
+
+@pytest.mark.parametrize(("n_models", "ratio"), [(5, 0.5), (7, 0.7), (25, 0.7), (6, 0.3)])
+def test_rows_of_more_subsets_than_others_are_judged_by_as_many(n_models, ratio):
+    rng = np.random.default_rng(8)
+    inside = draw_subsets(n_models, 400, ratio, Streams(0))
+    statistics = rng.normal(size=inside.shape)
+    sides = references_of(statistics, inside, True, (1, 1)).sides(slice(None), 0)
+    judged = ~np.isnan(sides[0].mean)
+    for side in sides:
+        assert len(set(side.count[judged].tolist())) == 1
+        assert (side.count[judged] >= 1).all()
+    assert judged.mean() > 0.5
+
+
+def test_a_model_that_diverged_leaves_the_others_judged():
+    inside = draw_subsets(20, 300, 0.7, Streams(0))
+    statistics = np.random.default_rng(0).normal(size=inside.shape)
+    statistics[3] = np.nan
+    found = ATTACKS["lira pooled"](None, statistics, inside)
+    assert found.n_unseen == 300
+    assert found.n_unjudged < 0.1 * inside.size
+
+
+@pytest.mark.parametrize("name", [n for n in ATTACKS if n != "lira offline"])
+@pytest.mark.parametrize(("n_models", "ratio"), [(5, 0.5), (8, 0.7), (7, 0.2)])
+def test_rows_of_unequal_spread_tell_nothing_either(name, n_models, ratio):
+    rng, areas = np.random.default_rng(13), []
+    for repeat in range(30):
+        inside = draw_subsets(n_models, 600, ratio, Streams(repeat))
+        phi = 2 * rng.normal(size=600) + np.exp(rng.normal(size=600)) * rng.normal(size=inside.shape)
+        scores = ATTACKS[name](None, as_asked(name, phi), inside).scores
+        if np.isnan(scores).all():  # no row has a spread of its own on both sides
+            assert name == "lira row"
+            return
+        areas.append(estimate_auc(scores, inside).auc)
+    assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas, ddof=1) / math.sqrt(30)
+
+
+@pytest.mark.parametrize("name", [n for n in ATTACKS if "lira" not in n])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.1, 0.9), (0.0, None)])
+def test_labels_that_many_models_give_equal_probabilities_tell_nothing(name, low, high):
+    """Models that vote, and sure trees: scores tie, and no order among ties may favour members."""
+    rng, areas = np.random.default_rng(14), []
+    for repeat in range(30):
+        inside = draw_subsets(10, 300, 0.7, Streams(repeat))
+        other = rng.uniform(0.5, 1, inside.shape) if high is None else high
+        p = np.where(rng.random(inside.shape) < 0.2, low, other)
+        p = p if name.startswith(("ratio", "rmia")) else -np.log(np.maximum(p, 1e-38))
+        areas.append(estimate_auc(ATTACKS[name](None, p, inside).scores, inside).auc)
+    assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas, ddof=1) / math.sqrt(30)
+
+
+@pytest.mark.parametrize("name", ["watson", "sablayrolles"])
+def test_losses_that_are_equal_have_equal_scores(name):
+    inside = draw_subsets(10, 200, 0.7, Streams(0))
+    high = np.random.default_rng(3).random(inside.shape) < 0.1
+    scores = ATTACKS[name](None, np.where(high, -np.log(0.1), -np.log(0.9)), inside).scores
+    assert len(np.unique(scores)) == len(np.unique(scores.round(9)))
+    assert (scores == 0).any()

@@ -47,7 +47,8 @@ class AdvantageEstimate:
     Attributes:
         advantage: at thresholds chosen on other rows; 0 on average where scores say nothing, and
             then at times below 0, though the largest difference that it estimates never is.
-        low, high: bounds of the interval of that largest difference, in [0, 1].
+        low, high: bounds of the interval of that largest difference, which holds `advantage`; a
+            `low` of 0 or less excludes nothing.
         maximum: the largest in the sample, chosen and measured on the same rows: too high.
         null_maximum: what `maximum` is on average where scores say nothing.
         n_members, n_nonmembers, n_unknown: entries. confidence: nominal coverage, in (0, 1).
@@ -182,7 +183,7 @@ def estimate_advantage(scores: Any, members: Any, confidence: float = 0.95) -> A
     m, n = int(found.members.sum()), int(found.others.sum())
     return AdvantageEstimate(
         advantage,
-        max(low, 0.0),
+        low,
         min(max(high, enough), 1.0),
         maximum,
         math.sqrt(math.pi / 8 * (1 / m + 1 / n)),

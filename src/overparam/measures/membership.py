@@ -6,6 +6,7 @@ known; the target is another model, or each of them in turn.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from overparam.measures.reference_models import (
     MembershipScores,
     References,
     Score,
-    Side,
     array_of,
     averaged,
     losses_of,
@@ -24,9 +24,11 @@ from overparam.measures.reference_models import (
     references_of,
     score_query,
 )
+from overparam.measures.reference_sides import Side
 
 _VARIANCES = ("auto", "pooled", "shrunk", "row")
 _ENOUGH_REFERENCES = 64  # from here on a row's own variance is worth something
+_BOTH, _OUT = (1, 1), (0, 1)  # references that had the row, and had not, that are needed
 _PRIOR_MODELS = 8.0  # nu0: how many models' worth of belief the pooled variance has
 
 
@@ -119,7 +121,7 @@ def sablayrolles_scores(target: Any, references: Any, in_subset: Any) -> Members
     def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
         return (members.mean + others.mean) / 2 - losses_of(loss)
 
-    return _scored(target, references_of(references, in_subset, target is None), score)
+    return _scored(target, references_of(references, in_subset, target is None, _BOTH), score)
 
 
 def watson_scores(target: Any, references: Any, in_subset: Any) -> MembershipScores:
@@ -146,7 +148,7 @@ def watson_scores(target: Any, references: Any, in_subset: Any) -> MembershipSco
     def score(loss: np.ndarray, members: Side, others: Side) -> np.ndarray:
         return others.mean - losses_of(loss)
 
-    return _scored(target, references_of(references, in_subset, target is None), score)
+    return _scored(target, references_of(references, in_subset, target is None, _OUT), score)
 
 
 def lira_scores(
@@ -164,8 +166,7 @@ def lira_scores(
     z = 8.3 on. Online: (z_out^2 - z_in^2) / 2 + log(s_out / s_in).
 
     1/N is the doubt about a mean of N references. Without it rows that more references had would
-    score higher whatever their statistics, and in a balanced ensemble such rows are members more
-    often: where nothing leaks, AUC was .516 instead of .5 with five models at a ratio of one half.
+    score higher whatever their statistics.
 
     s^2 of a row is ``pooled``: one for all rows, sum of squares over degrees of freedom;
     ``row``: sum (phi - mean)^2 / (N - 1); ``shrunk``: (8 s_pooled^2 + sum (phi - mean)^2) /
@@ -184,9 +185,9 @@ def lira_scores(
         UsageError: an unknown variance.
 
     Cost: O((K + targets) n), two passes. Assumption: as `ratio_scores`; phi nearly Gaussian.
-    Where it differs from the source: 1/N, ``shrunk``, and squares over N - 1 instead of N. What
-    remains: of a ``row`` known by few references the log s is rough and leans to one side, AUC
-    .516 with seven models at one half; ``pooled`` and ``shrunk`` are within .001 of .5.
+    Where it differs from the source: 1/N, ``shrunk``, and squares over N - 1 instead of N. Where
+    nothing leaks the AUC is .5, whatever the variance and however rows differ in spread: all
+    targets of an ensemble are judged by equal numbers of references (`references_of`).
     Source: Carlini et al. 2022 (arXiv:2112.03570), algorithm 1.
 
     >>> phi, inside = np.array([[1.0], [3.0], [-1.0], [1.0]]), np.array([[1], [1], [0], [0]])
@@ -194,7 +195,7 @@ def lira_scores(
     array([0.66666667])
     """
     check_choice("variance", variance, _VARIANCES)
-    given = references_of(references, in_subset, target is None)
+    given = references_of(references, in_subset, target is None, _BOTH if online else _OUT)
     if variance == "auto":
         variance = "shrunk" if len(given.in_subset) >= _ENOUGH_REFERENCES else "pooled"
     pooled = _pooled_variances(given, online)
@@ -229,7 +230,7 @@ def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:
 
 def _pooled_variances(given: References, online: bool) -> tuple[float, float]:
     """Variance within a row over all rows, of those that had it and of those that had not."""
-    whole = References(given.statistics, given.in_subset, leave_one_out=False, paired=0.0)
+    whole = replace(given, leave_one_out=False)
     squares, freedom = np.zeros(2), np.zeros(2)
     for columns in whole.blocks():
         for query in range(whole.n_queries):

@@ -13,9 +13,8 @@ import numpy as np
 
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array
-from overparam.streams import Streams
+from overparam.measures.reference_sides import Side, sides_of, sides_of_each
 
-_EPS = float(np.finfo(np.float64).eps)
 _ROUNDED = 1e-2  # by which a probability may miss [0, 1] that was kept in half precision
 _BLOCK = 2**20  # entries of a block that are worked on at once, 8 MiB in float64
 
@@ -37,20 +36,6 @@ class MembershipScores:
     n_unjudged: int
 
 
-@dataclass(frozen=True)
-class Side:
-    """References that had a row (or had it not), arrays that broadcast to `[targets, rows]`.
-
-    Attributes:
-        count: how many. mean: of their statistic, NaN where there is none.
-        squares: sum of squared deviations from the mean.
-    """
-
-    count: np.ndarray
-    mean: np.ndarray
-    squares: np.ndarray
-
-
 Score = Callable[[np.ndarray, Side, Side], np.ndarray]  # of targets' statistics and both sides
 
 
@@ -62,14 +47,15 @@ class References:
         statistics: numbers; NaN where a model has none to give (it diverged).
         in_subset: bool `[K, n]`.
         leave_one_out: the models take turns as the target, and each is judged by the others.
-        paired: from what judges a target, one more model is left out, one on the other side: in
-            this share of a row's targets.
+        equal_numbers: every target is then judged by as many models of either side.
+        needs: models that had a row, and that had it not, without which an attack says nothing.
     """
 
     statistics: np.ndarray
     in_subset: np.ndarray
     leave_one_out: bool
-    paired: float
+    equal_numbers: bool
+    needs: tuple[int, int]
 
     @property
     def n_queries(self) -> int:
@@ -89,55 +75,29 @@ class References:
     def sides(self, columns: slice, query: int) -> tuple[Side, Side]:
         """What judges each target, from those that had the row and from those that had not."""
         x, inside = self.values(columns, query), self.in_subset[:, columns]
-        known = ~np.isnan(x)
-        centre = np.where(known, x, 0).sum(0) / np.maximum(known.sum(0), 1)
-        # Deviations from the row's centre: sums of their squares lose no digits.
-        x = np.where(known, x - centre, 0)
-        one, other = known & inside, known & ~inside
-        drawn = self._drawn(columns)
-        return self._side(x, one, other & drawn, centre), self._side(x, other, one & drawn, centre)
-
-    def _side(self, x: np.ndarray, side: np.ndarray, other: np.ndarray, centre: np.ndarray) -> Side:
-        """One side; with the targets of the `other` a pair is left out."""
-        count, total, squares = side.sum(0), (x * side).sum(0), (x**2 * side).sum(0)
-        # Rounding of the centre and of the sums: no spread of its own.
-        blur = 16 * _EPS * squares + count * (4 * _EPS * centre) ** 2
-        if self.leave_one_out:
-            gone = x * side
-            drop = side
-            if self.paired > 0:
-                # The j-th of the other side is paired with the j-th of this one, round and round.
-                members = np.argsort(~side, axis=0, kind="stable")
-                place = (np.cumsum(other, 0) - 1) % np.maximum(count, 1)
-                partner = np.take_along_axis(x, np.take_along_axis(members, place, 0), 0)
-                drop = side | (other & (count > 0))
-                gone = np.where(other & (count > 0), partner, gone)
-            count, total, squares = count - drop, total - gone, squares - gone**2
-        some = np.maximum(count, 1)
-        spread = squares - total**2 / some
-        spread = np.where(spread > blur, spread, 0)
-        return Side(count, np.where(count > 0, centre + total / some, np.nan), spread)
-
-    def _drawn(self, columns: slice) -> np.ndarray:
-        """Return the targets with which a pair is left out, bool `[K, block]`; always the same."""
-        shape = self.in_subset[:, columns].shape
-        if self.paired in (0, 1):
-            return np.full(shape, self.paired == 1)
-        return Streams(0).child("pairs").numpy(str(columns.start)).random(shape) < self.paired
+        if not self.leave_one_out:
+            return sides_of(x, inside)
+        return sides_of_each(x, inside, self.equal_numbers, self.needs)
 
 
-def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> References:
+def references_of(
+    statistics: Any, in_subset: Any, leave_one_out: bool, needs: tuple[int, int] = (0, 0)
+) -> References:
     """Return statistics and subsets, checked.
 
     In a *balanced* ensemble each row is in as many subsets as any other (up to one). Then the
     others tell which row a model had without looking at any statistic: of a row's models but one,
-    one fewer is in if that one was. Whatever splits them by side would repeat it, so a pair is
-    left out instead, one of each side, and all targets of a row are judged by equal numbers.
-    Where subsets are drawn row by row, the others know nothing, and only the target is left out.
-    In between (the last round of `draw_subsets` cut short) they know something: how much less the
-    counts of rows differ than independent draws would, 1 - Var / (K p (1 - p)), is the share of
-    targets with which a pair is left out, so that both sides are judged by equal numbers in the
-    mean.
+    one fewer is in if that one was. Whatever differs with the number of models on either side
+    (how rough a mean is, or a spread, or which form a prior takes) would repeat it. So all targets
+    are judged by equal numbers: the target is left out, and further models of either side, named
+    by the subsets alone, until as many are left as nearly all targets have. A target that has
+    fewer is not judged. Where subsets are drawn row by row, the others know nothing, and only the
+    target is left out. In between (the last round of `draw_subsets` cut short) they know
+    something, and numbers are made equal, too.
+
+    Args:
+        needs: models that had a row, and that had it not, without which an attack says nothing: no
+            target is judged by fewer where any has as many.
 
     Raises:
         DataError: shapes that do not fit, no models, no rows, a mask that is not one.
@@ -152,18 +112,18 @@ def references_of(statistics: Any, in_subset: Any, leave_one_out: bool) -> Refer
         )
     if values.size == 0:
         raise DataError("there are no references", got=list(values.shape), allowed="K, n >= 1")
-    return References(values, inside, leave_one_out, _paired(inside) if leave_one_out else 0.0)
+    equal_numbers = leave_one_out and _tells(inside)
+    return References(values, inside, leave_one_out, equal_numbers, needs)
 
 
-def _paired(inside: np.ndarray) -> float:
-    """Return the share of targets with which a pair is left out; see `references_of`."""
+def _tells(inside: np.ndarray) -> bool:
+    """Whether a row's other models tell if a model had it: counts differ less than by chance."""
     counts, (n_models, n_rows) = inside.sum(0), inside.shape
     if int(counts.max()) - int(counts.min()) <= 1:
-        return 1.0
+        return True
     p = counts.mean() / n_models
-    share = 1 - counts.var() / (n_models * p * (1 - p))
-    by_chance = 4 * np.sqrt(2 / n_rows)  # of a variance over so many rows
-    return float(min(share, 1.0)) if share > by_chance else 0.0
+    share = 1 - counts.var() / (n_models * p * (1 - p))  # 0 where draws are independent
+    return bool(share > 4 * np.sqrt(2 / n_rows))  # of a variance over so many rows
 
 
 def averaged(

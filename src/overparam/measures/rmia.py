@@ -12,7 +12,6 @@ from overparam.errors import DataError
 from overparam.measures.reference_models import (
     MembershipScores,
     References,
-    Side,
     array_of,
     averaged,
     mask_of,
@@ -21,7 +20,10 @@ from overparam.measures.reference_models import (
     score_query,
     target_of,
 )
+from overparam.measures.reference_sides import Side
+from overparam.measures.roc import share_below
 
+_LESS = 1e-9  # than one of the population, however large it is
 _FLOOR = 1e-12  # of what is divided by: a label that no reference believes at all
 
 
@@ -56,20 +58,23 @@ def rmia_scores(
     probability of the row's own label. Online P(x) = (P_in + P_out) / 2, means over the references
     that had the row and that had not; offline P(x) = ((1 + a) P_out + (1 - a)) / 2, which takes
     P_in for a P_out + 1 - a. A row that no reference had, of the population or not, takes the
-    second form in both. For one target the score rises with P(x|target) / P(x): what the
+    second form in both; in an ensemble whose members take turns that is so of all rows or of none
+    (`references_of`), since the form would tell who had the row. A z at exactly 1 / gamma of the
+    row's ratio counts half, as ties do elsewhere: many are where labels have probability 0. For
+    one target the score rises with P(x|target) / P(x): what the
     population adds is one scale for many targets.
 
     Args:
         target, references, in_subset: as in `ratio_scores`.
-        population: rows z, none of them among the rows; None takes the rows, and a row that
-            outdoes itself (gamma = 1) counts half. Where the references take turns as target,
+        population: rows z, none of them among the rows; None takes the rows. Where the references take turns as target,
             those that the target was trained on are left out.
         online: use the references that had the row.
         gamma: >= 1. offline_a: a, in [0, 1]; 1 where a model says of a row that it had no more
             than of one that it had not.
 
     Returns:
-        Scores in [0, 1], fractions of the population; many tie at 1 where m is small.
+        Scores in [0, 1], fractions of the population; of equal ones the row with the larger ratio
+        has more, by less than 1e-9.
 
     Raises:
         DataError: shapes that do not fit, numbers outside [0, 1], no rows of the population.
@@ -87,11 +92,12 @@ def rmia_scores(
     """
     check_range("gamma", gamma, 1)
     check_range("offline_a", offline_a, 0, 1)
-    given = references_of(references, in_subset, target is None)
+    needs = (1, 1) if online else (0, 1)
+    given = references_of(references, in_subset, target is None, needs)
     if population is None:
         rows_z, asked_z = given, None
     else:
-        rows_z = references_of(population.references, _held(population), target is None)
+        rows_z = references_of(population.references, _held(population), target is None, (0, 1))
         asked_z = _targets_of(population, rows_z, target, given)
 
     def outdone(asked: np.ndarray, query: int) -> np.ndarray:
@@ -99,7 +105,7 @@ def rmia_scores(
         ratios_z = ratios if asked_z is None else score_query(asked_z, rows_z, ratio, query)
         if target is None:
             ratios_z = np.where(rows_z.in_subset, np.nan, ratios_z)
-        return _shares(ratios, ratios_z, gamma, itself=population is None)
+        return _shares(ratios, ratios / gamma, ratios_z)
 
     def ratio(p: np.ndarray, members: Side, others: Side) -> np.ndarray:
         p_out = ((1 + offline_a) * others.mean + (1 - offline_a)) / 2
@@ -110,23 +116,18 @@ def rmia_scores(
     return averaged(target, given, outdone)
 
 
-def _shares(ratios: np.ndarray, ratios_z: np.ndarray, gamma: float, itself: bool) -> np.ndarray:
-    """Fraction of the population, `[targets, n]`, with a ratio of at most 1/gamma of the row's.
+def _shares(ratios: np.ndarray, bars: np.ndarray, ratios_z: np.ndarray) -> np.ndarray:
+    """Share of the population, `[targets, n]`, with a ratio below the row's bar; at it, half.
 
-    `itself`: the population is the rows. Of two rows with equal ratios one would count itself and
-    the other not, which alone would tell members from others: half, as ties do elsewhere.
+    Between rows of equal shares the ratio decides, by less than any share: rows that nobody trained
+    on are themselves of the population, so that who ties with whom would tell members from others.
     """
-    known = ~np.isnan(ratios_z)
-    bars = ratios / gamma
-    counts = np.stack([
-        np.searchsorted(np.sort(z[k]), bar, side="right")
-        for z, k, bar in zip(ratios_z, known, bars, strict=True)
-    ])  # fmt: skip
-    halves = (known & (ratios_z <= bars)) / 2 if itself else 0
-    sizes = known.sum(1)[:, None]
-    return np.where(
-        np.isnan(ratios) | (sizes == 0), np.nan, (counts - halves) / np.maximum(sizes, 1)
-    )
+    shares = np.full(bars.shape, np.nan)
+    for share, bar, z in zip(shares, bars, ratios_z, strict=True):
+        judged, known = ~np.isnan(bar), ~np.isnan(z)
+        if known.any():
+            share[judged] = share_below(bar[judged], z[known])
+    return (1 - _LESS) * shares + _LESS * ratios / (1 + ratios)
 
 
 def _held(population: Population) -> np.ndarray:

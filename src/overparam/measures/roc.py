@@ -242,7 +242,7 @@ def _placements(found: Scored, k: int) -> tuple[float, np.ndarray]:
     """AUC of one target, and what each row adds to its deviation: DeLong's components."""
     masks = found.members[k], found.others[k]
     x, y = (found.scores[k][mask] for mask in masks)
-    of_x, of_y = _share_below(x, y), 1 - _share_below(y, x)
+    of_x, of_y = share_below(x, y), 1 - share_below(y, x)
     area = float(of_x.mean())
     parts = np.zeros(found.scores.shape[1])
     for mask, values in zip(masks, (of_x, of_y), strict=True):
@@ -252,7 +252,8 @@ def _placements(found: Scored, k: int) -> tuple[float, np.ndarray]:
     return area, parts
 
 
-def _share_below(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+def share_below(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Return the share of the numbers `of` that lie below each value; those equal to it, half."""
     ordered = np.sort(of)
     sides = [np.searchsorted(ordered, values, side=side) for side in ("left", "right")]
     return (sides[0] + sides[1]) / (2 * len(of))

@@ -155,7 +155,7 @@ def test_groups_are_those_of_the_forming_half():
     }
     assert found == {MORE: [0], LESS: [1], BETWEEN: [2], "the same": [3, 4]}
     assert judged.shares.sum() == pytest.approx(1)
-    np.testing.assert_allclose(judged.changes, [0.8, 0.8, 0.8, 0.7])
+    np.testing.assert_allclose(judged.changes, [0.8, 0.8, 0.7])
     np.testing.assert_allclose(judged.scores[0], forming[:, 0])
 
 
@@ -167,8 +167,23 @@ def test_luck_forms_groups_and_judges_none():
     lucky, honest = judge_groups(one, one), judge_groups(one, other)
     smallest = n * honest.shares[:3].min()
     assert (lucky.changes > SMALLEST_CHANGE).all()
-    assert np.abs(honest.changes).max() < 4 * spread * (2 / smallest) ** 0.5
+    assert np.abs(honest.changes[:2]).max() < 4 * spread * (2 / smallest) ** 0.5
+    # The larger of two numbers that are nothing but noise lies above both.
+    too_high = spread / np.pi**0.5
+    assert honest.changes[2] == pytest.approx(-too_high, abs=4 * spread * (2 / smallest) ** 0.5)
     assert np.abs(honest.departures).max() < 4 * spread * (2 / smallest) ** 0.5
+
+
+def test_rows_that_rise_early_or_fall_late_are_not_memorized_most_in_between():
+    rng = np.random.default_rng(3)
+    n, spread = 20_000, 0.15
+    truth = np.where(np.arange(n) % 2, [[0.0], [0.5], [0.5]], [[0.5], [0.5], [0.0]])
+    one, other = truth + spread * rng.standard_normal((2, 3, n))
+    judged = judge_groups(one, other)
+    means = judged.scores[GROUPS.index(BETWEEN)]
+    assert means[1] > max(means[0], means[2]) + 0.2  # as if they were
+    n_between = n * judged.shares[GROUPS.index(BETWEEN)]
+    assert judged.changes[2] < 4 * spread * (2 / n_between) ** 0.5
 
 
 def test_shuffled_rows_follow_the_mean_of_all_rows():

@@ -59,11 +59,14 @@ def within_groups(rng):
 
 
 same = TRAJECTORIES["same"]
+# Each row rises or falls, none is memorized most in between; the mean of such rows is.
+EARLY, LATE = ((0.3, 0.3), (0.9, 0.4), (1, 0.5)), ((0.8, 0.3), (0.95, 0.5), (1, 0.95))
 EFFECT = grown()
 NULLS = [
     named("no_row_is_memorized_less", grown({"less": same})),
     named("none_is_memorized_most_in_between", grown({"between": same})),
     named("other_models_memorize_other_rows", grown(anew=True)),
+    named("rows_only_rise_early_or_fall_late", grown({"between": EARLY, "same": LATE})),
 ]
 PLANTED = {
     model_size.SHUFFLED: [

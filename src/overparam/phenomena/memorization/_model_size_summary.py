@@ -26,8 +26,7 @@ FAR_BELOW = 0.25  # of the smallest network that the claim needs; the largest ne
 CHANGES = (
     "rise of rows memorized more, smallest to largest network",
     "fall of rows memorized less, smallest to largest network",
-    "rise of rows memorized most in between, from the smallest network",
-    "fall of rows memorized most in between, to the largest network",
+    "score in between of rows memorized most there, above the higher of both ends",
 )
 
 
@@ -55,8 +54,8 @@ class Summary:
 
     Attributes:
         groups: `[groups, m, seeds]`, mean scores where they are judged.
-        shares: `[groups, seeds]`, of the rows. changes: `[4, seeds]`, as `CHANGES` names them.
-        departures: `[3, seeds]`, from the mean of all rows.
+        shares: `[groups, seeds]`, of the rows. changes: `[3, seeds]`, as `CHANGES` names them.
+        departures: `[3, seeds]`, of the same from the mean of all rows.
         make_up: `[groups, 2, seeds]`, flipped rows, and neighbours of the right class, in a group.
     """
 

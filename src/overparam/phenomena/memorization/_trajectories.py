@@ -21,10 +21,14 @@ class Judged:
 
     Attributes:
         scores: `[groups, sizes]`, mean over the rows of a group. shares: `[groups]`, of the rows.
-        changes: `[4]`, rise of `MORE` and fall of `LESS` from the smallest to the largest size, and
-            rise and fall of `BETWEEN` to and from the size that the first half says.
+        changes: `[3]`, rise of `MORE` and fall of `LESS` from the smallest to the largest size, and
+            by how much a row of `BETWEEN` lies, at the size that the first half says, above the
+            higher of both ends. That is asked row by row: where some rows rise early and others
+            fall late, the mean of all is highest in between, and no row is. The larger of two
+            noisy scores is too high on average, so what lies above both ends is told too low.
         departures: `[3]`, of `MORE`, `LESS` and `BETWEEN` from the mean of all rows, in the
-            direction that formed the group; 0 in expectation where groups say nothing of rows.
+            direction that formed the group, of what `changes` tells of it; 0 in expectation where
+            groups say nothing of rows.
         members: bool `[groups, n]`, which rows are in a group.
     """
 
@@ -40,14 +44,13 @@ def judge_groups(forming: np.ndarray, judging: np.ndarray) -> Judged:
 
     >>> one = np.array([[0.0, 0.6, 0.1, 0.0], [0.5, 0.3, 0.8, 0.0], [0.9, 0.0, 0.2, 0.0]])
     >>> judge_groups(one, one).changes.round(1).tolist()
-    [0.9, 0.6, 0.7, 0.6]
+    [0.9, 0.6, 0.6]
     """
     known = ~np.isnan(forming + judging).any(0)
     forming, rows = forming[:, known], np.arange(int(known.sum()))
     change = forming[-1] - forming[0]
     at = forming[1:-1].argmax(0) + 1 if len(forming) > 2 else np.zeros(len(rows), int)
-    over_ends = forming[at, rows] - np.maximum(forming[0], forming[-1])
-    peaks = over_ends > SMALLEST_CHANGE
+    peaks = _above_ends(forming)[at, rows] > SMALLEST_CHANGE
     more, less = (~peaks & (sign * change > SMALLEST_CHANGE) for sign in (1, -1))
     members = np.stack([more, less, peaks, ~(more | less | peaks)])
 
@@ -57,20 +60,23 @@ def judge_groups(forming: np.ndarray, judging: np.ndarray) -> Judged:
         return np.where(counts > 0, values @ members.T / np.maximum(counts, 1), np.nan)
 
     judged = judging[:, known]
-    first, middle, last = judged[0], judged[at, rows], judged[-1]
-    rise, to_middle, from_middle = (means(v) for v in (last - first, middle - first, middle - last))
-    level = judged.mean(1) if len(rows) else np.zeros(len(judged))
-    departure = means(last - first - (level[-1] - level[0]))
-    bend = means(middle - level[at] - (first - level[0] + last - level[-1]) / 2)
+    rise, above = judged[-1] - judged[0], _above_ends(judged)
+    grown, peaked = means(rise), means(above[at, rows])
+    if len(rows):  # less the same of all rows
+        rise, above = rise - rise.mean(), above - above.mean(1, keepdims=True)
+    apart, stands_out = means(rise), means(above[at, rows])
     of = GROUPS.index
     whole = np.zeros((len(GROUPS), len(known)), bool)
     whole[:, known] = members
     return Judged(
         means(judged).T,
         members.mean(1) if len(rows) else np.full(len(GROUPS), np.nan),
-        np.array(
-            [rise[of(MORE)], -rise[of(LESS)], to_middle[of(BETWEEN)], from_middle[of(BETWEEN)]]
-        ),
-        np.array([departure[of(MORE)], -departure[of(LESS)], bend[of(BETWEEN)]]),
+        np.array([grown[of(MORE)], -grown[of(LESS)], peaked[of(BETWEEN)]]),
+        np.array([apart[of(MORE)], -apart[of(LESS)], stands_out[of(BETWEEN)]]),
         whole,
     )
+
+
+def _above_ends(scores: np.ndarray) -> np.ndarray:
+    """Return by how much scores `[sizes, n]` lie above the higher of both ends."""
+    return scores - np.maximum(scores[0], scores[-1])

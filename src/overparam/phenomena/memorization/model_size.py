@@ -69,20 +69,22 @@ from overparam.streams import Streams
 CAPACITIES = (1 / 32, 1 / 8, 1 / 2, 2, 8)  # parameters over the numbers to fit
 FITTED, UNFITTED = 0.01, 0.1  # training errors on either side of the threshold
 LEAST = 0.02  # change of the mean score of a group
+ABOVE_ENDS = 0.0  # what rows that only rise or only fall never exceed, in expectation
 MOST = 0.1  # of what shuffled rows may depart from the mean of all
 RULE = (
     "Rows are grouped by their counted scores in one half of the models, and judged by the other "
     "half, and the other way round. Observed if, as means over seeds, the whole 95 % intervals lie "
     f"above {LEAST} for the rise of rows memorized more and the fall of rows memorized less, from "
-    "the smallest to the largest network, and for the rise and the fall of rows memorized most in "
-    "between, to and from the size at which the first half says so; absent if one lies below. "
+    f"the smallest to the largest network, and above {ABOVE_ENDS:g} for rows memorized most in "
+    "between: row by row, the score at the size at which the first half says so, less the larger "
+    "of those in the smallest and the largest network; absent if one lies below. "
     f"Inconclusive where the training error is not above {UNFITTED} in the smallest network and "
     f"below {FITTED} in the largest, or the sweep does not reach that far on either side."
 )
 RULE_OF_CONTROL = (
     "Groups whose rows are exchanged before they are judged, which are said to follow the mean of "
-    "all rows. The departure from it, in the direction that formed a group, is taken for all three "
-    f"groups. Absent if the 95 % interval lies below {MOST} for every group, observed if it lies "
+    "all rows. The departure of each of the three numbers from that of all rows, in the direction "
+    f"that formed a group, is taken. Absent if the 95 % interval lies below {MOST} for every group, observed if it lies "
     "above for the one that departs most on the other seeds."
 )
 
@@ -136,16 +138,16 @@ def verdict(summary: Summary) -> Verdict:
             reason=f"Groups of shuffled rows depart from the mean of all rows by at most {most}.",
         )
     found = _changes(summary)
-    more, less, rise, fall = found
+    more, less, between = found
     return judge(
         [*_clauses(summary), *_premises(summary), *lacking],
-        effect=weaker(weaker(more, less), weaker(rise, fall)),
-        unit="change of the mean memorization score, smallest of four",
+        effect=weaker(weaker(more, less), between),
+        unit="change of the memorization score, smallest of three",
         rule=RULE,
         reason=(
             f"In models that did not form the groups, rows memorized more rise by {more} from the "
             f"smallest to the largest network, rows memorized less fall by {less}, and rows "
-            f"memorized most in between rise by {rise} and fall by {fall}."
+            f"memorized most in between lie there by {between} above the higher of both ends."
         ),
     )
 
@@ -155,8 +157,8 @@ def _changes(summary: Summary) -> list[Interval]:
 
 
 def _clauses(summary: Summary) -> list[Clause]:
-    found = zip(CHANGES, _changes(summary), strict=True)
-    return [exceeds(what, value, LEAST) for what, value in found]
+    found = zip(CHANGES, _changes(summary), (LEAST, LEAST, ABOVE_ENDS), strict=True)
+    return [exceeds(what, value, bound) for what, value, bound in found]
 
 
 def _premises(summary: Summary) -> list[Clause]:
