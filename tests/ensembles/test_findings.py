@@ -131,11 +131,46 @@ def test_members_that_diverge_are_counted():
     assert "no row 3" in " ".join(found.findings)
 
 
-def test_members_that_know_nothing_of_unseen_rows_are_found():
+def random_labels(n, n_classes=3):
     rng = np.random.default_rng(0)
-    inputs, labels = rng.normal(size=(150, 3)), rng.integers(0, 3, 150)
-    found = tree_ensemble(8, model=DummyClassifier(), data=(inputs, labels)).findings
+    return rng.normal(size=(n, 3)), rng.integers(0, n_classes, n)
+
+
+def rare_class(n, n_rare, apart):
+    rng = np.random.default_rng(0)
+    labels = (np.arange(n) < n_rare).astype(int)
+    inputs = rng.normal(size=(n, 3))
+    inputs[:n_rare, 0] += apart
+    return inputs, labels
+
+
+@pytest.mark.parametrize("model", [DummyClassifier(), LogisticRegression()])
+def test_members_that_know_nothing_of_unseen_rows_are_found(model):
+    found = tree_ensemble(8, model=model, data=random_labels(4000)).findings
     assert any("they know nothing of rows that they did not see" in text for text in found)
+
+
+@pytest.mark.parametrize("model", [DummyClassifier(), DecisionTreeClassifier()])
+def test_of_few_rows_it_is_only_not_shown_that_members_know_something(model):
+    (found,) = tree_ensemble(8, model=model, data=random_labels(150)).findings
+    assert "it is not shown that they know more" in found
+
+
+@pytest.mark.parametrize(("n_rare", "apart"), [(10, 2.5), (4, 9.0), (8, 2.0)])
+def test_a_rare_class_that_is_ranked_first_is_known(n_rare, apart):
+    """The members name it seldom, and are right as often as who never does."""
+    found = tree_ensemble(10, model=LogisticRegression(), data=rare_class(200, n_rare, apart))
+    assert found.findings == ()
+
+
+def test_members_that_only_name_classes_are_judged_by_the_classes():
+    inputs, labels = rare_class(200, 10, 9.0)
+
+    def fit(rows, seed):
+        middle = (inputs[rows][labels[rows] == 1, 0].mean() + inputs[rows][:, 0].mean()) / 2
+        return lambda asked: (asked[:, 0] > middle).astype(int)
+
+    assert tree_ensemble(10, model=fit, data=(inputs, labels)).findings == ()
 
 
 def test_an_estimators_own_predictions_are_what_is_correct():

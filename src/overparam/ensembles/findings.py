@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import spearmanr
 
+from overparam.ensembles.unseen_rows import NEAR, knowledge_of_unseen_rows
+
 if TYPE_CHECKING:
     from overparam.ensembles.ensemble import Ensemble
 
@@ -71,17 +73,25 @@ def _sides(ensemble: Ensemble) -> str:
 
 
 def _knows_nothing(ensemble: Ensemble) -> str:
-    """Members that are right no more often than who always names the most frequent class."""
-    shares = np.bincount(ensemble.labels) / ensemble.n_rows
-    most = float(shares.max())
-    accuracy = float(np.mean([r.outcome.accuracy_out for r in ensemble.members.measured]))
-    error = 2 * (most * (1 - most) / ensemble.n_rows) ** 0.5
-    if not accuracy <= most + error:
+    """Members that know no more of rows that they did not see than which class is frequent."""
+    columns, n_classes = ensemble.members.at_ratio(), len(ensemble.classes)
+    found = knowledge_of_unseen_rows(columns, ensemble.labels, n_classes)
+    if found.is_shown:
         return ""
-    return (
-        f"out of sample the members are right in {accuracy:.1%}, and the most frequent class is "
-        f"{most:.1%} of the rows: they know nothing of rows that they did not see, so the noise "
-        "rate and the order of label errors say nothing of the labels"
+    told = (
+        f"out of sample the members are right in {found.accuracy:.1%}, and the most frequent class "
+        f"is {found.most:.1%} of the rows: "
+    )
+    if found.is_nothing:
+        return told + (
+            "they know nothing of rows that they did not see (no class is told from the rest: AUC "
+            f"within {NEAR} of 1/2), so the noise rate and the order of label errors say nothing "
+            "of the labels"
+        )
+    return told + (
+        "it is not shown that they know more of rows that they did not see than which class is the "
+        "most frequent; take more rows before you believe the noise rate and the order of label "
+        "errors"
     )
 
 

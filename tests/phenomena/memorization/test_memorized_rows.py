@@ -11,7 +11,7 @@ import torch
 from overparam.data import load, make_dataset
 from overparam.data.subsets import draw_subsets
 from overparam.lab.records import Record, Records
-from overparam.phenomena.memorization import labels_one_by_one, model_size
+from overparam.phenomena.memorization import labels_one_by_one, model_size, overfitting_leaks
 from overparam.phenomena.memorization._row_members import (
     ATYPICAL,
     FLIPPED,
@@ -36,6 +36,7 @@ from overparam.training.request import solve
 from tests.phenomena.verdicts import kinds_of
 from tests.phenomena.worlds import labels_one_by_one as labels_worlds
 from tests.phenomena.worlds import model_size as size_worlds
+from tests.phenomena.worlds import overfitting_leaks as leak_worlds
 from tests.phenomena.worlds.studies import failed, study
 
 
@@ -125,6 +126,27 @@ def test_a_member_that_is_lacking_leaves_its_seed_unknown():
     records = members_that(lambda in_subset: in_subset)
     assert read_members([*records[1:], failed(records[0])]) is None
     assert read_members([]) is None
+
+
+def without_number(r, field):
+    """A cell that ended well, and says nothing of one row."""
+    values = getattr(r.outcome, field).copy()
+    values[0] = np.nan
+    return dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, **{field: values}))
+
+
+def test_a_margin_that_is_no_number_is_neither_right_nor_wrong():
+    records = members_that(lambda in_subset: in_subset)
+    assert read_members([*records[1:], without_number(records[0], "margins")]) is None
+
+
+def test_a_loss_that_is_no_number_leaves_the_attack_open():
+    whole = study("memorization/overfitting_leaks", leak_worlds.EFFECT, 0)
+    largest = [i for i, r in enumerate(whole) if (r.condition.width, r.condition.epochs) == (128, 64)]
+    records = list(whole)
+    records[largest[0]] = without_number(records[largest[0]], "loss")
+    assert kinds_of(overfitting_leaks.PHENOMENON, whole)["treatment"] == "observed"
+    assert kinds_of(overfitting_leaks.PHENOMENON, Records(records))["treatment"] == "inconclusive"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,11 @@ def growing(c):
     return 1.5 * gap_of(c) * (0.3 + 0.7 * min(c.width, 128) / 128)
 
 
+def falling(c):
+    """Much at an eighth of the training and less afterwards, though the slope is steep."""
+    return {2: 0.02, 8: 0.6, 32: 0.5, 64: 0.45}[c.epochs] - 0.3 * (1 - min(c.width, 128) / 128)
+
+
 def leaking(name, *, advantage=growing, memorized=0.8, others=0.3, with_twin=0.1, unseen=0.0):
     """A world of attacks.
 
@@ -67,6 +72,7 @@ NULLS = [
         "small_networks_leak_as_much", advantage=lambda c: 1.5 * gap_of(c) + 0.045 * c.width / 128
     ),
     leaking("the_gap_says_little", advantage=lambda c: 0.45 * gap_of(c) + 0.2 * c.width / 128),
+    leaking("it_falls_before_the_end", advantage=falling),
     leaking("all_rows_leak_alike", memorized=0.445, others=0.4),
     leaking("twins_change_little", with_twin=ALONE - 0.045),
 ]

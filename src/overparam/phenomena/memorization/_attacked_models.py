@@ -54,11 +54,16 @@ class Attacked:
 
 
 def attacked(level: Records, seed: int) -> Attacked | None:
-    """Return the models of one seed; None where they are few, or one of them was not measured."""
+    """Return the models of one seed; None where they are few, or what one of them says is lacking.
+
+    It lacks where a model was not measured, and where it has no loss (NaN) of some row.
+    """
     records = level.where(lambda r: r.seed == seed)
     if len(records) < FEWEST or len(records.measured) < len(records):
         return None
     outcomes = [r.outcome for r in records]
+    if any(np.isnan(o.loss).any() for o in outcomes):
+        return None
     return Attacked(
         loss_scores(np.array([o.loss for o in outcomes])),
         np.array([o.correct for o in outcomes], bool),

@@ -31,7 +31,8 @@ class Summary:
 
     Attributes:
         largest: against the largest network. growth: that less the advantage against the smallest.
-        fall: the largest from one width to the next. slope: of advantage over gap along training.
+        fall, fall_along: the largest from one width, or length of training, to the next.
+        slope: of advantage over gap along training.
         gap_growth: of the gap, longest less shortest.
         memorized, others: on rows that are memorized, and on those that are not; concentration:
             their difference.
@@ -44,6 +45,7 @@ class Summary:
     largest: Interval
     growth: Interval = UNKNOWN
     fall: Interval = UNKNOWN
+    fall_along: Interval = UNKNOWN
     slope: Interval = UNKNOWN
     gap_growth: Interval = UNKNOWN
     memorized: Interval = UNKNOWN
@@ -69,12 +71,8 @@ def summarise(records: Records) -> dict[str, Summary]:
         mean_interval(means_by_seed(largest, "unseen_advantage", seeds), step=step),
         has_cells=bool(len(largest)),
     )
-    each = np.array(
-        [
-            means_by_seed(by_width.where(width=w), "advantage", seeds)
-            for w in sorted({c.width for c in design})
-        ]
-    )
+    each = _by_level(by_width, "width", sorted({c.width for c in design}), seeds)
+    at_length = _by_level(along, "epochs", sorted({c.epochs for c in design}), seeds)
     advantage, smallest = each[-1], each[0]
     twins = records.where(width=width, epochs=epochs, copies=TWINS)
     models, hidden = ([attacked(level, s) for s in seeds] for level in (largest, twins))
@@ -88,7 +86,8 @@ def summarise(records: Records) -> dict[str, Summary]:
         TREATMENT,
         mean_interval(advantage, step=step),
         growth=paired_difference(advantage, smallest, step=step),
-        fall=largest_interval(-np.diff(each, axis=0), step=step) if len(each) > 1 else UNKNOWN,
+        fall=_largest_fall(each, step),
+        fall_along=_largest_fall(at_length, step),
         slope=mean_interval(slopes),
         gap_growth=mean_interval(gap_growth, step=step),
         memorized=mean_interval(memorized, step=step),
@@ -100,6 +99,19 @@ def summarise(records: Records) -> dict[str, Summary]:
         left_out=_left_out(by_width, along, largest, twins),
     )
     return {TREATMENT: treatment, UNSEEN: control}
+
+
+def _by_level(records: Records, field: str, levels: list[int], seeds: list[int]) -> np.ndarray:
+    """Return the advantage at each level, `[levels, seeds]`."""
+    at = [records.where(**{field: level}) for level in levels]
+    return np.array([means_by_seed(found, "advantage", seeds) for found in at])
+
+
+def _largest_fall(advantages: np.ndarray, step: float) -> Interval:
+    """The largest fall from a level to the next."""
+    if len(advantages) < 2:
+        return UNKNOWN
+    return largest_interval(-np.diff(advantages, axis=0), step=step)
 
 
 def _left_out(

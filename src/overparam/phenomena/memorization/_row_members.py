@@ -245,11 +245,14 @@ class Members:
 def read_members(records: Sequence[Record]) -> Members | None:
     """Return what members say, None where one that was planned has not been measured.
 
-    It might have said otherwise, so that of its seed nothing is known.
+    It might have said otherwise, so that of its seed nothing is known; nor is it where a member
+    has no margin (NaN) on some row: that is neither right nor wrong.
     """
     if not records or not all(r.is_measured for r in records):
         return None
     outcomes = [r.outcome for r in records]
+    if any(np.isnan(o.margins).any() for o in outcomes):
+        return None
     return Members(
         np.stack([o.in_subset for o in outcomes]),
         np.stack([o.margins for o in outcomes]) > 0,

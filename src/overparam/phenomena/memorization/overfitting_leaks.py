@@ -76,7 +76,7 @@ RULE = (
     f"memorized rows less that on all others; that on some rows less that on the same rows while "
     f"twins of them stay in training; and if that of the slope of advantage over generalization "
     f"gap along training lies above {SLOPE}; and if the largest fall of the advantage from one "
-    f"width to the next lies below {SMALLEST}. Absent if one lies on the other side. Inconclusive "
+    f"width to the next, and from one length of training to the next, lie below {SMALLEST}. Absent if one lies on the other side. Inconclusive "
     f"where the gap does not grow along training by more than {SMALLEST}."
 )
 RULE_OF_CONTROL = (
@@ -215,6 +215,7 @@ def clauses(summary: Summary) -> list[Clause]:
         exceeds("advantage against the largest network", summary.largest, SMALLEST),
         exceeds("that less the advantage against the smallest", summary.growth, SMALLEST),
         stays_below("largest fall of it to the next wider network", summary.fall, SMALLEST),
+        stays_below("largest fall of it to the next longer training", summary.fall_along, SMALLEST),
         exceeds("slope of advantage over gap along training", summary.slope, SLOPE),
         exceeds("advantage on memorized rows less others", summary.concentration, SMALLEST),
         exceeds("advantage on rows less that while twins stay", summary.hiding, SMALLEST),
