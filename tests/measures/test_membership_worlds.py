@@ -162,7 +162,9 @@ def test_rows_of_unequal_spread_tell_nothing_either(name, n_models, ratio):
     rng, areas = np.random.default_rng(13), []
     for repeat in range(30):
         inside = draw_subsets(n_models, 600, ratio, Streams(repeat))
-        phi = 2 * rng.normal(size=600) + np.exp(rng.normal(size=600)) * rng.normal(size=inside.shape)
+        phi = 2 * rng.normal(size=600) + np.exp(rng.normal(size=600)) * rng.normal(
+            size=inside.shape
+        )
         scores = ATTACKS[name](None, as_asked(name, phi), inside).scores
         if np.isnan(scores).all():  # no row has a spread of its own on both sides
             assert name == "lira row"

@@ -43,7 +43,7 @@ class Knowledge:
     @property
     def is_nothing(self) -> bool:
         """Whether they know nothing to speak of: every interval lies near chance."""
-        near = all(0.5 - NEAR < c.low and c.high < 0.5 + NEAR for c in self.classes)
+        near = all(c.low > 0.5 - NEAR and c.high < 0.5 + NEAR for c in self.classes)
         return bool(self.classes) and near and self.gain[1] < NEAR
 
 

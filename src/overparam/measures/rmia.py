@@ -66,8 +66,8 @@ def rmia_scores(
 
     Args:
         target, references, in_subset: as in `ratio_scores`.
-        population: rows z, none of them among the rows; None takes the rows. Where the references take turns as target,
-            those that the target was trained on are left out.
+        population: rows z, none of them among the rows; None takes the rows. Where the references
+            take turns as target, those that the target was trained on are left out.
         online: use the references that had the row.
         gamma: >= 1. offline_a: a, in [0, 1]; 1 where a model says of a row that it had no more
             than of one that it had not.

@@ -142,7 +142,9 @@ def test_a_margin_that_is_no_number_is_neither_right_nor_wrong():
 
 def test_a_loss_that_is_no_number_leaves_the_attack_open():
     whole = study("memorization/overfitting_leaks", leak_worlds.EFFECT, 0)
-    largest = [i for i, r in enumerate(whole) if (r.condition.width, r.condition.epochs) == (128, 64)]
+    largest = [
+        i for i, r in enumerate(whole) if (r.condition.width, r.condition.epochs) == (128, 64)
+    ]
     records = list(whole)
     records[largest[0]] = without_number(records[largest[0]], "loss")
     assert kinds_of(overfitting_leaks.PHENOMENON, whole)["treatment"] == "observed"

@@ -84,8 +84,8 @@ RULE = (
 RULE_OF_CONTROL = (
     "Groups whose rows are exchanged before they are judged, which are said to follow the mean of "
     "all rows. The departure of each of the three numbers from that of all rows, in the direction "
-    f"that formed a group, is taken. Absent if the 95 % interval lies below {MOST} for every group, observed if it lies "
-    "above for the one that departs most on the other seeds."
+    f"that formed a group, is taken. Absent if the 95 % interval lies below {MOST} for every "
+    "group, observed if it lies above for the one that departs most on the other seeds."
 )
 
 

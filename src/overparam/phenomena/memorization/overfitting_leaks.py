@@ -76,8 +76,9 @@ RULE = (
     f"memorized rows less that on all others; that on some rows less that on the same rows while "
     f"twins of them stay in training; and if that of the slope of advantage over generalization "
     f"gap along training lies above {SLOPE}; and if the largest fall of the advantage from one "
-    f"width to the next, and from one length of training to the next, lie below {SMALLEST}. Absent if one lies on the other side. Inconclusive "
-    f"where the gap does not grow along training by more than {SMALLEST}."
+    f"width to the next, and from one length of training to the next, lie below {SMALLEST}. "
+    f"Absent if one lies on the other side. Inconclusive where the gap does not grow along "
+    f"training by more than {SMALLEST}."
 )
 RULE_OF_CONTROL = (
     f"Observed if the whole 95 % interval of the mean advantage of the same attack on the largest "
