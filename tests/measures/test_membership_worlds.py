@@ -147,6 +147,22 @@ def test_rows_of_more_subsets_than_others_are_judged_by_as_many(n_models, ratio)
     assert judged.mean() > 0.5
 
 
+def test_where_no_side_has_a_reference_for_nearly_all_targets_one_is_taken():
+    """Three of six models, of which each row was in three: in all of these, or in none, or some."""
+    inside = balanced_mask(np.random.default_rng(1), 6, 400)[:3]
+    statistics = np.random.default_rng(2).random(inside.shape)
+    found = ATTACKS["ratio"](None, statistics, inside)
+    assert 0 < found.n_unjudged < 0.5 * inside.size
+    assert np.isnan(ATTACKS["watson"](None, statistics, inside).scores).mean() < 0.5
+
+
+def test_of_one_model_that_had_not_a_row_nothing_is_judged_that_needs_another():
+    inside = balanced_mask(np.random.default_rng(1), 10, 100, 0.9)
+    statistics = np.random.default_rng(2).random(inside.shape)
+    assert ATTACKS["ratio"](None, statistics, inside).n_unjudged == 0
+    assert ATTACKS["watson"](None, statistics, inside).n_unjudged == inside.size
+
+
 def test_a_model_that_diverged_leaves_the_others_judged():
     inside = draw_subsets(20, 300, 0.7, Streams(0))
     statistics = np.random.default_rng(0).normal(size=inside.shape)

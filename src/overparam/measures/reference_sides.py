@@ -67,12 +67,16 @@ def _equal_numbers(n_in: np.ndarray, n_out: np.ndarray, needs: tuple[int, int]) 
         [np.repeat(n_in - 1, n_in), np.repeat(n_in, n_out)],
         [np.repeat(n_out, n_in), np.repeat(n_out - 1, n_out)],
     ]
-    numbers = []
+    numbers, most = [], []
     for of_kinds, need in zip(beside, needs, strict=True):
         some = [found for found in of_kinds if found.size]
-        low = [np.quantile(found, _MOST_UNJUDGED, method="inverted_cdf") for found in some]
-        most = max((int(found.max()) for found in some), default=0)
-        numbers.append(max(int(min(low, default=0)), min(need, most)))
+        low = [int(np.quantile(found, _MOST_UNJUDGED, method="inverted_cdf")) for found in some]
+        # As many as some targets of either kind have: else only one kind would be judged.
+        most.append(min((int(found.max()) for found in some), default=0))
+        numbers.append(max(min(low, default=0), min(need, most[-1])))
+    if not any(numbers):  # one reference is better than none
+        side = int(np.argmax(most))
+        numbers[side] = min(most[side], 1)
     return numbers[0], numbers[1]
 
 

@@ -103,7 +103,7 @@ def summarise(records: Records) -> dict[str, Summary]:
 
 def _by_level(records: Records, field: str, levels: list[int], seeds: list[int]) -> np.ndarray:
     """Return the advantage at each level, `[levels, seeds]`."""
-    at = [records.where(**{field: level}) for level in levels]
+    at = [records.where(None, **{field: level}) for level in levels]
     return np.array([means_by_seed(found, "advantage", seeds) for found in at])
 
 
