@@ -20,7 +20,8 @@ def growing(c):
 
 def falling(c):
     """Much at an eighth of the training and less afterwards, though the slope is steep."""
-    return {2: 0.02, 8: 0.6, 32: 0.5, 64: 0.45}[c.epochs] - 0.3 * (1 - min(c.width, 128) / 128)
+    at_length = np.interp(c.epochs, [2, 8, 32, 64], [0.02, 0.6, 0.5, 0.45])
+    return at_length - 0.3 * (1 - min(c.width, 128) / 128)
 
 
 def leaking(name, *, advantage=growing, memorized=0.8, others=0.3, with_twin=0.1, unseen=0.0):
