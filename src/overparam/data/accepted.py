@@ -21,6 +21,7 @@ FORMS = (
     "(X, y) of arrays, tensors or a DataFrame and its column, (frame, 'column of labels'), a "
     "TensorDataset or other map-style dataset, a DataLoader, or a Dataset of make_dataset"
 )
+_NUMBERS_SAID = 5  # rows of a DataLoader whose positions are said
 ROWS_AT_ONCE = 256  # of a dataset that is asked row by row
 _SHUFFLED = (torch_data.RandomSampler, torch_data.SubsetRandomSampler)
 _LOADING = ("__iter__", "_get_iterator", "_index_sampler", "_auto_collation")  # how rows come
@@ -35,8 +36,9 @@ def as_dataset(
         data: a `Dataset`; ``(X, y)`` of arrays, tensors, lists, or a DataFrame and a Series;
             ``(frame, "label")`` with the name of the column of labels, of any kind; a PyTorch
             dataset of (input, label) rows; or a `DataLoader`, of which the rows that it yields are
-            taken once, in order (its batch size and shuffling are not: `notes` says so). One whose
-            rows depend on the pass, or that has an `__iter__` of its own, is refused.
+            taken once (its batch size and shuffling are not: `notes` says so). All rows of its
+            dataset have the dataset's order; of some, `notes` says which row of it is which. One
+            whose rows depend on the pass, or that has an `__iter__` of its own, is refused.
         n_classes: as in `make_dataset`. name: what to call the set.
         like: a set of the same task, from which classes and type of the inputs are taken; a table
             must have its columns, in its order.
@@ -120,7 +122,11 @@ def _pair(parts: Any, what: str) -> tuple[Any, Any]:
 
 
 def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Return the rows that a loader yields in one pass, in the order of its dataset."""
+    """Return the rows that a loader yields in one pass, and what of it is not taken.
+
+    Where they are all rows of its dataset, or its first ones, they have the dataset's order; else
+    that of the positions that its sampler holds.
+    """
     for name in _LOADING:
         if getattr(type(loader), name) is not getattr(torch_data.DataLoader, name):
             raise _no_counterpart(
@@ -130,17 +136,32 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
     if isinstance(loader.dataset, torch_data.IterableDataset):
         return (*_of_dataset(loader.dataset), ())
     batches, size = _batches_of(loader)
-    note = (
-        "rows of the DataLoader were taken once, in the order of its dataset; its batch size "
-        f"({size}) and shuffling are not used, the recipe's are"
-    )
     collate: Any = loader.collate_fn
     if loader.batch_sampler is None:  # batch_size=None: each item is one row, converted alone
 
         def collate(items: list[Any]) -> Any:
             return torch_data.default_collate([loader.collate_fn(item) for item in items])
 
-    return (*_collected(loader.dataset, batches, collate), (note,))
+    inputs, labels = _collected(loader.dataset, batches, collate)
+    positions = [position for batch in batches for position in batch]
+    n = len(positions)
+    if len(inputs) == n and set(positions) == set(range(n)):
+        order = torch.tensor(positions).argsort()
+        inputs, labels, positions = inputs[order], labels[order], [*range(n)]
+    note = (
+        f"rows of the DataLoader were taken once, {_numbering(positions)}; its batch size "
+        f"({size}) and shuffling are not used, the recipe's are"
+    )
+    return inputs, labels, (note,)
+
+
+def _numbering(positions: list[int]) -> str:
+    """Say which row of the dataset each row is."""
+    if positions == [*range(len(positions))]:
+        return "numbered as in its dataset"
+    some, more = positions[:_NUMBERS_SAID], ", ..." if len(positions) > _NUMBERS_SAID else ""
+    rows = "row 0 is row" if len(some) == 1 else f"rows 0 to {len(some) - 1} are rows"
+    return f"as its sampler has them ({rows} {', '.join(map(str, some))}{more} of its dataset)"
 
 
 def _batches_of(loader: torch_data.DataLoader) -> tuple[Sequence[Sequence[int]], int | None]:

@@ -58,6 +58,16 @@ def as_tensor(what: str, values: object) -> Tensor:
         return values.detach().cpu()
 
 
+def as_array(what: str, values: object) -> np.ndarray:
+    """Return numbers as a NumPy array; float32 holds those of bfloat16, which NumPy has not.
+
+    Raises:
+        DataError: as `as_tensor`.
+    """
+    tensor = as_tensor(what, values)
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
 def check_plain(what: str, tensor: Tensor) -> None:
     """Refuse a tensor that does not hold numbers in memory, of a type that is computed with.
 

@@ -17,7 +17,7 @@ import torch
 from torch.utils import data as torch_data
 
 from overparam.data.accepted import as_dataset
-from overparam.data.arrays import as_tensor, refuse_masked
+from overparam.data.arrays import as_array, as_tensor, refuse_masked
 from overparam.data.dataset import Dataset
 from overparam.data.labels import ASK, FEW_CLASSES, REGRESSION, read_labels
 from overparam.data.rows import as_inputs, n_rows, pieces, read_only, take_rows
@@ -158,7 +158,7 @@ def _of_dataset(data: Dataset) -> Examples:
     classes = None if data.n_classes is None else np.arange(data.n_classes)
     shape = () if data.label_shape is None else tuple(data.label_shape)
     labels = data.labels.numpy()
-    return Examples(data.inputs.numpy(), labels, classes, shape, True, data.name, data.notes)
+    return Examples(as_array("inputs", data.inputs), labels, classes, shape, True, data.name, data.notes)
 
 
 def _torch_classes(n_classes: int | None, like: Examples | None) -> int | None:
@@ -170,7 +170,7 @@ def _torch_classes(n_classes: int | None, like: Examples | None) -> int | None:
 def _as_labels(labels: Any) -> np.ndarray:
     refuse_masked("labels", labels)
     if isinstance(labels, torch.Tensor):
-        labels = as_tensor("labels", labels).numpy()
+        labels = as_array("labels", labels)
     array = np.asarray(labels.to_numpy() if hasattr(labels, "to_numpy") else labels)
     if array.ndim not in (1, 2) or array.dtype.kind in "cV":
         raise DataError("labels must be [n], or targets [n, k]", got=f"{array.dtype} {array.shape}")

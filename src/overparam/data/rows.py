@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from overparam.data.arrays import as_tensor, refuse_masked
+from overparam.data.arrays import as_array, refuse_masked
 from overparam.data.tables import names_of
 from overparam.errors import DataError
 
@@ -30,7 +30,7 @@ def as_inputs(inputs: Any) -> Any:
     if isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], str | bytes | dict):
         return list(inputs)
     if isinstance(inputs, torch.Tensor):
-        return as_tensor("inputs", inputs).numpy()
+        return as_array("inputs", inputs)
     try:
         array = np.asarray(inputs)
     except ValueError as error:

@@ -102,8 +102,11 @@ def part_column(table: Any, position: int) -> tuple[Any, Any]:
     return table.select([names[i] for i in others]), table[names[position]]
 
 
-def check_rows(inputs: Any, labels: Any) -> None:
+def check_rows(inputs: Any, labels: Any, what: str = "labels") -> None:
     """Refuse inputs and labels with one index in different orders: which goes with which?
+
+    Args:
+        labels: or anything else that has one value for each row. what: it is called.
 
     Other indexes that differ say nothing of what belongs together; rows are taken in order.
 
@@ -124,11 +127,11 @@ def check_rows(inputs: Any, labels: Any) -> None:
     if differ is None:  # one instant in two zones, a number of two types
         return
     raise DataError(
-        "inputs and labels have the same index in different orders",
-        got=f"{differ[0]} in a row of the inputs where the labels have {differ[1]}",
+        f"inputs and {what} have the same index in different orders",
+        got=f"{differ[0]} in a row of the inputs where the {what} have {differ[1]}",
         allowed="the same order",
-        remedy="give labels.loc[inputs.index] to join them by index, or inputs.to_numpy() and "
-        "labels.to_numpy() where they belong together as they stand",
+        remedy=f"give {what}.loc[inputs.index] to join them by index, or inputs.to_numpy() and "
+        f"{what}.to_numpy() where they belong together as they stand",
     )
 
 

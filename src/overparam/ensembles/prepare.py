@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from torch import nn
 from overparam.checks import check_choice, check_count
 from overparam.data.accepted import as_dataset
 from overparam.data.examples import Examples, as_examples
-from overparam.data.subsets import models_until_balanced
+from overparam.data.row_keys import first_of_equal
+from overparam.data.subsets import models_until_balanced, number_values
+from overparam.data.tables import check_rows
 from overparam.ensembles.identity import (
     code_of,
     digest,
@@ -37,6 +38,7 @@ from overparam.ensembles.setup import EVALUATED, Setup
 from overparam.errors import DataError, UsageError
 from overparam.lab.reached import what_is_reached
 from overparam.streams import Streams
+from overparam.training.estimator_request import checked_arguments
 from overparam.training.fit import as_model_takes
 from overparam.training.recipe import Recipe
 
@@ -202,6 +204,7 @@ def _learner(
             got="keep='models'",
             remedy="give evaluate=(X_test, y_test) now, of which every member's outputs are kept",
         )
+    checked_arguments(model, arguments, examples, name_of(model))
     return EstimatorLearner(model, examples, tested, own_copy_of(arguments))
 
 
@@ -241,34 +244,15 @@ def _network(
 
 def _copies(inputs: Any, groups: Any) -> list[str]:
     """Say how many rows are copies of others that may be on the other side of a subset."""
-    keys = _row_keys(inputs)
-    first: dict[Any, int] = {}
-    of_group = None if groups is None else list(groups)
-    copies = 0
-    for i, key in enumerate(keys):
-        j = first.setdefault(key, i)
-        copies += j != i and (of_group is None or of_group[i] != of_group[j])
+    first = first_of_equal(inputs)
+    apart = first != np.arange(len(first))
+    if groups is not None:
+        of_group = number_values("groups", len(first), groups)
+        apart &= of_group != of_group[first]
+    copies = int(apart.sum())
     if not copies:
         return []
     return [
         f"{copies:,} rows have the inputs of an earlier row, which teaches them where they are out:"
         " their memorization is read too low; give groups=, one value for rows that are copies"
     ]
-
-
-def _row_keys(inputs: Any) -> list[bytes]:
-    """Return something for each row, equal for equal rows; nothing where that is not known."""
-    n = len(inputs) if hasattr(inputs, "__len__") else 0
-    if hasattr(inputs, "itertuples"):
-        return [_short(repr(row).encode()) for row in inputs.itertuples(index=False, name=None)]
-    if isinstance(inputs, list):
-        return [_short(repr(row).encode()) for row in inputs]
-    array: Any = inputs.numpy() if hasattr(inputs, "numpy") else inputs
-    if not isinstance(array, np.ndarray) or array.ndim < 2:
-        return []
-    flat = array.reshape(n, -1)
-    return [_short(np.ascontiguousarray(row).tobytes()) for row in flat]
-
-
-def _short(row: bytes) -> bytes:
-    return hashlib.blake2b(row, digest_size=16).digest()

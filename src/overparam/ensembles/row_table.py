@@ -66,4 +66,9 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
 def _plain(values: np.ndarray) -> np.ndarray:
     """Return objects of one kind of number or text as an array of that."""
     kinds = {type(v) for v in values}
-    return values.astype(kinds.pop()) if len(kinds) == 1 and None not in values else values
+    if len(kinds) != 1 or None in values:
+        return values
+    try:
+        return values.astype(kinds.pop())
+    except OverflowError:  # whole numbers of more than 64 bits
+        return values

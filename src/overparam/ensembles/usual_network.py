@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
+from overparam.data.arrays import as_array
 from overparam.data.dataset import Dataset
 from overparam.data.examples import as_examples
+from overparam.data.finite import check_finite
 from overparam.data.table_files import as_numbers
 from overparam.models.dense import mlp
 from overparam.training.recipe import Recipe, Schedule
@@ -30,9 +33,12 @@ def usual_network(X: Any, y: Any = None) -> tuple[nn.Module, np.ndarray, Any, Re
     is what memorization is read from.
     """
     if isinstance(X, Dataset):
-        X, y = X.inputs.numpy(), X.labels.numpy()
+        X, y = as_array("inputs", X.inputs), X.labels.numpy()
     numbers = as_numbers(X) if hasattr(X, "columns") else np.asarray(X, np.float64)
     flat = numbers.reshape(len(numbers), -1)
+    check_finite(torch.from_numpy(flat))  # a mean would spread one NaN over all rows
+    _, exponents = np.frexp(np.abs(flat).max(0, initial=0.0))
+    flat = np.ldexp(flat, -exponents)  # exact, and no square of it is too large
     scale = flat.std(0)
     inputs = ((flat - flat.mean(0)) / np.where(scale > 0, scale, 1.0)).astype(np.float32)
     n_outputs = as_examples((inputs, y)).n_outputs

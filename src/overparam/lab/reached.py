@@ -11,6 +11,7 @@ Of a value in a file's module the order decides nothing: the text of the file sa
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import inspect
 import sys
@@ -25,6 +26,9 @@ from overparam.lab.digests import ANY_ORDER, ORDER
 from overparam.lab.held_values import digest_of_value, is_cache
 from overparam.models.own_imports import is_own
 from overparam.training.describe import Code
+
+
+_LOOK_UPS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")  # Python's instructions
 
 
 class Reached(NamedTuple):
@@ -156,7 +160,7 @@ def _held_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 def _named_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
     names = set(_names_in(function.__code__))
-    for name, value in _settings_in(function.__globals__, names):
+    for name, value in _settings_in(function.__globals__, set(_globals_in(function.__code__))):
         if isinstance(value, ModuleType):
             whole = is_own(value.__name__, getattr(value, "__file__", None))
             for other, held in _settings_in(vars(value), names):
@@ -178,6 +182,14 @@ def _settings_in(held: Mapping[str, Any], names: set[str]) -> Iterator[tuple[str
     for name in names & set(held):
         if not (name.startswith("__") or is_cache(name, held[name])):
             yield name, held[name]
+
+
+def _globals_in(code: CodeType) -> Iterator[str]:
+    """Yield the names that code looks up in its module; those of attributes are not among them."""
+    yield from (str(i.argval) for i in dis.get_instructions(code) if i.opname in _LOOK_UPS)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals_in(constant)
 
 
 def _names_in(code: CodeType) -> Iterator[str]:

@@ -15,6 +15,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from overparam.data.examples import Examples, as_examples
 from overparam.data.labels import ASK
 from overparam.data.rows import n_rows, take_rows
+from overparam.data.tables import check_rows
 from overparam.errors import DataError, UsageError
 from overparam.models.estimator_attributes import is_estimator
 from overparam.stopping import is_stop
@@ -67,7 +68,7 @@ def make_request(
         examples,
         streams,
         _checked_rows(rows, len(examples)),
-        _checked_arguments(prepared, arguments, name),
+        checked_arguments(prepared, arguments, examples, name),
         {k: as_examples(v, name=k, like=examples) for k, v in (evaluate or {}).items()},
     )
 
@@ -228,15 +229,24 @@ def _checked_rows(rows: Any, n: int) -> np.ndarray | None:
     return found.astype(np.int64)
 
 
-def _checked_arguments(
-    estimator: Any, arguments: Mapping[str, Any] | None, name: str
+def checked_arguments(
+    estimator: Any, arguments: Mapping[str, Any] | None, examples: Examples, name: str
 ) -> dict[str, Any]:
+    """Return the arguments of an estimator's fit; of a function's there are none.
+
+    Raises:
+        UsageError: arguments of a function. DataError: one has a value for each row, under the
+            index of the inputs in another order.
+    """
     if arguments and not is_estimator(estimator):
         raise UsageError(
             "arguments are an estimator's",
             got=", ".join(arguments),
             remedy=f"let {name} hold what it needs: it is given rows and seed alone",
         )
+    for key, value in (arguments or {}).items():
+        if _is_per_row(value, len(examples)):
+            check_rows(examples.inputs, value, key)
     return dict(arguments or {})
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from overparam.data.arrays import as_array
 from overparam.data.examples import Examples
 from overparam.data.rows import as_inputs, is_sparse, is_table, n_rows, read_only
 from overparam.errors import UsageError, suggest
@@ -298,7 +299,7 @@ def sum_to_one(scores: np.ndarray) -> bool:
 
 def _as_array(given: Any) -> np.ndarray:
     if isinstance(given, Tensor):
-        return given.detach().cpu().numpy()
+        return as_array("predictions", given)
     if is_table(given) or hasattr(given, "to_numpy"):
         return np.asarray(given.to_numpy())
     return given.toarray() if is_sparse(given) else np.asarray(given)
