@@ -21,6 +21,7 @@ from overparam.stopping import is_stop
 from overparam.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from overparam.data.table_files import TableFile
     from overparam.ensembles import Ensemble
 
 _SHOWN = 10  # rows of each list
@@ -84,9 +85,9 @@ def add_parsers(group: Any, shared: Parser) -> None:
 
 def ensemble(arguments: argparse.Namespace, out: Output) -> int:
     """Plan, or train what is missing, write ``rows.csv`` and tell what was found."""
-    options = _options(arguments)
+    options, notes = _options(arguments)
     if arguments.plan:
-        return _plan(arguments, options, out)
+        return _plan(arguments, options, notes, out)
     if arguments.standard_error is not None:
         raise UsageError("--standard-error goes with --plan, which says the number of models")
     folder: Path = arguments.out or Path("studies") / f"ensemble-{Path(arguments.data).stem}"
@@ -115,15 +116,18 @@ def ensemble(arguments: argparse.Namespace, out: Output) -> int:
         out.emit({"error": {"message": text, "remedy": again}, "exit_code": code})
         return code
     rows = write_whole(folder / "rows.csv", _csv(found))
-    _show(found, rows, out)
+    _show(found, rows, notes, out)
     return EXIT_OK
 
 
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `subset_ensemble` and `plan_ensemble` that the words stand for."""
+def _options(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the arguments of `subset_ensemble` and `plan_ensemble` that the words stand for.
+
+    Beside them, how a file was read.
+    """
     from overparam.ensembles.usual_network import usual_network
 
-    X, y, groups, evaluate = _data(arguments)
+    (X, y, notes), groups, evaluate = _data(arguments)
     options: dict[str, Any] = {
         "ratio": arguments.ratio,
         "seed": arguments.seed,
@@ -139,8 +143,8 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         model, inputs, labels, recipe = usual_network(X, y)
         _refuse_fits(arguments, "without --model")
         usual = {"model": model, "X": inputs, "y": labels, "recipe": recipe, "evaluate": None}
-        return options | usual
-    return options | _named_model(arguments) | {"X": X, "y": y}
+        return options | usual, notes
+    return options | _named_model(arguments) | {"X": X, "y": y}, notes
 
 
 def _named_model(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -166,10 +170,10 @@ def _refuse_fits(arguments: argparse.Namespace, where: str) -> None:
         )
 
 
-def _data(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
-    """Return inputs, labels, groups, and what every member is asked about besides."""
+def _data(arguments: argparse.Namespace) -> tuple[TableFile, Any, Any]:
+    """Return inputs and labels, groups, and what every member is asked about besides."""
     from overparam.data import load
-    from overparam.data.table_files import read_table_file
+    from overparam.data.table_files import TableFile, read_table_file
 
     if not Path(arguments.data).suffix:
         if arguments.target or arguments.groups:
@@ -179,22 +183,26 @@ def _data(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
                 remedy="leave them out for a data set by its name",
             )
         train_set, test_set = load(arguments.data)
-        return train_set, None, None, test_set
+        return TableFile(train_set, None), None, test_set
     if not arguments.target:
         raise UsageError("a file needs the name of its labels", remedy="give --target NAME")
-    X, y = read_table_file(arguments.data, arguments.target)
+    table = read_table_file(arguments.data, arguments.target, groups=arguments.groups)
+    X = table.inputs
     if arguments.groups is None:
-        return X, y, None, None
+        return table, None, None
     if not hasattr(X, "columns") or arguments.groups not in list(X.columns):
         raise UsageError(
             "the file has no such column of groups",
             got=arguments.groups,
             allowed=", ".join(map(str, getattr(X, "columns", ["columns of a .csv or .parquet"]))),
         )
-    return X.drop(columns=[arguments.groups]), y, X[arguments.groups].to_numpy(), None
+    others = X.drop(columns=[arguments.groups])
+    return table._replace(inputs=others), X[arguments.groups].to_numpy(), None
 
 
-def _plan(arguments: argparse.Namespace, options: dict[str, Any], out: Output) -> int:
+def _plan(
+    arguments: argparse.Namespace, options: dict[str, Any], notes: tuple[str, ...], out: Output
+) -> int:
     from overparam.ensembles import plan_ensemble
     from overparam.ensembles.planning import in_words
 
@@ -212,10 +220,10 @@ def _plan(arguments: argparse.Namespace, options: dict[str, Any], out: Output) -
         for k, e, s, t in found.table()
     ]
     out.say_lines(text_table(header, rows, "rrrr"))
-    for note in found.notes:
+    for note in (*notes, *found.notes):
         out.say(f"note: {note}")
     table = [dict(zip(("n_models", "standard_error", "both", "seconds"), r)) for r in found.table()]  # noqa: B905
-    out.emit({**dataclasses.asdict(found), "table": table})
+    out.emit({**dataclasses.asdict(found), "table": table, "notes": [*notes, *found.notes]})
     return EXIT_OK
 
 
@@ -229,7 +237,7 @@ def _csv(found: Ensemble) -> str:
     return text.getvalue()
 
 
-def _show(found: Ensemble, rows: Path, out: Output) -> None:
+def _show(found: Ensemble, rows: Path, notes: tuple[str, ...], out: Output) -> None:
     from overparam.ensembles.telling import lines_of
 
     table = found.row_table
@@ -259,7 +267,7 @@ def _show(found: Ensemble, rows: Path, out: Output) -> None:
     out.say_lines(text_table(("row", "label", "rather", "probability"), shown, "rllr"))
     for text in found.findings:
         out.say(f"finding: {text}")
-    for text in found.notes:
+    for text in (*notes, *found.notes):
         out.say(f"note: {text}")
     out.say(f"wrote {rows}")
     out.emit(
@@ -271,7 +279,7 @@ def _show(found: Ensemble, rows: Path, out: Output) -> None:
             "label_errors": suspects,
             "noise_rate": _noise_rate(found),
             "findings": list(found.findings),
-            "notes": list(found.notes),
+            "notes": [*notes, *found.notes],
             "folder": str(found.folder),
             "files": [str(rows)],
             "exit_code": EXIT_OK,

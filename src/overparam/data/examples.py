@@ -158,7 +158,9 @@ def _of_dataset(data: Dataset) -> Examples:
     classes = None if data.n_classes is None else np.arange(data.n_classes)
     shape = () if data.label_shape is None else tuple(data.label_shape)
     labels = data.labels.numpy()
-    return Examples(as_array("inputs", data.inputs), labels, classes, shape, True, data.name, data.notes)
+    return Examples(
+        as_array("inputs", data.inputs), labels, classes, shape, True, data.name, data.notes
+    )
 
 
 def _torch_classes(n_classes: int | None, like: Examples | None) -> int | None:

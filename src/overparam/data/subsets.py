@@ -125,9 +125,7 @@ def _units(
     return unit_of, [np.flatnonzero(of_units == c) for c in np.unique(of_units)]
 
 
-def number_values(
-    name: str, n_rows: int, values: Sequence[Any] | np.ndarray | None
-) -> np.ndarray:
+def number_values(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | None) -> np.ndarray:
     """Return a whole number from 0 on for each row: the same for equal values.
 
     Args:

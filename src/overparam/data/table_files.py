@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from overparam.data.written_texts import (
+    as_written,
+    refuse_dates,
+    refuse_decimal_commas,
+)
 from overparam.errors import DataError, UsageError, suggest
 
 _TEXT_COLUMNS = 100  # at most as many different values in a column that is no number
 _INPUTS = ("X", "x", "inputs", "x_train")
 
 
-def read_table_file(path: str | Path, target: str) -> tuple[Any, Any]:
+class TableFile(NamedTuple):
+    """Inputs and labels of a table, and how they were read."""
+
+    inputs: Any
+    labels: Any
+    notes: tuple[str, ...] = ()
+
+
+def read_table_file(path: str | Path, target: str, *, groups: str | None = None) -> TableFile:
     """Return inputs and labels of a table: all other columns, and the column `target`.
+
+    In a CSV file codes such as ``007`` stay texts, with a note (see `written_texts`).
 
     Args:
         path: ``.csv``, ``.parquet`` (a DataFrame comes back, and a Series), or ``.npz`` with an
             array called `target`, and inputs ``X`` (or the only other array).
+        groups: another column whose values are names, as labels are.
 
     Raises:
         UsageError: another kind of file, no such column, or pandas is not installed.
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or its labels are numbers with a comma.
     """
     place = Path(path)
     kinds = {".csv": "read_csv", ".parquet": "read_parquet", ".npz": ""}
@@ -36,7 +52,9 @@ def read_table_file(path: str | Path, target: str) -> tuple[Any, Any]:
         )
     if not place.is_file():
         raise UsageError("there is no such file", got=str(path))
-    return _of_arrays(place, target) if suffix == ".npz" else _of_frame(place, target, suffix)
+    if suffix == ".npz":
+        return _of_arrays(place, target)
+    return _of_frame(place, suffix, target, groups)
 
 
 def as_numbers(table: Any) -> np.ndarray:
@@ -44,6 +62,7 @@ def as_numbers(table: Any) -> np.ndarray:
 
     Raises:
         UsageError: a column of texts with more than a hundred different values, as names have.
+        DataError: dates, or numbers with a decimal comma.
 
     >>> import pandas as pd
     >>> as_numbers(pd.DataFrame({"size": [1, 2], "colour": ["red", "blue"]})).tolist()
@@ -57,6 +76,8 @@ def as_numbers(table: Any) -> np.ndarray:
             parts.append(values.astype(np.float64)[:, None])
             continue
         known = sorted(column.dropna().astype(str).unique())
+        refuse_decimal_commas(name, known)
+        refuse_dates(name, known)
         if len(known) > _TEXT_COLUMNS:
             raise UsageError(
                 f"column {name!r} holds too many different texts to be made numbers",
@@ -68,7 +89,7 @@ def as_numbers(table: Any) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def _of_frame(path: Path, target: str, suffix: str) -> tuple[Any, Any]:
+def _of_frame(path: Path, suffix: str, target: str, groups: str | None) -> TableFile:
     try:
         import pandas
     except ImportError:
@@ -89,10 +110,15 @@ def _of_frame(path: Path, target: str, suffix: str) -> tuple[Any, Any]:
     _check_name(target, list(map(str, frame.columns)), "column")
     if len(frame.columns) < 2:
         raise DataError("the table has no column beside its labels", got=str(path))
-    return frame.drop(columns=[target]), frame[target]
+    notes: tuple[str, ...] = ()
+    if suffix == ".csv":
+        frame, notes = as_written(frame, path, [target] if groups is None else [target, groups])
+    if frame[target].dtype.kind == "O":
+        refuse_decimal_commas(target, frame[target].dropna().astype(str).unique())
+    return TableFile(frame.drop(columns=[target]), frame[target], notes)
 
 
-def _of_arrays(path: Path, target: str) -> tuple[Any, Any]:
+def _of_arrays(path: Path, target: str) -> TableFile:
     try:
         with np.load(path, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
@@ -107,7 +133,7 @@ def _of_arrays(path: Path, target: str) -> tuple[Any, Any]:
             got=", ".join(others) or "none beside the labels",
             allowed="one beside the labels, or one called X",
         )
-    return arrays[named[0]], arrays[target]
+    return TableFile(arrays[named[0]], arrays[target])
 
 
 def _check_name(target: str, names: list[str], what: str) -> None:

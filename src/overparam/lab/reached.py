@@ -27,7 +27,6 @@ from overparam.lab.held_values import digest_of_value, is_cache
 from overparam.models.own_imports import is_own
 from overparam.training.describe import Code
 
-
 _LOOK_UPS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")  # Python's instructions
 
 

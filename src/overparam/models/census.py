@@ -12,13 +12,12 @@ from typing import Any
 from torch import nn
 
 from overparam.checks import check_count
-from overparam.data.accepted import as_dataset
-from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
 from overparam.models.census_estimators import count_estimator
 from overparam.models.census_layers import LayerCount, count_module
 from overparam.models.census_outputs import estimator_outputs, module_outputs
 from overparam.models.census_settings import estimator_settings, module_settings, text_of
+from overparam.models.census_train_set import TrainSet, read_train_set
 from overparam.models.estimator_attributes import is_estimator
 from overparam.models.targets import blaming
 from overparam.models.trial import is_lazy
@@ -206,7 +205,7 @@ def census(
 
     Raises:
         UsageError: a target of another kind, a class in place of an instance, a count < 1, or a
-            model whose own code fails when it is looked into. DataError: as `make_dataset`.
+            model whose own code fails when it is looked into. DataError: as `fit`.
 
     >>> from overparam.models.dense import mlp
     >>> size = census(mlp(784, 50, 10), n_train=4_000)
@@ -229,15 +228,14 @@ def census(
         )
     name = type(target).__name__
     if train_set is not None:
-        train_set = as_dataset(train_set)
-        n_train = len(train_set) if n_train is None else n_train
+        train_set = read_train_set(target, train_set)
+        n_train = train_set.n if n_train is None else n_train
         input_shape = train_set.input_shape if input_shape is None else input_shape
     with blaming(f"the census of {name}"):
         if isinstance(target, nn.Module):
             library, settings = "torch", module_settings(target)
-            dtype = None if train_set is None else train_set.base.dtype
-            is_whole = dtype is not None and not dtype.is_floating_point
-            read, why, filled = module_outputs(target, input_shape, dtype if is_whole else None)
+            whole = None if train_set is None else train_set.whole
+            read, why, filled = module_outputs(target, input_shape, whole)
             counted = filled if filled is not None and is_lazy(target) else target
             layers, notes, is_complete = count_module(counted)
         else:
@@ -268,7 +266,7 @@ def census(
 
 
 def _agree(
-    read: int | None, why: list[str], given: int | None, train_set: Dataset | None
+    read: int | None, why: list[str], given: int | None, train_set: TrainSet | None
 ) -> tuple[int | None, list[str]]:
     """Return the outputs and notes, from what was read, what was given, and the training set."""
     if given is not None:

@@ -21,7 +21,7 @@ from overparam.data.finite import all_finite, check_finite
 from overparam.streams import Streams
 from overparam.training.copies import precision_of
 
-_EVALUATION_FLOATS = 1 << 24  # activations passed at a time while measuring, in numbers
+_EVALUATION_FLOATS = 1 << 24  # activations passed at a time in evaluation, in numbers
 _LEAST_ROWS = 64  # rows at a time below which measuring is all overhead
 _GATHERED = 1 << 18  # numbers gathered at once, about half a megabyte in bfloat16
 
@@ -219,13 +219,22 @@ class Orders:
         return [drawn[k] for k in self._keys]
 
 
+def rows_at_once(per_row: int) -> int:
+    """Return how many rows are passed at a time while a model is measured or asked.
+
+    Args:
+        per_row: numbers that a forward pass makes for one row.
+    """
+    return max(_LEAST_ROWS, _EVALUATION_FLOATS // per_row)
+
+
 def in_order(n: int, per_row: int, device: torch.device) -> Iterator[Tensor]:
     """Yield the positions 0..n-1 in chunks, for measuring.
 
     Args:
         per_row: numbers that a forward pass makes for one row.
     """
-    chunk = max(_LEAST_ROWS, _EVALUATION_FLOATS // per_row)
+    chunk = rows_at_once(per_row)
     for start in range(0, n, chunk):
         yield torch.arange(start, min(n, start + chunk), device=device)
 

@@ -8,7 +8,7 @@ to measure.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from overparam.data.dataset import Dataset
 from overparam.errors import UsageError
 from overparam.streams import Streams, own_generators
-from overparam.training.batches import in_order
+from overparam.training.batches import in_order, rows_at_once
 from overparam.training.copies import copy_module, first_line, named_tensors, precision_of
 from overparam.training.counts import counts_of
 from overparam.training.dense import DenseShape, dense_shape
 from overparam.training.initialise import give_weights
+from overparam.training.interaction import rows_interact
 from overparam.training.losses import check_rows, loss_values
 from overparam.training.modes import Modes
 from overparam.training.proofs import Answers, kind_of
@@ -33,6 +34,20 @@ _LAST_ROWS = 1024  # of the last chunk of a set; a larger one is looked at when 
 _COPIED_ROWS = 8  # on which a copy is held against the model
 
 
+@dataclass(frozen=True)
+class Passes:
+    """What a model's passes are like.
+
+    Attributes:
+        draws: one draws from a global generator.
+        interacting: 0, or where what is said of a row depends on the rows passed with it, how many
+            of them are passed at a time.
+    """
+
+    draws: bool = False
+    interacting: int = 0
+
+
 def check_fit(
     model: nn.Module,
     train_set: Dataset,
@@ -41,14 +56,14 @@ def check_fit(
     evaluate: Mapping[str, Dataset],
     *,
     original: nn.Module,
-) -> bool:
+) -> Passes:
     """Refuse a model that a loop in PyTorch could not train on these data; see `train`.
 
     Args:
         original: of which the model is a copy (see `own_copy.py`) that is to compute the same.
 
     Returns:
-        Whether a pass draws from a global generator, so that it cannot share passes with others.
+        What was found of its passes.
 
     Raises:
         UsageError: as `train` says.
@@ -62,7 +77,7 @@ def check_fit(
     flat = shape is not None and (len(train_set.input_shape) == 1 or type(model[0]) is nn.Flatten)  # type: ignore[index]
     if shape is not None and known and flat:
         _check_sizes(shape, sets)
-        return False
+        return Passes()
     return _FITS.once(
         _kind_of(model, original, sets, recipe),
         lambda: _try(model, sets, recipe, streams, original),
@@ -103,8 +118,8 @@ def _try(
     recipe: Recipe,
     streams: Streams,
     original: nn.Module,
-) -> bool:
-    """Pass some rows of each set; return whether that draws from a global generator."""
+) -> Passes:
+    """Pass some rows of each set; return what was found of that."""
     train_set = sets["train"]
     with undisturbed():
         dtype = torch.float64 if recipe.precision == "float64" else torch.float32
@@ -122,7 +137,13 @@ def _try(
                     rows = data.head(n)
                     outputs = _outputs(trial, _inputs(rows, dtype), f"the set {name!r}")
                 _check_outputs(outputs, n, data, name, recipe)
-        return generator_states() != before
+        if generator_states() != before:
+            return Passes(draws=True)
+        some = _inputs(train_set.head(min(len(train_set), _MEASURED_ROWS)), dtype)
+        if not rows_interact(trial, some):
+            return Passes()
+        units = counts_of(model, train_set.input_shape, train_set.base.dtype).units
+        return Passes(interacting=rows_at_once(units))
 
 
 def _measured_together(model: nn.Module, data: Dataset) -> set[int]:

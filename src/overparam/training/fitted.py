@@ -239,7 +239,8 @@ async def predict(
         draws: stream of what a model draws at random in evaluation mode; the same stream, the
             same outputs.
 
-    Cost: one forward pass in the dtype of the trained weights, in chunks of 4,096 rows. Fully
+    Cost: one forward pass in the dtype of the trained weights, as many rows at a time as when
+    errors are measured (`batches.rows_at_once`). Fully
     connected networks of one shape, asked for the same rows by cells side by side, share it.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 from overparam.data.finite import check_range
 from overparam.errors import DataError
 from overparam.streams import Streams
+from overparam.training.batches import rows_at_once
 from overparam.training.copies import first_line, precision_of
+from overparam.training.counts import counts_of
 from overparam.training.request import Context, Cost, Request
 from overparam.training.side_by_side import outputs_side_by_side, shape_of
 
@@ -26,7 +28,6 @@ class PredictRequest(Request):
 
     fitted: Fitted
     inputs: Tensor
-    chunk: int = field(default=4096)
     draws: str = "outputs"
 
     def group_key(self) -> Hashable:
@@ -48,13 +49,17 @@ class PredictRequest(Request):
         on_cpu = replace(context, device=torch.device("cpu"))
         return PredictRequest.execute(requests, on_cpu), Cost()
 
+    def _units(self) -> int:
+        """Numbers that a pass makes for a row: as many rows are passed at a time as in training."""
+        return counts_of(self.fitted.template, self.inputs.shape[1:], self.inputs.dtype).units
+
     @torch.no_grad()
     def _outputs(self, device: torch.device) -> Tensor:
         module = self.fitted.module()._apply(lambda tensor: tensor.to(device))
         numbers = [p.dtype for p in module.parameters() if p.is_floating_point()]
         wanted = precision_of(self.inputs.dtype, numbers[0] if numbers else torch.float32)
         check_range("inputs", self.inputs, wanted, "the model knows no such numbers: scale them")
-        parts = self.inputs.split(self.chunk)
+        parts = self.inputs.split(rows_at_once(self._units()))
         try:
             with Streams(0).global_generators(self.draws):
                 return torch.cat([module(p.to(device, wanted, copy=True)).cpu() for p in parts])

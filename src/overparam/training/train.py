@@ -21,6 +21,7 @@ from overparam.training.copies import state_of
 from overparam.training.fits import check_fit
 from overparam.training.fitted import Fitted
 from overparam.training.initialise import materialise
+from overparam.training.interaction import note_on_rows
 from overparam.training.own_copy import own_copy
 from overparam.training.plan_stacks import make_stepper, plan_stacks
 from overparam.training.recipe import Recipe
@@ -104,10 +105,16 @@ def train(
     _check_range(train_set, evaluated, recipe)
     with blaming(type(model).__name__):  # whose own methods may raise
         asked_for = own_copy(model)
-        draws = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
+        passes = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
         if not asked_for.training:  # what is trained, and kept, is the module in training mode
             asked_for.train()
-    return answer_to(TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws, watch))
+    if passes.interacting:
+        said = note_on_rows(passes.interacting)
+        train_set = replace(train_set, notes=(*train_set.notes, said))
+    draws, interacts = passes.draws, passes.interacting > 0
+    return answer_to(
+        TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws, watch, interacts)
+    )
 
 
 def check_names(evaluate: Mapping[Any, object]) -> None:
@@ -147,7 +154,8 @@ class TrainRequest(Request):
     """One model to train; see `train`.
 
     One that draws at random (dropout, a loss of the user's own) is executed by itself: it has a
-    stream of its own, from which nobody beside it draws.
+    stream of its own, from which nobody beside it draws. So is one of which the rows of a pass
+    decide each other's outputs.
     """
 
     model: nn.Module
@@ -157,10 +165,11 @@ class TrainRequest(Request):
     evaluate: Mapping[str, Dataset] = field(default_factory=dict)
     draws: bool = False
     watch: WatchModel | None = None
+    interacts: bool = False
 
     def group_key(self) -> Hashable:
         """What must agree between requests that are executed together."""
-        if self.draws:
+        if self.draws or self.interacts:
             return id(self)
         sets = tuple((k, *_kind_of(v)) for k, v in self.evaluate.items())
         data = _kind_of(self.train_set)

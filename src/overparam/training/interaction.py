@@ -1,0 +1,45 @@
+"""Whether a row's outputs depend on the rows that are passed with it, in evaluation mode.
+
+They do where a module takes means over its batch and keeps none, as batch normalization without
+running statistics. Then an error is one of rows passed together, and so are predictions: both pass
+as many rows at a time, which `batches.rows_at_once` says.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+# Of the largest output: products of other sizes differ in rounding, by far less.
+_TOLERANCE = 1e-4
+
+
+def rows_interact(module: nn.Module, inputs: Tensor) -> bool:
+    """Whether a module says otherwise of rows `[n, *shape]` together than of each half of them.
+
+    Args:
+        module: in evaluation mode; it must not draw at random.
+
+    A module that does not take half of the rows is not known to.
+    """
+    half = len(inputs) // 2
+    if half == 0:
+        return False
+    with torch.no_grad():
+        try:
+            parts = torch.cat(
+                [module(part.clone()) for part in inputs.split([half, len(inputs) - half])]
+            )
+        except Exception:  # a module of the user's own raises what it likes
+            return False
+        whole = module(inputs.clone())
+    most = _TOLERANCE * float(whole.abs().nan_to_num().max())
+    return not torch.allclose(whole, parts, rtol=0.0, atol=most, equal_nan=True)
+
+
+def note_on_rows(rows_at_once: int) -> str:
+    """Return what is to be said of such a module."""
+    return (
+        "what the model says of a row depends on the rows passed with it; errors and outputs are "
+        f"of up to {rows_at_once:,} rows at a time, in order"
+    )
