@@ -8,8 +8,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+import overparam as op
 from overparam.data.table_files import as_numbers, read_table_file
+from overparam.ensembles.usual_network import usual_network
 from overparam.errors import DataError, UsageError
 
 N, N_WRONG = 80, 6
@@ -191,7 +194,7 @@ def test_arrays(tmp_path):
     path = tmp_path / "arrays.npz"
     inputs, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
     np.savez(path, X=inputs, label=labels, more=labels)
-    X, y = read_table_file(path, "label")
+    X, y, _ = read_table_file(path, "label")
     np.testing.assert_array_equal(X, inputs)
     np.testing.assert_array_equal(y, labels)
     np.savez(path, a=inputs, b=inputs, label=labels)
@@ -225,3 +228,49 @@ def test_texts_become_numbers_up_to_a_point():
     with pytest.raises(UsageError, match="too many different texts"):
         as_numbers(frame)
     assert as_numbers(frame.head(3)).shape == (3, 4)
+
+
+def test_codes_stay_what_they_are_and_it_is_said(here, table, models, tmp_path):
+    table["kind"] = np.where(table["kind"] == "wide", "1", "01")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    code, out, err = ensemble(here, "table.csv", *BAYES, "--models", "4", "--json")
+    assert code == 0, err
+    assert "column 'kind': kept as texts" in json.loads(out)["notes"][0]
+    with open(tmp_path / "studies" / "ensemble-table" / "rows.csv") as file:
+        assert {row["label"] for row in csv.DictReader(file)} == {"1", "01"}
+    code, out, _ = ensemble(here, "table.csv", *BAYES, "--models", "4", "--plan")
+    assert code == 0
+    assert "note: column 'kind': kept as texts" in out
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_one_missing_number_is_one_row(here, table, tmp_path):
+    table.loc[7, "height"] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    code, _, err = ensemble(here, "table.csv", "--target", "kind", "--models", "4")
+    assert code != 0
+    assert "inputs hold NaN or infinity; got '1 rows, first [7]" in err
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_the_usual_network_standardises_numbers_of_any_size():
+    rng = np.random.default_rng(0)
+    plain = rng.normal(size=(50, 3))
+    scales = np.array([1.0, 2.0**900, 2.0**-500])
+    labels = rng.integers(0, 2, 50)
+    _, inputs, _, _ = usual_network(plain * scales, labels)
+    _, same, _, _ = usual_network(plain, labels)
+    np.testing.assert_array_equal(inputs, same)
+    _, halves, _, _ = usual_network(
+        op.make_dataset(torch.tensor(plain).bfloat16(), torch.tensor(labels))
+    )
+    np.testing.assert_allclose(halves, same, atol=0.05)
+
+
+def test_labels_beyond_sixty_four_bits_are_names(here, table, models, tmp_path):
+    table["kind"] = 2**63 + (table["kind"] != "wide").to_numpy().astype(np.uint64)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    code, _, err = ensemble(here, "table.csv", *BAYES, "--models", "4")
+    assert code == 0, err
+    with open(tmp_path / "studies" / "ensemble-table" / "rows.csv") as file:
+        assert {row["label"] for row in csv.DictReader(file)} == {str(2**63), str(2**63 + 1)}

@@ -97,6 +97,26 @@ def test_the_rows_of_a_loader_are_those_that_it_yields(kind):
     assert torch.equal(dataset.labels, (dataset.inputs[:, 0] / 2).long() % 3)
 
 
+@pytest.mark.parametrize(
+    ("options", "positions", "said"),
+    [
+        ({"sampler": [*range(11, -1, -1)]}, range(12), "numbered as in its dataset"),
+        ({"batch_sampler": [[3, 1], [0, 2]]}, range(4), "numbered as in its dataset"),
+        ({"shuffle": True}, range(12), "numbered as in its dataset"),
+        ({"sampler": [7, 0, 5]}, [7, 0, 5], r"(rows 0 to 2 are rows 7, 0, 5 of its dataset)"),
+        ({"sampler": [7]}, [7], "(row 0 is row 7 of its dataset)"),
+        (
+            {"sampler": SubsetRandomSampler([9, 8, 1, 7, 6, 5])}, [1, 5, 6, 7, 8, 9],
+            "(rows 0 to 4 are rows 1, 5, 6, 7, 8, ... of its dataset)",
+        ),
+    ],
+)  # fmt: skip
+def test_which_row_of_its_dataset_a_row_is_can_be_told(options, positions, said):
+    dataset = as_dataset(DataLoader(ROWS, **options), 3)
+    assert torch.equal(dataset.inputs, X[list(positions)])
+    assert said in dataset.notes[0]
+
+
 def test_a_census_counts_the_rows_of_a_loader():
     census = op.census(torch.nn.Linear(2, 3), LOADERS["batches of some"])
     assert census.interpolation_threshold == 6 * 3

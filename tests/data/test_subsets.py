@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,37 @@ def test_classes_are_in_every_model_by_their_share():
         assert set(subsets[:, classes == name].sum(1)) == {share}
 
 
+@settings(max_examples=40, deadline=None)
+@given(ratios, st.integers(100, 300), st.integers(2, 30), st.integers(0, 9))
+def test_sizes_and_shares_of_classes_differ_by_one_at_most(ratio, n_rows, n_classes, seed):
+    classes = np.random.default_rng(seed).integers(0, n_classes, n_rows)
+    least = models_until_balanced(ratio)
+    n_models = max(45, least)
+    subsets = draw_subsets(n_models, n_rows, ratio, Streams(seed), classes=classes)
+    assert np.ptp(subsets.sum(1)) <= 1
+    for name in np.unique(classes):
+        assert np.ptp(subsets[:, classes == name].sum(1)) <= 1
+    assert subsets[:least].any(0).all()
+    assert not subsets[:least].all(0).any()
+    fewer = draw_subsets(n_models // 2, n_rows, ratio, Streams(seed), classes=classes)
+    assert np.array_equal(fewer, subsets[: n_models // 2])
+
+
+def test_few_rows_of_a_class_are_shared_out_evenly():
+    subsets = draw_subsets(40, 60, 0.55, Streams(0), classes=np.arange(60) % 10)
+    assert set(subsets.sum(1)) == {33}
+    assert set(subsets.sum(0)) == {22}
+    assert {int(n) for k in range(10) for n in subsets[:, k::10].sum(1)} == {3, 4}
+
+
+def test_rows_of_a_class_are_paired_no_more_than_by_chance():
+    classes = np.arange(200) % 7
+    subsets = draw_subsets(1000, 200, 0.7, Streams(0), classes=classes).astype(float)
+    between = np.corrcoef(subsets.T)[np.triu_indices(200, 1)]
+    assert between.std() < 1.15 / np.sqrt(1000)
+    assert np.abs(between).max() < 0.2
+
+
 def test_groups_are_in_or_out_together():
     groups = np.random.default_rng(0).integers(0, 40, 300)
     subsets = draw_subsets(30, 300, 0.7, Streams(0), groups=groups, classes=groups % 2)
@@ -103,6 +135,13 @@ def test_a_ratio_that_leaves_nothing_in_or_out_is_refused(ratio):
 def test_what_belongs_to_other_rows_is_refused(name):
     with pytest.raises(DataError, match=rf"{name} do not fit the rows; got \[9\]; allowed: \[10\]"):
         draw_subsets(4, 10, 0.7, Streams(0), **{name: np.zeros(9)})
+
+
+@pytest.mark.parametrize("values", [np.zeros((10, 2)), 5, torch.zeros(10, 2)])
+@pytest.mark.parametrize("name", ["classes", "groups"])
+def test_several_values_a_row_are_refused(name, values):
+    with pytest.raises(DataError, match=f"{name} must be one value for each row"):
+        draw_subsets(4, 10, 0.7, Streams(0), **{name: values})
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])

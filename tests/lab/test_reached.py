@@ -123,3 +123,19 @@ def test_another_value_in_the_same_folder_is_refused(tiny, tmp_path):
     with pytest.raises(StoreError, match=r"was edited since.*got 'LEVEL of a_notebook'"):
         run_study(phenomenon, "smoke", workers=0, folder=tmp_path)
     assert run_study(phenomenon, "smoke", workers=0, folder=tmp_path, accept_edits=True).complete
+
+
+def test_an_attribute_is_not_the_global_of_its_name():
+    text = """
+level, N = 1, 2
+class Kind:
+    def __init__(self, level): self.level = level
+    def fit(self): return [self.level * N for _ in range(2)]
+    def set(self): self.level = 3
+def run(c): return Kind(c).fit()
+"""
+    known = reached(text)
+    assert reached(text.replace("level, N = 1, 2", "level, N = 5, 2")) == known
+    assert reached(text.replace("level, N = 1, 2", "level, N = 1, 3")) != known
+    asked = text.replace("return Kind(c)", "global level; level += 1; return Kind(c)")
+    assert reached(asked.replace("level, N = 1", "level, N = 5")) != reached(asked)

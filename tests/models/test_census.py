@@ -5,6 +5,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.compose import ColumnTransformer
@@ -287,3 +288,17 @@ def test_the_training_set_may_have_any_form_that_fit_takes():
     assert (size.n_train, size.n_outputs) == (6, 3)
     with pytest.raises(DataError, match="differ in length"):
         census(mlp(4, 5, 3), (rows, labels[:5]))
+
+
+def test_of_an_estimator_the_training_set_may_hold_texts():
+    frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
+    words = ["no", "yes", "no", "perhaps"]
+    size = census(LogisticRegression(), (frame, words))
+    assert (size.n_params, size.n_outputs, size.n_train) == (3 * (2 + 1), 3, 4)
+    assert size == census(LogisticRegression(), (frame.assign(label=words), "label"))
+    mixed = frame.assign(kind=words)
+    assert census(LogisticRegression().fit(frame, words), (mixed, words)).n_params == 9
+    texts = census(make_pipeline(StandardScaler(), LogisticRegression()), (words, [0, 1, 0, 1]))
+    assert (texts.n_train, texts.interpolation_threshold, texts.is_complete) == (4, 4, False)
+    targets = census(LinearRegression(), (frame, [1, 2, 3, 4]))
+    assert (targets.n_outputs, targets.n_params) == (1, 3)

@@ -20,7 +20,7 @@ from torch import nn
 
 import overparam as op
 from overparam.data import as_examples
-from overparam.errors import UsageError
+from overparam.errors import DataError, UsageError
 from overparam.training.fit_estimator import check_repeatable
 from overparam.training.undisturbed import generator_states
 from tests.training.small_estimators import RNG, ROWS, TWO, N, Rule, S, X, Y, draws, fitted_to
@@ -248,3 +248,26 @@ def test_a_forest_is_asked_once():
     outputs = fitted.outputs(X)
     fitted.model.predict_proba = None  # which its predictions would call
     assert (fitted.classes[fitted.chosen(X, outputs)] == fitted.classes[outputs.argmax(1)]).all()
+
+
+def test_half_precision_is_taken_and_asked():
+    inputs = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    labels = (inputs[:, 0] > 0).long()
+    halves = inputs.bfloat16()
+    fitted = op.fit(LogisticRegression(), (halves, labels), evaluate=(halves, labels))
+    assert fitted.error("test") == float((fitted.predict(halves) != labels.numpy()).mean())
+    assert op.fit(LogisticRegression(), op.make_dataset(halves, labels)).n_rows == 40
+
+    def own(rows, seed):
+        return lambda X: torch.tensor(X[:, :2]).bfloat16()
+
+    assert op.fit(own, (halves, labels)).outputs(halves).dtype == torch.float64
+
+
+def test_weights_under_the_inputs_index_in_another_order_are_refused():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)))
+    weights = pd.Series(np.arange(20.0)).sample(frac=1, random_state=0)
+    data = frame, np.arange(20) % 2
+    with pytest.raises(DataError, match="inputs and sample_weight have the same index in differ"):
+        op.fit(LogisticRegression(), data, arguments={"sample_weight": weights})
+    op.fit(LogisticRegression(), data, arguments={"sample_weight": weights.loc[frame.index]})

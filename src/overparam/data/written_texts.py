@@ -7,8 +7,10 @@ texts that are names.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def as_written(frame: Any, path: Path, names: Collection[str]) -> tuple[Any, tup
     """
     import pandas
 
-    if not isinstance(frame.index, pandas.RangeIndex):  # the file's first column, without a name
+    if _has_column_without_name(path):  # which is the table's index
         return frame, ()
     zeros, columns = _has_leading_zeros(path), list(map(str, frame.columns))
     asked = [
@@ -89,6 +91,12 @@ def refuse_dates(name: Any, texts: Collection[str]) -> None:
             allowed="numbers, or texts that are names",
             remedy="make numbers of them, such as days since the first, or leave the column out",
         )
+
+
+def _has_column_without_name(path: Path) -> bool:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        lengths = [len(cells) for cells in islice(filter(None, csv.reader(file)), 2)]
+    return len(set(lengths)) > 1
 
 
 def _has_leading_zeros(path: Path) -> bool:

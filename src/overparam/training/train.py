@@ -180,6 +180,8 @@ class TrainRequest(Request):
         """Return one result per request."""
         precision = resolve_precision(requests[0].recipe.precision, context)
         results: list[Any] = [None] * len(requests)
+        said = [r.train_set.notes[-1] for r in requests if r.interacts]
+        context.notes += [note for note in dict.fromkeys(said) if note not in context.notes]
         for stack in plan_stacks(requests, precision, context):
             some = [requests[i] for i in stack.positions]
             fits: list[Any]
