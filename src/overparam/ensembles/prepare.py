@@ -76,6 +76,8 @@ def prepare(
     model = made_by(model) if recipe is None else model
     keep = tuple(sorted({check_choice("keep", k, KEPT) for k in _words(keep)}))
     examples = with_classes(as_examples(X if y is None else (X, y)))
+    check_rows(examples.inputs, groups, "groups")
+    number_values("groups", len(examples), groups)  # or they are refused
     tested = None
     if evaluate is not None:
         tested = as_examples(evaluate, name="evaluated", like=examples)
@@ -112,6 +114,8 @@ def prepare(
             EVALUATED: "none" if tested is None else tested.fingerprint,
             **about_model,
             "choice of subsets (seed, groups, classes, rows left out)": subsets,
+            # They were drawn in another way once, of which nothing may be mixed with these.
+            **({"way of drawing shares of classes": "evened out"} if by_class else {}),
             "choice of what is kept": ",".join(keep) or "the usual",
         },
         files_of(code),

@@ -8,7 +8,7 @@ to measure.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from overparam.training.copies import copy_module, first_line, named_tensors, pr
 from overparam.training.counts import counts_of
 from overparam.training.dense import DenseShape, dense_shape
 from overparam.training.initialise import give_weights
-from overparam.training.interaction import rows_interact
+from overparam.training.interaction import Passes, rows_interact
 from overparam.training.losses import check_rows, loss_values
 from overparam.training.modes import Modes
 from overparam.training.proofs import Answers, kind_of
@@ -32,20 +32,6 @@ from overparam.training.undisturbed import generator_states, undisturbed
 _MEASURED_ROWS = 64  # of a set to measure that are tried
 _LAST_ROWS = 1024  # of the last chunk of a set; a larger one is looked at when it is measured
 _COPIED_ROWS = 8  # on which a copy is held against the model
-
-
-@dataclass(frozen=True)
-class Passes:
-    """What a model's passes are like.
-
-    Attributes:
-        draws: one draws from a global generator.
-        interacting: 0, or where what is said of a row depends on the rows passed with it, how many
-            of them are passed at a time.
-    """
-
-    draws: bool = False
-    interacting: int = 0
 
 
 def check_fit(
@@ -139,11 +125,10 @@ def _try(
                 _check_outputs(outputs, n, data, name, recipe)
         if generator_states() != before:
             return Passes(draws=True)
-        some = _inputs(train_set.head(min(len(train_set), _MEASURED_ROWS)), dtype)
-        if not rows_interact(trial, some):
-            return Passes()
+        few = train_set.head(min(len(train_set), _MEASURED_ROWS))
         units = counts_of(model, train_set.input_shape, train_set.base.dtype).units
-        return Passes(interacting=rows_at_once(units))
+        interact = rows_interact(trial, _inputs(few, dtype))
+        return Passes(interacting=rows_at_once(units) if interact else 0)
 
 
 def _measured_together(model: nn.Module, data: Dataset) -> set[int]:

@@ -7,11 +7,27 @@ as many rows at a time, which `batches.rows_at_once` says.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 # Of the largest output: products of other sizes differ in rounding, by far less.
 _TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What a model's passes are like.
+
+    Attributes:
+        draws: one draws from a global generator.
+        interacting: 0, or where what is said of a row depends on the rows passed with it, how many
+            of them are passed at a time.
+    """
+
+    draws: bool = False
+    interacting: int = 0
 
 
 def rows_interact(module: nn.Module, inputs: Tensor) -> bool:
