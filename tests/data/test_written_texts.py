@@ -78,6 +78,14 @@ def test_commas_and_dates_are_no_names():
     assert as_numbers(pd.DataFrame({"x": ["a,b", "1,5"]})).shape == (2, 2)
 
 
+def test_numbers_with_a_mask_are_numbers():
+    frame = pd.DataFrame(
+        {"k": pd.array([1, None, 3], "Int64"), "f": [0.5, 1, 2], "b": [True, False, True]}
+    )
+    found = as_numbers(frame)
+    np.testing.assert_array_equal(found, [[1, 0.5, 1], [np.nan, 1, 0], [3, 2, 1]])
+
+
 def test_labels_with_a_comma_are_no_classes(tmp_path):
     pd.DataFrame({"x": [1, 2], "y": ["1,5", "2,5"]}).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(DataError, match="column 'y' holds numbers with a comma"):

@@ -63,6 +63,15 @@ def test_groups_that_do_not_fit_the_rows():
         tree_ensemble(4, groups=np.arange(5))
 
 
+def test_subsets_of_classes_are_told_from_those_drawn_in_the_way_before():
+    """They had the same identity but for the name of the way."""
+    plain, shared = (
+        prepare(DecisionTreeClassifier(), INPUTS, LABELS, by_class=b).identity
+        for b in (False, True)
+    )
+    assert set(shared) - set(plain) == {"way of drawing shares of classes"}
+
+
 def test_values_of_rows_under_the_inputs_index_in_another_order_are_refused():
     frame = pd.DataFrame(INPUTS)
     turned = pd.Series(np.arange(N_ROWS) // 2).sample(frac=1, random_state=0)

@@ -71,9 +71,8 @@ def as_numbers(table: Any) -> np.ndarray:
     parts = []
     for name in table.columns:
         column = table[name]
-        values = column.to_numpy()
-        if values.dtype.kind in "biuf":
-            parts.append(values.astype(np.float64)[:, None])
+        if column.dtype.kind in "biuf":  # also where missing ones have a mask: they become NaN
+            parts.append(column.to_numpy(np.float64, na_value=np.nan)[:, None])
             continue
         known = sorted(column.dropna().astype(str).unique())
         refuse_decimal_commas(name, known)

@@ -1,5 +1,5 @@
 """Members on points that run by themselves: what is not plain, what cannot be mapped, what changes
-more than its tensors."""
+more than its tensors, and what says of a row by the rows beside it."""
 
 from __future__ import annotations
 
@@ -88,6 +88,10 @@ POINTS_ALONE = of(
     ),
     cumulative_batch_norm=(
         lambda: points(nn.BatchNorm1d(8, momentum=None)),
+        lambda: points(nn.BatchNorm1d(8)),
+    ),
+    batch_norm_without_statistics=(
+        lambda: points(nn.BatchNorm1d(8, track_running_stats=False)),
         lambda: points(nn.BatchNorm1d(8)),
     ),
     count_assigned=lambda: Counts("assigned"),

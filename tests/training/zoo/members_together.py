@@ -71,10 +71,6 @@ POINTS_TOGETHER = of(
         lambda: points(nn.BatchNorm1d(8, affine=False)),
         lambda: points(nn.BatchNorm1d(8)),
     ),
-    batch_norm_without_statistics=(
-        lambda: points(nn.BatchNorm1d(8, track_running_stats=False)),
-        lambda: points(nn.BatchNorm1d(8)),
-    ),
     layer_norm=(
         lambda: points(nn.LayerNorm(8)),
         lambda: points(nn.LayerNorm(8, eps=0.1)),
