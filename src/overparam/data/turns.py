@@ -108,7 +108,7 @@ def _even_out(
 
     def move(c: int, pairs: Iterable[tuple[int, int]]) -> bool:
         for a, b in pairs:
-            if _move(turns, strata[c], a, b, rng, least):
+            if _move_by_way(turns, strata[c], a, b, rng, least):
                 counts[c, a] -= 1
                 counts[c, b] += 1
                 return True
@@ -137,6 +137,25 @@ def _uneven(numbers: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[int
             if numbers[a] - numbers[b] < 2:
                 break
             yield int(a), int(b)
+
+
+def _move_by_way(
+    turns: np.ndarray, units: np.ndarray, a: int, b: int, rng: np.random.Generator, least: int
+) -> bool:
+    """Move a turn from model a to model b; where none may go, one from a and one to b by a third.
+
+    Only of a few units in the first round may none go straight.
+    """
+    if _move(turns, units, a, b, rng, least):
+        return True
+    before = turns[:, units]
+    for between in set(range(len(turns))) - {a, b}:
+        if _move(turns, units, a, between, rng, least) and _move(
+            turns, units, between, b, rng, least
+        ):
+            return True
+        turns[:, units] = before
+    return False
 
 
 def _move(
