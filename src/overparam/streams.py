@@ -13,7 +13,7 @@ import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # PyTorch takes a second to import; what only names streams n
     import torch
 
 _generators = threading.RLock()  # whoever holds it may change the global generators
+_turns = threading.RLock()  # whoever holds it has a round of `Turns` under way
 
 
 @dataclass(frozen=True)
@@ -104,16 +105,60 @@ def own_generators() -> Iterator[None]:
     of each, so a thread that needs them waits until the one that has them is done. Code that draws
     from them without asking here (another thread of the user's own, say) cannot be kept out.
     """
-    import torch
-
-    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with _generators, torch.random.fork_rng(devices=gpus):
-        pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with _generators:
+        before = _states()
         try:
             yield
         finally:
-            random.setstate(pythons)
-            np.random.set_state(numpys)  # noqa: NPY002
+            _put(before)
+
+
+class Turns:
+    """Global generators for many who draw in turns, to each its own, all started alike.
+
+    Whoever has its next turn goes on where its last one ended, whatever was drawn meanwhile.
+
+    Args:
+        entropy: starts them; see `Streams.entropy`. None lets all draw from the process's.
+
+    Unlike in `own_generators`, other threads wait only while turns change: whoever has a turn may
+    itself start threads and wait for them. Rounds wait for rounds.
+    """
+
+    def __init__(self, entropy: int | None) -> None:
+        self._entropy = entropy
+        self._first: tuple | None = None
+        self._kept: dict[int, tuple] = {}
+
+    @contextlib.contextmanager
+    def round(self) -> Iterator[None]:
+        """Take turns inside the block; after it the generators are as they were."""
+        if self._entropy is None:
+            yield
+            return
+        with _turns:
+            with _generators:
+                before = _states()
+                if self._first is None:
+                    seed_generators(self._entropy)
+                    self._first = _states()
+            try:
+                yield
+            finally:
+                with _generators:
+                    _put(before)
+
+    def begin(self, which: int) -> None:
+        """Let the generators be those of one of the many. For use within a `round`."""
+        if self._first is not None:
+            with _generators:
+                _put(self._kept.pop(which, self._first))
+
+    def end(self, which: int) -> None:
+        """Keep where its generators stand, for a next turn."""
+        if self._first is not None:
+            with _generators:
+                self._kept[which] = _states()
 
 
 def seed_generators(entropy: int) -> None:
@@ -125,3 +170,23 @@ def seed_generators(entropy: int) -> None:
         torch.cuda.manual_seed_all(entropy)
     np.random.seed(np.random.SeedSequence(entropy).generate_state(4))  # noqa: NPY002
     random.seed(entropy)
+
+
+def _states() -> tuple[Any, ...]:
+    """Return where the global generators stand; those of GPUs, where they are in use."""
+    import torch
+
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    numpys = np.random.get_state()  # noqa: NPY002
+    return torch.get_rng_state(), gpus, numpys, random.getstate()
+
+
+def _put(states: tuple[Any, ...]) -> None:
+    import torch
+
+    torchs, gpus, numpys, pythons = states
+    torch.set_rng_state(torchs)
+    if gpus is not None:
+        torch.cuda.set_rng_state_all(gpus)
+    np.random.set_state(numpys)  # noqa: NPY002
+    random.setstate(pythons)

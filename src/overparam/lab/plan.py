@@ -12,6 +12,7 @@ import torch
 from overparam.checks import check_count
 from overparam.lab.code import own_code
 from overparam.lab.design import plan_units
+from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.machine import find_device
 from overparam.lab.module_values import values_of
 from overparam.lab.parcel import tasks_of
@@ -101,6 +102,7 @@ def plan_study(
         workers = available_cores() if device == "cpu" else 1
     check_count("workers", workers, 0)
     units = plan_units(phenomenon, conditions, [first])
+    library_settings = LibrarySettings.here()
     jobs = {
         unit.name: Job(
             phenomenon.run,
@@ -111,6 +113,7 @@ def plan_study(
             memory_bytes // max(workers, 1),
             {},
             choices_path,
+            library_settings,
         )
         for unit in units
     }
@@ -156,7 +159,8 @@ def estimate_unit(job: Job, report: Any) -> tuple[Cost, int, list[str]]:
     """Return a unit's cost, the resident memory of a worker that runs it, and notes."""
     context = make_context(job, report)
     cells = [run_cell(job, c, Streams(job.unit.seed)) for c in job.unit.conditions]
-    cost = drive_dry(cells, context)
+    with job.settings.held():
+        cost = drive_dry(cells, context)
     if job.device.startswith("cuda"):
         return cost, int(torch.cuda.max_memory_allocated()), context.notes
     # Stacks of networks were built to be timed, so they are in the peak so far; what was only

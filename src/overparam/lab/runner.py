@@ -26,6 +26,7 @@ from overparam.lab.code import (
 )
 from overparam.lab.design import design_of, plan_units
 from overparam.lab.lazy import read_all
+from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.loaded_code import check_loaded
 from overparam.lab.machine import describe_machine, describe_versions, find_device
 from overparam.lab.module_values import values_of
@@ -35,6 +36,7 @@ from overparam.lab.pool import Done, Failed, Pool, Progress, Task
 from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records
 from overparam.lab.run_folder import run_folder, shared_folder
+from overparam.lab.same_study import check_settings
 from overparam.lab.sqlite_errors import FRESH
 from overparam.lab.store import Store
 from overparam.lab.study import StudyResult, conclude
@@ -87,7 +89,8 @@ def run_study(
         folder: where the study is kept; None keeps it in memory only.
         fresh: forget what the folder holds of this study first.
         accept_edits: keep the folder's records although files of the user's own that they were
-            made with were edited; the edits change no record, or so the caller says.
+            made with were edited, or libraries are set otherwise; that changes no record, or so
+            the caller says.
         choices_path: the machine's file of measured choices (see `training.choices`).
 
     Raises:
@@ -109,7 +112,7 @@ def run_study(
     check_count("workers", workers, 0)
     units = plan_units(phenomenon, conditions, seeds)
     keys = [k for unit in units for k in unit.keys]
-    held = dict(settings or {})
+    held, library_settings = dict(settings or {}), LibrarySettings.here()
     design = {"scale": scale, "settings": held, "seeds": list(seeds), "cells": len(keys)}
     with run_folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
         known = store.get("code")
@@ -117,6 +120,7 @@ def run_study(
         store.check_code(code.files, accept=accept_edits)
         check_loaded(code.paths(), [phenomenon.run, phenomenon.cells])
         store.forget_failed()
+        check_settings(store, library_settings.told(), accept=accept_edits)
         store.set("design", design)
         store.set("told", told_of(phenomenon))
         notes: list[str] = []
@@ -131,6 +135,7 @@ def run_study(
                 memory_bytes // max(workers, 1),
                 store.choices(),
                 choices_path,
+                library_settings,
             )
             for unit in units
             if not done.issuperset(unit.keys)

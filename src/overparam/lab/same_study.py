@@ -12,6 +12,7 @@ from overparam.lab.sqlite_errors import FRESH
 
 if TYPE_CHECKING:
     from overparam.lab.phenomenon import Phenomenon
+    from overparam.lab.store import Store
 
 
 def refuse_another(folder: Path, name: str, revision: int, phenomenon: Phenomenon) -> None:
@@ -61,6 +62,31 @@ def refuse_edited(folder: Path, known: Mapping[str, Any], code: Digests) -> None
             remedy=f"{said if turned else ''}run again with --fresh or choose another --out; "
             "--accept-edits keeps the records, if no edit changes what they hold",
         )
+
+
+def check_settings(store: Store, settings: Mapping[str, str], *, accept: bool) -> None:
+    """Refuse to go on with records that were made while libraries were set otherwise; keep how.
+
+    Args:
+        settings: as `LibrarySettings.told`. accept: take them as the study's all the same.
+
+    Raises:
+        StoreError: they are others, and there are records.
+    """
+    known = store.get("library_settings")
+    before = known if isinstance(known, dict) else settings  # of an older study nothing is known
+    names = [n for n in {**before, **settings} if before.get(n) != settings.get(n)]
+    if names and store.counts() and not accept:
+        usual = "as the library has it"
+        raise StoreError(
+            "libraries are set otherwise than when the records of the study in "
+            f"{store.folder} were made",
+            got=", ".join(f"{n}: {settings.get(n, usual)}" for n in names),
+            allowed=", ".join(f"{n}: {before.get(n, usual)}" for n in names),
+            remedy=f"set them as they were, or {FRESH}; --accept-edits keeps the records",
+        )
+    if known != settings:
+        store.set("library_settings", dict(settings))
 
 
 def refuse_missing(path: Path, n_found: int, n_told: int) -> None:

@@ -21,6 +21,7 @@ from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
 from overparam.lab.lazy import fields_of
+from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
 from overparam.models.own_imports import imported_files
@@ -49,6 +50,7 @@ class Job:
         run, outcome: the phenomenon's; its other functions need not reach the worker.
         skip: keys that are in the store already.
         choices: the study's; choices_path: the machine's file, or None.
+        settings: of libraries, in the process that asks for the unit.
     """
 
     run: Callable[[Any, Streams], Coroutine[Any, Any, Any]]
@@ -59,6 +61,7 @@ class Job:
     memory_bytes: int
     choices: dict[str, str]
     choices_path: Path | None
+    settings: LibrarySettings
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
     todo = [c for c, k in zip(job.unit.conditions, job.unit.keys, strict=True) if k not in job.skip]
     context = make_context(job, report)
     streams = Streams(job.unit.seed)
-    results = drive([run_cell(job, c, streams) for c in todo], context)
+    with job.settings.held():
+        cells = [run_cell(job, c, streams) for c in todo]
+        results = drive(cells, context, streams.entropy("global generators"))
     seconds = (time.perf_counter() - started) / len(todo)
     provenance = {**_provenance(job.device), "unit": job.unit.name, "seconds": seconds}
     records = [

@@ -17,7 +17,7 @@ import torch
 
 from overparam.errors import OverparamError, UsageError
 from overparam.stopping import is_stop
-from overparam.streams import own_generators
+from overparam.streams import Turns, own_generators
 from overparam.threads import one_thread
 from overparam.training.asked import advancing, check_inside_a_cell
 from overparam.training.choices import Choices, machine_choices
@@ -106,14 +106,21 @@ class Cost:
         )
 
 
-def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[Any]:
+def drive(
+    cells: Sequence[Coroutine[Any, Any, Any]], context: Context, draws: int | None = None
+) -> list[Any]:
     """Run cells side by side; return their results, or the exception of a cell that failed.
 
     Cells that wait for requests of one group are served by one `execute`. Groups are served in
     the order in which their first cell stands, so the order of work is a function of the cells.
+
+    Args:
+        draws: starts the global generators of each cell, which it has to itself, whichever cells
+            stand beside it; None lets cells draw from the process's.
     """
     results: list[Any] = [None] * len(cells)
-    waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results)
+    turns = Turns(draws)
+    waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results, turns)
     while waiting:
         answered = []
         for group in _groups(waiting):
@@ -131,7 +138,7 @@ def drive(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> list[A
                 if getattr(answer, "status", None) == "diverged":
                     context.diverged.add(i)
         answered.sort(key=lambda item: item[0])
-        waiting = _advance(answered, results)
+        waiting = _advance(answered, results, turns)
     return results
 
 
@@ -143,7 +150,8 @@ def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Co
     """
     total = Cost()
     results: list[Any] = [None] * len(cells)
-    waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results)
+    turns = Turns(None)
+    waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results, turns)
     while waiting:
         answered = []
         for group in _groups(waiting):
@@ -152,7 +160,7 @@ def drive_dry(cells: Sequence[Coroutine[Any, Any, Any]], context: Context) -> Co
                 answers, cost = type(requests[0]).estimate(requests, context)
             total += cost
             answered += [(i, cell, a) for (i, cell, _), a in zip(group, answers, strict=True)]
-        waiting = _advance(answered, results)
+        waiting = _advance(answered, results, turns)
     for result in results:
         if isinstance(result, OverparamError):
             raise result
@@ -190,28 +198,31 @@ def _groups(waiting: Sequence[tuple]) -> list[list[tuple]]:
     return list(groups.values())
 
 
-def _advance(answered: Sequence[tuple], results: list[Any]) -> list[tuple]:
+def _advance(answered: Sequence[tuple], results: list[Any], turns: Turns) -> list[tuple]:
     """Step each cell with its answer; return those that wait again as (index, cell, request)."""
     waiting = []
-    for i, cell, answer in answered:
-        try:
-            with advancing():
-                failed = isinstance(answer, BaseException)
-                request = cell.throw(answer) if failed else cell.send(answer)
-            if not isinstance(request, Request):
-                cell.close()
-                raise UsageError(
-                    "a cell awaits what the engine does not know",
-                    got=type(request).__name__,
-                    allowed="train, predict, fit_ridge and other requests",
-                    remedy="call other functions without await",
-                )
-        except StopIteration as end:
-            results[i] = end.value
-        except BaseException as error:  # also of code that calls sys.exit() or is cancelled
-            if is_stop(error):
-                raise
-            results[i] = error
-        else:
-            waiting.append((i, cell, request))
+    with turns.round():
+        for i, cell, answer in answered:
+            turns.begin(i)
+            try:
+                with advancing():
+                    failed = isinstance(answer, BaseException)
+                    request = cell.throw(answer) if failed else cell.send(answer)
+                if not isinstance(request, Request):
+                    cell.close()
+                    raise UsageError(
+                        "a cell awaits what the engine does not know",
+                        got=type(request).__name__,
+                        allowed="train, predict, fit_ridge and other requests",
+                        remedy="call other functions without await",
+                    )
+            except StopIteration as end:
+                results[i] = end.value
+            except BaseException as error:  # also of code that calls sys.exit() or is cancelled
+                if is_stop(error):
+                    raise
+                results[i] = error
+            else:
+                waiting.append((i, cell, request))
+                turns.end(i)
     return waiting
