@@ -61,10 +61,41 @@ def test_numbers_are_numbers(tmp_path, written):
     assert table.notes == ()
 
 
-def test_a_first_column_without_a_name_is_the_index(tmp_path):
-    (tmp_path / "t.csv").write_text("x,y\n01,0.5,a\n02,1.5,b\n")
-    table = read_table_file(tmp_path / "t.csv", "y")
-    assert table.inputs["x"].tolist() == [0.5, 1.5]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x,y\n01,0.5,a\n02,1.5,b\n",  # an index without a name
+        "y,x,z\na,0,0.5,\nb,1,1.5,\n",  # a separator at the end
+        "\n\ufeffx,y\n\n1,2,3\n",
+    ],
+)
+def test_more_cells_than_names_shift_nothing(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match="more cells than the header has names; got"):
+        read_table_file(tmp_path / "t.csv", "y")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("y,x,y\na,0,p\nb,1,q\n")
+    with pytest.raises(DataError, match=r"several columns of one name; got .*'y'"):
+        read_table_file(tmp_path / "t.csv", "y")
+
+
+def test_labels_as_they_are_written(tmp_path):
+    for written in (["True", "TRUE", "False"], ["NA", "None", "US"], ["NA", "01", "1x"]):
+        table = read(tmp_path, x=X, y=written)
+        assert list(table.labels) == written
+        assert table.notes
+    assert read(tmp_path, x=X, y=["True", "False", "True"]).labels.dtype == bool
+    table = read(tmp_path, x=X, y=["NA", "US", "US"])
+    assert table.notes == ("column 'y': 'NA' is a name there, not a missing one",)
+    for written in (["1", "NA", "2"], ["a", "", "b"]):  # a number is missing, and a text
+        assert read(tmp_path, x=X, y=written).labels.isna().tolist() == [False, True, False]
+
+
+def test_a_file_that_is_no_csv_is_told_by_its_reader(tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n" + "1" * 200_000 + ",a\n")
+    assert len(read_table_file(tmp_path / "t.csv", "y").labels) == 1
 
 
 def test_commas_and_dates_are_no_names():

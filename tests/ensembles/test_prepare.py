@@ -8,6 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import overparam as op
+from overparam.ensembles.fit_arguments import refuse_rows_of_subsets
 from overparam.ensembles.prepare import prepare
 from overparam.errors import DataError, UsageError
 from tests.ensembles.made import N_ROWS, points, tree_ensemble
@@ -159,3 +160,15 @@ def test_fit_arguments_are_cut_to_the_rows():
     found = tree_ensemble(6, model=Weighed(), arguments={"sample_weight": INPUTS[:, 0]})
     assert found.n_models == 6
     assert found.findings == ()
+
+
+def test_fit_arguments_are_of_all_rows_and_never_of_a_subset():
+    n, size = len(INPUTS), round(0.7 * len(INPUTS))
+    for name, value in (("sample_weight", np.ones(size)), ("offset", [1.0] * size)):
+        with pytest.raises(UsageError, match=f"{name} has not one value.*as a subset has rows"):
+            tree_ensemble(4, model=Weighed(), arguments={name: value})
+    with pytest.raises(
+        UsageError, match=f"sample_weight has not one value.*got '{size + 1}'; allo"
+    ):
+        tree_ensemble(4, model=Weighed(), arguments={"tree__sample_weight": np.ones(size + 1)})
+    refuse_rows_of_subsets({"names": ["a"] * size, "cost": 2.0, "by": {0: 1}}, n, {size})

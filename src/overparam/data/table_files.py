@@ -10,6 +10,7 @@ import numpy as np
 
 from overparam.data.written_texts import (
     as_written,
+    check_header,
     refuse_dates,
     refuse_decimal_commas,
 )
@@ -39,7 +40,8 @@ def read_table_file(path: str | Path, target: str, *, groups: str | None = None)
 
     Raises:
         UsageError: another kind of file, no such column, or pandas is not installed.
-        DataError: the file cannot be read, or its labels are numbers with a comma.
+        DataError: the file cannot be read, its header does not say which column is which, or its
+            labels are numbers with a comma.
     """
     place = Path(path)
     kinds = {".csv": "read_csv", ".parquet": "read_parquet", ".npz": ""}
@@ -96,6 +98,8 @@ def _of_frame(path: Path, suffix: str, target: str, groups: str | None) -> Table
             f"a {suffix} file needs pandas, which is not installed",
             remedy="pip install pandas, or give the arrays as .npz",
         ) from None
+    if suffix == ".csv":
+        check_header(path)
     read: Callable[[Path], Any]
     read = pandas.read_csv if suffix == ".csv" else pandas.read_parquet
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
@@ -28,7 +29,8 @@ def as_written(frame: Any, path: Path, names: Collection[str]) -> tuple[Any, tup
     """Return a table that was read from a CSV file, and what of it stays as it was written.
 
     Columns of numbers become texts again where a text has leading zeros, or where several whole
-    numbers became one; and those whose values are names also where any two texts became one.
+    numbers became one; and those whose values are names also where any two texts became one,
+    or where one among texts, such as NA, was taken for nothing.
 
     Args:
         frame: what pandas made of the file. names: columns of which each value is a name, such as
@@ -38,28 +40,39 @@ def as_written(frame: Any, path: Path, names: Collection[str]) -> tuple[Any, tup
     """
     import pandas
 
-    if _has_column_without_name(path):  # which is the table's index
-        return frame, ()
     zeros, columns = _has_leading_zeros(path), list(map(str, frame.columns))
     asked = [
         i
         for i, name in enumerate(columns)
-        if (kind := frame.dtypes.iloc[i].kind) in "iuf"
-        and (zeros or name in names or (kind == "f" and frame.iloc[:, i].abs().max() >= _EXACT))
+        if name in names
+        or (
+            (kind := frame.dtypes.iloc[i].kind) in "iuf"
+            and (zeros or (kind == "f" and frame.iloc[:, i].abs().max() >= _EXACT))
+        )
     ]
     if not asked:
         return frame, ()
-    texts = pandas.read_csv(path, usecols=asked, dtype=str)
-    kept = []
+    texts = pandas.read_csv(path, usecols=asked, dtype=str, keep_default_na=False, na_values=[""])
+    kept, words = [], []
     for place, i in enumerate(asked):
         written = texts.iloc[:, place].astype(object).map(str.strip, na_action="ignore")
-        if _says_more(written, frame.iloc[:, i], is_name=columns[i] in names):
+        read, is_name = frame.iloc[:, i], columns[i] in names
+        missing = read.isna()
+        if is_name and read.map(type).isin([str]).any():  # of texts "NA" is one more
+            taken = list(written[missing].dropna().unique())
+        else:
+            taken, written = [], written.mask(missing)
+        words += [(columns[i], text) for text in taken]
+        if taken or _says_more(written, read, is_name=is_name):
             frame.isetitem(i, written)
             kept.append(columns[i])
-    if not kept:
-        return frame, ()
-    which = ("column " if len(kept) == 1 else "columns ") + ", ".join(map(repr, kept))
-    return frame, (f"{which}: kept as texts, which numbers would have merged or changed",)
+    notes = [
+        f"column {name!r}: {text!r} is a name there, not a missing one" for name, text in words
+    ]
+    if set(kept) - {name for name, _ in words}:
+        which = ("column " if len(kept) == 1 else "columns ") + ", ".join(map(repr, kept))
+        notes.append(f"{which}: kept as texts, which numbers would have merged or changed")
+    return frame, tuple(notes)
 
 
 def refuse_decimal_commas(name: Any, texts: Collection[str]) -> None:
@@ -93,10 +106,36 @@ def refuse_dates(name: Any, texts: Collection[str]) -> None:
         )
 
 
-def _has_column_without_name(path: Path) -> bool:
+def check_header(path: Path) -> None:
+    """Refuse a CSV file whose header does not say which column is which.
+
+    A reader would rename the second of two columns of one name, which is then one more input; and
+    take the first of more cells than names for an index, so that all others move.
+
+    Raises:
+        DataError: it has a name twice, or the first row has more cells than the header has names.
+    """
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        lengths = [len(cells) for cells in islice(filter(None, csv.reader(file)), 2)]
-    return len(set(lengths)) > 1
+        try:
+            lines = list(islice(filter(None, csv.reader(file)), 2))
+        except csv.Error:  # who reads the table says what is wrong
+            return
+    names = lines[0] if lines else []
+    twice = [name for name, count in Counter(names).items() if count > 1 and name.strip()]
+    if twice:
+        raise DataError(
+            f"{path} has several columns of one name",
+            got=", ".join(map(repr, twice[:5])),
+            allowed="names that differ",
+            remedy="rename or leave out all but one of them in the file",
+        )
+    if len(lines) > 1 and len(lines[1]) > len(names):
+        raise DataError(
+            f"rows of {path} have more cells than the header has names",
+            got=f"{len(lines[1])} cells, {len(names)} names",
+            allowed="as many",
+            remedy="name every column, an index too, or take the separator at the end of rows away",
+        )
 
 
 def _has_leading_zeros(path: Path) -> bool:

@@ -17,6 +17,7 @@ from torch import nn
 
 from overparam.data.dataset import Dataset
 from overparam.data.examples import Examples
+from overparam.ensembles.fit_arguments import refuse_rows_of_subsets
 from overparam.errors import UsageError
 from overparam.measures.proxies import cumulative_loss
 from overparam.measures.rows_seen import WatchLosses, watchable
@@ -152,6 +153,7 @@ class EstimatorLearner:
 
     async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
         """Fit an estimator to some rows."""
+        refuse_rows_of_subsets(self.arguments, len(self.data), {len(rows)})
         return await fit_estimator(
             self.estimator, self.data, streams, rows=rows, arguments=self.arguments
         )

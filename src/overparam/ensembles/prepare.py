@@ -15,6 +15,7 @@ from overparam.data.examples import Examples, as_examples
 from overparam.data.row_keys import first_of_equal
 from overparam.data.subsets import models_until_balanced, number_values
 from overparam.data.tables import check_rows
+from overparam.ensembles.fit_arguments import refuse_rows_of_subsets
 from overparam.ensembles.identity import (
     code_of,
     digest,
@@ -97,7 +98,7 @@ def prepare(
     subsets = digest([*chosen, left_out] if len(left_out) else chosen)
     if len(left_out):
         notes.append(f"{len(left_out):,} rows are in no subset, as asked")
-    return Setup(
+    setup = Setup(
         learner,
         name_of(model),
         examples.labels,
@@ -125,6 +126,10 @@ def prepare(
         tuple(notes),
         one_run,
     )
+    if arguments:
+        sizes = {int(size) for r in ratios for size in setup.masks(2, r).sum(1)}
+        refuse_rows_of_subsets(arguments, len(examples), sizes)
+    return setup
 
 
 def _ratios(ratio: float | Sequence[float]) -> tuple[float, ...]:

@@ -54,7 +54,7 @@ async def fit_estimator(
         rows: positions of the rows to fit to; None for all.
         arguments: of the estimator's `fit`, such as `sample_weight` or, for a step of a pipeline,
             ``STEP__sample_weight``. What has as many entries as the data has rows is cut to
-            `rows`.
+            `rows`; what has as many as `rows` is taken to be of them, in their order.
         evaluate: sets to measure the error on, by name.
         n_classes: None for regression, K for classes 0 to K-1; by default a classifier or
             regressor tells, else the labels do.
