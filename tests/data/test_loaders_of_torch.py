@@ -213,3 +213,9 @@ def test_a_row_that_cannot_be_read_is_named(dataset, said):
 
 def test_rows_that_come_together_are_asked_for_together():
     assert torch.equal(as_dataset(DataLoader(Together(), 3, sampler=range(6))).inputs, X[:6])
+
+
+def test_rows_that_a_shuffled_loader_would_drop_are_said():
+    notes = as_dataset(DataLoader(TensorDataset(X, Y), 5, shuffle=True, drop_last=True)).notes
+    assert f"nor is drop_last, which leaves {len(X) % 5} other rows out of each" in notes[0]
+    assert "drop_last" not in as_dataset(DataLoader(TensorDataset(X, Y), 5, shuffle=True)).notes[0]

@@ -224,3 +224,9 @@ def test_where_all_fail_the_first_error_is_told():
 def test_a_folder_without_an_ensemble(tmp_path):
     with pytest.raises(StoreError, match="no study"):
         op.load_ensemble(tmp_path)
+
+
+def test_scores_of_several_ratios_say_whose_they_are():
+    found = tree_ensemble(4, ratio=(0.5, 0.7))
+    assert "classes; scores are of the 4 on 70 %" in repr(found).splitlines()[0]
+    assert "scores are of" not in repr(tree_ensemble(4)).splitlines()[0]

@@ -211,3 +211,12 @@ def test_hostile_input(scores, members, words):
 def test_confidence_out_of_range():
     with pytest.raises(UsageError, match="confidence is out of range"):
         estimate_auc(np.array([1.0, 2.0]), np.array([0, 1]), confidence=1.0)
+
+
+def test_whole_numbers_that_floating_ones_cannot_tell_apart():
+    large = 2**60 + np.arange(8)
+    members = np.arange(8) % 2 == 0
+    with pytest.raises(DataError, match="scores differ that are equal as floating numbers"):
+        estimate_auc(large, members)
+    assert estimate_auc(large - large.min(), members).auc == estimate_auc(np.arange(8), members).auc
+    assert estimate_auc(2**60 + 1024 * np.arange(8), members).auc == 0.375

@@ -271,3 +271,52 @@ def test_weights_under_the_inputs_index_in_another_order_are_refused():
     with pytest.raises(DataError, match="inputs and sample_weight have the same index in differ"):
         op.fit(LogisticRegression(), data, arguments={"sample_weight": weights})
     op.fit(LogisticRegression(), data, arguments={"sample_weight": weights.loc[frame.index]})
+
+
+def test_columns_in_another_order_are_refused_wherever_place_decides():
+    frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [3.0, 0.0, 3.0, 0.0]})
+    turned, labels = frame[["b", "a"]], np.array([0, 0, 1, 1])
+    said = r"columns are not those of .*got \"'b' at position 0\""
+
+    def fit(rows, seed):
+        return lambda asked: (np.asarray(asked)[:, 0] > 1.5).astype(int)
+
+    fitted = op.fit(fit, (frame, labels), evaluate={"same": (frame, labels)})
+    assert fitted.predict(frame).tolist() == [0, 0, 1, 1]
+    assert fitted.predict(turned.to_numpy()).tolist() == [1, 0, 1, 0]  # nobody can tell
+    a_set, a_turned_set = op.make_dataset(frame, labels), op.make_dataset(turned, labels)
+    recipe, net = op.Recipe(epochs=1), nn.Linear(2, 2)
+    of_a_set = op.fit(DecisionTreeClassifier(), a_set)
+    for ask in (
+        lambda: fitted.predict(turned),
+        lambda: of_a_set.predict(turned),
+        lambda: op.fit(fit, (frame, labels), evaluate={"t": (turned, labels)}),
+        lambda: op.fit(DecisionTreeClassifier(), a_set, evaluate={"t": (turned, labels)}),
+        lambda: op.fit(DecisionTreeClassifier(), a_set, evaluate={"t": a_turned_set}),
+        lambda: op.fit(net, a_set, recipe, evaluate={"t": a_turned_set}),
+        lambda: op.train(net, a_set, recipe, S, evaluate={"t": a_turned_set}),
+        lambda: op.subset_ensemble(fit, frame, labels, evaluate=(turned, labels), workers=0),
+    ):
+        with pytest.raises(UsageError, match=said):
+            ask()
+
+
+def test_numbers_of_a_mask_are_no_positions():
+    mask = np.isin(np.arange(N), ROWS)
+    with pytest.raises(DataError, match=r"rows are as many as the data has.*mask\.astype\(bool\)"):
+        fitted_to(DecisionTreeClassifier(), rows=mask.astype(int))
+    with pytest.raises(DataError, match="rows to leave out are as many as the data has"):
+        op.subset_ensemble(DecisionTreeClassifier(), X, Y, leave_out=mask.astype(int), workers=0)
+    assert fitted_to(DecisionTreeClassifier(), rows=np.arange(N) % 3).n_rows == N
+
+
+def test_a_cell_trains_on_any_form_of_data():
+    net, recipe = nn.Linear(X.shape[1], len(np.unique(Y))), op.Recipe(epochs=2)
+    positions = np.unique(Y, return_inverse=True)[1]
+    given, named = np.asarray(X, np.float32), op.make_dataset(np.asarray(X, np.float32), positions)
+    pair = op.solve(
+        op.train(net, (given, positions), recipe, S, evaluate={"t": (given, positions)})
+    )
+    whole = op.solve(op.train(net, named, recipe, S))
+    assert all(torch.equal(pair.state[k], whole.state[k]) for k in whole.state)
+    assert pair.error("t") == pair.train_error

@@ -13,7 +13,7 @@ from torch.utils import data as torch_data
 from overparam.data.arrays import refuse_masked
 from overparam.data.dataset import Dataset, make_dataset
 from overparam.data.labels import ASK
-from overparam.data.tables import check_columns, label_position, part_column
+from overparam.data.tables import check_column_names, check_columns, label_position, part_column
 from overparam.errors import DataError, UsageError
 from overparam.streams import Streams
 
@@ -60,6 +60,8 @@ def as_dataset(
                 allowed=data.n_classes,
                 remedy="give n_classes to make_dataset",
             )
+        if like is not None:
+            check_column_names(data.columns, like.columns, f"{like.name!r}")
         return data
     inputs, labels, notes = _parts(data)
     if like is not None:
@@ -152,6 +154,8 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
         f"rows of the DataLoader were taken once, {_numbering(positions)}; its batch size "
         f"({size}) and shuffling are not used, the recipe's are"
     )
+    if loader.drop_last and size and n % size and isinstance(loader.sampler, _SHUFFLED):
+        note += f", nor is drop_last, which leaves {n % size} other rows out of each of its passes"
     return inputs, labels, (note,)
 
 

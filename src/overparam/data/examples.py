@@ -21,7 +21,13 @@ from overparam.data.arrays import as_array, as_tensor, refuse_masked
 from overparam.data.dataset import Dataset
 from overparam.data.labels import ASK, FEW_CLASSES, REGRESSION, read_labels
 from overparam.data.rows import as_inputs, n_rows, pieces, read_only, take_rows
-from overparam.data.tables import check_rows, column_names, label_position, part_column
+from overparam.data.tables import (
+    check_column_names,
+    check_rows,
+    column_names,
+    label_position,
+    part_column,
+)
 from overparam.errors import DataError, UsageError
 
 FORMS = (
@@ -43,6 +49,7 @@ class Examples:
         flat: whether inputs of more axes than two are flattened for an estimator, as those of a
             `Dataset` are.
         name: what it is called in messages. notes: how labels were read.
+        columns: names of the inputs' columns, where they are or were a table; else empty.
     """
 
     inputs: Any
@@ -52,6 +59,7 @@ class Examples:
     flat: bool = False
     name: str = "data"
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -123,13 +131,20 @@ def as_examples(
         return data
     if isinstance(data, _TORCH_FORMS):
         made = _of_dataset(as_dataset(data, _torch_classes(n_classes, like), name=name))
-        return made if like is None else _as_like(made, made.given_labels(), like)
+        if like is None:
+            return made
+        check_column_names(
+            made.columns, like.columns, f"{like.name!r}"
+        )  # an array's are told by place
+        return _as_like(made, made.given_labels(), like)
     inputs, labels = _pair(data)
     position = label_position(inputs, labels)
     if position is not None:
         inputs, labels = part_column(inputs, position)
     check_rows(inputs, labels)
-    column_names(inputs)  # of which none may stand twice
+    columns = column_names(inputs)  # of which none may stand twice
+    if like is not None and like.flat:
+        check_column_names(columns, like.columns, f"{like.name!r}")
     kept, given = as_inputs(inputs), _as_labels(labels)
     if len(given) != n_rows(kept) or len(given) == 0:
         raise DataError(
@@ -137,8 +152,9 @@ def as_examples(
             got=f"{n_rows(kept)} inputs, {len(given)} labels",
         )
     if like is not None:
-        return _as_like(replace(like, inputs=kept, flat=False, name=name, notes=()), given, like)
-    return _read(kept, given, n_classes, name, are_classes)
+        made = replace(like, inputs=kept, flat=False, name=name, notes=(), columns=columns)
+        return _as_like(made, given, like)
+    return replace(_read(kept, given, n_classes, name, are_classes), columns=columns)
 
 
 def _pair(data: Any) -> tuple[Any, Any]:
@@ -159,7 +175,14 @@ def _of_dataset(data: Dataset) -> Examples:
     shape = () if data.label_shape is None else tuple(data.label_shape)
     labels = data.labels.numpy()
     return Examples(
-        as_array("inputs", data.inputs), labels, classes, shape, True, data.name, data.notes
+        as_array("inputs", data.inputs),
+        labels,
+        classes,
+        shape,
+        True,
+        data.name,
+        data.notes,
+        data.columns,
     )
 
 

@@ -68,6 +68,21 @@ def take_rows(values: Any, rows: np.ndarray) -> Any:
     return values[rows]
 
 
+def refuse_numbers_of_a_mask(what: str, rows: np.ndarray, n: int) -> None:
+    """Refuse positions that are a 0 or 1 for each of n rows: a mask that lost its type.
+
+    Raises:
+        DataError: they are.
+    """
+    if rows.shape == (n,) and n > 2 and bool(np.isin(rows, (0, 1)).all()):
+        raise DataError(
+            f"{what} are as many as the data has, and all of them are 0 or 1",
+            got=f"{rows.dtype} [{n}]",
+            allowed="positions of rows, or a mask of truth values",
+            remedy="if it is a mask, write mask.astype(bool)",
+        )
+
+
 def read_only(inputs: Any) -> Any:
     """Return inputs that share memory with those given and cannot be written to.
 

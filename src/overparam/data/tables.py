@@ -6,6 +6,7 @@ What names or an index say otherwise is refused, since no number that comes late
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,20 @@ def check_columns(table: Any, known: tuple[str, ...], of: str) -> None:
     Raises:
         UsageError: they differ. DataError: two have one name.
     """
-    names = column_names(table)
+    check_column_names(column_names(table), known, of, names_of(table))
+
+
+def check_column_names(
+    names: tuple[str, ...], known: tuple[str, ...], of: str, given: Sequence[Any] = ()
+) -> None:
+    """Refuse names of columns that are others than those known, or stand in another order.
+
+    Args:
+        names, known: nothing where none are known. given: the names as the table has them.
+
+    Raises:
+        UsageError: they differ.
+    """
     if not names or not known or names == known:
         return
     place = next((i for i, (a, b) in enumerate(zip(names, known, strict=False)) if a != b), None)
@@ -61,7 +75,7 @@ def check_columns(table: Any, known: tuple[str, ...], of: str) -> None:
         got=f"{len(names)} columns" if place is None else f"{names[place]!r} at position {place}",
         allowed=f"{len(known)} columns" if place is None else f"{known[place]!r} there",
         remedy=f"give them in the same order: frame[{list(known)}]"
-        if set(names_of(table)) >= set(known) and len(known) <= 8
+        if set(given or names) >= set(known) and len(known) <= 8
         else "give the same columns in the same order",
     )
 

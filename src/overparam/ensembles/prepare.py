@@ -13,8 +13,9 @@ from overparam.checks import check_choice, check_count
 from overparam.data.accepted import as_dataset
 from overparam.data.examples import Examples, as_examples
 from overparam.data.row_keys import first_of_equal
+from overparam.data.rows import refuse_numbers_of_a_mask
 from overparam.data.subsets import models_until_balanced, number_values
-from overparam.data.tables import check_rows
+from overparam.data.tables import check_columns, check_rows
 from overparam.ensembles.fit_arguments import refuse_rows_of_subsets
 from overparam.ensembles.identity import (
     code_of,
@@ -82,6 +83,8 @@ def prepare(
     tested = None
     if evaluate is not None:
         tested = as_examples(evaluate, name="evaluated", like=examples)
+        if not is_estimator(model):
+            check_columns(tested.inputs, examples.columns, f"{examples.name!r}")
     test_labels = None if tested is None else tested.labels
     learner = _learner(model, recipe, examples, tested, arguments, keep)
     if isinstance(learner, NetworkLearner):
@@ -173,6 +176,7 @@ def _left_out(rows: Any, n: int) -> np.ndarray:
         found = np.flatnonzero(found)
     if not found.size:
         return np.empty(0, np.int64)
+    refuse_numbers_of_a_mask("rows to leave out", found, n)
     if found.ndim != 1 or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
         raise DataError(
             "what is to be left out is no row of the data",

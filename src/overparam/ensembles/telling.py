@@ -22,7 +22,7 @@ def lines_of(ensemble: Ensemble) -> list[str]:
     shares = ", ".join(f"{100 * r:g} %" for r in ensemble.ratios)
     lines = [
         f"Ensemble: {ensemble.n_models:,} models, {ensemble.model}, each on {shares} of "
-        f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes",
+        f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes{_which(ensemble)}",
         f"  accuracy   {accuracy[0]:.4f} on rows seen, {accuracy[1]:.4f} on rows never seen",
         f"  memorized  {_memorized(ensemble)}",
         f"  labels     {_labels(ensemble)}",
@@ -32,6 +32,15 @@ def lines_of(ensemble: Ensemble) -> list[str]:
     if len(ensemble.findings) > _FINDINGS:
         lines.append(f"  ... and {len(ensemble.findings) - _FINDINGS} more findings")
     return lines
+
+
+def _which(ensemble: Ensemble) -> str:
+    """Say of which models the scores are, where those are not all."""
+    if len(ensemble.ratios) == 1:
+        return ""
+    largest = ensemble.ratios[-1]
+    scored = int((ensemble.members.ratio_of_each == largest).sum())
+    return f"; scores are of the {scored:,} on {100 * largest:g} %"
 
 
 def _memorized(ensemble: Ensemble) -> str:

@@ -96,9 +96,18 @@ def scored(scores: Any, members: Any) -> Scored:
     """Return scores and membership, checked.
 
     Raises:
-        DataError: shapes that do not fit, or only one of the two kinds.
+        DataError: shapes that do not fit, only one of the two kinds, or whole numbers too large to
+            be told apart.
     """
-    values, inside = np.asarray(array_of(scores), np.float64), mask_of(members)
+    given, inside = array_of(scores), mask_of(members)
+    values = np.asarray(given, np.float64)
+    if given.dtype.kind in "iu" and len(np.unique(given)) > len(np.unique(values)):
+        raise DataError(
+            "scores differ that are equal as floating numbers",
+            got=f"whole numbers up to {given.max()}",
+            allowed="up to 2**53 in size, or numbers that stay apart",
+            remedy="subtract the smallest, or give ranks",
+        )
     if values.ndim not in (1, 2) or values.shape != inside.shape:
         raise DataError(
             "scores and membership do not fit together",

@@ -14,7 +14,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 
 from overparam.data.examples import Examples, as_examples
 from overparam.data.labels import ASK
-from overparam.data.rows import n_rows, take_rows
+from overparam.data.rows import n_rows, refuse_numbers_of_a_mask, take_rows
 from overparam.data.tables import check_rows
 from overparam.errors import DataError, UsageError
 from overparam.models.estimator_attributes import is_estimator
@@ -155,6 +155,7 @@ class EstimatorRequest(Request):
             self.n_rows,
             0.0,
             dict.fromkeys(self.evaluate, float("nan")),
+            columns=examples.columns if self._is_function or examples.flat else (),
         )
 
     @property
@@ -222,6 +223,7 @@ def _checked_rows(rows: Any, n: int) -> np.ndarray | None:
             got=f"{found.dtype} {list(found.shape)}",
             allowed=f"whole numbers 0..{n - 1}, or a mask [{n}]",
         )
+    refuse_numbers_of_a_mask("rows", found, n)
     if found.min() < 0 or found.max() >= n:
         raise DataError(
             "rows lie outside the data", got=f"{found.min()}..{found.max()}", allowed=f"0..{n - 1}"

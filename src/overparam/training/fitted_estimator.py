@@ -29,6 +29,7 @@ from torch import Tensor
 from overparam.data.arrays import as_array
 from overparam.data.examples import Examples
 from overparam.data.rows import as_inputs, is_sparse, is_table, n_rows, read_only
+from overparam.data.tables import check_columns
 from overparam.errors import UsageError, suggest
 from overparam.streams import Streams
 from overparam.training.estimator_errors import naming
@@ -53,6 +54,8 @@ class FittedEstimator:
             targets.
         notes: how labels were read, and what the estimator warned of.
         status: always ``done``.
+        columns: of the table beside which a function was fitted, or of a `Dataset`; others are
+            refused. An estimator that was given a table knows its own.
     """
 
     model: Any
@@ -67,6 +70,7 @@ class FittedEstimator:
     errors: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     status: str = "done"
+    columns: tuple[str, ...] = ()
 
     def outputs(self, inputs: Any, *, draws: str = "outputs") -> Any:
         """Return the outputs `[n, K]`, float64.
@@ -166,6 +170,7 @@ class FittedEstimator:
         return "\n".join(lines)
 
     def _rows(self, inputs: Any) -> Any:
+        check_columns(inputs, self.columns, "the training set")
         rows = read_only(as_inputs(inputs))
         if self.flat and isinstance(rows, np.ndarray) and rows.ndim > 2:
             return rows.reshape(len(rows), -1)

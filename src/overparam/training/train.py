@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from overparam.data.accepted import as_dataset
 from overparam.data.dataset import Dataset
 from overparam.data.finite import check_range
 from overparam.errors import ResourceError, UsageError
@@ -39,11 +40,11 @@ from overparam.training.ways import now, resolve_precision
 @asked
 def train(
     model: nn.Module,
-    train_set: Dataset,
+    train_set: Any,
     recipe: Recipe,
     streams: Streams,
     *,
-    evaluate: Mapping[str, Dataset] | None = None,
+    evaluate: Mapping[str, Any] | None = None,
     watch: WatchModel | None = None,
 ) -> Coroutine[Any, Any, Fitted]:
     """Fit a model by gradient descent.
@@ -61,7 +62,8 @@ def train(
             the call, whatever becomes of it before the answer is awaited; the module itself is not
             changed. A part of it that is in evaluation mode while the whole is in training mode
             stays in evaluation mode.
-        train_set: n rows; K = `train_set.n_outputs`. Floating inputs are given in the recipe's
+        train_set: n rows, a `Dataset` or what `as_dataset` makes one of, such as ``(X, y)``; K =
+            `train_set.n_outputs`. Floating inputs are given in the recipe's
             precision, whole numbers (token ids) as they are.
         recipe: loss, optimizer, epochs and the rest.
         streams: uses ``init``, ``order`` and, for layers and losses that draw, ``layers`` while
@@ -99,8 +101,10 @@ def train(
     """
     check_streams(streams)
     check_watch(watch)
-    evaluated = dict(evaluate or {})
+    evaluated: dict[str, Any] = dict(evaluate or {})
     check_names(evaluated)
+    train_set = as_dataset(train_set, name="train")
+    evaluated = {k: as_dataset(part, name=k, like=train_set) for k, part in evaluated.items()}
     check_targets(recipe, train_set, evaluated)
     _check_range(train_set, evaluated, recipe)
     with blaming(type(model).__name__):  # whose own methods may raise
