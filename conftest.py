@@ -7,6 +7,7 @@ so that each library is compiled once.
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -15,8 +16,12 @@ _KEPT = pytest.StashKey[tuple[str, str | None]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder, which the processes of pytest-xdist inherit."""
+    """Make the folder, which the processes of pytest-xdist inherit, as they do what ends them."""
     if not hasattr(config, "workerinput"):
+        # What a shell without job control starts in the background ignores Ctrl-C, and so would
+        # every program that a test starts.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         folder = tempfile.mkdtemp(prefix="overparam-tests-")
         config.stash[_KEPT] = (folder, os.environ.get("OVERPARAM_CACHE"))
         os.environ["OVERPARAM_CACHE"] = folder
