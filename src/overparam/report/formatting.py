@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from overparam.lab.digits import significant_digits, write_measured
 
 NOT_AVAILABLE = "–"
+_MINUS = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")  # before a number, and not within a word or a date
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -16,9 +18,11 @@ def format_number(value: Any, digits: int = 3) -> str:
 
     >>> [format_number(v) for v in (1234567, 0.12345, -2.0, 3.2e-7, float("nan"), True, "x")]
     ['1,234,567', '0.123', '−2', '3.2 × 10⁻⁷', '–', 'yes', 'x']
+    >>> format_number("-0.03 [-0.10, 0.05]"), format_number("sha-256, 2026-11-27")
+    ('−0.03 [−0.10, 0.05]', 'sha-256, 2026-11-27')
     """
     if isinstance(value, str):
-        return value
+        return _MINUS.sub("−", value)
     if value is None:
         return NOT_AVAILABLE
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
