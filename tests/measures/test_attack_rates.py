@@ -133,7 +133,10 @@ def test_the_maximum_is_the_largest_difference(seed, coarse):
     scores = np.round(scores) if coarse else scores
     found, curve = estimate_advantage(scores, members), roc_curve(scores, members)
     assert found.maximum == pytest.approx((curve.tpr - curve.fpr).max(), abs=1e-12)
-    assert found.low <= found.advantage <= found.maximum + 1e-12 <= found.high + 1e-12 <= 1 + 1e-12
+    # Each fifth has a threshold of its own: the five together may exceed the best single one.
+    highest = max(found.advantage, found.maximum)
+    assert found.low <= min(found.advantage, found.maximum)
+    assert highest <= found.high + 1e-12 <= 1 + 1e-12
     assert estimate_advantage(np.exp(scores), members) == found
 
 
