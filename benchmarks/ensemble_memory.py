@@ -69,7 +69,8 @@ def influence(n_models: int) -> None:
         f"influence of {N_TRAIN:,} x {N_TEST:,} from {n_models} models: "
         f"{found['peak_bytes'] / 2**30:.2f} GiB at the peak, PyTorch included "
         f"({found['peak_bytes_before'] / 2**30:.2f} GiB before), {found['seconds']:.0f} s; "
-        f"{found['recall']:.3f} of the planted pairs found, {found['n_above']} pairs listed",
+        f"{found['recall']:.3f} of the planted pairs found, {found['n_above']:,} pairs above the "
+        "threshold",
         **found,
     )
 

@@ -241,6 +241,19 @@ print(op.subset_ensemble(fit, X, y, n_models=8, folder="study", workers=0).n_mod
 """
 
 
+BRIEF = """
+import sys
+sys.path.insert(0, "elsewhere")
+import numpy as np
+import overparam as op
+import far_model
+def fit(rows, seed):
+    return far_model.asked
+X, y = np.arange(20.0)[:, None], np.arange(20) % 2
+print(op.subset_ensemble(fit, X, y, int(sys.argv[1]), folder="study", workers=0).n_models)
+"""
+
+
 def run_script(text, folder, *words):
     (folder / "script.py").write_text(text)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -270,6 +283,18 @@ def test_a_script_that_is_killed_goes_on_and_one_with_other_code_is_refused(tmp_
     _, err = run_script(edited, tmp_path, "0").communicate(timeout=60)
     assert "was edited since its records were made" in err
     assert "helper" in err
+
+
+def test_code_in_another_folder_is_known_too(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    far = tmp_path / "elsewhere" / "far_model.py"
+    far.write_text("def asked(X): return X[:, [0, 0]] * 0 + [0.1, 0.9]")
+    for n in ("4", "5"):
+        out, err = run_script(BRIEF, tmp_path, n).communicate(timeout=60)
+        assert out.split() == [n], err
+    far.write_text(far.read_text().replace("[0.1, 0.9]", "[0.9, 0.1]"))
+    _, err = run_script(BRIEF, tmp_path, "6").communicate(timeout=60)
+    assert "was edited since its records were made; got 'far_model.py'" in err
 
 
 def test_what_a_folder_says_is_not_believed(tmp_path, kept):

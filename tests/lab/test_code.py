@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import py_compile
 import sys
@@ -192,6 +193,37 @@ def test_what_was_really_imported_is_known(place, tmp_path, way, file):
         run_study(own(place), workers=0, folder=study)
     (note,) = [n for n in load_study(study, own(place)).provenance["notes"] if "edited" in n]
     assert note.startswith(f"{file} was edited since the records were made")
+
+
+FAR = {
+    "named in its text": ("from far_helper import ADDED", ""),
+    "reached by its functions": (
+        "ADDED = far.added()",
+        "import importlib\nfar = importlib.import_module('far_helper')",
+    ),
+}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("inside", "above"), FAR.values(), ids=FAR)
+def test_a_module_in_another_folder_is_known(place, tmp_path, monkeypatch, workers, inside, above):
+    far = place / "elsewhere" / "far_helper.py"
+    far.parent.mkdir()
+    far.write_text("ADDED = 1.0\ndef added(): return ADDED")
+    monkeypatch.syspath_prepend(str(far.parent))
+    importlib.invalidate_caches()
+    import_module("far_helper")  # as a script has it, where it imports what it names
+    text = OWN.replace("    from late_helper import ADDED", f"    {inside}")
+    (place / "own_claim.py").write_text(
+        text.replace("import json, os", f"import json, os\n{above}")
+    )
+    study, phenomenon = tmp_path / "study", own(place)
+    first = run_study(phenomenon, workers=workers, folder=study)
+    assert [r.outcome.size for r in first.records] == [3.0, 3.0]
+    assert run_study(phenomenon, workers=1 - workers, folder=study).complete
+    edit(far)
+    with pytest.raises(StoreError, match=r"was edited since .*got 'elsewhere/far_helper\.py'"):
+        run_study(phenomenon, workers=workers, folder=study)
 
 
 def test_a_file_that_was_edited_after_its_import_is_told(place, tmp_path):

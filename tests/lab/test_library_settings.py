@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from overparam.errors import StoreError
 from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.runner import run_study
+from overparam.training.request import Request
 
 USUAL = LibrarySettings({}, tuple(warnings.filters))
 
@@ -105,11 +108,44 @@ def test_cells_find_what_the_script_has_set_wherever_they_run():
     assert repr(LibrarySettings.here()) == own
 
 
-def test_what_a_cell_sets_ends_with_its_unit():
+def test_what_a_cell_sets_no_other_cell_sees():
     records = run_study(STUDY, workers=0, seeds=[0, 1, 2]).records
     assert LibrarySettings.here() == USUAL
-    first = [r.outcome.third for r in records.where(sets=True, number=0)]
-    assert first == [float(torch.tensor(1.0) / 3)] * 3
+    assert [r.outcome.third for r in records] == [float(torch.tensor(1.0) / 3)] * 12
+
+
+class Told(Request):
+    """Answered by what is set while the engine works; or by an error that says it."""
+
+    def __init__(self, fails):
+        self.fails = fails
+
+    def group_key(self):
+        return "told"
+
+    @staticmethod
+    def execute(requests, context):
+        text = repr((torch.get_default_dtype(), np.geterr()["over"]))
+        return [ValueError(text) if r.fails else text for r in requests]
+
+
+async def run_in_turns(c, streams):
+    """Set something, or not, and find it again after the engine's turns, a failed one too."""
+    with np.errstate(over="raise" if c.sets else "ignore"):
+        torch.set_default_dtype(torch.float16 if c.sets else torch.float64)
+        engine = await Told(fails=False)
+        before = repr((torch.get_default_dtype(), np.geterr()["over"]))
+        with pytest.raises(ValueError, match=re.escape(engine)):
+            await Told(fails=True)
+        after = repr((torch.get_default_dtype(), np.geterr()["over"]))
+    return Outcome(float(before == after), f"{engine} {after} {np.geterr()['over']}")
+
+
+def test_a_cell_finds_again_in_its_next_turn_what_it_set():
+    for record in run_study(dataclasses.replace(STUDY, run=run_in_turns), workers=0).records:
+        own = "(torch.float16, 'raise')" if record.condition.sets else "(torch.float64, 'ignore')"
+        assert record.outcome == Outcome(1.0, f"(torch.float32, 'warn') {own} warn"), record.error
+    assert LibrarySettings.here() == USUAL
 
 
 def test_a_study_does_not_go_on_under_other_settings(tmp_path):

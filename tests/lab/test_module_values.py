@@ -29,7 +29,11 @@ NAMES = list({"a", "b", "c", "d", "e"})
 ORDER = {name: None for name in {"a", "b", "c", "d", "e"}}
 def act(x, more=0.5): return x + more - 0.5
 def other(x): return x + 100
-class Kind: level = 0.0
+class Kind:
+    level = 0.0
+    def more(self): return 0.0
+    @staticmethod
+    def own(): return 0.0
 def remembering(f):
     known = {}
     def g(x):
@@ -64,7 +68,7 @@ class Outcome:
 async def run(c, streams):
     data = 0.0 if settings.DATA is None else settings.DATA.sum()
     size = act(settings.N) + data + F.relu(torch.tensor(-1.0)) + settings.Kind.level
-    size += settings.twice(0)
+    size += settings.twice(0) + settings.Kind().more() + settings.Kind.own()
     size += torch.tanh(torch.tensor(5.0)) // 1
     names = "".join(settings.NAMES) + "".join(settings.ORDER)
     return Outcome(float(size) + c.level, settings.DRAWN, names)
@@ -107,7 +111,13 @@ CHANGES = {
     "relu of torch.nn.functional": lambda: (F, "relu", settings().other),
     "tanh of torch": lambda: (torch, "tanh", torch.relu),
     "level in Kind of settings_of_own": lambda: (settings().Kind, "level", 7.0),
+    "more in Kind of settings_of_own": lambda: (settings().Kind, "more", lambda self: 11.0),
+    "own in Kind of settings_of_own": lambda: (settings().Kind, "own", staticmethod(thirteen)),
 }
+
+
+def thirteen():
+    return 13.0
 
 
 def test_values_that_were_set_reach_the_workers(claim, monkeypatch):
@@ -115,7 +125,7 @@ def test_values_that_were_set_reach_the_workers(claim, monkeypatch):
         monkeypatch.setattr(*change())
     settings().twice(1)  # what it remembers is not what a worker remembers, and no setting
     found = [r for n in (0, 2) for r in run_study(claim, "smoke", workers=n).records]
-    assert [r.outcome.size for r in found] == [105 + 1e6 + 99 + 5 + 7] * 4
+    assert [r.outcome.size for r in found] == [105 + 1e6 + 99 + 5 + 7 + 11 + 13] * 4
     # So does what a module draws; what it makes of a set has one order in all workers.
     assert {r.outcome.drawn for r in found} == {settings().DRAWN}
     assert len({r.outcome.names for r in found[2:]}) == 1
@@ -125,7 +135,8 @@ def test_values_that_were_set_reach_the_workers(claim, monkeypatch):
 def test_values_that_were_set_are_part_of_a_studys_identity(claim, monkeypatch, tmp_path, name):
     run_study(claim, "smoke", workers=0, folder=tmp_path / "study")
     monkeypatch.setattr(*CHANGES[name]())
-    new = r" \(new\)" if "torch" in name else ""
+    is_new = any(part in name for part in ("torch", "more", "own in"))
+    new = r" \(new\)" if is_new else ""
     with pytest.raises(StoreError, match=rf"was edited since.*{name}{new}"):
         run_study(claim, "smoke", workers=0, folder=tmp_path / "study")
 

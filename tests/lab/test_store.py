@@ -256,6 +256,14 @@ def test_a_database_of_somebody_else_is_refused(tmp_path):
         Store.open(tmp_path, DEMO)
 
 
+def test_a_study_that_was_stopped_before_it_had_tables_begins_anew(tmp_path):
+    (tmp_path / "study.sqlite").touch()
+    with pytest.raises(StoreError, match=r"stopped before it kept anything.*run it again"):
+        Store.read_only(tmp_path)
+    with Store.open(tmp_path, DEMO) as store:
+        assert store.keys() == set()
+
+
 def test_a_missing_study_is_refused(tmp_path):
     with pytest.raises(StoreError, match="no study in this folder"):
         Store.read_only(tmp_path)

@@ -10,7 +10,6 @@ import hashlib
 import inspect
 import pickle
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from torch import nn
 
 from overparam.data.dataset import digest_of
 from overparam.ensembles.learners import Named, NetworkLearner
-from overparam.models.own_imports import is_own
 from overparam.models.own_modules import source_files
 from overparam.streams import Streams
 from overparam.training.describe import Undescribable, describe, describe_settings
@@ -91,20 +89,14 @@ def _each(named: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def files_of(things: Iterable[Any]) -> dict[str, Sequence[Path]]:
-    """Return the user's files that functions, classes and objects come from, under a name each."""
-    found: dict[str, Sequence[Path]] = {}
-    for thing in things:
-        if isinstance(thing, Named):
-            if thing.files:
-                found[thing.target] = thing.files
-            continue
-        defined = code_of(thing)
-        name = getattr(defined, "__module__", "")
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if name != "__main__" and file is not None and is_own(name, file):
-            found[name] = source_files(Path(file))
-    return found
+def files_of(things: Iterable[Any], reached: Mapping[str, Path]) -> dict[str, Sequence[Path]]:
+    """Return the user's files that functions, classes and objects are made of, by names.
+
+    Args:
+        reached: modules that they reach, and are of, with their files.
+    """
+    named = {t.target: t.files for t in things if isinstance(t, Named) and t.files}
+    return {**named, **{name: source_files(path) for name, path in reached.items()}}
 
 
 def code_of(thing: Any) -> Any:

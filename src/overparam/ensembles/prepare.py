@@ -122,7 +122,7 @@ def prepare(
             **({"way of drawing shares of classes": "evened out"} if by_class else {}),
             "choice of what is kept": ",".join(keep) or "the usual",
         },
-        files_of(code),
+        files_of(code, reached.files),
         {**reached.texts, **reached.values},
         parts,
         tuple(_copies(examples.inputs, groups)),

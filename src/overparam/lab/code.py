@@ -260,6 +260,8 @@ def _digests_of(phenomenon: Phenomenon) -> tuple[dict[str, str], dict[str, str],
     followed = {name: part for name, part in parts.items() if not _is_packages_object(part)}
     cells = {name: followed.pop(name) for name in ("cells",) if name in followed}
     design, reached = what_is_reached(cells, folder), what_is_reached(followed, folder)
+    for path in {*design.files.values(), *reached.files.values()}:
+        digests |= digests_with_imports(path, folder)
     texts = dict(sorted((digests | design.texts | reached.texts).items()))
     values = {**design.values, **reached.values}
     more = what_is_reached(phenomenon.parts, folder).values if phenomenon.parts else {}

@@ -53,8 +53,7 @@ def open_to_write(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
         connection = _connect(path, "mode=rwc")
     try:
         with sqlite_errors(path):
-            new = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            new &= _pragma(connection, "application_id") in (0, _APPLICATION_ID)
+            new = _is_new(connection)
             if not new:
                 check_kind(connection, path)  # before anything of it is changed
             connection.execute("PRAGMA journal_mode=WAL")
@@ -107,6 +106,11 @@ def open_to_read(path: Path, *, check: bool = True) -> sqlite3.Connection:
     return connection
 
 
+def _is_new(connection: sqlite3.Connection) -> bool:
+    has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not has_tables and _pragma(connection, "application_id") in (0, _APPLICATION_ID)
+
+
 def check_database(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that is no study, is damaged, or has another version's tables."""
     check_kind(connection, path)
@@ -120,6 +124,12 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that is no study, or has other tables."""
     with sqlite_errors(path):
         if _pragma(connection, "application_id") != _APPLICATION_ID:
+            if _is_new(connection):
+                raise StoreError(
+                    "this study was stopped before it kept anything",
+                    got=f"{path} without tables",
+                    remedy="run it again",
+                )
             raise StoreError(
                 "this database is no study of overparam",
                 got=str(path),

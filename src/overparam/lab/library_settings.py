@@ -1,9 +1,10 @@
 """What a script has set for its whole process, and what decides numbers: every unit is given it.
 
 `torch.set_default_dtype`, `sklearn.set_config`, `np.seterr` and their like reach no other process,
-and in this one a cell that sets them would reach the cells after it. So what the user's process has
-when a study begins goes with the jobs; a unit runs under it, wherever it runs, and what it sets
-itself ends with it. What is not as the libraries have it by themselves is part of what a study is.
+and in this one a cell that sets them would reach the cells beside and after it. So what the user's
+process has when a study begins goes with the jobs; a unit runs under it, wherever it runs, and what
+a cell sets is that cell's, and ends with it. What is not as the libraries have it by themselves is
+part of what a study is.
 
 How many threads compute is not among them: it is one (see `overparam.threads`).
 """
@@ -14,10 +15,11 @@ import contextlib
 import importlib
 import sys
 import threading
+import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -92,6 +94,32 @@ class LibrarySettings:
         if tuple(warnings.filters) != self.filters:
             warnings.resetwarnings()  # which also says that what was shown once counts no more
             warnings.filters.extend(self.filters)  # type: ignore[attr-defined]
+
+
+@types.coroutine
+def with_own_settings(start: Callable[[], Coroutine[Any, Any, Any]]) -> Generator[Any, Any, Any]:
+    """Run a cell such that what it sets is in force in its turns only, and returns with them."""
+    outside = inside = LibrarySettings.here()
+    cell = start()
+    step = partial(cell.send, None)
+    while True:
+        if inside != outside:
+            inside._put()
+        try:
+            asked = step()
+        except StopIteration as end:
+            return end.value
+        finally:
+            inside = LibrarySettings.here()
+            if inside != outside:
+                outside._put()
+        try:
+            step = partial(cell.send, (yield asked))
+        except GeneratorExit:
+            cell.close()
+            raise
+        except BaseException as error:
+            step = partial(cell.throw, error)
 
 
 @dataclass(frozen=True)

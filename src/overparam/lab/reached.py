@@ -31,10 +31,16 @@ _LOOK_UPS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")  # Python'
 
 
 class Reached(NamedTuple):
-    """Digests by name: of the texts of code that is in no file, and of what is held."""
+    """What is reached.
+
+    Attributes:
+        texts, values: digests by name, of the texts of code that is in no file, and of what is
+            held. files: of the user's own modules, by name.
+    """
 
     texts: dict[str, str]
     values: dict[str, str]
+    files: dict[str, Path]
 
 
 def what_is_reached(
@@ -48,7 +54,7 @@ def what_is_reached(
         folder: from which paths are named.
         wanted: names of values; of others there is no digest. By default all.
     """
-    texts, values = defaultdict(set), defaultdict(set)
+    texts, values, files = defaultdict(set), defaultdict(set), {}
     waiting = list(parts.items())
     seen: set[int] = set()
     alive = []  # so that no identity is used twice
@@ -71,8 +77,10 @@ def what_is_reached(
             alive.append(thing)
             if is_in_no_file(thing.__module__):
                 texts[_name(thing)].add(_digest_of_text(thing))
+            elif _is_own(thing):
+                files[thing.__module__] = Path(sys.modules[thing.__module__].__file__ or "")
             waiting += _reached(thing)
-    return Reached(_one_each(texts), _one_each(values))
+    return Reached(_one_each(texts), _one_each(values), dict(sorted(files.items())))
 
 
 def _stands_for_another(name: str, thing: Any) -> bool:
@@ -132,7 +140,9 @@ def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
     for name, held in vars(kind).items():
         thing = bare(held)
         if isinstance(thing, FunctionType):
-            if thing.__module__ == kind.__module__:  # else made for it, as by `dataclass`
+            if thing.__qualname__ != f"{kind.__qualname__}.{name}" and _is_own(thing):
+                yield f"{name} in {_name(kind)}", thing  # another was put in its place
+            elif thing.__module__ == kind.__module__:  # else made for it, as by `dataclass`
                 yield name, thing
         elif name == "__annotations__":
             yield f"{name} in {_name(kind)}", {n: str(a) for n, a in held.items()}

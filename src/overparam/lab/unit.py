@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
 from overparam.lab.lazy import fields_of
-from overparam.lab.library_settings import LibrarySettings
+from overparam.lab.library_settings import LibrarySettings, with_own_settings
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
 from overparam.models.own_imports import imported_files
@@ -88,7 +89,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
     context = make_context(job, report)
     streams = Streams(job.unit.seed)
     with job.settings.held():
-        cells = [run_cell(job, c, streams) for c in todo]
+        cells = [with_own_settings(partial(run_cell, job, c, streams)) for c in todo]
         results = drive(cells, context, streams.entropy("global generators"))
     seconds = (time.perf_counter() - started) / len(todo)
     provenance = {**_provenance(job.device), "unit": job.unit.name, "seconds": seconds}

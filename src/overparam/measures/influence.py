@@ -112,12 +112,10 @@ def influence_scores(
             remedy="draw balanced subsets, or train more models",
         )
     looked_at = np.flatnonzero(candidates & known)
-    kept = _Strongest(max_pairs)
+    # Sums are exact but their quotients are rounded: what equals the threshold is above it.
+    kept = _Strongest(max_pairs, threshold - 1e-6)
     for rows in _row_blocks(looked_at, correct.shape[1]):
-        block = _block(masks, correct, rows)
-        # Sums are exact but their quotients are rounded: what equals the threshold is above it.
-        i, j = np.nonzero(block >= threshold - 1e-6)
-        kept.add(rows[i], j, block[i, j])
+        kept.add(rows, _block(masks, correct, rows))
     train, test, found = kept.sorted()
     influence, standard_error = _counted(masks, correct, train, test, found)
     return InfluencePairs(
@@ -235,20 +233,31 @@ def _block(masks: np.ndarray, correct: np.ndarray, rows: np.ndarray) -> np.ndarr
 
 
 class _Strongest:
-    """The largest of what was added, at most `most`; what falls out is let go at once."""
+    """The largest of what was added, at most `most`; what falls out is let go at once.
 
-    def __init__(self, most: int) -> None:
-        self.most, self.n_seen = most, 0
-        self._kept = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    Rows come in rising order, so of equals those that came first are the ones to keep, and what is
+    no larger than the least of a full list need not be sorted into it.
+    """
 
-    def add(self, train: np.ndarray, test: np.ndarray, influence: np.ndarray) -> None:
-        self.n_seen += len(train)
-        joined = [
-            np.concatenate(both) for both in zip(self._kept, (train, test, influence), strict=True)
-        ]
-        if len(joined[0]) > self.most:
-            joined = [values[_order(*joined)[: self.most]] for values in joined]
-        self._kept = joined[0], joined[1], joined[2].astype(np.float64)
+    def __init__(self, most: int, threshold: float) -> None:
+        self.most, self.threshold, self.n_seen = most, threshold, 0
+        self._kept = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+
+    def add(self, rows: np.ndarray, block: np.ndarray) -> None:
+        above = block >= self.threshold
+        self.n_seen += int(np.count_nonzero(above))
+        if len(self._kept[0]) == self.most:
+            above = block > self._kept[2].min()
+        i, j = np.nonzero(above)
+        train, test, found = self._kept
+        train, test = np.append(train, rows[i]), np.append(test, j)
+        found = np.append(found, block[i, j])
+        if len(found) > self.most:
+            least = np.partition(found, -self.most)[-self.most]
+            kept = np.flatnonzero(found >= least)  # with all that equal it
+            order = kept[_order(train[kept], test[kept], found[kept])[: self.most]]
+            train, test, found = train[order], test[order], found[order]
+        self._kept = train, test, found
 
     def sorted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         order = _order(*self._kept)

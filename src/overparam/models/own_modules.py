@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from overparam.errors import UsageError
-from overparam.models.own_imports import is_installed, watched, watched_imports
+from overparam.models.own_imports import is_installed, is_own, watched, watched_imports
 
 
 def import_file(path: Path) -> ModuleType:
@@ -60,11 +60,12 @@ def module_file(name: str) -> Path | None:
 
 
 def source_files(path: Path) -> list[Path]:
-    """Return a file and those of its own folder that it imports, directly or through others.
+    """Return a file and those of the user's that it imports, directly or through others.
 
-    Read from the text of its ``import`` statements, without executing any; the folder is that in
-    which its package lies. What a program imports by a name that it makes, and what is installed,
-    is not seen (see `own_imports`).
+    Read from the text of its ``import`` statements, without executing any: from beside it (of a
+    package, from the folder in which that lies), or else as this process would find them. What a
+    program imports by a name that it makes, and what is installed, is not seen (see
+    `own_imports`).
     """
     root, _ = _place(path.resolve())
     found: set[Path] = set()
@@ -132,12 +133,28 @@ def _imported(source: Path, root: Path) -> Iterator[Path]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _files_on_the_way(root, alias.name)
+                yield from _files_on_the_way(_home_of(alias.name, root), alias.name)
         elif isinstance(node, ast.ImportFrom):
-            folder = source.parents[node.level - 1] if node.level else root
+            module = node.module or ""
+            folder = source.parents[node.level - 1] if node.level else _home_of(module, root)
             # Each name may be a module, or an object of the module it is taken from.
-            for name in (node.module or "", *(f"{node.module or ''}.{a.name}" for a in node.names)):
+            for name in (module, *(f"{module}.{a.name}" for a in node.names)):
                 yield from _files_on_the_way(folder, name.strip("."))
+
+
+def _home_of(dotted: str, root: Path) -> Path:
+    """Return the folder that a module, or the package it is in, is imported from."""
+    top = dotted.partition(".")[0]
+    if _file_of(root / top) is not None:
+        return root
+    known = sys.modules.get(top)
+    file = getattr(known, "__file__", None)
+    if known is not None:  # what is installed is not looked for among the user's folders
+        own = isinstance(file, str) and is_own(top, file)
+        return Path(str(file)).parents["__path__" in vars(known)] if own else root
+    if top in sys.stdlib_module_names:
+        return root
+    return next((f for f in map(Path, sys.path) if _file_of(f / top) is not None), root)
 
 
 def _files_on_the_way(folder: Path, dotted: str) -> Iterator[Path]:
