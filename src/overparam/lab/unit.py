@@ -89,7 +89,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
     context = make_context(job, report)
     streams = Streams(job.unit.seed)
     with job.settings.held():
-        cells = [with_own_settings(partial(run_cell, job, c, streams)) for c in todo]
+        cells = [run_cell(job, c, streams) for c in todo]
         results = drive(cells, context, streams.entropy("global generators"))
     seconds = (time.perf_counter() - started) / len(todo)
     provenance = {**_provenance(job.device), "unit": job.unit.name, "seconds": seconds}
@@ -102,7 +102,12 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
 
 
 async def run_cell(job: Job, condition: Any, streams: Streams) -> Any:
-    """Run one cell; here what is no coroutine fails in the cell, too."""
+    """Run one cell, which has the settings of libraries to itself."""
+    return await with_own_settings(partial(_outcome, job, condition, streams))
+
+
+async def _outcome(job: Job, condition: Any, streams: Streams) -> Any:
+    """Return what a cell returns; here what is no coroutine fails in the cell, too."""
     process = os.getpid()
     try:
         return await job.run(condition, streams)

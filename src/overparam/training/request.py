@@ -9,6 +9,7 @@ what is driven together is decided by the design alone.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Coroutine, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,8 +119,16 @@ def drive(
         draws: starts the global generators of each cell, which it has to itself, whichever cells
             stand beside it; None lets cells draw from the process's.
     """
+    try:
+        return _driven(cells, context, Turns(draws))
+    finally:  # of a stop: no cell is left waiting
+        for cell in cells:
+            with contextlib.suppress(Exception):
+                cell.close()
+
+
+def _driven(cells: Sequence[Coroutine], context: Context, turns: Turns) -> list[Any]:
     results: list[Any] = [None] * len(cells)
-    turns = Turns(draws)
     waiting = _advance([(i, cell, None) for i, cell in enumerate(cells)], results, turns)
     while waiting:
         answered = []
