@@ -63,3 +63,19 @@ def test_empty(measure):
         measure(torch.zeros(3, 0))
     with pytest.raises(DataError, match="at least one row and one column"):
         measure(torch.tensor(1.0))
+
+
+def test_complex_entries_count_with_both_parts():
+    weight = torch.tensor([[0, 2j], [1j, 0]])
+    assert weight_norm([torch.tensor([3 + 4j])]) == 5.0
+    assert spectral_norm(weight) == pytest.approx(2.0, rel=1e-15)
+    assert frobenius_norm(weight) == pytest.approx(math.sqrt(5), rel=1e-15)
+    assert stable_rank(weight) == pytest.approx(1.25, rel=1e-15)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-170, 1e155, 1e160])
+def test_no_size_of_the_weights_overflows(scale):
+    weight = scale * torch.eye(3, dtype=torch.float64)
+    assert weight_norm([weight, weight]) == pytest.approx(math.sqrt(6) * scale, rel=1e-14)
+    assert frobenius_norm(weight) == pytest.approx(math.sqrt(3) * scale, rel=1e-14)
+    assert stable_rank(weight) == pytest.approx(3.0, rel=1e-14)

@@ -12,15 +12,15 @@ from overparam.errors import DataError
 
 
 def weight_norm(weights: nn.Module | Mapping[str, Tensor] | Iterable[Tensor]) -> float:
-    """Return the Euclidean norm of all parameters together, sqrt(sum_j w_j^2).
+    """Return the Euclidean norm of all parameters together, sqrt(sum_j |w_j|^2).
 
     Args:
         weights: a module (its parameters, biases included, shared ones once), a mapping of names
             to tensors, or tensors; any shapes.
 
     Returns:
-        A number in [0, inf), in the unit of the weights, summed in float64. NaN and infinity
-        propagate; 0 where there are no parameters.
+        A number in [0, inf), in the unit of the weights, summed in float64 without overflow. NaN
+        and infinity propagate; 0 where there are no parameters.
 
     Raises nothing. Cost: O(number of parameters).
 
@@ -31,11 +31,12 @@ def weight_norm(weights: nn.Module | Mapping[str, Tensor] | Iterable[Tensor]) ->
         tensors: Iterable[Tensor] = weights.parameters()
     else:
         tensors = weights.values() if isinstance(weights, Mapping) else weights
-    return math.sqrt(sum(float(w.detach().double().square().sum()) for w in tensors))
+    norms = [_norm(_widest(w.detach())) for w in tensors]
+    return math.nan if any(map(math.isnan, norms)) else math.hypot(*norms)
 
 
 def frobenius_norm(weight: Tensor) -> float:
-    """Return the Frobenius norm of one layer's weight, sqrt(sum_ij W_ij^2).
+    """Return the Frobenius norm of one layer's weight, sqrt(sum_ij |W_ij|^2).
 
     Args:
         weight: `[n_out, ...]`, any shape with at least one entry.
@@ -51,7 +52,7 @@ def frobenius_norm(weight: Tensor) -> float:
     >>> frobenius_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
     5.0
     """
-    return float(torch.linalg.matrix_norm(_matrix(weight)))
+    return _norm(_matrix(weight))
 
 
 def spectral_norm(weight: Tensor) -> float:
@@ -101,7 +102,16 @@ def stable_rank(weight: Tensor) -> float:
     5.0
     """
     largest = spectral_norm(weight)
-    return frobenius_norm(weight) ** 2 / largest**2 if largest > 0 else math.nan
+    return (frobenius_norm(weight) / largest) ** 2 if largest > 0 else math.nan
+
+
+def _norm(entries: Tensor) -> float:
+    """Return the root of the sum of squares, none of which overflows or underflows."""
+    sizes = entries.abs()
+    largest = float(sizes.max()) if sizes.numel() else 0.0
+    if largest == 0 or not math.isfinite(largest):  # `max` hands on NaN
+        return largest
+    return largest * float((sizes / largest).square().sum().sqrt())
 
 
 def _matrix(weight: Tensor) -> Tensor:
@@ -109,4 +119,8 @@ def _matrix(weight: Tensor) -> Tensor:
         raise DataError(
             "a weight must have at least one row and one column", got=list(weight.shape)
         )
-    return weight.detach().double().reshape(len(weight), -1)
+    return _widest(weight.detach()).reshape(len(weight), -1)
+
+
+def _widest(weight: Tensor) -> Tensor:
+    return weight.to(torch.complex128 if weight.is_complex() else torch.float64)

@@ -71,6 +71,11 @@ def peaked(x):
     return falling(x) - 0.05 * (x > 0.5) + 0.4 * math.exp(-((2 * x) ** 2))
 
 
+def dipping(x):
+    """Low only just beyond the threshold, and not with several times as many examples."""
+    return 0.35 if x < -0.05 or 0.05 < x < 0.6 else 0.6
+
+
 RATIO_NULLS = [
     named("flat", over_ratio(lambda x: 0.3, falling)),
     named("falling", over_ratio(falling, falling)),
@@ -89,6 +94,7 @@ NULLS = {
         *RATIO_NULLS,
         named("jumps_beyond", over_ratio(lambda x: falling(x) + 0.4 * (0 < x < 0.8), falling)),
         named("peaks_before", over_ratio(lambda x: peaked(x + 0.7) - 0.1 * (x > 0.5), falling)),
+        named("dips_and_is_high_again", over_ratio(dipping, falling)),
     ],
 }
 EFFECTS = {

@@ -68,9 +68,9 @@ SMALLEST_PEAK = 1.25
 SMALLEST_RISE = 1.15  # of the control, anywhere; ten seeds, standard scale: 1.00 [0.94, 1.04]
 RULE = (
     "Observed if, paired by seed, the 95 % intervals of (test error at n_train = n_features) / "
-    f"(lowest with less data) and / (lowest with more data) both lie above {SMALLEST_PEAK}, the "
-    "sizes selected on the other seeds; absent if one lies below. Inconclusive where the largest "
-    f"n_train is not {SEVERAL} times n_features."
+    f"(lowest with less data) and / (lowest with at least {SEVERAL} times as many examples as "
+    f"features) both lie above {SMALLEST_PEAK}, the sizes selected on the other seeds; absent if "
+    f"one lies below. Inconclusive where the largest n_train is not {SEVERAL} times n_features."
 )
 ALONG = "the number of examples"
 
@@ -175,6 +175,8 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     sizes, test_error = records.matrix("test_error", by="n_train")
     n_features = int(records[0].condition.n_features)
     step = 1 / entry_of(records[0].condition.dataset).n_test
+    # Just beyond the threshold an error may dip and be high again where the claim speaks of.
+    judged = (sizes <= n_features) | (sizes >= SEVERAL * n_features)
     return Summary(
         arm=arm,
         n_features=n_features,
@@ -183,7 +185,7 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
         train_error=records.matrix("train_error", by="n_train")[1],
         coefficient_norm=records.matrix("coefficient_norm", by="n_train")[1],
         # At the threshold itself, and not at the highest near it.
-        peak=peak_test(sizes, test_error, at=n_features, within=1, step=step),
+        peak=peak_test(sizes[judged], test_error[judged], at=n_features, within=1, step=step),
         rise=largest_rise(test_error, step),
     )
 
@@ -214,7 +216,7 @@ def clauses(summary: Summary) -> list[Clause]:
     lacking = () if many else ("several times as many examples as features",)
     return [
         exceeds("test error at the threshold over the lowest with less data", left, SMALLEST_PEAK),
-        exceeds("the same over the lowest with more data", right, SMALLEST_PEAK),
+        exceeds("the same over the lowest with several times the data", right, SMALLEST_PEAK),
         *map(not_in_design, lacking),
     ]
 
