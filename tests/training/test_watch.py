@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from overparam.errors import UsageError
 from overparam.streams import Streams
 from overparam.training.recipe import Recipe
-from overparam.training.request import Context, solve, solve_all
+from overparam.training.request import Context, drive, solve, solve_all
 from overparam.training.train import TrainRequest, train
 from tests.training.plain_loop import train_plainly
 from tests.training.test_stacks import TOLERANCE, WAYS, WIDTHS, always, data, without_weights
@@ -122,6 +122,27 @@ def test_a_plan_counts_what_watching_takes():
     assert stand_in.trace.watched == (90,) * 6
     assert len(asked) == 1
     assert cost.n_models == 1
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+@pytest.mark.parametrize(("family", "way"), [*WAYS, ("own", "alone"), ("convolutional", "alone")])
+def test_a_watch_that_raises_ends_its_own_cell_only(monkeypatch, family, way, kind):
+    always(monkeypatch, way)
+
+    def raises(fitted):
+        if len(fitted.trace.epoch) == 2:
+            raise kind("mine")
+
+    def cell(i, watch=None):
+        model = without_weights(family, WIDTHS[i])
+        return train(model, data(), recipe_of(4), Streams(i), watch=watch)
+
+    found = drive([cell(0), cell(1, raises), cell(2, as_it_stands)], Context())
+    assert isinstance(found[1], kind)
+    for i in (0, 2):
+        assert found[i].status == "done"
+        assert_close(dict(found[i].state), dict(solve(cell(i)).state), **TOLERANCE)
+    assert len(found[2].trace.watched) == 4
 
 
 @pytest.mark.parametrize("watch", ["losses", 3])

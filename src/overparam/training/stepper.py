@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset
+from overparam.stopping import is_stop
 from overparam.streams import Streams
 from overparam.training.batches import Orders
 from overparam.training.recipe import Recipe
@@ -35,7 +36,7 @@ class Member:
         rows of the trace gather in `trace`; the trained state in `state` when it ends, and in
         `template` the module where training changed more of it than its tensors.
         watch: is told of the member, its state and its template at traced epochs; what it returns
-            gathers in `watched`.
+            gathers in `watched`. failed: what it raised, which ended this member alone.
     """
 
     recipe: Recipe
@@ -49,6 +50,7 @@ class Member:
     n_steps: int = 0
     watch: Watch | None = None
     watched: list[Any] = field(default_factory=list)
+    failed: BaseException | None = None
 
     @property
     def n(self) -> int:
@@ -167,13 +169,11 @@ class Stepper:
             error = {k: float(v.error[m]) for k, v in found.items()}
             step = member.n_steps
             member.trace.append({"epoch": epoch, "step": step, "loss": loss, "error": error})
-            if member.watch is not None:
-                state, template = self.models.state_of(m), self.models.template_of(m)
-                member.watched.append(member.watch(member, state, template))
+            self._watch(m)
             # A loss of the user's own may be finite where outputs are NaN.
             if not np.isfinite(loss["train"]) or found["train"].nan[m] > 0:
                 out.append((m, "diverged"))
-            elif _met(member.recipe, loss["train"], error["train"]):
+            elif member.failed or _met(member.recipe, loss["train"], error["train"]):
                 out.append((m, "stopped"))
             elif not member.n_left:
                 out.append((m, "done"))
@@ -182,6 +182,18 @@ class Stepper:
         self.active = [m for m in self.active if m not in {m for m, _ in out}]
         if self.active and 2 * len(self.active) <= len(self.members):
             self._pack()
+
+    def _watch(self, m: int) -> None:
+        member = self.members[m]
+        if member.watch is None:
+            return
+        state, template = self.models.state_of(m), self.models.template_of(m)
+        try:
+            member.watched.append(member.watch(member, state, template))
+        except BaseException as error:
+            if is_stop(error) or out_of_memory(error):
+                raise
+            member.failed = error
 
     def _measured(self, name: str) -> Measured:
         """Measure one set; what is drawn at random meanwhile is a stream of its own, begun anew.
@@ -204,6 +216,13 @@ class Stepper:
         self.orders.keep(models)
         self.members = [self.members[m] for m in self.active]
         self.active = list(range(len(self.members)))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether less at one time might do."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "memory" in str(error) and "alloc" in str(error)
 
 
 def _met(recipe: Recipe, loss: float, error: float) -> bool:

@@ -29,6 +29,7 @@ from overparam.training.recipe import Recipe
 from overparam.training.request import Context, Cost, Request, answer_to
 from overparam.training.stack_costs import measure_seconds, stack_bytes
 from overparam.training.stacks import signature, step_flops
+from overparam.training.stepper import out_of_memory
 from overparam.training.targets import check_targets
 from overparam.training.task import Task
 from overparam.training.trace import Trace
@@ -220,7 +221,7 @@ class TrainRequest(Request):
 
 def _train_stack(
     requests: Sequence[TrainRequest], precision: str, context: Context, way: str
-) -> list[Fitted | Exception]:
+) -> list[Fitted | BaseException]:
     """Train one stack; halve it where memory runs out."""
     try:
         stepper = make_stepper(requests, precision, context, way)
@@ -236,7 +237,7 @@ def _train_stack(
         note = stepper.models.note if isinstance(stepper.models, BatchedModels) else ""
         context.notes += [note] if note and note not in context.notes else []
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         if len(requests) == 1:
             return [
@@ -252,7 +253,7 @@ def _train_stack(
             requests[middle:], precision, context, way
         )
     return [
-        fitted_of(r, precision, m, m.state or {}, m.template)
+        m.failed or fitted_of(r, precision, m, m.state or {}, m.template)
         for r, m in zip(requests, members, strict=True)
     ]
 
@@ -290,9 +291,3 @@ def _stand_in(request: TrainRequest, context: Context) -> tuple[Fitted, float]:
         seen = request.watch(fitted)
     seconds = (now(context.device) - start) * len(epochs)
     return replace(fitted, trace=replace(trace, watched=(seen,) * len(epochs))), seconds
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return "memory" in str(error) and "alloc" in str(error)
