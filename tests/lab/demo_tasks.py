@@ -33,6 +33,9 @@ def loud(x, report):
     os.write(1, b"raw\\n")
     return x
 
+def asserting(x, report):
+    return __debug__, sys.flags.optimize, sys.flags.bytes_warning
+
 def process(x, report):
     return os.getpid()
 

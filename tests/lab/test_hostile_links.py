@@ -81,6 +81,12 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
         Store.open(tmp_path, DEMO)
 
 
+def test_a_folder_in_place_of_the_lock_is_told_as_such(tmp_path):
+    (tmp_path / "study.lock").mkdir()
+    with pytest.raises(StoreError, match=r"study\.lock of this study is a link or no plain file"):
+        Store.open(tmp_path, DEMO)
+
+
 @pytest.mark.parametrize("kind", ["file", "pipe", "link"])
 def test_what_is_no_folder_is_told_with_the_remedy(tmp_path, kind):
     place = tmp_path / "mine"

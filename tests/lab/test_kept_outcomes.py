@@ -106,3 +106,17 @@ def test_an_outcome_of_a_derived_class_fails_its_cell(tiny):
 
     result = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=0)
     assert {r.error.partition(";")[0] for r in result.records} == {"run returned More, not Outcome"}
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "list of arrays"])
+def test_what_cells_share_and_write_into_is_kept_as_each_returned_it(tiny, kind):
+    held = {"array": np.zeros(3), "tensor": torch.zeros(3), "list of arrays": [np.zeros(3)]}[kind]
+
+    async def run(c, streams):
+        (held[0] if kind == "list of arrays" else held)[:] = c.width
+        return tiny.outcome(0.25, held)
+
+    for workers in (0, 1):
+        found = run_study(dataclasses.replace(tiny, run=run), seeds=[0], workers=workers).records
+        weights = [np.ravel(r.outcome.weights).tolist() for r in found]
+        assert weights == [[r.condition.width] * 3 for r in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
 import re
 import sys
 import warnings
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import scipy.special
 import sklearn
 import torch
 
@@ -91,6 +93,34 @@ def test_what_is_set_is_told_and_can_be_put_elsewhere():
     with usual.held():
         assert LibrarySettings.here() == usual
     assert LibrarySettings.here().told() == told
+
+
+MORE = {
+    "torch.backends.mkldnn.matmul.fp32_precision": lambda: setattr(
+        torch.backends.mkldnn.matmul, "fp32_precision", "bf16"
+    ),
+    "torch.backends.mkldnn.enabled": lambda: torch.backends.mkldnn.set_flags(False),
+    "torch.backends.mha.set_fastpath_enabled": lambda: torch.backends.mha.set_fastpath_enabled(
+        False
+    ),
+    "decimal.getcontext prec": lambda: setattr(decimal.getcontext(), "prec", 5),
+    "scipy.special.seterr domain": lambda: scipy.special.seterr(domain="raise"),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_other_settings_that_decide_numbers_reach_cells_and_belong_to_the_study(tmp_path, name):
+    if "matmul" in name and not hasattr(torch.backends.mkldnn, "matmul"):
+        pytest.skip("this PyTorch has no such choice")
+    run_study(STUDY, workers=0, folder=tmp_path / "s")
+    MORE[name]()
+    assert list(LibrarySettings.here().told()) == [name]
+    own = repr(LibrarySettings.here())
+    for workers in (0, 1):
+        found = run_study(STUDY, workers=workers).records.where(sets=False)
+        assert {r.outcome.found for r in found} == {own}
+    with pytest.raises(StoreError, match=f"set otherwise.*{name}"):
+        run_study(STUDY, workers=0, folder=tmp_path / "s")
 
 
 def test_how_things_look_is_no_part_of_a_study():

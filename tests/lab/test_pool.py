@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -45,6 +46,23 @@ def test_results_do_not_depend_on_order_or_number_of_workers(tasks):
         with Pool(n_workers) as pool:
             found.append(results(pool.run(order)))
     assert found.count(found[0]) == 4
+
+
+@pytest.mark.parametrize("flags", ["-O", "-OO", "-bb"])
+def test_workers_assert_as_this_process_does(tasks, flags):
+    code = (
+        f"import sys; sys.path.insert(0, {str(tasks)!r})\n"
+        "from overparam.lab.pool import Done, Pool\n"
+        "import pool_tasks\n"
+        "with Pool(1) as pool:\n"
+        "    (done,) = pool.run([(1, 'pool_tasks:asserting', 0)])\n"
+        "print(done.result == pool_tasks.asserting(0, None), *done.result)\n"
+    )
+    run = subprocess.run([sys.executable, flags, "-c", code], capture_output=True, text=True)
+    optimize, compare = flags.count("O"), flags.count("b")
+    assert run.stdout.split() == ["True", str(not optimize), str(optimize), str(compare)], (
+        run.stderr
+    )
 
 
 def test_large_payloads_and_results_do_not_block_each_other(tasks):

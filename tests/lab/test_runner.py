@@ -252,6 +252,19 @@ def test_a_signal_ends_the_study_and_keeps_what_was_finished(tiny, tmp_path):
         assert len(load_study(folder, phenomenon).records) == 2
 
 
+def test_a_cell_may_go_to_another_folder(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    async def run(c, streams):
+        os.chdir(tmp_path / "elsewhere")
+        return await tiny.run(c, streams)
+
+    phenomenon = dataclasses.replace(tiny, run=run)
+    assert run_study(phenomenon, seeds=[0], workers=0, folder=Path("mine")).complete
+    assert load_study(tmp_path / "mine", phenomenon).complete
+
+
 def test_a_seed_named_twice_counts_once(tiny):
     phenomenon = dataclasses.replace(tiny, run=local(tiny))
     result = run_study(phenomenon, seeds=[1, 0, 1, 0], workers=0)

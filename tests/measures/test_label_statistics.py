@@ -73,3 +73,8 @@ def test_probabilities_are_not_logits():
     with pytest.raises(DataError, match=r"logits look like probabilities.*np\.log"):
         stable_logit(p, np.array([0, 1]))
     np.testing.assert_allclose(stable_logit(np.log(p), np.array([0, 1])), [-math.log(3), 0])
+
+
+def test_what_a_script_has_set_for_underflow_decides_nothing():
+    with np.errstate(all="raise"):
+        assert stable_logit(np.array([[2000.0, -2000.0, 0.0]]), np.array([0])) == [2000.0]

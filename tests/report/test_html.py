@@ -246,6 +246,7 @@ def test_study_saves_and_shows_itself(synthetic, tmp_path):
     assert path == tmp_path / "deep" / "folder" / "report.html"
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert study.save_report(tmp_path / "a.html") == tmp_path / "a.html"
+    assert study.save_report(tmp_path / "a.json").read_text("utf-8") == study.to_json()
     assert repr(study) == "Study(synthetic_descent, standard, 96 of 96 cells)"
     assert "Observed, and absent from its control." in str(study)
     notebook = study._repr_html_()

@@ -337,3 +337,11 @@ def test_every_argument_of_a_layer_is_described():
     again = build_layers(json.loads(json.dumps(describe_layers(layers))))
     assert repr(again) == repr(layers)
     assert again[0].padding_mode == "circular"
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe is a device or a pipe"):
+        op.load_fitted(tmp_path / "pipe")
+    with pytest.raises(DataError, match="zero is a device or a pipe"):
+        op.load_fitted("/dev/zero")

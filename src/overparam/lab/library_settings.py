@@ -78,7 +78,7 @@ class LibrarySettings:
                 for part, one in value.items()
                 if one != usual.get(part)
                 and part not in _SHOWS
-                and (name != "numpy.seterr" or one in _ENDS)
+                and (not name.endswith("seterr") or one in _ENDS)
             }
         return texts
 
@@ -149,6 +149,44 @@ def _put_device(torch: Any, device: Any) -> None:
     torch.set_default_device(None if device.type == "cpu" else device)
 
 
+def _get_product(kind: str, torch: Any) -> str:
+    """Return how exact a kind of product is; "none" where this PyTorch knows of no choice."""
+    found = getattr(torch.backends.mkldnn, kind, None)
+    return str(getattr(found, "fp32_precision", "none"))
+
+
+def _put_product(kind: str, torch: Any, precision: str) -> None:
+    getattr(torch.backends.mkldnn, kind).fp32_precision = precision
+
+
+def _product(kind: str) -> _Setting:
+    get, put = partial(_get_product, kind), partial(_put_product, kind)
+
+    def default(torch: Any) -> str:  # the older name of that of matrices sets it, too
+        return get(torch) if kind == "matmul" and _precision(torch) != "highest" else "none"
+
+    return _Setting("torch", get, put, default)
+
+
+def _get_context(decimal: Any) -> dict[str, Any]:
+    return _told_of(decimal.getcontext())
+
+
+def _put_context(decimal: Any, values: dict[str, Any]) -> None:
+    context = decimal.getcontext()
+    for name, value in values.items():
+        setattr(context, name, value)
+
+
+def _told_of(context: Any) -> dict[str, Any]:
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    return {name: getattr(context, name) for name in names}
+
+
+def _usual_of_special(special: Any) -> dict[str, str]:
+    return {kind: "raise" if kind == "memory" else "ignore" for kind in special.geterr()}
+
+
 def _flushes(torch: Any) -> bool:
     """Whether numbers below the smallest normal one are 0 here: the processor tells."""
     return sys.float_info.min / 2 == 0.0
@@ -211,6 +249,30 @@ _SETTINGS = {
         _flushes,
         lambda torch, flushes: torch.set_flush_denormal(flushes),
         lambda torch: False,
+    ),
+    "torch.backends.mkldnn.enabled": _Setting(
+        "torch",
+        lambda torch: torch.backends.mkldnn.enabled,
+        lambda torch, enabled: torch._C._set_mkldnn_enabled(enabled),
+        lambda torch: True,
+    ),
+    "torch.backends.mkldnn.matmul.fp32_precision": _product("matmul"),
+    "torch.backends.mkldnn.conv.fp32_precision": _product("conv"),
+    "torch.backends.mkldnn.rnn.fp32_precision": _product("rnn"),
+    "torch.backends.mha.set_fastpath_enabled": _Setting(
+        "torch",
+        lambda torch: torch.backends.mha.get_fastpath_enabled(),
+        lambda torch, enabled: torch.backends.mha.set_fastpath_enabled(enabled),
+        lambda torch: True,
+    ),
+    "decimal.getcontext": _Setting(
+        "decimal", _get_context, _put_context, lambda decimal: _told_of(decimal.DefaultContext)
+    ),
+    "scipy.special.seterr": _Setting(
+        "scipy.special",
+        lambda special: special.geterr(),
+        lambda special, values: special.seterr(**values),
+        _usual_of_special,
     ),
     "sklearn.set_config": _Setting(
         "sklearn",

@@ -22,7 +22,7 @@ def run_folder(folder: Path | None) -> Iterator[Path]:
         ResourceError: there is no room for temporary files.
     """
     if folder is not None:
-        yield folder
+        yield folder.absolute()  # a cell may go to another working folder
         return
     try:
         with temporary_folder() as place:

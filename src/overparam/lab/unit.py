@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import os
 import platform
@@ -110,7 +111,9 @@ async def _outcome(job: Job, condition: Any, streams: Streams) -> Any:
     """Return what a cell returns; here what is no coroutine fails in the cell, too."""
     process = os.getpid()
     try:
-        return await job.run(condition, streams)
+        found = await job.run(condition, streams)
+        # What a cell returns is kept when its unit ends; cells may share what they write into.
+        return _apart(found) if type(found) is job.outcome else found
     finally:
         if os.getpid() != process:  # a child that the cell forked must not go on as the worker
             os._exit(0)
@@ -189,6 +192,25 @@ def _keepable(kind: type, result: Any) -> Any:
                 remedy="keep numbers as an array",
             )
     return outcome
+
+
+def _apart(outcome: Any) -> Any:
+    """Return an outcome whose arrays and containers nobody else holds."""
+    made = copy.copy(outcome)
+    for field in fields_of(outcome.__class__):
+        object.__setattr__(made, field.name, _copied(getattr(outcome, field.name)))
+    return made
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, tuple | list | dict | set):
+        with contextlib.suppress(Exception):  # what cannot be copied cannot be kept either
+            return copy.deepcopy(value)
+    return value
 
 
 def _plain(outcome: Any) -> Any:

@@ -52,7 +52,7 @@ def start_worker(threads: int) -> WorkerProcess:
     try:
         process = subprocess.Popen(
             # -P: a file of the working directory must not stand in for a module of Python's.
-            [sys.executable, "-P", "-m", "overparam.lab.worker", *arguments],
+            [sys.executable, *_flags(), "-P", "-m", "overparam.lab.worker", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=_output(1),
             stderr=_output(2),
@@ -70,6 +70,12 @@ def start_worker(threads: int) -> WorkerProcess:
         os.close(theirs)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return WorkerProcess(process, Connection(ours))
+
+
+def _flags() -> list[str]:
+    """Return those of Python's options that decide what code does: whether it asserts."""
+    optimize, compare = "O" * sys.flags.optimize, "b" * sys.flags.bytes_warning
+    return [f"-{letters}" for letters in (optimize, compare) if letters]
 
 
 def _above_standard(end: socket.socket) -> int:

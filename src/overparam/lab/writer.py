@@ -46,7 +46,7 @@ class WriterLock:
             try:
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | _PLAIN, 0o644)
             except OSError as error:
-                if error.errno in (errno.ELOOP, errno.EMLINK):
+                if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR):
                     raise _no_plain_file(path) from None
                 raise
         try:

@@ -36,7 +36,7 @@ def stable_logit(logits: Any, labels: Any) -> np.ndarray:
     own, others = _split(logits, labels)
     highest = others.max(-1)
     shift = np.where(np.isfinite(highest), highest, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # logits may be -inf
+    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):  # logits may be -inf
         return own - (shift + np.log(np.exp(others - shift[..., None]).sum(-1)))
 
 

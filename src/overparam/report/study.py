@@ -59,7 +59,10 @@ class Study:
         return to_json(self.content)
 
     def save_report(self, path: str | Path) -> Path:
-        """Write the HTML report to `path`, or into it if it is a folder, and return the file.
+        """Write the report to `path`, or into it if it is a folder, and return the file.
+
+        Args:
+            path: of a file ending in ``.json`` as JSON, else as HTML.
 
         Raises:
             UsageError: something else than a file is there.
@@ -68,7 +71,8 @@ class Study:
         target = Path(path)
         if target.is_dir() or not target.suffix:
             target = target / "report.html"
-        return write_whole(check_file(target), self.to_html())
+        is_json = target.suffix.lower() == ".json"
+        return write_whole(check_file(target), self.to_json() if is_json else self.to_html())
 
     def save_figures(self, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
         """Write every figure into `folder` in each format (svg, png, pdf, csv); return the files.

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -177,9 +179,13 @@ class LossNotKept:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
+        if stat.S_IFMT(os.stat(path).st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise DataError(f"{path} is a device or a pipe", allowed="a file of Fitted.save")
         with path.open("rb") as file:
             check_sums(file)  # PyTorch would take a turned bit
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except OSError as error:
