@@ -20,6 +20,7 @@ from torch.utils.data import Dataset as RowsOfTheirOwn
 
 import overparam as op
 from overparam.data.accepted import as_dataset
+from overparam.data.examples import as_examples
 from overparam.errors import DataError, UsageError
 
 X, Y = torch.arange(24.0).reshape(12, 2), torch.arange(12) % 3
@@ -219,3 +220,31 @@ def test_rows_that_a_shuffled_loader_would_drop_are_said():
     notes = as_dataset(DataLoader(TensorDataset(X, Y), 5, shuffle=True, drop_last=True)).notes
     assert f"nor is drop_last, which leaves {len(X) % 5} other rows out of each" in notes[0]
     assert "drop_last" not in as_dataset(DataLoader(TensorDataset(X, Y), 5, shuffle=True)).notes[0]
+
+
+class Drawn(RowsOfTheirOwn):
+    """Rows of which `part` is another whenever it is read."""
+
+    def __init__(self, part):
+        self.part, self.reads = part, 0
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, i):
+        self.reads += 1
+        noise = torch.randn(2) if self.part == "inputs" else torch.zeros(2)
+        label = int(torch.randint(2, ())) if self.part == "labels" else i % 2
+        return torch.tensor([i, 1.0]) + noise, label
+
+
+@pytest.mark.parametrize("part", ["inputs", "labels", "nothing"])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_rows_that_are_drawn_anew_are_told(part, loaded):
+    rows = Drawn(part)
+    given = DataLoader(rows, batch_size=7, shuffle=True) if loaded else rows
+    notes = [note for note in as_dataset(given, 2).notes if "read again" in note]
+    assert len(notes) == (part != "nothing")
+    assert rows.reads <= 28
+    found = [note for note in as_examples(given).notes if "read again" in note]
+    assert len(found) == (part != "nothing")

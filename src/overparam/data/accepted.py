@@ -23,6 +23,11 @@ FORMS = (
 )
 _NUMBERS_SAID = 5  # rows of a DataLoader whose positions are said
 ROWS_AT_ONCE = 256  # of a dataset that is asked row by row
+_READ_AGAIN = 8  # rows, to see whether they are the same a second time
+_DRAWN = (
+    "rows of the dataset are others when they are read again, as with random augmentation: each "
+    "was drawn once and is the same in every pass, which training may memorize"
+)
 _SHUFFLED = (torch_data.RandomSampler, torch_data.SubsetRandomSampler)
 _LOADING = ("__iter__", "_get_iterator", "_index_sampler", "_auto_collation")  # how rows come
 
@@ -38,7 +43,7 @@ def as_dataset(
             dataset of (input, label) rows; or a `DataLoader`, of which the rows that it yields are
             taken once (its batch size and shuffling are not: `notes` says so). All rows of its
             dataset have the dataset's order; of some, `notes` says which row of it is which. One
-            whose rows depend on the pass, or that has an `__iter__` of its own, is refused.
+            that takes other rows in each pass, or has an `__iter__` of its own, is refused.
         n_classes: as in `make_dataset`. name: what to call the set.
         like: a set of the same task, from which classes and type of the inputs are taken; a table
             must have its columns, in its order.
@@ -96,7 +101,7 @@ def _parts(data: Any) -> tuple[Any, Any, tuple[str, ...]]:
     if type(data) is torch_data.TensorDataset:  # a subclass may make other rows of its tensors
         return (*_pair(data.tensors, "a TensorDataset"), ())
     if isinstance(data, torch_data.Dataset):
-        return (*_of_dataset(data), ())
+        return _of_dataset(data)
     if isinstance(data, tuple | list):
         inputs, labels = _pair(data, f"a {type(data).__name__}")
         position = label_position(inputs, labels)
@@ -136,7 +141,7 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
                 "a DataLoader as PyTorch has it",
             )
     if isinstance(loader.dataset, torch_data.IterableDataset):
-        return (*_of_dataset(loader.dataset), ())
+        return _of_dataset(loader.dataset)
     batches, size = _batches_of(loader)
     collate: Any = loader.collate_fn
     if loader.batch_sampler is None:  # batch_size=None: each item is one row, converted alone
@@ -144,7 +149,7 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
         def collate(items: list[Any]) -> Any:
             return torch_data.default_collate([loader.collate_fn(item) for item in items])
 
-    inputs, labels = _collected(loader.dataset, batches, collate)
+    inputs, labels, drawn = _collected(loader.dataset, batches, collate)
     positions = [position for batch in batches for position in batch]
     n = len(positions)
     if len(inputs) == n and set(positions) == set(range(n)):
@@ -156,7 +161,7 @@ def _of_loader(loader: torch_data.DataLoader) -> tuple[Tensor, Tensor, tuple[str
     )
     if loader.drop_last and size and n % size and isinstance(loader.sampler, _SHUFFLED):
         note += f", nor is drop_last, which leaves {n % size} other rows out of each of its passes"
-    return inputs, labels, (note,)
+    return inputs, labels, (note, *drawn)
 
 
 def _numbering(positions: list[int]) -> str:
@@ -215,8 +220,8 @@ def _in_batches(positions: Sequence[int], size: int) -> Sequence[Sequence[int]]:
     return [positions[start : start + size] for start in range(0, len(positions), size)]
 
 
-def _of_dataset(dataset: Any) -> tuple[Tensor, Tensor]:
-    """Return all rows of a map-style dataset."""
+def _of_dataset(dataset: Any) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Return all rows of a map-style dataset, and what is to be said of them."""
     if isinstance(dataset, torch_data.IterableDataset) or not hasattr(dataset, "__len__"):
         raise UsageError(
             "an iterable dataset has no rows to draw batches from",
@@ -229,25 +234,37 @@ def _of_dataset(dataset: Any) -> tuple[Tensor, Tensor]:
 
 def _collected(
     dataset: Any, batches: Sequence[Sequence[int]], collate: Any
-) -> tuple[Tensor, Tensor]:
-    """Return rows of a map-style dataset as inputs and labels, asked for batch by batch."""
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Return rows of a map-style dataset as inputs and labels, and what is to be said of them."""
     if not any(map(len, batches)):
         raise DataError("the dataset is empty", allowed="at least one row")
-    made = []
     # Random augmentation is drawn once, the same in every process, from a stream of its own.
     with Streams(0).child("rows of a dataset").global_generators("augmentation"):
-        for batch in batches:
-            rows = _asked(dataset, batch)
-            refuse_masked("rows of the dataset", rows)
-            try:
-                made.append(_pair((collate or torch_data.default_collate)(rows), "a row"))
-            except (TypeError, RuntimeError, ValueError, KeyError) as error:
-                raise _no_tensor(dataset, error) from None
+        made = [_batch(dataset, batch, collate) for batch in batches]
+        first = _in_batches(batches[0][:_READ_AGAIN], _READ_AGAIN) if collate is None else batches
+        again = _batch(dataset, first[0], collate)
     try:
-        inputs, labels = zip(*made, strict=True)
-        return torch.cat(inputs), torch.cat(labels)
+        inputs, labels = (torch.cat(parts) for parts in zip(*made, strict=True))
+        n = len(again[0])
+        same = _are_equal(inputs[:n], again[0]) and _are_equal(labels[:n], again[1])
     except (TypeError, RuntimeError) as error:
         raise _no_tensor(dataset, error) from None
+    return inputs, labels, () if same else (_DRAWN,)
+
+
+def _batch(dataset: Any, positions: Sequence[int], collate: Any) -> tuple[Any, Any]:
+    rows = _asked(dataset, positions)
+    refuse_masked("rows of the dataset", rows)
+    try:
+        return _pair((collate or torch_data.default_collate)(rows), "a row")
+    except (TypeError, RuntimeError, ValueError, KeyError) as error:
+        raise _no_tensor(dataset, error) from None
+
+
+def _are_equal(rows: Tensor, again: Tensor) -> bool:
+    if rows.shape != again.shape:
+        return False
+    return bool(((rows == again) | ((rows != rows) & (again != again))).all())  # NaN is NaN
 
 
 def _asked(dataset: Any, positions: Sequence[int]) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from overparam.data.column_doubts import doubtful_columns, without_row_numbers
 from overparam.data.written_texts import (
     as_written,
     check_header,
@@ -31,7 +32,8 @@ class TableFile(NamedTuple):
 def read_table_file(path: str | Path, target: str, *, groups: str | None = None) -> TableFile:
     """Return inputs and labels of a table: all other columns, and the column `target`.
 
-    In a CSV file codes such as ``007`` stay texts, with a note (see `written_texts`).
+    In a CSV file codes such as ``007`` stay texts, and a first column without a name that numbers
+    the rows is left out; notes say so (see `written_texts`, `column_doubts`).
 
     Args:
         path: ``.csv``, ``.parquet`` (a DataFrame comes back, and a Series), or ``.npz`` with an
@@ -114,8 +116,12 @@ def _of_frame(path: Path, suffix: str, target: str, groups: str | None) -> Table
     if len(frame.columns) < 2:
         raise DataError("the table has no column beside its labels", got=str(path))
     notes: tuple[str, ...] = ()
+    names = [target] if groups is None else [target, groups]
     if suffix == ".csv":
-        frame, notes = as_written(frame, path, [target] if groups is None else [target, groups])
+        frame, notes = as_written(frame, path, names)
+        frame, more = without_row_numbers(frame, names)
+        notes += more
+    notes += doubtful_columns(frame, names)
     if frame[target].dtype.kind == "O":
         refuse_decimal_commas(target, frame[target].dropna().astype(str).unique())
     return TableFile(frame.drop(columns=[target]), frame[target], notes)

@@ -21,7 +21,10 @@ _LEADING_ZERO = re.compile(r"[+-]?0\d")
 _ZERO_IN_LINE = re.compile(rb'(?:^|[,"])\s*[+-]?0\d')
 _WHOLE = re.compile(r"[+-]?\d+")
 _WITH_COMMA = re.compile(r"[+-]?\d*(?:,\d+)*")
-_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?([./-])\d\d?\2\d{2,4}( .*)?")
+_DATE = re.compile(
+    r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?([./-])\d\d?\2\d{2,4}( .*)?"
+    r"|[A-Z][a-z]{2,8}\.? \d\d?,? \d{4}|\d\d?\.?[ -][A-Z][a-z]{2,8}[ -]\d{2,4}"
+)
 _EXACT = 2.0**53  # floating numbers hold all whole ones up to here
 
 
