@@ -133,7 +133,6 @@ def linear_design(
         intercept = bool(_blind(right, towards[:, None])[0] <= blind_tolerance)
     relations, combinations = dependencies(of, scaled, right * kept, rank)
     squares = (left**2).sum(1) + (1 / len(left) if of.fit_intercept else 0.0)
-    lengths = (scaled.rows**2).sum(0)
     inflation = np.full(len(of.names), np.inf)
     inflation[identified] = (((right / kept) ** 2).sum(1) * (scaled.rows**2).sum(0))[identified]
     return LinearDesign(
