@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         ClassBalance,
         ColumnFaults,
         class_balance,
-        column_faults,
+        find_column_faults,
     )
     from overparam.measures.columns import ColumnScores, estimate_column_scores
     from overparam.measures.complexity import (
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
         leave_one_out_neighbors,
         leave_one_out_smoother,
     )
-    from overparam.measures.linear_design import LinearDesign, linear_design
+    from overparam.measures.linear_design import LinearDesign, identify_coefficients
     from overparam.measures.linear_relations import Combination, Relation
     from overparam.measures.membership import (
         lira_scores,
@@ -150,7 +150,7 @@ _HOMES = {
         "ClassBalance",
         "ColumnFaults",
         "class_balance",
-        "column_faults",
+        "find_column_faults",
     ),
     "columns": (
         "ColumnScores",
@@ -196,10 +196,7 @@ _HOMES = {
         "leave_one_out_neighbors",
         "leave_one_out_smoother",
     ),
-    "linear_design": (
-        "LinearDesign",
-        "linear_design",
-    ),
+    "linear_design": ("LinearDesign", "identify_coefficients"),
     "linear_relations": (
         "Combination",
         "Relation",
@@ -298,7 +295,6 @@ __all__ = [
     "c_scores",
     "class_balance",
     "class_distance",
-    "column_faults",
     "correlation",
     "costs_of_proxies",
     "cumulative_loss",
@@ -319,11 +315,13 @@ __all__ = [
     "estimate_shift",
     "estimate_tpr_at_fpr",
     "final_loss",
+    "find_column_faults",
     "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
     "gradient_norm",
     "hinge_margin",
+    "identify_coefficients",
     "influence_matrix",
     "influence_scores",
     "input_curvature",
@@ -344,7 +342,6 @@ __all__ = [
     "leave_one_out_neighbors",
     "leave_one_out_ridge",
     "leave_one_out_smoother",
-    "linear_design",
     "linear_smoother",
     "lira_scores",
     "loss_interquartile_range",

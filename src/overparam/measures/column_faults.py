@@ -10,7 +10,7 @@ import numpy as np
 from overparam.checks import check_range
 from overparam.data.table_columns import Column, n_rows_of, read_columns
 from overparam.measures.jeffreys import jeffreys_accuracies
-from overparam.measures.linear_design import Relation, linear_design
+from overparam.measures.linear_design import Relation, identify_coefficients
 from overparam.measures.screened_target import read_target
 
 
@@ -37,7 +37,7 @@ class ColumnFaults:
     not_checked: tuple[str, ...]
 
 
-def column_faults(table: Any) -> ColumnFaults:
+def find_column_faults(table: Any) -> ColumnFaults:
     """Return constant, empty, duplicated and collinear columns, by name.
 
     Args:
@@ -46,14 +46,14 @@ def column_faults(table: Any) -> ColumnFaults:
     Returns:
         `ColumnFaults`. A column is in one list only: constant ones are not called collinear, of
         duplicates the first stands for all, and renamed groups have a column of words, of values
-        that repeat. Collinear to rounding (`linear_design` says the tolerance).
+        that repeat. Collinear to rounding (`identify_coefficients` says the tolerance).
 
     Raises:
         DataError: a table that cannot be read.
 
     Cost: O(n p min(n, p)), of the collinear ones.
 
-    >>> found = column_faults([[1, 1, "a", 5, 2], [2, 2, "b", 5, 4], [2, 2, "b", 5, 4.5]])
+    >>> found = find_column_faults([[1, 1, "a", 5, 2], [2, 2, "b", 5, 4], [2, 2, "b", 5, 4.5]])
     >>> found.constant, found.duplicated, found.renamed, found.collinear
     (('3',), (('0', '1'),), (('0', '2'),), ())
     """
@@ -72,7 +72,7 @@ def column_faults(table: Any) -> ColumnFaults:
     relations: tuple[Relation, ...] = ()
     if len(usable) > 1 and len(usable[0].values) > len(usable):
         design = np.stack([c.values for c in usable], axis=1)
-        found = linear_design(design, names=[c.name for c in usable], fit_intercept=True)
+        found = identify_coefficients(design, names=[c.name for c in usable], fit_intercept=True)
         relations = found.relations
     return ColumnFaults(
         tuple(c.name for c in constant),

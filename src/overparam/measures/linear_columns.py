@@ -35,7 +35,7 @@ def read_design(
     names: Sequence[str] | None,
     tolerance: float | None,
 ) -> NamedDesign:
-    """Return a checked design; arguments and errors are those of `linear_design`."""
+    """Return a checked design; arguments and errors are those of `identify_coefficients`."""
     if tolerance is not None:
         check_range("tolerance", tolerance, 0)
     n_coefficients = None
@@ -67,14 +67,13 @@ class ScaledColumns:
 
     Attributes:
         rows: `[n, p]`, centred where there is an intercept; one that is constant is 0.
-        lengths: `[p]`, what columns were divided by. mean: `[p]`, of columns so divided.
+        lengths: `[p]`, what columns were divided by.
         removed: largest length of a column over its length once centred: how much larger the
             rounding of its entries has become.
     """
 
     rows: np.ndarray
     lengths: np.ndarray
-    mean: np.ndarray
     removed: float
 
 

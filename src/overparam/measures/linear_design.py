@@ -25,7 +25,7 @@ class LinearDesign:
         n_rows, n_columns: of the matrix.
         rank: numerical rank of the columns, centred where there is an intercept, which adds one.
         tolerance: singular values up to it count as 0.
-        singular_values: falling, of the scaled columns (lengths near 1, see `linear_design`).
+        singular_values: falling, of the columns scaled to lengths near 1.
         condition_number: largest over smallest singular value of the matrix as given, inf where
             the rank falls short. scaled_condition: the same of the scaled columns, of those kept.
         identified: bool `[p]`, whether the data determine the coefficient.
@@ -34,7 +34,7 @@ class LinearDesign:
         blind_tolerance: up to it a coefficient counts as identified.
         doubtful: names whose `blind` lies within a factor of 100 of the tolerance: other rounding
             could decide otherwise.
-        intercept_identified: None without one.
+        intercept_identified: whether no relation has a constant; None without an intercept.
         relations: each column that others make up; combinations: sums of coefficients that are
             identified, one for each of the other columns.
         leverage: `[n]`, in [0, 1]; sums to the rank, plus one with an intercept.
@@ -71,7 +71,7 @@ class LinearDesign:
         return (*names, *((INTERCEPT,) if self.intercept_identified is False else ()))
 
 
-def linear_design(
+def identify_coefficients(
     features: Any,
     *,
     model: Any = None,
@@ -110,7 +110,7 @@ def linear_design(
 
     Cost: two singular value decompositions, O(n p min(n, p)), and p² rank; memory 4 n p.
 
-    >>> found = linear_design([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
+    >>> found = identify_coefficients([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
     >>> found.rank, found.not_identified, found.relations[0].text
     (2, ('0', '1', '2'), '2 = 0 + 1')
     """
@@ -121,16 +121,12 @@ def linear_design(
     bound = bound if tolerance is None else float(tolerance)
     rank = int((s > bound).sum())
     left, kept, right = left[:, :rank], s[:rank], right[:rank].T
-    blind = _blind(right, np.eye(len(of.names)))
+    blind = _blind(right)
     smallest = float(kept[-1]) if rank else 1.0
     blind_tolerance = 10 * max(bound, max(of.rows.shape) * _EPSILON * float(s[0])) / smallest
     blind_tolerance = min(blind_tolerance, 0.5)
     identified = blind <= blind_tolerance
     in_doubt = (blind > blind_tolerance / _DOUBT) & (blind < blind_tolerance * _DOUBT)
-    intercept = None
-    if of.fit_intercept:
-        towards = scaled.mean / (float(np.linalg.norm(scaled.mean)) or 1.0)
-        intercept = bool(_blind(right, towards[:, None])[0] <= blind_tolerance)
     relations, combinations = dependencies(of, scaled, right * kept, rank)
     squares = (left**2).sum(1) + (1 / len(left) if of.fit_intercept else 0.0)
     inflation = np.full(len(of.names), np.inf)
@@ -149,7 +145,7 @@ def linear_design(
         blind,
         blind_tolerance,
         tuple(n for n, d in zip(of.names, in_doubt, strict=True) if d),
-        intercept,
+        not any(INTERCEPT in r.terms for r in relations) if of.fit_intercept else None,
         relations,
         combinations,
         np.minimum(squares, 1.0),
@@ -158,15 +154,18 @@ def linear_design(
     )
 
 
-def _blind(right: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Return |v - V V' v| of each direction `[p, m]`; twice projected, for its digits."""
-    found = np.empty(directions.shape[1])
-    step = max(_AT_ONCE // len(directions), 1)
-    for first in range(0, len(found), step):
-        rest = directions[:, first : first + step]
+def _blind(right: np.ndarray) -> np.ndarray:
+    """Return |e_j - V V' e_j| of each unit vector `[p]`; twice projected, for its digits."""
+    p = len(right)
+    found = np.empty(p)
+    step = max(_AT_ONCE // p, 1)
+    for first in range(0, p, step):
+        some = np.arange(first, min(first + step, p))
+        rest = np.zeros((p, len(some)))
+        rest[some, np.arange(len(some))] = 1
         for _ in range(2):
             rest = rest - right @ (right.T @ rest)
-        found[first : first + step] = np.linalg.norm(rest, axis=0)
+        found[some] = np.linalg.norm(rest, axis=0)
     return found
 
 

@@ -11,6 +11,7 @@ from scipy.linalg import qr
 from overparam.measures.linear_columns import INTERCEPT, NamedDesign, ScaledColumns
 
 _ROUNDING = 1e-9  # of a multiple, relative to the largest
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def dependencies(
     relations = []
     for k, j in enumerate(made):
         terms = {of.names[i]: float(c) for i, c in zip(alone, parts[:, k], strict=True) if c}
-        constant = _constant(of, j, alone, parts[:, k]) if of.fit_intercept else 0.0
+        constant = _constant(of, scaled, j, alone, parts[:, k]) if of.fit_intercept else 0.0
         if constant:
             terms[INTERCEPT] = constant
         relations.append(Relation(of.names[j], terms))
@@ -79,12 +80,15 @@ def dependencies(
     return tuple(relations), tuple(combinations)
 
 
-def _constant(of: NamedDesign, made: int, alone: np.ndarray, parts: np.ndarray) -> float:
+def _constant(
+    of: NamedDesign, scaled: ScaledColumns, made: int, alone: np.ndarray, parts: np.ndarray
+) -> float:
     """Return the mean of a column less that of its parts, 0 where that is rounding."""
     column, others = of.rows[:, made], of.rows[:, alone]
     rest = float((column - others @ parts).mean())
     size = float(np.abs(column).max() + (np.abs(others) @ np.abs(parts)).max(initial=0.0))
-    return 0.0 if abs(rest) <= _ROUNDING * size else float(_whole(np.array([rest]))[0])
+    unsure = max(_ROUNDING, 10 * len(column) * _EPSILON * scaled.removed)
+    return 0.0 if abs(rest) <= unsure * size else float(_whole(np.array([rest]))[0])
 
 
 def _whole(values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from overparam.measures.leave_one_out import (
     leave_one_out_minimum_norm,
 )
 from overparam.measures.linear_columns import read_design, scaled_columns
-from overparam.measures.linear_design import LinearDesign, linear_design
+from overparam.measures.linear_design import LinearDesign, identify_coefficients
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +49,16 @@ def minimum_norm_solution(
     choice, that depends on the columns' units.
 
     Args:
-        features, model, fit_intercept, names: as in `linear_design`. targets: `[n]` or `[n, k]`.
+        features, model, fit_intercept, names: as in `identify_coefficients`.
+        targets: `[n]` or `[n, k]`.
 
     Returns:
         `MinimumNorm`, with leave-one-out predictions by `leave_one_out_minimum_norm`.
 
     Raises:
-        DataError: as `linear_design`, or targets that do not fit.
+        DataError: as `identify_coefficients`, or targets that do not fit.
 
-    Cost: that of `linear_design` and of one more decomposition.
+    Cost: that of `identify_coefficients` and of one more decomposition.
 
     >>> found = minimum_norm_solution([[1.0, 1.0], [2.0, 2.0]], [2.0, 4.0])
     >>> found.coefficients[:, 0].round(12).tolist(), found.design.not_identified
@@ -65,7 +66,7 @@ def minimum_norm_solution(
     """
     of = read_design(features, model, fit_intercept, names, None)
     y = checked_targets(targets, len(of.rows))
-    design = linear_design(of.rows, fit_intercept=of.fit_intercept, names=of.names)
+    design = identify_coefficients(of.rows, fit_intercept=of.fit_intercept, names=of.names)
     scaled = scaled_columns(of)
     left, s, right = np.linalg.svd(scaled.rows, full_matrices=False)
     left, s, right = left[:, : design.rank], s[: design.rank], right[: design.rank].T
