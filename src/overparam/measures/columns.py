@@ -23,6 +23,7 @@ from overparam.measures.screened_target import Target, folds_of, read_target, ro
 from overparam.streams import Streams
 
 MOST_ROWS = 20_000
+_REPEATS = 5  # of folds, since how rows are dealt would move a score by half its interval
 _PARTS: dict[str, Callable[[Column], np.ndarray]] = {
     "values": cells_of,
     "missing": is_missing,
@@ -144,12 +145,19 @@ def scores_of_columns(
     streams: Streams,
 ) -> ColumnScores:
     """Return `estimate_column_scores` of columns that were cut into cells."""
-    folds = folds_of(target, n_folds, streams.numpy("folds"))
+    rng = streams.numpy("folds")
+    cuts = [folds_of(target, n_folds, rng) for _ in range(_REPEATS)]
     p_values = permutation_p_values(
         cells, target_scores(target), n_permutations, streams.numpy("permutations")
     )
     scale = Scale(target, balanced)
-    outcomes = [scale.outcomes(scale.decided(cross_fitted(c, target, folds))) for c in cells]
+    outcomes = [
+        np.mean(
+            [scale.outcomes(scale.decided(cross_fitted(c, target, folds))) for folds in cuts],
+            axis=0,
+        )
+        for c in cells
+    ]
     each = [scale.estimate(o, confidence) for o in outcomes]
     of_all = [scale.estimate(o, 1 - (1 - confidence) / len(cells)) for o in outcomes]
     return ColumnScores(

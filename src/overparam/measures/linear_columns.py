@@ -82,18 +82,16 @@ def scaled_columns(of: NamedDesign) -> ScaledColumns:
     size = np.abs(of.rows).max(0)
     unit = _power_of_two(size)  # so that no square overflows or vanishes
     x = of.rows / unit
-    mean = x.mean(0) if of.fit_intercept else np.zeros(x.shape[1])
-    centred = x - mean
+    centred = x
     if of.fit_intercept:
+        centred = x - x.mean(0)
         centred -= centred.mean(0)  # what rounding of a large mean has left
     before, after = np.linalg.norm(x, axis=0), np.linalg.norm(centred, axis=0)
     constant = after <= 4 * len(x) * _EPSILON * before
     centred[:, constant], after[constant] = 0.0, 0.0
     lengths = _power_of_two(after)
     lost = np.where(constant, 0.0, before / np.where(constant, 1.0, after))
-    return ScaledColumns(
-        centred / lengths, unit * lengths, mean / lengths, float(lost.max(initial=0.0))
-    )
+    return ScaledColumns(centred / lengths, unit * lengths, float(lost.max(initial=0.0)))
 
 
 def _power_of_two(sizes: np.ndarray) -> np.ndarray:

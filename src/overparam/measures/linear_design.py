@@ -131,26 +131,29 @@ def identify_coefficients(
     squares = (left**2).sum(1) + (1 / len(left) if of.fit_intercept else 0.0)
     inflation = np.full(len(of.names), np.inf)
     inflation[identified] = (((right / kept) ** 2).sum(1) * (scaled.rows**2).sum(0))[identified]
+    lost = s[rank] if rank < len(s) else 0.0
     return LinearDesign(
-        of.names,
-        of.fit_intercept,
-        of.rows.shape[0],
-        of.rows.shape[1],
-        rank,
-        bound,
-        s,
-        _condition(of, rank),
-        float(s[0]) / smallest if rank else float("inf"),
-        identified,
-        blind,
-        blind_tolerance,
-        tuple(n for n, d in zip(of.names, in_doubt, strict=True) if d),
-        not any(INTERCEPT in r.terms for r in relations) if of.fit_intercept else None,
-        relations,
-        combinations,
-        np.minimum(squares, 1.0),
-        np.maximum(inflation, 1.0),
-        float(kept[-1] / s[rank]) if 0 < rank < len(s) and s[rank] > 0 else float("inf"),
+        names=of.names,
+        fit_intercept=of.fit_intercept,
+        n_rows=of.rows.shape[0],
+        n_columns=of.rows.shape[1],
+        rank=rank,
+        tolerance=bound,
+        singular_values=s,
+        condition_number=_condition(of, rank),
+        scaled_condition=float(s[0]) / smallest if rank else float("inf"),
+        identified=identified,
+        blind=blind,
+        blind_tolerance=blind_tolerance,
+        doubtful=tuple(n for n, d in zip(of.names, in_doubt, strict=True) if d),
+        intercept_identified=not any(INTERCEPT in relation.terms for relation in relations)
+        if of.fit_intercept
+        else None,
+        relations=relations,
+        combinations=combinations,
+        leverage=np.minimum(squares, 1.0),
+        variance_inflation=np.maximum(inflation, 1.0),
+        gap=smallest / float(lost) if rank and lost > 0 else float("inf"),
     )
 
 
