@@ -170,7 +170,9 @@ def _as_array(values: Any) -> np.ndarray:
         values = values.detach().cpu()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
     if isinstance(values, np.ma.MaskedArray):
-        return np.ma.filled(values.astype(object), None)
+        entries = np.array(values.data, dtype=object)
+        entries[np.ma.getmaskarray(values)] = None
+        return entries
     if isinstance(values, list | tuple):
         # Of objects: NumPy would turn [1, "a", None] into text.
         try:

@@ -151,13 +151,10 @@ def scores_of_columns(
         cells, target_scores(target), n_permutations, streams.numpy("permutations")
     )
     scale = Scale(target, balanced)
-    outcomes = [
-        np.mean(
-            [scale.outcomes(scale.decided(cross_fitted(c, target, folds))) for folds in cuts],
-            axis=0,
-        )
-        for c in cells
-    ]
+    outcomes = []
+    for of_column in cells:
+        said = [scale.decided(cross_fitted(of_column, target, folds)) for folds in cuts]
+        outcomes.append(np.mean([scale.outcomes(one) for one in said], axis=0))
     each = [scale.estimate(o, confidence) for o in outcomes]
     of_all = [scale.estimate(o, 1 - (1 - confidence) / len(cells)) for o in outcomes]
     return ColumnScores(

@@ -82,9 +82,8 @@ class Scale:
             errors = (self.target.ranks - self.target.ranks.mean()) ** 2
             ratio = outcomes.sum() / errors.sum()
             half = _half_width((outcomes - ratio * errors) / errors.mean(), confidence)
-            return ScoreEstimate(
-                float(1 - ratio), float(1 - ratio - half), min(1 - ratio + half, 1.0), n, confidence
-            )
+            score = float(1 - ratio)
+            return ScoreEstimate(score, score - half, min(score + half, 1.0), n, confidence)
         rows = self._strata()
         hits = np.array([outcomes[some].sum() for some in rows])
         found = jeffreys_accuracies(hits, np.array([len(some) for some in rows]), confidence)
@@ -118,7 +117,7 @@ class Scale:
             variance += ((better + worse) / total - rate**2) / total / len(rows) ** 2
         half = float(ndtri((1 + confidence) / 2) * np.sqrt(variance))
         low, high = max(middle - half, -1.0), min(middle + half, 1.0)
-        return ScoreEstimate(score, min(low, score), max(high, score), n, confidence)
+        return ScoreEstimate(score, float(min(low, score)), float(max(high, score)), n, confidence)
 
     def deviations(self, outcomes: np.ndarray) -> np.ndarray:
         """Return how far each row moves the score of outcomes from their mean, up to a factor."""
