@@ -23,7 +23,7 @@ class StrongColumn:
     """A column that alone predicts the target too well to pass without a look.
 
     Attributes:
-        name: of the column. score, low: alone, and its bound that holds for all columns at once.
+        name: of the column. score, low: alone, and the lower bound of its interval.
         presence: score of whether the entry is the column's commonest value, or missing.
         without: held-out scores of the model with all columns and without this one;
             None where it is the only one.
@@ -78,8 +78,9 @@ def estimate_leaks(
 ) -> Leaks:
     """Return the columns that alone predict the target too well, and the model without them.
 
-    A column is strong where the lower bound of its own score (for all columns at once) lies at
-    least `at_least` of the way from chance to perfect. It is suspected where, besides, its score
+    A column is strong where it says something (its p-value, adjusted for all columns, is at most
+    1 - confidence) and the lower bound of its own score lies at least `at_least` of the way from
+    chance to perfect. It is suspected where, besides, its score
     alone is above that of the model on all other columns (its interval lies above the other), or
     where its presence is strong: a value that is written down once the outcome is known (``boat``,
     ``expenditure > 0``).
@@ -124,7 +125,7 @@ def estimate_leaks(
     alone = estimate_column_scores(table, given, **same)
     presence = estimate_column_scores(table, given, of="presence", **same)
     needed = alone.chance + at_least * (1 - alone.chance)
-    found = np.flatnonzero((alone.low_of_all >= needed) & (alone.p_value <= 1 - confidence))
+    found = np.flatnonzero((alone.low >= needed) & (alone.p_value <= 1 - confidence))
     found = found[np.argsort(-alone.score[found], kind="stable")]
     shown, n_columns = [int(i) for i in found[:most_columns]], len(alone.names)
     sets = [[alone.names[i]] for i in shown] if n_columns > 1 else []
@@ -142,13 +143,13 @@ def estimate_leaks(
         reasons = []
         if without is not None and alone.low[i] > without.other.high:
             reasons.append(BETTER_THAN_ALL_OTHERS)
-        if presence.low_of_all[i] >= needed:
+        if presence.low[i] >= needed:
             reasons.append(BY_PRESENCE)
         strong.append(
             StrongColumn(
                 alone.names[i],
                 float(alone.score[i]),
-                float(alone.low_of_all[i]),
+                float(alone.low[i]),
                 float(presence.score[i]),
                 without,
                 tuple(reasons),
