@@ -170,6 +170,22 @@ def test_forms_of_tables_and_targets_and_seeds():
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize("n", [40, 200])
+@pytest.mark.parametrize("effect", [0, 1, 3])
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_intervals_cover_the_mean_score_over_worlds(n, effect, kind):
+    found = []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 2, n) if kind == "classes" else rng.standard_normal(n)
+        x = effect * y + rng.standard_normal(n)
+        scores = estimate_column_scores(x[:, None], y, n_permutations=19, seed=seed)
+        found.append((scores.score[0], scores.low[0], scores.high[0]))
+    score, low, high = np.array(found).T
+    covered = ((low <= score.mean()) & (score.mean() <= high)).mean()
+    assert covered > 0.88  # 132 of 150: at .93, fewer have probability .01
+
+
 @pytest.mark.parametrize(
     ("n", "p", "table", "target"),
     [

@@ -18,7 +18,7 @@ from overparam.measures.column_cells import (
     permutation_p_values,
     target_scores,
 )
-from overparam.measures.held_out_scores import Scale
+from overparam.measures.held_out_scores import CROSS_FITTED, Scale
 from overparam.measures.screened_target import Target, folds_of, read_target, rows_to_look_at
 from overparam.streams import Streams
 
@@ -104,8 +104,9 @@ def estimate_column_scores(
             rows. UsageError: an unknown choice, or a number out of range.
 
     Cost: O(n p (permutations x classes + log n)). Assumptions: rows (or groups) are independent.
-    p-values are exact then, by permutation. The intervals take predictions as given: they are
-    about the cells that these rows make. Source: p-values, Westfall, Young 1993; Jeffreys'
+    p-values are exact then, by permutation. Intervals are about the mean score over data sets of
+    this size; those of independent rows are widened by sqrt(1.5), since folds share rows in
+    training. Source: p-values, Westfall, Young 1993; Jeffreys'
     intervals, Brown, Cai, DasGupta 2001, joined as in Zou, Donner 2008.
 
     >>> x, y = np.arange(100.0).reshape(-1, 1), np.arange(100) % 2
@@ -155,8 +156,9 @@ def scores_of_columns(
     for of_column in cells:
         said = [scale.decided(cross_fitted(of_column, target, folds)) for folds in cuts]
         outcomes.append(np.mean([scale.outcomes(one) for one in said], axis=0))
-    each = [scale.estimate(o, confidence) for o in outcomes]
-    of_all = [scale.estimate(o, 1 - (1 - confidence) / len(cells)) for o in outcomes]
+    at_once = 1 - (1 - confidence) / len(cells)
+    each = [scale.estimate(o, confidence).widened(CROSS_FITTED, scale.lowest) for o in outcomes]
+    of_all = [scale.estimate(o, at_once).widened(CROSS_FITTED, scale.lowest) for o in outcomes]
     return ColumnScores(
         tuple(column.name for column in columns),
         scale.name,

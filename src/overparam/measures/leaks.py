@@ -66,7 +66,7 @@ def estimate_leaks(
     target: Any,
     *,
     fit: Any = None,
-    at_least: float = 0.8,
+    at_least: float = 0.75,
     most_columns: int = 5,
     task: str | None = None,
     groups: Any = None,

@@ -14,7 +14,7 @@ import numpy as np
 from overparam.checks import check_range
 from overparam.data.table_columns import Column, n_rows_of, position_of, read_columns, take
 from overparam.errors import DataError, UsageError
-from overparam.measures.held_out_scores import Scale, ScoreEstimate
+from overparam.measures.held_out_scores import CROSS_FITTED, Scale, ScoreEstimate
 from overparam.measures.screened_target import folds_of, numbers_of_groups, read_target
 from overparam.measures.screening_models import fitting, predictions
 from overparam.streams import Streams
@@ -70,8 +70,8 @@ def score_without_columns(
             shape. UsageError: no such column, none of them or all, or something that cannot be
             fitted. CodeError: the model raised.
 
-    Cost: 2 n_folds fits. Assumption: the intervals take the models as fitted; that of a new
-    training set is wider.
+    Cost: 2 n_folds fits. Assumption: intervals are those of independent rows, widened by sqrt(1.5)
+    since models of other folds share rows; a model that varies much with its rows varies more.
 
     >>> y = np.arange(40) % 2
     >>> x = np.stack([np.arange(40) // 2 % 2, y], axis=1)
@@ -194,24 +194,21 @@ class Crossing:
     def compare(self, one: np.ndarray, other: np.ndarray) -> TwoScores:
         """Return the scores of two outcomes of each row."""
         scale, confidence = self.scale, self.confidence
+        apart = scale.difference(one, other, confidence)
         return TwoScores(
-            self._widened(scale.estimate(one, confidence), one),
-            self._widened(scale.estimate(other, confidence), other),
-            self._widened(scale.difference(one, other, confidence), one - other),
+            self._widened(scale.estimate(one, confidence), one, scale.lowest),
+            self._widened(scale.estimate(other, confidence), other, scale.lowest),
+            self._widened(apart, one - other, scale.lowest - 1),
             scale.chance,
             scale.name,
         )
 
-    def _widened(self, found: ScoreEstimate, outcomes: np.ndarray) -> ScoreEstimate:
-        sizes = np.bincount(self.groups)
-        if sizes.max() == 1:
-            return found
-        apart = self.scale.deviations(outcomes)
-        of_rows = float((apart**2).sum())
-        of_groups = float((np.bincount(self.groups, apart) ** 2).sum())
-        # Rows that are all right (or wrong) do not say that every group is: each counts once.
-        wider = (of_groups / of_rows if of_rows > 0 else len(outcomes) / len(sizes)) ** 0.5
-        below, above = (max(wider, 1.0) * abs(e - found.score) for e in (found.low, found.high))
-        lowest = -1.0 if self.scale.target.n_classes else -np.inf
-        low, high = max(found.score - below, lowest), min(found.score + above, 1.0)
-        return ScoreEstimate(found.score, float(low), float(high), found.n, found.confidence)
+    def _widened(self, found: ScoreEstimate, outcomes: np.ndarray, lowest: float) -> ScoreEstimate:
+        sizes, wider = np.bincount(self.groups), 1.0
+        if sizes.max() > 1:
+            apart = self.scale.deviations(outcomes)
+            of_rows = float((apart**2).sum())
+            of_groups = float((np.bincount(self.groups, apart) ** 2).sum())
+            # Rows that are all right (or wrong) do not say that every group is: each counts once.
+            wider = of_groups / of_rows if of_rows > 0 else len(outcomes) / len(sizes)
+        return found.widened(CROSS_FITTED * max(wider, 1.0) ** 0.5, lowest)
