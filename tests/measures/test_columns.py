@@ -195,7 +195,7 @@ def test_intervals_cover_the_mean_score_over_worlds(n, effect, kind):
     ],
 )
 def test_nothing_is_found_where_nothing_is(n, p, table, target):
-    found, draws = 0, 80
+    found, draws = 0, 60
     for seed in range(draws):
         rng = np.random.default_rng(seed)
         x = {
@@ -208,10 +208,10 @@ def test_nothing_is_found_where_nothing_is(n, p, table, target):
             "numbers": rng.standard_cauchy(n),
             "rare": (np.arange(n) < 8).astype(int),
         }[target]
-        scores = estimate_column_scores(x, y, n_permutations=59, seed=seed)
+        scores = estimate_column_scores(x, y, n_permutations=39, seed=seed)
         found += bool(scores.predictive)
         assert not (scores.low_of_all >= scores.chance + 0.8 * (1 - scores.chance)).any()
-    assert found <= 9  # of 80 at .05: more have probability .01
+    assert found <= 7  # of 60 at .05: more have probability .01
 
 
 @pytest.mark.parametrize(
@@ -252,6 +252,12 @@ def test_wrong_targets(target, task, words):
         estimate_column_scores(np.arange(20.0)[:, None], target, task=task)
 
 
+def test_an_index_in_another_order():
+    x = pd.DataFrame({"a": np.arange(20.0)})
+    with pytest.raises(DataError, match="the same index in different orders"):
+        estimate_column_scores(x, pd.Series(np.arange(20) % 2)[::-1])
+
+
 def test_too_few_rows():
     with pytest.raises(DataError, match="too few rows to screen"):
         estimate_column_scores(np.arange(9.0)[:, None], [0, 1, 0, 1, 0, 1, 0, 1, 0])
@@ -266,6 +272,8 @@ def test_what_targets_are_taken_for():
     assert target_of(whole, "numbers").n_classes == 0
     assert target_of([True, False] * 10).classes.tolist() == [False, True]
     assert target_of([1, "a"] * 10).classes.tolist() == ["1", "a"]
+    assert target_of(pd.array([0, 1] * 10, dtype="Int64")).classes.tolist() == [0, 1]
+    assert target_of(pd.Categorical(["u", "v"] * 10)).classes.tolist() == ["u", "v"]
     assert target_of(pd.date_range("2020", periods=30)).n_classes == 0
     np.testing.assert_allclose(target_of(np.arange(40) ** 3.0).ranks, (np.arange(40) + 0.5) / 40)
 

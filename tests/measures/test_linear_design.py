@@ -198,7 +198,6 @@ def test_variance_inflation_and_condition_are_the_textbook_ones():
     assert found.condition_number == pytest.approx(np.linalg.cond(x - x.mean(0)), rel=1e-10)
     hat = with_constant(x) @ np.linalg.pinv(with_constant(x))
     np.testing.assert_allclose(found.leverage, np.diag(hat), atol=1e-12)
-    # statsmodels 0.14.4, variance_inflation_factor on the same kind of design, is this inverse.
 
 
 def test_every_form_of_features():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_choice, check_count, check_range
-from overparam.data.table_columns import Column, n_rows_of, read_columns
+from overparam.data.table_columns import Column
 from overparam.measures.column_cells import (
     cells_of,
     cross_fitted,
@@ -19,7 +19,7 @@ from overparam.measures.column_cells import (
     target_scores,
 )
 from overparam.measures.held_out_scores import CROSS_FITTED, Scale
-from overparam.measures.screened_target import Target, folds_of, read_target, rows_to_look_at
+from overparam.measures.screened_target import Target, folds_of, read_problem, rows_to_look_at
 from overparam.streams import Streams
 
 MOST_ROWS = 20_000
@@ -117,8 +117,8 @@ def estimate_column_scores(
     check_choice("of", of, _PARTS)
     check_count("n_permutations", n_permutations, low=19)
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    columns, streams = read_columns(table), Streams(seed)
-    known = read_target(target, n_rows_of(table), task)
+    columns, known = read_problem(table, target, task)
+    streams = Streams(seed)
     rows = rows_to_look_at(len(known.codes), groups, most_rows, streams.numpy("rows"))
     known = known.take(rows)
     columns = tuple(taken(column, rows) for column in columns)

@@ -10,9 +10,9 @@ from scipy.special import ndtri, stdtrit
 from overparam.measures.jeffreys import jeffreys_accuracies
 from overparam.measures.screened_target import Target
 
-# Models of other folds share most of their rows, so that outcomes of rows are dependent: over worlds
-# of 40 to 1,000 rows, scores vary 1.1 to 1.7 times as much as those of independent rows. No estimate
-# of it is unbiased (Bengio, Grandvalet 2004); Nadeau and Bengio's 1 + 5 / 4 would be too wide here.
+# Models of other folds share most rows, so that outcomes of rows are dependent: over worlds of 40
+# to 1,000 rows, the variance of scores is 1.1 to 1.7 times that of independent rows. No estimate of
+# it is unbiased (Bengio, Grandvalet 2004); Nadeau and Bengio's 1 + 5 / 4 would be too wide here.
 CROSS_FITTED = 1.5**0.5
 
 

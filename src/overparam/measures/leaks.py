@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_count, check_range
-from overparam.data.table_columns import n_rows_of, take
+from overparam.data.table_columns import take
 from overparam.measures.columns import MOST_ROWS, ColumnScores, estimate_column_scores
-from overparam.measures.screened_target import read_target, rows_to_look_at
+from overparam.measures.screened_target import read_problem, rows_to_look_at
 from overparam.measures.with_and_without import Crossing, TwoScores, scores_without
 from overparam.streams import Streams
 
@@ -107,13 +107,14 @@ def estimate_leaks(
 
     >>> y = np.arange(200) % 2
     >>> noise = np.random.default_rng(0).standard_normal((200, 3))
-    >>> estimate_leaks(np.hstack([noise, y[:, None]]), y).suspects
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> estimate_leaks(np.hstack([noise, y[:, None]]), y, fit=GaussianNB()).suspects
     ('3',)
     """
     check_range("at_least", at_least, 0, 1, open_low=True, open_high=True)
     check_count("most_columns", most_columns)
-    known, seen = read_target(target, n_rows_of(table), task), Streams(seed).numpy("rows")
-    rows = rows_to_look_at(len(known.codes), groups, most_rows, seen)
+    _, known = read_problem(table, target, task)
+    rows = rows_to_look_at(len(known.codes), groups, most_rows, Streams(seed).numpy("rows"))
     table, given = take(table, rows), known.given[rows]
     same: Any = {
         "task": known.task,

@@ -13,7 +13,7 @@ from overparam.data.table_columns import Column, n_rows_of, read_columns
 from overparam.errors import DataError
 from overparam.measures.column_cells import cells_of, class_scores, largest_of_all, target_scores
 from overparam.measures.columns import ColumnScores, estimate_column_scores
-from overparam.measures.screened_target import FEWEST_ROWS, read_target
+from overparam.measures.screened_target import FEWEST_ROWS, read_problem
 from overparam.streams import Streams
 
 TARGET = "(target)"
@@ -94,7 +94,7 @@ def estimate_row_order(
         raise DataError("too few rows to screen", got=n, allowed=f">= {FEWEST_ROWS}")
     scores, names, position = [_scores(c) for c in columns], [c.name for c in columns], None
     if target is not None:
-        known = read_target(target, n, task)
+        _, known = read_problem(table, target, task)
         scores.append(target_scores(known))
         names.append(TARGET)
         position = estimate_column_scores(

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from overparam.checks import check_choice, check_count
-from overparam.data.table_columns import read_column
+from overparam.data.table_columns import Column, n_rows_of, read_column, read_columns
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 
 FEWEST_ROWS = 10
@@ -95,11 +96,30 @@ def read_target(
     few = len(different) <= _FEW_CLASSES and 2 * len(different) <= n_rows
     whole = column.kind == "number" and bool((different == np.round(different)).all())
     if task == "classes" or (task is None and (of_words or (few and whole))):
-        given = values if values.dtype.kind != "O" else np.array([str(v) for v in values])
+        given = values
+        if values.dtype.kind == "O":  # mixed entries sort as text
+            is_number = column.kind == "number"
+            given = column.values if is_number else np.array([str(v) for v in values])
         classes, codes = np.unique(given, return_inverse=True)
         return Target(given, classes, codes.astype(np.int64), np.full(n_rows, np.nan))
     ranks = (rankdata(column.values) - 0.5) / n_rows
     return Target(column.values, np.empty(0), np.zeros(n_rows, np.int64), ranks)
+
+
+def read_problem(
+    table: Any, target: Any, task: str | None = None
+) -> tuple[tuple[Column, ...], Target]:
+    """Return the columns of a table and its target; arguments and errors are those of both.
+
+    Raises:
+        DataError: also where both have the same index in different orders.
+
+    >>> columns, target = read_problem([[1.0], [2.0]] * 5, ["a", "b"] * 5)
+    >>> len(columns), target.task
+    (1, 'classes')
+    """
+    check_rows(table, target, "targets")
+    return read_columns(table), read_target(target, n_rows_of(table), task)
 
 
 def rows_to_look_at(

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_range
-from overparam.data.table_columns import Column, n_rows_of, position_of, read_columns, take
+from overparam.data.table_columns import Column, position_of, take
 from overparam.errors import DataError, UsageError
 from overparam.measures.held_out_scores import CROSS_FITTED, Scale, ScoreEstimate
-from overparam.measures.screened_target import folds_of, numbers_of_groups, read_target
+from overparam.measures.screened_target import folds_of, numbers_of_groups, read_problem
 from overparam.measures.screening_models import fitting, predictions
 from overparam.streams import Streams
 
@@ -75,7 +75,8 @@ def score_without_columns(
 
     >>> y = np.arange(40) % 2
     >>> x = np.stack([np.arange(40) // 2 % 2, y], axis=1)
-    >>> found = score_without_columns(None, x, y, [1])
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> found = score_without_columns(GaussianNB(), x, y, [1])
     >>> found.one.score, found.chance
     (1.0, 0.5)
     """
@@ -135,7 +136,8 @@ def score_in_blocks(
     Cost: 2 n_folds fits.
 
     >>> x = np.repeat(np.arange(20.0), 5)[:, None]  # neighbours are alike, and nothing else is
-    >>> found = score_in_blocks(None, x, np.repeat(np.arange(20) % 3 % 2, 5))
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> found = score_in_blocks(KNeighborsClassifier(1), x, np.repeat(np.arange(20) % 3 % 2, 5))
     >>> found.one.score, found.other.score < 0.8
     (1.0, True)
     """
@@ -170,8 +172,8 @@ class Crossing:
     ) -> Crossing:
         """Check and cut; raises as `score_without_columns` does."""
         check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-        columns = read_columns(table)
-        known, rng = read_target(target, n_rows_of(table), task), Streams(seed).numpy("folds")
+        columns, known = read_problem(table, target, task)
+        rng = Streams(seed).numpy("folds")
         folds, of_rows = folds_of(known, n_folds, rng), np.arange(len(known.codes))
         if groups is not None:
             of_rows = numbers_of_groups(groups, len(of_rows))
