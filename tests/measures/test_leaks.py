@@ -269,6 +269,10 @@ def nan(rows, targets):
     return lambda held_out: np.full(len(held_out), np.nan)
 
 
+def logits(rows, targets):
+    return lambda held_out: np.full((len(held_out), 2), -1.0)
+
+
 def refusing(rows, targets):
     raise DataError("my own")
 
@@ -284,6 +288,7 @@ X = np.stack([Y, np.arange(60)], axis=1)
         (refusing, [0], {}, DataError, "my own"),
         (narrow, [0], {}, DataError, "predictions have the wrong shape"),
         (nan, [0], {}, DataError, "predictions hold NaN"),
+        (logits, [0], {}, DataError, "probabilities lie outside"),
         (7, [0], {}, UsageError, "this cannot be fitted"),
         (LogisticRegression, [0], {}, UsageError, "this cannot be fitted.*the class"),
         (LINEAR, [], {}, UsageError, "some of the columns must be left out"),

@@ -11,6 +11,7 @@ import numpy as np
 from overparam.data.table_columns import Column
 from overparam.errors import CodeError, DataError, OverparamError, UsageError
 from overparam.measures.screened_target import Target
+from overparam.measures.subset_arrays import check_probabilities
 from overparam.streams import Streams
 
 Predict = Callable[[Any], Any]
@@ -73,7 +74,7 @@ def read_predictions(said: Any, target: Target, n_rows: int) -> np.ndarray:
     Ranks are the places of predicted numbers among those of the target.
 
     Raises:
-        DataError: predictions of another shape, or NaN.
+        DataError: predictions of another shape, NaN, or `[n, K]` that are no probabilities.
     """
     classes = said.classes if isinstance(said, Probabilities) else target.classes
     values = said.values if isinstance(said, Probabilities) else said
@@ -94,6 +95,7 @@ def read_predictions(said: Any, target: Target, n_rows: int) -> np.ndarray:
         return np.interp(values.astype(np.float64), known, target.ranks[first])
     number = {str(c): k for k, c in enumerate(target.classes)}
     if wide and values.ndim == 2:
+        check_probabilities(values[None].astype(np.float64))
         found = np.zeros((n_rows, target.n_classes))
         found[:, [number[str(c)] for c in classes]] = values
         return found
