@@ -98,8 +98,8 @@ def test_a_column_of_large_mean_and_small_spread():
 
 @pytest.mark.parametrize(("n", "rank"), [(3, 3), (6, 6), (9, 9), (11, 11), (20, 13)])
 def test_hilbert_matrices(n, rank):
-    # Exactly of full rank. Of the 20th, 13 singular values lie above 20 x 2.2e-16 of the largest, and
-    # the last is 4.1e-29 of it (mpmath 1.3, svd_r at 60 digits).
+    # Exactly of full rank. Of the 20th, 13 singular values lie above 20 x 2.2e-16 of the largest,
+    # and the last is 4.1e-29 of it (mpmath 1.3, svd_r at 60 digits).
     i = np.arange(n)
     found = identify_coefficients(1 / (i[:, None] + i + 1))
     assert abs(found.rank - rank) <= (n > 11)

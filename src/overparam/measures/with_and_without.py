@@ -54,8 +54,8 @@ def score_without_columns(
     Args:
         fit: an unfitted scikit-learn estimator, of which clones are fitted; a function
             ``fit(rows, targets)`` that returns ``predict(rows)``, which gives classes or numbers
-            `[n]`, or probabilities `[n, classes]` in the sorted order of the classes; or None for a forest of
-            100 trees.
+            `[n]`, or probabilities `[n, classes]` in the sorted order of the classes; or None for a
+            forest of 100 trees.
         table, target, task, balanced: as in `estimate_column_scores`; `fit` is given rows of both.
             Predicted probabilities are divided by the classes' shares where classes count alike.
         columns: names or positions of those that are left out in the second score.
