@@ -45,6 +45,16 @@ def test_indicators():
     assert is_usual(column).tolist() == [1, 0, 1, 0]
     assert is_usual(read_column("a", [np.nan, np.nan, 1.0])).tolist() == [1, 1, 0]
     assert is_usual(read_column("a", [1.0, 2.0, 3.0])).tolist() == [0, 0, 0]
+    same = read_column("a", [np.nan, np.nan])
+    assert is_usual(same).tolist() == is_missing(same).tolist() == [0, 0]  # no empty cell
+
+
+@pytest.mark.filterwarnings("error")
+def test_constant_and_empty_columns_warn_of_nothing():
+    x = np.stack([np.ones(20), np.full(20, np.nan), np.arange(20.0)], axis=1)
+    for of in ("values", "missing", "presence"):
+        found = estimate_column_scores(x, np.arange(20) % 2, of=of)
+        assert found.p_value[:2].tolist() == [1, 1]
 
 
 def test_cross_fitting_is_that_of_a_loop():
@@ -293,11 +303,16 @@ def test_faults_by_name():
             "one": "x",
             "none": None,
             "gaps": np.where(rng.random(50) < 0.2, np.nan, a),
+            "huge": a * 1e200,
             "key": [f"id{i}" for i in range(50)],
         }
     )
     found = find_column_faults(table)
-    assert (found.constant, found.empty, found.not_checked) == (("one",), ("none",), ("gaps",))
+    assert (found.constant, found.empty, found.not_checked) == (
+        ("one",),
+        ("none",),
+        ("gaps", "huge"),
+    )
     assert found.duplicated == (("a", "a again"),)
     assert found.renamed == (("code", "word"),)
     (relation,) = found.collinear

@@ -281,6 +281,8 @@ X = np.arange(12.0).reshape(4, 3)
     [
         ([[1.0, np.nan]], {}, DataError, "features hold NaN or infinity"),
         ([[1.0, np.inf]], {}, DataError, "features hold NaN or infinity"),
+        ([[1.0, 1e150]], {}, DataError, "columns are so large or so small"),
+        ([[1e-200, 1.0]], {}, DataError, "columns are so large or so small"),
         ([[1.0, "red"]], {}, DataError, "these columns hold words or dates"),
         (np.zeros((0, 2)), {}, DataError, "a table has rows and columns"),
         (np.zeros(3), {}, DataError, "a table has rows and columns"),

@@ -32,20 +32,28 @@ def cells_of(column: Column) -> np.ndarray:
         n_cells = int(np.clip(round(len(values) ** 0.5), 2, _MOST_CELLS))
         middle = (rankdata(values) - 0.5) / len(values)
         cells[there] = 1 + np.minimum((middle * n_cells).astype(np.int64), n_cells - 1)
-    return np.unique(cells, return_inverse=True)[1].astype(np.int64)
+    return _numbered(cells)
 
 
 def is_missing(column: Column) -> np.ndarray:
-    """Return 1 for entries that are missing, int64 `[n]`."""
-    return column.missing.astype(np.int64)
+    """Return 1 for entries that are missing, int64 `[n]`; 0 where all or none are."""
+    return _numbered(column.missing)
 
 
 def is_usual(column: Column) -> np.ndarray:
-    """Return 1 for entries of the commonest value, int64 `[n]`; what is missing is one value."""
+    """Return 1 for entries of the commonest value, int64 `[n]`; what is missing is one value.
+
+    0 where all have it, or no value repeats.
+    """
     values = np.where(column.missing, np.inf, column.values)
     _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     usual = int(counts.argmax())
-    return (codes == usual).astype(np.int64) if counts[usual] > 1 else np.zeros(len(codes), int)
+    return _numbered((codes == usual) & (counts[usual] > 1))
+
+
+def _numbered(cells: np.ndarray) -> np.ndarray:
+    """Return cells numbered from 0, so that none is empty."""
+    return np.unique(cells, return_inverse=True)[1].astype(np.int64)
 
 
 def target_scores(target: Target) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from overparam.checks import check_range
 from overparam.data.table_columns import Column, n_rows_of, read_columns
 from overparam.measures.jeffreys import jeffreys_accuracies
+from overparam.measures.linear_columns import can_be_multiplied
 from overparam.measures.linear_design import Relation, identify_coefficients
 from overparam.measures.screened_target import read_target
 
@@ -25,8 +26,8 @@ class ColumnFaults:
             (one to one): codes and words for them.
         collinear: each column of numbers that is a sum of multiples of others and a constant; none
             are looked for where there are as many columns as rows, since then every one is.
-        not_checked: columns of numbers that have missing entries or infinity, which cannot be
-            compared so.
+        not_checked: columns of numbers that have missing entries, infinity, or entries too large or
+            small to be multiplied, which cannot be compared so.
     """
 
     constant: tuple[str, ...]
@@ -68,7 +69,7 @@ def find_column_faults(table: Any) -> ColumnFaults:
     words = {c.name for c in rest if c.kind == "word"}
     renamed = tuple(group for group in renamed if words & {*group})
     numbers = [c for c in rest if c.kind == "number"]
-    usable = [c for c in numbers if np.isfinite(c.values).all()]
+    usable = [c for c in numbers if can_be_multiplied(np.abs(c.values).max(keepdims=True)).all()]
     relations: tuple[Relation, ...] = ()
     if len(usable) > 1 and len(usable[0].values) > len(usable):
         design = np.stack([c.values for c in usable], axis=1)

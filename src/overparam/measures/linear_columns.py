@@ -16,6 +16,7 @@ from overparam.errors import DataError, UsageError
 INTERCEPT = "(intercept)"
 _MOST_ENTRIES = 2**28  # of a sparse matrix that is made dense: 2 GiB
 _NAMED_AT_MOST = 5
+_SMALLEST = 1e-140  # largest entry of a column
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -121,7 +122,22 @@ def _numbers(features: Any) -> tuple[np.ndarray, tuple[str, ...]]:
             got=f"in {', '.join(map(repr, bad[:_NAMED_AT_MOST]))}",
             remedy="drop or impute these rows",
         )
-    return np.stack([c.values for c in columns], axis=1), tuple(c.name for c in columns)
+    rows = np.stack([c.values for c in columns], axis=1)
+    sizes = np.abs(rows).max(0)
+    extreme = ~can_be_multiplied(sizes)
+    if extreme.any():
+        raise DataError(
+            "columns are so large or so small that products of two would be infinite or 0",
+            got=f"{columns[int(extreme.argmax())].name!r}, up to {sizes[extreme][0]:.3g}",
+            allowed=f"largest entries of {_SMALLEST:g} to {1 / _SMALLEST:g}",
+            remedy="use other units",
+        )
+    return rows, tuple(column.name for column in columns)
+
+
+def can_be_multiplied(sizes: np.ndarray) -> np.ndarray:
+    """Whether products of two numbers of these sizes are neither infinite nor 0 by rounding."""
+    return (sizes == 0) | ((sizes >= _SMALLEST) & (sizes <= 1 / _SMALLEST))
 
 
 def _of_model(

@@ -104,9 +104,9 @@ def identify_coefficients(
         `LinearDesign`.
 
     Raises:
-        DataError: columns of words, NaN or infinity, no rows or columns, names that repeat, or a
-            model of another number of columns. UsageError: a model that is not linear or not
-            fitted, a negative tolerance.
+        DataError: columns of words, NaN or infinity, no rows or columns, largest entries beyond
+            1e140 or below 1e-140, names that repeat, or a model of another number of columns.
+            UsageError: a model that is not linear or not fitted, a negative tolerance.
 
     Cost: two singular value decompositions, O(n p min(n, p)), and p² rank; memory 4 n p.
 

@@ -89,10 +89,10 @@ def read_target(
         )
     different, codes = np.unique(column.values, return_inverse=True)
     if len(different) < 2:
-        raise DataError(f"all rows have one {name}", got=f"{values[0]!r}", allowed="at least two")
+        raise DataError(f"all rows have one {name}", got=values[0], allowed="at least two")
     of_words = column.kind == "word"
     if task == "numbers" and of_words:
-        raise DataError(f"{name} is words where numbers are asked for", got=f"{values[0]!r}")
+        raise DataError(f"{name} is words where numbers are asked for", got=values[0])
     few = len(different) <= _FEW_CLASSES and 2 * len(different) <= n_rows
     whole = column.kind == "number" and bool((different == np.round(different)).all())
     if task == "classes" or (task is None and (of_words or (few and whole))):
