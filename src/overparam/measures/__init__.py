@@ -27,6 +27,13 @@ if TYPE_CHECKING:
         span_energy,
     )
     from overparam.measures.baselines import class_distance, neighbor_disagreement
+    from overparam.measures.column_faults import (
+        ClassBalance,
+        ColumnFaults,
+        class_balance,
+        find_column_faults,
+    )
+    from overparam.measures.columns import ColumnScores, estimate_column_scores
     from overparam.measures.complexity import (
         EmcEstimate,
         across_threshold,
@@ -52,6 +59,7 @@ if TYPE_CHECKING:
         c_scores,
         learning_curve,
     )
+    from overparam.measures.held_out_scores import ScoreEstimate
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.influence import InfluencePairs, influence_matrix, influence_scores
     from overparam.measures.label_errors import (
@@ -63,6 +71,7 @@ if TYPE_CHECKING:
     from overparam.measures.label_statistics import hinge_margin, stable_logit
     from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
+    from overparam.measures.leaks import Leaks, StrongColumn, estimate_leaks
     from overparam.measures.leave_one_out import (
         LeaveOneOut,
         leave_one_out_kernel,
@@ -75,6 +84,8 @@ if TYPE_CHECKING:
         leave_one_out_neighbors,
         leave_one_out_smoother,
     )
+    from overparam.measures.linear_design import LinearDesign, identify_coefficients
+    from overparam.measures.linear_relations import Combination, Relation
     from overparam.measures.membership import (
         lira_scores,
         loss_scores,
@@ -83,6 +94,7 @@ if TYPE_CHECKING:
         watson_scores,
     )
     from overparam.measures.memorization import MemorizationScores, memorization_scores
+    from overparam.measures.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.module_proxies import gradient_norm, input_curvature
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
@@ -105,10 +117,17 @@ if TYPE_CHECKING:
     from overparam.measures.reference_models import MembershipScores
     from overparam.measures.rmia import Population, rmia_scores
     from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
+    from overparam.measures.row_order import RowOrder, estimate_row_order
     from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
     from overparam.measures.rows_seen import WatchRows, watchable
+    from overparam.measures.shift import Shift, estimate_shift
     from overparam.measures.smoothers import effective_parameters, leaf_smoother, linear_smoother
     from overparam.measures.spectral_radius import jacobian_spectral_radius
+    from overparam.measures.with_and_without import (
+        TwoScores,
+        score_in_blocks,
+        score_without_columns,
+    )
 
 _HOMES = {
     "agreement": ("RankAgreement", "Reliability", "rank_agreement", "split_half_reliability"),
@@ -127,6 +146,16 @@ _HOMES = {
         "span_energy",
     ),
     "baselines": ("class_distance", "neighbor_disagreement"),
+    "column_faults": (
+        "ClassBalance",
+        "ColumnFaults",
+        "class_balance",
+        "find_column_faults",
+    ),
+    "columns": (
+        "ColumnScores",
+        "estimate_column_scores",
+    ),
     "complexity": (
         "EmcEstimate",
         "across_threshold",
@@ -143,12 +172,18 @@ _HOMES = {
     ),
     "gradient_proxies": ("el2n", "last_layer_gradient_norm", "last_layer_self_influence"),
     "held_out_accuracy": ("CScores", "LearningCurve", "c_scores", "learning_curve"),
+    "held_out_scores": ("ScoreEstimate",),
     "image_maps": ("MapScores", "correlation", "score_map"),
     "influence": ("InfluencePairs", "influence_matrix", "influence_scores"),
     "label_errors": ("LabelErrors", "estimate_noise_rate", "rank_label_errors", "recall_of_errors"),
     "label_statistics": ("hinge_margin", "stable_logit"),
     "layer_images": ("layer_activations", "layer_images"),
     "layer_reading": ("input_dependence", "read_off", "visible_shape"),
+    "leaks": (
+        "Leaks",
+        "StrongColumn",
+        "estimate_leaks",
+    ),
     "leave_one_out": (
         "LeaveOneOut",
         "leave_one_out_kernel",
@@ -161,6 +196,11 @@ _HOMES = {
         "leave_one_out_neighbors",
         "leave_one_out_smoother",
     ),
+    "linear_design": ("LinearDesign", "identify_coefficients"),
+    "linear_relations": (
+        "Combination",
+        "Relation",
+    ),
     "membership": (
         "lira_scores",
         "loss_scores",
@@ -169,6 +209,10 @@ _HOMES = {
         "watson_scores",
     ),
     "memorization": ("MemorizationScores", "memorization_scores"),
+    "minimum_norm": (
+        "MinimumNorm",
+        "minimum_norm_solution",
+    ),
     "module_proxies": ("gradient_norm", "input_curvature"),
     "neighbor_probes": ("prediction_depth",),
     "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
@@ -187,10 +231,23 @@ _HOMES = {
     "reference_models": ("MembershipScores",),
     "rmia": ("Population", "rmia_scores"),
     "roc": ("AucEstimate", "Roc", "estimate_auc", "roc_curve"),
+    "row_order": (
+        "RowOrder",
+        "estimate_row_order",
+    ),
     "row_vulnerability": ("RowVulnerability", "estimate_row_vulnerability"),
     "rows_seen": ("WatchRows", "watchable"),
+    "shift": (
+        "Shift",
+        "estimate_shift",
+    ),
     "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
+    "with_and_without": (
+        "TwoScores",
+        "score_in_blocks",
+        "score_without_columns",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -198,31 +255,45 @@ __all__ = [
     "AdvantageEstimate",
     "AucEstimate",
     "CScores",
+    "ClassBalance",
+    "ColumnFaults",
+    "ColumnScores",
+    "Combination",
     "EmcEstimate",
     "Forgetting",
     "InfluencePairs",
     "Iterated",
     "LabelErrors",
     "LabelMemorization",
+    "Leaks",
     "LearningCurve",
     "LeaveOneOut",
+    "LinearDesign",
     "MapScores",
     "MeanEstimate",
     "MembershipScores",
     "Memorization",
     "MemorizationScores",
+    "MinimumNorm",
     "OutOfSample",
     "Population",
     "RankAgreement",
     "RateEstimate",
+    "Relation",
     "Reliability",
     "Roc",
+    "RowOrder",
     "RowVulnerability",
+    "ScoreEstimate",
+    "Shift",
+    "StrongColumn",
     "TprEstimate",
+    "TwoScores",
     "WatchRows",
     "across_threshold",
     "area_under_margin",
     "c_scores",
+    "class_balance",
     "class_distance",
     "correlation",
     "costs_of_proxies",
@@ -233,18 +304,24 @@ __all__ = [
     "error_rate",
     "estimate_advantage",
     "estimate_auc",
+    "estimate_column_scores",
     "estimate_error_rate",
+    "estimate_leaks",
     "estimate_noise_rate",
     "estimate_rademacher_complexity",
     "estimate_random_sign_fit",
+    "estimate_row_order",
     "estimate_row_vulnerability",
+    "estimate_shift",
     "estimate_tpr_at_fpr",
     "final_loss",
+    "find_column_faults",
     "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
     "gradient_norm",
     "hinge_margin",
+    "identify_coefficients",
     "influence_matrix",
     "influence_scores",
     "input_curvature",
@@ -271,6 +348,7 @@ __all__ = [
     "loss_scores",
     "memorization_rate",
     "memorization_scores",
+    "minimum_norm_solution",
     "neighbor_disagreement",
     "out_of_sample_probabilities",
     "prediction_depth",
@@ -284,7 +362,9 @@ __all__ = [
     "rmia_scores",
     "roc_curve",
     "sablayrolles_scores",
+    "score_in_blocks",
     "score_map",
+    "score_without_columns",
     "span_energy",
     "spectral_norm",
     "split_half_reliability",
