@@ -27,11 +27,12 @@ def test_members_of_an_ensemble_by_loop(name, design):
     mask = balanced_mask(rng, 9, 12, 0.6) if design == "balanced" else rng.random((9, 12)) < 0.5
     phi, inside = world(rng, 9, 12, 1.0, mask)
     x = as_asked(name, phi)
-    pooled = pooled_by_loop(x, inside)
+    others = [np.delete(np.arange(9), k) for k in range(9)]
+    pooled = [pooled_by_loop(x[j], inside[j]) for j in others]  # without the target itself
     wanted = np.array([
         [
             score_by_loop(
-                name, x, inside, pooled, k, i,
+                name, x, inside, pooled[k], k, i,
                 *references_by_loop(inside, k, i, design == "balanced"), x[k, i],
             )
             for i in range(12)

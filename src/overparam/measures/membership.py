@@ -168,7 +168,8 @@ def lira_scores(
     1/N is the doubt about a mean of N references. Without it rows that more references had would
     score higher whatever their statistics.
 
-    s^2 of a row is ``pooled``: one for all rows, sum of squares over degrees of freedom;
+    s^2 of a row is ``pooled``: one for all rows, sum of squares over degrees of freedom of what
+    judges the target, so that its own statistics are not in it;
     ``row``: sum (phi - mean)^2 / (N - 1); ``shrunk``: (8 s_pooled^2 + sum (phi - mean)^2) /
     (8 + N - 1); ``auto``: shrunk from 64 references on, pooled below.
 
@@ -217,10 +218,10 @@ def _of_a_new_model(side: Side) -> np.ndarray:
     return 1 + 1 / np.maximum(side.count, 1)
 
 
-def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:
+def _variance(side: Side, pooled: np.ndarray, variance: str) -> np.ndarray:
     freedom = np.maximum(side.count - 1, 0)
     if variance == "pooled":
-        return np.full_like(side.squares, pooled)
+        return np.broadcast_to(pooled, side.squares.shape)
     if variance == "shrunk":
         return (_PRIOR_MODELS * pooled + side.squares) / (_PRIOR_MODELS + freedom)
     # Of references that agree to the last digit a row's own spread says nothing.
@@ -228,24 +229,34 @@ def _variance(side: Side, pooled: float, variance: str) -> np.ndarray:
     return np.where(known, side.squares / np.maximum(freedom, 1), np.nan)
 
 
-def _pooled_variances(given: References, online: bool) -> tuple[float, float]:
-    """Variance within a row over all rows, of those that had it and of those that had not."""
-    whole = replace(given, leave_one_out=False)
-    squares, freedom = np.zeros(2), np.zeros(2)
-    for columns in whole.blocks():
-        for query in range(whole.n_queries):
-            for i, side in enumerate(whole.sides(columns, query)):
-                squares[i] += side.squares.sum()
-                freedom[i] += np.maximum(side.count - 1, 0).sum()
+def _pooled_variances(given: References, online: bool) -> list[np.ndarray]:
+    """Variance within a row over all rows, of those that had it and of those that had not.
+
+    Arrays that broadcast to `[targets, 1]`: where models take turns as target, each has its own,
+    of the others. With a target's own statistics in the variance that judges it, what lies far out
+    on a side would have widened that side.
+    """
+    beside = replace(given, equal_numbers=False)  # one number for all rows of a target tells none
+    squares: list[Any] = [0.0, 0.0]
+    freedom: list[Any] = [0.0, 0.0]
+    for columns in beside.blocks():
+        for query in range(beside.n_queries):
+            for i, side in enumerate(beside.sides(columns, query)):
+                of_side = np.where(side.count > 1, side.squares, 0)
+                squares[i] += of_side.sum(-1, keepdims=True)
+                freedom[i] += np.maximum(side.count - 1, 0).sum(-1, keepdims=True)
     for i, name in [(0, "that had"), (1, "that had not")][0 if online else 1 :]:
-        if not squares[i] > 0:
+        if not np.any(squares[i] > 0):
             raise DataError(
                 f"references {name} a row do not vary, so nothing is unlikely under them",
-                got=f"{int(freedom[i])} degrees of freedom and squares of {squares[i]}",
+                got=f"{int(np.max(freedom[i]))} degrees of freedom and squares of 0.0",
                 allowed="at least two of them for some row, with different statistics",
                 remedy="train more references, or use ratio_scores, which takes one",
             )
-    return tuple(squares / np.maximum(freedom, 1))  # type: ignore[return-value]
+    return [
+        np.where(found > 0, found / np.maximum(trials, 1), np.nan)
+        for found, trials in zip(squares, freedom, strict=True)
+    ]
 
 
 def _mean_of_all(members: Side, others: Side) -> np.ndarray:
