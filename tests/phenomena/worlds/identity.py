@@ -16,16 +16,20 @@ from overparam.phenomena.identity import through_layers as through
 from overparam.phenomena.identity import width as widths
 from tests.phenomena.worlds.preferences import (
     at_five_layers_the_constant,
+    away_from_the_constant_alone,
     dense_networks_are,
     depth_effect,
     kernel_effect,
     later_by,
+    like_neither,
     many_channels_are,
     many_images_are,
     named,
     preferences,
     shallow_are,
     small_fall,
+    the_constant,
+    the_identity,
     wide_networks_are,
     width_effect,
     zigzag,
@@ -44,23 +48,36 @@ SHALLOW_NULLS = [
 ]
 
 
+def neither_of(effect):
+    """The effect's preferences, of outputs that are like neither map at one end."""
+    world = preferences(effect)
+    return [
+        named("no_identity", like_neither(world, the_identity)),
+        named("no_constant", like_neither(world, the_constant)),
+        named("less_the_input", like_neither(world, the_constant, identity=0.6, constant=0.1)),
+    ]
+
+
 NULLS = {
     "identity/by_depth": [
         *FALL_NULLS,
         *SHALLOW_NULLS,
         named("one_shallow_depth_is_not", preferences(at_five_layers_the_constant)),
+        *neither_of(depth_effect),
     ],
-    "identity/width": FALL_NULLS,
-    "identity/kernel_size": FALL_NULLS,
+    "identity/width": [*FALL_NULLS, *neither_of(width_effect)],
+    "identity/kernel_size": [*FALL_NULLS, *neither_of(kernel_effect)],
     "identity/more_images": [
         named("no_rise", preferences(later_by(0.0))),
         named("no_rise_heavy", preferences(later_by(0.0), cell=0.3, shared=0.3)),
         named("rise_at_the_bound", preferences(later_by(more_images.CLEAR_RISE), cell=0.1)),
         named("copies_too", preferences(later_by(-0.2, 0.3))),
+        named("away_from_the_constant_alone", away_from_the_constant_alone),
     ],
     "identity/initialization": [
         named("one_map", disagreeing(lambda channels: 0.05)),
         named("at_the_bound", disagreeing(lambda channels: 0.149, spread=0.05)),
+        named("all_blank", preferences(lambda c: 0.0)),
     ],
     "identity/fully_connected": [
         named("all_identity", dense(lambda n: 0.05)),
@@ -69,6 +86,7 @@ NULLS = {
         named("not_noise", dense(lambda n: 1.0, cosine=0.5)),
         named("does_not_turn", dense(lambda n: 1.0, turned=(0.6, 0.6, 0.6))),
         named("turns_back", dense(lambda n: 1.0, turned=(0.5, 0.1, 0.53))),
+        named("turns_and_stays_far", dense(lambda n: 1.0, turned=(-0.5, -0.2, 0.1))),
     ],
     "identity/one_layer_theorem": [
         named("noise_at_the_bound", layers(noise=0.5 * np.exp(-0.005))),
@@ -93,6 +111,7 @@ EFFECTS = {
     "identity/through_layers": seen(0.35, 0.06, spread=0.04),
 }
 
+NO_IDENTITY = [named("like_neither", like_neither(preferences(width_effect), the_identity))]
 # The effect planted in a control, as the control's own sentence would be falsified.
 PLANTED = {
     "identity/by_depth": {
@@ -114,13 +133,15 @@ PLANTED = {
             named("falls_less", preferences(wide_networks_are(0.9, -0.45))),
             named("all_constant", preferences(wide_networks_are(-0.95, -0.95))),
             named("dips", preferences(lambda c: -0.9 if c.width in (24, 48) else width_effect(c))),
+            *more,
         ]
-        for arm in (widths.WIDER, widths.SPAN)
+        for arm, more in ((widths.WIDER, NO_IDENTITY), (widths.SPAN, []))
     },
     "identity/kernel_size": {
         kernels.CHANNELS: [
             named("nearer", preferences(many_channels_are(0.9, 0.1))),
             named("all_constant", preferences(many_channels_are(-0.95, -0.95))),
+            named("like_neither", like_neither(preferences(kernel_effect), the_identity)),
         ],
     },
     "identity/more_images": {
