@@ -154,8 +154,9 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
     """
     blank = is_blank(a) | is_blank(b)
     a, b = (v - v.mean(1, keepdim=True) for v in (a.flatten(1), b.flatten(1)))
-    found = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
-    return torch.where(blank, torch.zeros_like(found), found.clamp(-1, 1))
+    products = (a * b).sum(1)
+    found = (products / (a.norm(dim=1) * b.norm(dim=1))).clamp(-1, 1)
+    return torch.where(blank, 0 * products, found)  # NaN too beside a blank image stays NaN
 
 
 def is_blank(images: Tensor) -> Tensor:

@@ -162,9 +162,9 @@ def preferred(
         "the constant": ((-high, -low), _ends(like_constant)),
     }
     for name, both in ends.items():
-        if min(lower for lower, _ in both) > CLEAR:
+        if all(lower > CLEAR for lower, _ in both):
             return name
-    excluded = (min(upper for _, upper in both) < CLEAR for both in ends.values())
+    excluded = (any(upper < CLEAR for _, upper in both) for both in ends.values())
     return NEITHER if all(excluded) else "undecided"
 
 
