@@ -48,14 +48,19 @@ SHALLOW_NULLS = [
 ]
 
 
-def neither_of(effect):
-    """The effect's preferences, of outputs that are like neither map at one end."""
-    world = preferences(effect)
-    return [
-        named("no_identity", like_neither(world, the_identity)),
-        named("no_constant", like_neither(world, the_constant)),
-        named("less_the_input", like_neither(world, the_constant, identity=0.6, constant=0.1)),
-    ]
+def no_identity(effect):
+    """The effect's preferences, of outputs that are like neither map where they prefer the one."""
+    return named("no_identity", like_neither(preferences(effect), the_identity))
+
+
+def no_constant(effect):
+    return named("no_constant", like_neither(preferences(effect), the_constant))
+
+
+def less_the_input(effect):
+    """As the training image minus some of the input would be."""
+    world = like_neither(preferences(effect), the_constant, identity=0.6, constant=0.1)
+    return named("less_the_input", world)
 
 
 NULLS = {
@@ -63,10 +68,11 @@ NULLS = {
         *FALL_NULLS,
         *SHALLOW_NULLS,
         named("one_shallow_depth_is_not", preferences(at_five_layers_the_constant)),
-        *neither_of(depth_effect),
+        no_identity(depth_effect),
+        no_constant(depth_effect),
     ],
-    "identity/width": [*FALL_NULLS, *neither_of(width_effect)],
-    "identity/kernel_size": [*FALL_NULLS, *neither_of(kernel_effect)],
+    "identity/width": [*FALL_NULLS[1:], less_the_input(width_effect)],
+    "identity/kernel_size": [*FALL_NULLS[1:], no_constant(kernel_effect)],
     "identity/more_images": [
         named("no_rise", preferences(later_by(0.0))),
         named("no_rise_heavy", preferences(later_by(0.0), cell=0.3, shared=0.3)),
@@ -77,7 +83,6 @@ NULLS = {
     "identity/initialization": [
         named("one_map", disagreeing(lambda channels: 0.05)),
         named("at_the_bound", disagreeing(lambda channels: 0.149, spread=0.05)),
-        named("all_blank", preferences(lambda c: 0.0)),
     ],
     "identity/fully_connected": [
         named("all_identity", dense(lambda n: 0.05)),
@@ -111,7 +116,6 @@ EFFECTS = {
     "identity/through_layers": seen(0.35, 0.06, spread=0.04),
 }
 
-NO_IDENTITY = [named("like_neither", like_neither(preferences(width_effect), the_identity))]
 # The effect planted in a control, as the control's own sentence would be falsified.
 PLANTED = {
     "identity/by_depth": {
@@ -135,13 +139,13 @@ PLANTED = {
             named("dips", preferences(lambda c: -0.9 if c.width in (24, 48) else width_effect(c))),
             *more,
         ]
-        for arm, more in ((widths.WIDER, NO_IDENTITY), (widths.SPAN, []))
+        for arm, more in ((widths.WIDER, [no_identity(width_effect)]), (widths.SPAN, []))
     },
     "identity/kernel_size": {
         kernels.CHANNELS: [
             named("nearer", preferences(many_channels_are(0.9, 0.1))),
             named("all_constant", preferences(many_channels_are(-0.95, -0.95))),
-            named("like_neither", like_neither(preferences(kernel_effect), the_identity)),
+            no_identity(kernel_effect),
         ],
     },
     "identity/more_images": {
