@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from overparam.errors import UsageError
-from overparam.measures.image_maps import constant_targets, correlation, edges, score_map
+from overparam.measures.image_maps import (
+    constant_targets,
+    correlation,
+    edges,
+    is_blank,
+    likeness,
+    score_map,
+)
 
 
 def test_correlation_agrees_with_numpy():
@@ -29,6 +36,7 @@ def test_blank_and_broken_outputs():
     assert found[0] == 0
     assert found[1].isnan()
     assert found[2] == pytest.approx(1)
+    assert correlation(b[:2], b[:2].flip(0)).isnan().all()  # blank against broken
 
 
 def test_preference_of_the_two_maps_is_one_and_minus_one_whatever_the_input():
@@ -41,6 +49,50 @@ def test_preference_of_the_two_maps_is_one_and_minus_one_whatever_the_input():
     torch.testing.assert_close(constant.identity_correlation, identity.baseline)
     assert identity.identity_mse.max() == 0
     assert constant.constant_mse.max() == 0
+
+
+def test_likeness_is_one_of_a_map_with_itself_and_zero_of_the_other():
+    inputs, training = torch.rand(20, 1, 8, 8), torch.rand(1, 1, 8, 8)
+    one, none = torch.ones(20).double(), torch.zeros(20).double()
+    identity = score_map(inputs, inputs, training)
+    constant = score_map(training.expand_as(inputs), inputs, training)
+    torch.testing.assert_close(identity.identity_likeness, one)
+    torch.testing.assert_close(identity.constant_likeness, none)
+    torch.testing.assert_close(constant.constant_likeness, one)
+    torch.testing.assert_close(constant.identity_likeness, none)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "preference"),
+    [
+        (lambda x, t: (1 - t).expand_as(x), 1),
+        (lambda x, t: 1 - x, -1),
+        (lambda x, t: torch.zeros_like(x), 0),
+    ],
+)
+def test_maps_of_a_preference_that_are_like_neither_target(outputs, preference):
+    """The preference of a map is that of the other map's negative."""
+    inputs, training = torch.rand(20, 1, 8, 8), torch.rand(1, 1, 8, 8)
+    found = score_map(outputs(inputs, training), inputs, training)
+    torch.testing.assert_close(found.preference, torch.full((20,), float(preference)).double())
+    # Random images have correlations of some tenths.
+    assert (found.identity_likeness < 0.5).all()
+    assert (found.constant_likeness < 0.5).all()
+
+
+def test_likeness_asks_for_both_correlations():
+    c = torch.tensor([0.9, 0.9, 0.6, 0.4])
+    other = torch.tensor([0.2, -0.4, 0.2, 0.2])
+    found = likeness(c, other, torch.tensor(0.2))
+    torch.testing.assert_close(found, torch.tensor([0.875, 0.25, 0.5, 0.25]))
+    assert likeness(torch.tensor(1.0), torch.tensor(1.0), torch.tensor(1.0)).isnan()
+    assert likeness(torch.tensor(torch.nan), torch.tensor(0.2), torch.tensor(0.2)).isnan()
+
+
+def test_blank_is_what_shows_nothing_at_any_brightness():
+    images = torch.zeros(4, 1, 3, 3)
+    images[1], images[2], images[3, 0, 0, 0] = 7.0, torch.rand(1, 3, 3), torch.nan
+    assert is_blank(images).tolist() == [True, True, False, False]
 
 
 def test_no_preference_where_the_input_is_the_training_image():

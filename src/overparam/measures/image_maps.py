@@ -1,7 +1,8 @@
 """Which map from images to images a network is: the identity, a constant, or an edge detector.
 
 Source: the evaluation of Zhang et al. 2020, "Identity Crisis" (arXiv:1902.04698); its metrics are
-correlation and mean squared error to the two targets. The edge score and the preference are ours.
+correlation and mean squared error to the two targets. The edge score, the preference and the
+likeness are ours.
 """
 
 from __future__ import annotations
@@ -42,10 +43,23 @@ class MapScores:
         """(identity - constant correlation) / (1 - baseline), `[n]`: 1 for the identity map, -1
         for the constant map, whatever the input; 0 prefers neither. Beyond ±1 where an output
         is less like one target than the other target is. NaN where the input is the training
-        image."""
+        image.
+
+        It compares two correlations and says nothing of their size: other maps have 1 and -1 too,
+        such as one that returns the negative of the training image. See `identity_likeness`."""
         distance = 1 - self.baseline
         raw = (self.identity_correlation - self.constant_correlation) / distance
         return torch.where(distance > _BLANK, raw, torch.nan)
+
+    @property
+    def identity_likeness(self) -> Tensor:
+        """How like the identity map, `[n]`; see `likeness`."""
+        return likeness(self.identity_correlation, self.constant_correlation, self.baseline)
+
+    @property
+    def constant_likeness(self) -> Tensor:
+        """How like the constant map, `[n]`; see `likeness`."""
+        return likeness(self.constant_correlation, self.identity_correlation, self.baseline)
 
 
 def score_map(outputs: Tensor, inputs: Tensor, training: Tensor) -> MapScores:
@@ -94,6 +108,30 @@ def score_map(outputs: Tensor, inputs: Tensor, training: Tensor) -> MapScores:
     )
 
 
+def likeness(to_target: Tensor, to_other: Tensor, baseline: Tensor) -> Tensor:
+    """Return how like a map is to one of two targets, by both of its correlations.
+
+    1 - max(|1 - c|, |c' - b|) / (1 - b), with c the correlation to the target, c' that to the other
+    target and b that of the two targets: 1 for the map that is the target, whose correlations are
+    1 and b; 0 for the other one, with b and 1; above 0.5 where neither correlation is as much as
+    half way off. Negative for what is like neither.
+
+    Args:
+        to_target, to_other, baseline: c, c' and b, of one shape; of single inputs, or means.
+
+    Returns:
+        At most 1. NaN: where an argument is NaN, and where the targets are one image.
+
+    Cost: O(n).
+
+    >>> likeness(torch.tensor([1.0, 0.2, -1.0]), torch.tensor([0.2, 1.0, -0.2]), torch.tensor(0.2))
+    tensor([ 1.0000,  0.0000, -1.5000])
+    """
+    distance = 1 - baseline
+    off = torch.maximum((1 - to_target).abs(), (to_other - baseline).abs())
+    return torch.where(distance > _BLANK, 1 - off / distance, torch.nan)
+
+
 def constant_targets(training: Tensor) -> Tensor:
     """Return the images that a network which ignores its input may put out, `[k, ...]`.
 
@@ -114,13 +152,22 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
     >>> correlation(torch.tensor([[1.0, 2.0], [1.0, 1.0]]), torch.tensor([[4.0, 6.0], [0.0, 1.0]]))
     tensor([1., 0.])
     """
-    a, b = a.flatten(1), b.flatten(1)
-    sizes = [v.norm(dim=1) for v in (a, b)]
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    spreads = [v.norm(dim=1) for v in (a, b)]
-    found = (a * b).sum(1) / (spreads[0] * spreads[1])
-    blank = (spreads[0] <= _BLANK * sizes[0]) | (spreads[1] <= _BLANK * sizes[1])
-    return torch.where(blank, torch.zeros_like(found), found.clamp(-1, 1))
+    blank = is_blank(a) | is_blank(b)
+    a, b = (v - v.mean(1, keepdim=True) for v in (a.flatten(1), b.flatten(1)))
+    products = (a * b).sum(1)
+    found = (products / (a.norm(dim=1) * b.norm(dim=1))).clamp(-1, 1)
+    return torch.where(blank, 0 * products, found)  # NaN too beside a blank image stays NaN
+
+
+def is_blank(images: Tensor) -> Tensor:
+    """Return which images show nothing, `[n]`: their spread is below 1e-6 of their size.
+
+    >>> is_blank(torch.tensor([[1.0, 2.0], [1.0, 1.0], [0.0, 0.0], [1.0, torch.nan]]))
+    tensor([False,  True,  True, False])
+    """
+    pixels = images.flatten(1)
+    spread = (pixels - pixels.mean(1, keepdim=True)).norm(dim=1)
+    return spread <= _BLANK * pixels.norm(dim=1)
 
 
 def edges(images: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from torch import nn
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, Scale, factor
 from overparam.lab.records import Records
-from overparam.lab.verdict import Verdict, decide
+from overparam.lab.verdict import Verdict, exceeds, judge
 from overparam.models.targets import parse_value, sources_of
 from overparam.phenomena.identity._figures import (
     network_gallery,
@@ -45,6 +45,7 @@ from overparam.phenomena.identity._figures import (
 from overparam.phenomena.identity._levels import Summary, answer, levels_table
 from overparam.phenomena.identity._summary import (
     CLEAR,
+    LIKENESS,
     NOT_JUDGED,
     PREFERENCE,
     MapSummary,
@@ -66,8 +67,9 @@ from overparam.streams import Streams
 
 UNTRAINED = "untrained"
 RULE = (
-    f"{PREFERENCE} Observed if the 95 % interval over seeds of minus the preference, at the last "
-    f"level probed, lies above {CLEAR}: the constant; absent if it lies below. {NOT_JUDGED}"
+    f"{PREFERENCE} {LIKENESS} Observed if the 95 % intervals over seeds of minus the preference "
+    f"and of the likeness to the constant, at the last level probed, lie above {CLEAR}; absent if "
+    f"one lies below; else inconclusive. {NOT_JUDGED}"
 )
 
 
@@ -160,7 +162,8 @@ def _summarise_arm(records: Records, must_learn: bool) -> Summary:
     at = {r.condition.place: r.condition.level for r in records}
     c = records[0].condition
     levels = tuple(at[place] for place in sorted(at))
-    return Summary(c.target, c.sweep, levels, maps, score_interval(-maps.preference[-1]))
+    last = score_interval(-maps.preference[-1]), score_interval(maps.constant_likeness[-1])
+    return Summary(c.target, c.sweep, levels, maps, *last)
 
 
 def _places(levels: list[str]) -> list[float]:
@@ -176,10 +179,13 @@ def verdict(summary: Summary) -> Verdict:
     maps = summary.maps
     change = ""
     if len(summary.levels) > 1 and np.isfinite(maps.changes_sides.estimate):
-        change = f" It changes sides at {summary.sweep} {maps.changes_sides}."
-    return decide(
-        summary.to_constant,
-        at_least=CLEAR,
+        change = f" The preference changes sides at {summary.sweep} {maps.changes_sides}."
+    return judge(
+        [
+            exceeds("minus the preference", summary.to_constant, CLEAR),
+            exceeds("likeness to the constant", summary.like_constant, CLEAR),
+        ],
+        effect=summary.to_constant,
         unit="minus the preference, 1 constant to -1 identity, at the last level",
         rule=RULE,
         reason=f"{summary.name} prefers: {answer(summary)}.{change}",

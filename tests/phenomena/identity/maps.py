@@ -14,21 +14,23 @@ N_SHOWN = 16
 
 def made_up(preference, *, learned=True, outputs=None) -> MapOutcome:
     """A map of a given preference, all else plain."""
-    correlation = (1 + preference) / 2
+    baselines = np.linspace(0, 0.9, 43, dtype=np.float32)
+    baseline, toward = float(baselines.mean()), (1 + preference) / 2
+    correlation = baseline + (1 - baseline) * toward
     return MapOutcome(
         n_params=0,
         n_steps=10,
         train_loss=1e-7 if learned else 0.1,
         learned=learned,
         identity_correlation=correlation,
-        constant_correlation=1 - correlation,
+        constant_correlation=1 + baseline - correlation,
         identity_mse=0.1,
         constant_mse=0.1,
         edge_score=0.0,
         preference=preference,
         scores=np.full((len(SCORES), 43), correlation, np.float32),
         preferences=np.full(43, preference, np.float32),
-        baselines=np.linspace(0, 0.9, 43, dtype=np.float32),
+        baselines=baselines,
         outputs=np.zeros((N_SHOWN, 14, 14), np.float16) if outputs is None else outputs,
         layers=(),
     )

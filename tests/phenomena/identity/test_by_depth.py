@@ -18,13 +18,18 @@ from overparam.streams import Streams
 from overparam.training.initialise import materialise
 from overparam.training.request import solve
 
+BASELINE = 0.3
 
-def outcome(preference, *, identity=0.5, constant=0.5, learned=True):
+
+def outcome(preference, *, lower=0.0, learned=True):
+    """A map between the two, or with both correlations lower by as much, like neither."""
+    nearness = (1 + preference) / 2
+    identity, constant = (BASELINE + (1 - BASELINE) * n - lower for n in (nearness, 1 - nearness))
     return MapOutcome(
         n_params=1, n_steps=1, train_loss=0.0, learned=learned, identity_correlation=identity,
         constant_correlation=constant, identity_mse=0.0, constant_mse=0.0, edge_score=0.3,
         preference=preference, scores=np.zeros((5, 2)), preferences=np.zeros(2),
-        baselines=np.full(2, 0.3), outputs=np.zeros((1, 2, 2)), layers=(),
+        baselines=np.full(2, BASELINE), outputs=np.zeros((1, 2, 2)), layers=(),
     )  # fmt: skip
 
 
@@ -51,6 +56,30 @@ def sweep(curve, n_train=1, **found):
 def test_the_rule(curve, kind):
     summary = by_depth.summarise(Records(sweep(curve)))[TREATMENT]
     assert by_depth.verdict(summary).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("lowered", "refuted"),
+    [
+        ((2, 5), "likeness to the identity at the first end above 0.5: refuted"),
+        ((5,), "likeness to the identity at the first end above 0.5: refuted"),
+        ((20,), "likeness to the constant at the last end above 0.5: refuted"),
+    ],
+)
+def test_a_preference_of_outputs_that_are_like_neither_is_absent(lowered, refuted):
+    """Outputs of correlation 0.3 and -0.35 prefer as clearly as those of 0.95 and 0.3."""
+    curve = {2: 0.9, 5: 0.8, 12: -0.3, 20: -0.9}
+    records = [r for d in curve for r in sweep({d: curve[d]}, lower=0.65 * (d in lowered))]
+    found = by_depth.verdict(by_depth.summarise(Records(records))[TREATMENT])
+    assert found.kind == "absent"
+    assert [str(c).split(" (")[0] for c in found.clauses if c.state == "refuted"] == [refuted]
+
+
+@pytest.mark.parametrize(("lower", "kind"), [(0.0, "observed"), (0.65, "absent")])
+def test_deep_networks_of_many_images_return_a_constant_or_another_thing(lower, kind):
+    records = sweep({5: 0.9, 15: -0.9}, n_train=1000, lower=lower)
+    found = by_depth.summarise(Records(records))[by_depth.MANY_IMAGES]
+    assert by_depth.verdict(found).kind == kind
 
 
 def test_the_change_of_sides_is_where_the_preference_crosses_zero():

@@ -60,6 +60,25 @@ def test_disagreement_agrees_with_brute_force():
     assert np.isnan(disagreement(maps[:1]))
 
 
+@pytest.mark.parametrize("value", [0.0, 0.3])
+def test_starts_that_all_put_out_the_same_blank_image_agree(value):
+    blank = np.full((N_SHOWN, 14, 14), value)
+    cells = initialization.PHENOMENON.conditions("standard")
+    records = Records([Record(c, s, made_up(0.0, outputs=blank)) for s in range(3) for c in cells])
+    assert initialization.summarise(records)["treatment"].interval.estimate == 0
+    assert set(kinds_of(initialization, records).values()) == {"absent"}
+
+
+def test_a_blank_output_disagrees_with_any_other_but_a_blank_one():
+    image = np.random.default_rng(0).random((1, 14, 14))
+    blank = np.full((1, 14, 14), 0.3)
+    assert disagreement([blank, image]) == 1
+    assert disagreement([blank, 2 * blank]) == 0  # of another brightness, as for any image
+    assert disagreement([image, 2 * image + 1]) == pytest.approx(0, abs=1e-12)
+    assert disagreement([blank, blank, image]) == pytest.approx(2 / 3)
+    assert np.isnan(disagreement([blank, np.full((1, 14, 14), np.nan)]))
+
+
 def test_starts_that_did_not_fit_are_left_out():
     records = [
         replace(r, outcome=replace(r.outcome, learned=False)) if r.condition.start else r

@@ -5,7 +5,7 @@ import pytest
 from overparam.lab.records import Record, Records
 from overparam.lab.verdict import Interval
 from overparam.phenomena.identity._left_out import LeftOut
-from overparam.phenomena.identity._levels import preferred, text_of
+from overparam.phenomena.identity._levels import levels_of, preferred, text_of
 from overparam.probes.identity_probe import PHENOMENON
 from tests.phenomena.worlds.preferences import map_of as outcome
 
@@ -24,13 +24,60 @@ NAN = float("nan")
     ],
 )
 def test_preferences_in_words(low, estimate, high, word):
-    assert preferred(Interval(estimate, low, high, n=3)) == word
+    preference = Interval(estimate, low, high, n=3)
+    like = [
+        Interval(*((1 + side * x) / 2 for x in (estimate, *ends)), n=3)
+        for side, ends in ((1, (low, high)), (-1, (high, low)))
+    ]
+    assert preferred(preference, *like) == word
+
+
+@pytest.mark.parametrize(
+    ("preference", "like_identity", "like_constant", "word"),
+    [
+        (1.0, (-1.9, -1.8), (-2.0, -1.9), "neither"),  # the negative of the training image
+        (-1.0, (-2.0, -1.9), (-1.9, -1.8), "neither"),  # the negative of the input
+        (-1.6, (-0.9, -0.8), (0.1, 0.2), "neither"),  # the training image less the input
+        (-0.9, (0.0, 0.1), (0.4, 0.6), "undecided"),
+        (0.9, (0.4, 0.6), (0.0, 0.1), "undecided"),
+        (0.9, (NAN, NAN), (NAN, NAN), "undecided"),
+    ],
+)
+def test_what_is_preferred_must_be_like_it_too(preference, like_identity, like_constant, word):
+    like = [Interval(sum(ends) / 2, *ends, n=3) for ends in (like_identity, like_constant)]
+    assert preferred(Interval(preference, preference - 0.1, preference + 0.1, n=3), *like) == word
+
+
+def inverting(target, start):
+    """Records of the probe: outputs that follow the input's negative, more or less."""
+    c = PHENOMENON.conditions("standard", {"target": target})[0]
+    trained = outcome(-1.62, identity_correlation=-0.45, constant_correlation=0.75)
+    untrained = outcome(-1.0, identity_correlation=-1.0, constant_correlation=start)
+    return Records(
+        [
+            Record(one, seed, replace(made, preference=made.preference + 0.01 * seed))
+            for seed in range(3)
+            for one, made in ((c, trained), (replace(c, arm="untrained"), untrained))
+        ]
+    )
+
+
+def test_the_probe_does_not_call_an_inverted_input_the_constant():
+    """b - k x, as it starts and when b has learned the image, is far from either map."""
+    summaries = PHENOMENON.summarise(inverting("same_convnet:depth=2", -0.27))
+    kinds = {arm: PHENOMENON.verdict(summary).kind for arm, summary in summaries.items()}
+    assert kinds == {"treatment": "absent", "untrained": "absent"}
+    said = PHENOMENON.verdict(summaries["treatment"]).reason
+    assert "on these images neither (preference -1.610 [-1.635, -1.585], but a correlation" in said
+    assert "-0.45" in said
+    assert {level.prefers for level in levels_of(summaries)} == {"neither"}
 
 
 def test_nothing_is_preferred_by_what_did_not_fit():
     unknown = Interval(NAN, NAN, NAN)
-    assert preferred(unknown, LeftOut(3, reached=(5e-6,))) == "did not fit"
-    assert preferred(unknown, LeftOut(3, n_failed=3)) == "not measured"
+    three = (unknown, unknown, unknown)
+    assert preferred(*three, LeftOut(3, reached=(5e-6,))) == "did not fit"
+    assert preferred(*three, LeftOut(3, n_failed=3)) == "not measured"
 
 
 def test_the_probe_says_what_was_reached_and_what_to_set():

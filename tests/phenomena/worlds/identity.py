@@ -16,16 +16,20 @@ from overparam.phenomena.identity import through_layers as through
 from overparam.phenomena.identity import width as widths
 from tests.phenomena.worlds.preferences import (
     at_five_layers_the_constant,
+    away_from_the_constant_alone,
     dense_networks_are,
     depth_effect,
     kernel_effect,
     later_by,
+    like_neither,
     many_channels_are,
     many_images_are,
     named,
     preferences,
     shallow_are,
     small_fall,
+    the_constant,
+    the_identity,
     wide_networks_are,
     width_effect,
     zigzag,
@@ -44,19 +48,37 @@ SHALLOW_NULLS = [
 ]
 
 
+def no_identity(effect):
+    """The effect's preferences, of outputs that are like neither map where they prefer the one."""
+    return named("no_identity", like_neither(preferences(effect), the_identity))
+
+
+def no_constant(effect):
+    return named("no_constant", like_neither(preferences(effect), the_constant))
+
+
+def less_the_input(effect):
+    """As the training image minus some of the input would be."""
+    world = like_neither(preferences(effect), the_constant, identity=0.6, constant=0.1)
+    return named("less_the_input", world)
+
+
 NULLS = {
     "identity/by_depth": [
         *FALL_NULLS,
         *SHALLOW_NULLS,
         named("one_shallow_depth_is_not", preferences(at_five_layers_the_constant)),
+        no_identity(depth_effect),
+        no_constant(depth_effect),
     ],
-    "identity/width": FALL_NULLS,
-    "identity/kernel_size": FALL_NULLS,
+    "identity/width": [*FALL_NULLS[1:], less_the_input(width_effect)],
+    "identity/kernel_size": [*FALL_NULLS[1:], no_constant(kernel_effect)],
     "identity/more_images": [
         named("no_rise", preferences(later_by(0.0))),
         named("no_rise_heavy", preferences(later_by(0.0), cell=0.3, shared=0.3)),
         named("rise_at_the_bound", preferences(later_by(more_images.CLEAR_RISE), cell=0.1)),
         named("copies_too", preferences(later_by(-0.2, 0.3))),
+        named("away_from_the_constant_alone", away_from_the_constant_alone),
     ],
     "identity/initialization": [
         named("one_map", disagreeing(lambda channels: 0.05)),
@@ -69,6 +91,7 @@ NULLS = {
         named("not_noise", dense(lambda n: 1.0, cosine=0.5)),
         named("does_not_turn", dense(lambda n: 1.0, turned=(0.6, 0.6, 0.6))),
         named("turns_back", dense(lambda n: 1.0, turned=(0.5, 0.1, 0.53))),
+        named("turns_and_stays_far", dense(lambda n: 1.0, turned=(-0.5, -0.2, 0.1))),
     ],
     "identity/one_layer_theorem": [
         named("noise_at_the_bound", layers(noise=0.5 * np.exp(-0.005))),
@@ -114,13 +137,15 @@ PLANTED = {
             named("falls_less", preferences(wide_networks_are(0.9, -0.45))),
             named("all_constant", preferences(wide_networks_are(-0.95, -0.95))),
             named("dips", preferences(lambda c: -0.9 if c.width in (24, 48) else width_effect(c))),
+            *more,
         ]
-        for arm in (widths.WIDER, widths.SPAN)
+        for arm, more in ((widths.WIDER, [no_identity(width_effect)]), (widths.SPAN, []))
     },
     "identity/kernel_size": {
         kernels.CHANNELS: [
             named("nearer", preferences(many_channels_are(0.9, 0.1))),
             named("all_constant", preferences(many_channels_are(-0.95, -0.95))),
+            no_identity(kernel_effect),
         ],
     },
     "identity/more_images": {

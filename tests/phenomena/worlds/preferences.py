@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from overparam.phenomena.identity import by_depth, more_images
@@ -60,6 +62,36 @@ def preferences(curve, *, cell=0.08, shared=0.05, skewed=False):
         return [map_of(curve(c) + common + e) for c, e in zip(conditions, own, strict=True)]
 
     return world
+
+
+def like_neither(world, chosen, identity=0.65, constant=0.65):
+    """The same world, but that outputs of chosen preferences have lower correlations.
+
+    Where both are lower by as much, the preference is the same.
+    """
+
+    def changed(conditions, seed, rng):
+        return [
+            replace(
+                o,
+                identity_correlation=o.identity_correlation - identity,
+                constant_correlation=o.constant_correlation - constant,
+                preference=o.preference - (identity - constant) / (1 - BASELINE),
+            )
+            if chosen(o.preference)
+            else o
+            for o in world(conditions, seed, rng)
+        ]
+
+    return changed
+
+
+def the_identity(preference):
+    return preference > 0
+
+
+def the_constant(preference):
+    return preference < 0
 
 
 # Falls: by depth, width, kernel size.
@@ -150,3 +182,18 @@ def later_by(rise, of_copies=0.0):
         return 0.6 - 0.25 * (c.depth - 6) + extra * (c.n_images - 1) / 2
 
     return curve
+
+
+def away_from_the_constant_alone(conditions, seed, rng):
+    """Preferences that rise with the images, while outputs become no more like the input."""
+    of_one = preferences(later_by(0.0))(conditions, seed, rng)
+    risen = [later_by(0.35)(c) - later_by(0.0)(c) for c in conditions]
+    return [
+        replace(
+            o,
+            identity_correlation=o.identity_correlation + 0.02 * rng.standard_normal(),
+            constant_correlation=o.constant_correlation - (1 - BASELINE) * rise,
+            preference=o.preference + rise,
+        )
+        for o, rise in zip(of_one, risen, strict=True)
+    ]

@@ -15,7 +15,7 @@ import torch
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Records
 from overparam.lab.verdict import Interval
-from overparam.measures.image_maps import correlation
+from overparam.measures.image_maps import correlation, is_blank
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
 from overparam.phenomena.identity._summary import score_interval
 
@@ -71,6 +71,10 @@ def summarise_width(starts: Records, n_channels: int) -> Summary:
 def disagreement(outputs: Sequence[np.ndarray]) -> float:
     """Return 1 - correlation, mean over the images and over all pairs of networks; in [0, 2].
 
+    Like the correlation it looks at shapes, not at brightness or contrast. Two images that are
+    blank show the same and disagree by 0; a blank one and another have nothing in common, and
+    disagree by 1.
+
     Args:
         outputs: of each network, `[images, h, w]`.
 
@@ -79,10 +83,13 @@ def disagreement(outputs: Sequence[np.ndarray]) -> float:
     >>> image = np.array([[[0.0, 1.0], [0.0, 0.0]]])
     >>> disagreement([image, 3 * image]), disagreement([image, -image])
     (0.0, 2.0)
+    >>> disagreement([0 * image, 0 * image]), disagreement([0 * image, image])
+    (0.0, 1.0)
     """
     pairs = list(combinations(range(len(outputs)), 2))
     if not pairs:
         return float("nan")
     maps = torch.as_tensor(np.asarray(outputs, np.float64))
     first, second = (maps[[pair[side] for pair in pairs]].flatten(0, 1) for side in (0, 1))
-    return float((1 - correlation(first, second)).mean())
+    same = torch.where(is_blank(first) & is_blank(second), 1.0, correlation(first, second))
+    return float((1 - same).mean())

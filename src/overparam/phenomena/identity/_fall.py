@@ -25,6 +25,7 @@ from overparam.lab.verdict import (
 from overparam.phenomena.identity._left_out import unfitted
 from overparam.phenomena.identity._summary import (
     CLEAR,
+    LIKENESS,
     NOT_JUDGED,
     PREFERENCE,
     RESOLUTION,
@@ -45,11 +46,13 @@ class MapFall:
         arm: name of the arm; of a control, the rule is another.
         first, last: preference at the first levels (their mean) and at the last one. least_first:
             the lowest mean preference of the first levels.
+        like_identity: the lowest mean likeness of the first levels to the identity.
+        like_constant: likeness of the last level to the constant.
         fall: first minus last, paired by seed.
         reversal: the largest rise from a level to a later one.
         n_images: most that a network learned.
-        highest, lowest: of the mean preferences of the levels; unknown of a single level, which
-            shows nothing of what a sweep does.
+        lowest: of the mean preferences of the levels; unknown of a single level, which shows
+            nothing of what a sweep does. lowest_capped, highest_capped: the same of `capped`.
     """
 
     arm: str
@@ -57,10 +60,13 @@ class MapFall:
     first: Interval = UNKNOWN
     least_first: Interval = UNKNOWN
     last: Interval = UNKNOWN
+    like_identity: Interval = UNKNOWN
+    like_constant: Interval = UNKNOWN
     fall: Interval = UNKNOWN
     reversal: Interval = UNKNOWN
-    highest: Interval = UNKNOWN
     lowest: Interval = UNKNOWN
+    lowest_capped: Interval = UNKNOWN
+    highest_capped: Interval = UNKNOWN
     n_images: int = 1
 
 
@@ -72,11 +78,14 @@ def fall_rule(first: str, last: str, ends_below: float, controls: str, each: str
             absent, in a sentence. each: of several first levels, every one.
     """
     return (
-        f"{PREFERENCE} Observed if the 95 % intervals over seeds show that it falls from {first} "
-        f"to {last} by more than {CLEAR}, that it is above {CLEAR} at {each or first}, and that it "
-        f"is below {ends_below:g} at {last}, and that it rises by less than {CLEAR} between any "
-        "two levels; absent if one lies wholly beyond its bound; else inconclusive. A control is "
-        f"judged by its own sentence alone: {controls} {NOT_JUDGED}"
+        f"{PREFERENCE} {LIKENESS} Observed if the 95 % intervals over seeds show that the "
+        f"preference falls from {first} to {last} by more than {CLEAR}, that it is above {CLEAR} "
+        f"at {each or first} and below {ends_below:g} at {last}, that it rises by less than "
+        f"{CLEAR} between any two levels, and that the likeness to the identity is above {CLEAR} "
+        f"at {each or first}, that to the constant above {CLEAR} at {last}; absent if one lies "
+        "wholly beyond its bound; else inconclusive. A control is judged by its own sentence "
+        "alone, where a network is clearly the identity whose preference and likeness to it both "
+        f"lie above {CLEAR}: {controls} {NOT_JUDGED}"
     )
 
 
@@ -97,8 +106,9 @@ def summarise_fall(
     if len(maps.levels) > 1:
         found = replace(
             found,
-            highest=largest_interval(maps.preference, step=RESOLUTION),
             lowest=smallest_interval(maps.preference, step=RESOLUTION),
+            lowest_capped=smallest_interval(maps.capped, step=RESOLUTION),
+            highest_capped=largest_interval(maps.capped, step=RESOLUTION),
         )
     start = maps.levels <= (maps.levels[0] if up_to is None else up_to)
     if start[-1] or not start.any():
@@ -108,15 +118,19 @@ def summarise_fall(
     return replace(
         found,
         first=score_interval(first),
-        least_first=(
-            score_interval(first)
-            if start.sum() == 1
-            else smallest_interval(maps.preference[start], step=RESOLUTION)
-        ),
+        least_first=_least(maps.preference[start]),
         last=score_interval(last),
+        like_identity=_least(maps.identity_likeness[start]),
+        like_constant=score_interval(maps.constant_likeness[-1]),
         fall=paired_difference(first, last, step=RESOLUTION),
         reversal=order.reversal,
     )
+
+
+def _least(values: np.ndarray) -> Interval:
+    """Return the lowest of the levels' means; of one level, which is not chosen, the mean."""
+    one = len(values) == 1
+    return score_interval(values[0]) if one else smallest_interval(values, step=RESOLUTION)
 
 
 def judge_fall(
@@ -125,10 +139,10 @@ def judge_fall(
     *,
     rule: str,
     ends_below: float,
-    controls: Mapping[str, Clause] | None = None,
+    controls: Mapping[str, Sequence[Clause]] | None = None,
     lacking: Sequence[Clause] = (),
 ) -> Verdict:
-    """Apply the rule of falls to one arm: a control's own clause to a control.
+    """Apply the rule of falls to one arm: a control's own clauses to a control.
 
     Args:
         unit: of the levels, such as "layers". rule: `fall_rule` with the same `ends_below`.
@@ -149,8 +163,10 @@ def judge_fall(
         exceeds("least preference at the first end", found.least_first, CLEAR),
         stays_below("preference at the last end", found.last, ends_below),
         stays_below("rise between any two levels", found.reversal, CLEAR),
+        exceeds("likeness to the identity at the first end", found.like_identity, CLEAR),
+        exceeds("likeness to the constant at the last end", found.like_constant, CLEAR),
     ]
-    clauses = [_explained(c, levels) for c in (clauses if own is None else [own])]
+    clauses = [_explained(c, levels) for c in (own or clauses)]
     return judge(
         [*clauses, *lacking, *unfitted(maps.left_out)],
         effect=clauses[0].value,

@@ -28,6 +28,11 @@ from overparam.phenomena.identity._task import SCORES, IdentityTask
 from overparam.streams import Streams
 
 ROWS = "a network that was trained to return one image, the training image beside the grid"
+_SCORED = {  # columns of a table: field, unit
+    "To the input": ("identity_correlation", "correlation"),
+    "To the training image": ("constant_correlation", "correlation"),
+    "Preference": ("preference", "1 identity, -1 constant"),
+}
 _SIMILARITY_EDGES = np.array([-1.0, 0.0, 0.15, 0.3, 0.45, 0.6, 1.0])
 
 
@@ -225,14 +230,15 @@ def preference_chart(
         "preference",
         title,
         "Preference: 1 for a network that returns its input, -1 for one that returns its training "
-        "image whatever it is shown, however alike the two are. " + caption,
+        "image whatever it is shown, however alike the two are. It tells which of the two "
+        "correlations is the larger, not that it is large. " + caption,
         [
             Panel(
                 "",
                 axis,
                 Axis("Preference", "1 identity, -1 constant"),
                 series,
-                [Rule(0.0, "neither", axis="y")],
+                [Rule(0.0, "no preference", axis="y")],
             )
         ],
     )
@@ -241,26 +247,28 @@ def preference_chart(
 def networks_table(
     records: Records, columns: Mapping[str, Callable[[Any], object]], units: Mapping[str, str]
 ) -> Table:
-    """Return a row for every network: what it is, how many seeds fitted, and its preference.
+    """Return a row for every network: what it is, how many seeds fitted, and its scores.
 
     Args:
         columns: header to what it says of a condition. units: of these columns.
     """
     n_seeds = len(records.seeds)
-    cells: dict[str, list[object]] = {head: [] for head in (*columns, "Fitted", "Preference")}
+    cells: dict[str, list[object]] = {head: [] for head in (*columns, "Fitted", *_SCORED)}
     for c in dict.fromkeys(r.condition for r in records):
         fitted = [r for r in records if r.condition == c and has_value(r)]
-        mean = mean_present(np.array([r.value("preference") for r in fitted], float))
         for head, of_condition in columns.items():
             cells[head].append(of_condition(c))
         cells["Fitted"].append(f"{len(fitted)} of {n_seeds}")
-        cells["Preference"].append(told(mean, ".3f", "-"))
+        for head, (score, _) in _SCORED.items():
+            mean = mean_present(np.array([r.value(score) for r in fitted], float))
+            cells[head].append(told(mean, ".3f", "-"))
     return Table(
         "counts",
         "The networks",
-        "Mean preference over the seeds whose network fitted its training image.",
+        "Means over the seeds whose network fitted its training image: correlation of the outputs "
+        "to the input and to the training image, and the preference between the two.",
         cells,
-        {**units, "Fitted": "seeds", "Preference": "1 identity, -1 constant"},
+        {**units, "Fitted": "seeds"} | {head: unit for head, (_, unit) in _SCORED.items()},
     )
 
 

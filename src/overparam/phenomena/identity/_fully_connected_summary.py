@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from overparam.lab.intervals import paired_difference
 from overparam.lab.phenomenon import TREATMENT
 from overparam.lab.records import Records
 from overparam.lab.verdict import Interval
+from overparam.measures.image_maps import likeness
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
 from overparam.phenomena.identity._summary import (
     CORRELATION,
@@ -42,6 +44,7 @@ class Summary:
         least: the smallest of any network of any seed (see `extreme`).
         rises: of the correlation to the training image from one depth to the next, by the deeper
             network; empty with one depth.
+        like_constant: likeness to the constant of the deepest network of each kind, by network.
         noise_energy, noise_cosine: of one layer's response; None without such a layer.
         left_out: what became of the networks.
         is_general: whether many images are in general position, as noise on each makes them.
@@ -51,6 +54,7 @@ class Summary:
     shortfalls: Mapping[Network, Interval]
     least: Interval
     rises: Mapping[Network, Interval]
+    like_constant: Mapping[Network, Interval]
     noise_energy: Interval | None
     noise_cosine: Interval | None
     left_out: LeftOut
@@ -85,6 +89,8 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
     identity, constant = by_seed("identity_correlation"), by_seed("constant_correlation")
     base = by_seed("baseline")
     shortfall = 1 - (identity - base) / (1 - base)
+    to_constant = likeness(*(torch.from_numpy(v) for v in (constant, identity, base))).numpy()
+    deepest = {activation: i for i, (activation, _) in enumerate(networks)}.values()
     steps = [i for i, (a, _) in enumerate(networks) if i and networks[i - 1][0] == a]
     one_layer = networks.index(ONE_LAYER) if ONE_LAYER in networks else None
 
@@ -100,6 +106,7 @@ def _summarise_arm(arm: str, records: Records) -> Summary:
             networks[i]: paired_difference(constant[i], constant[i - 1], step=RESOLUTION)
             for i in steps
         },
+        like_constant={networks[i]: score_interval(to_constant[i]) for i in deepest},
         noise_energy=of_one_layer("response_energy", (0.0, np.inf)),
         noise_cosine=of_one_layer("response_cosine", CORRELATION),
         left_out=left_out_of(records),

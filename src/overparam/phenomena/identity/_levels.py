@@ -18,16 +18,23 @@ from overparam.phenomena.identity._summary import (
     score_interval,
 )
 
+NEITHER = "neither"
+
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm: scores over the levels (their positions, where they are not numbers)."""
+    """One arm: scores over the levels (their positions, where they are not numbers).
+
+    Attributes:
+        to_constant, like_constant: at the last level, minus the preference and the likeness.
+    """
 
     name: str
     sweep: str
     levels: tuple[str, ...]
     maps: MapSummary
     to_constant: Interval
+    like_constant: Interval
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class Level:
     """What one arm is at one level.
 
     Attributes:
-        prefers: in words. why: where a seed did not fit, what it reached and what to set, or "".
+        prefers: the map that they have become, in words.
+        why: where a seed did not fit, what it reached and what to set, or "".
         preference, identity, constant: means over the seeds that fitted.
         n_learned: seeds that fitted their training image (None for the untrained). n_seeds: all.
     """
@@ -62,7 +70,12 @@ def levels_of(summaries: Mapping[str, Summary]) -> list[Level]:
                 Level(
                     arm="trained" if trained else arm,
                     level=level,
-                    prefers=preferred(preference, left_out if trained else None),
+                    prefers=preferred(
+                        preference,
+                        score_interval(s.maps.identity_likeness[i]),
+                        score_interval(s.maps.constant_likeness[i]),
+                        left_out if trained else None,
+                    ),
                     why=left_out.remedy if trained and left_out.reached else "",
                     preference=preference,
                     identity=score_interval(s.maps.identity[i], CORRELATION),
@@ -86,10 +99,20 @@ def answer(summary: Summary) -> str:
 
 def _told(found: Level) -> str:
     if found.n_learned:
-        known = f"{found.prefers} (preference {text_of(found.preference)})"
+        known = f"{found.prefers} (preference {text_of(found.preference)}{_in_spite(found)})"
         missing = found.n_seeds - found.n_learned
         return known if not missing else f"{known}, {missing} of {found.n_seeds} seeds left out"
     return f"{found.prefers} ({found.why})" if found.why else found.prefers
+
+
+def _in_spite(found: Level) -> str:
+    """Return what the outputs are like, where the preference alone would name a map."""
+    if found.prefers != NEITHER or abs(found.preference.estimate) < CLEAR:
+        return ""
+    return (
+        f", but a correlation of {text_of(found.identity)} to the input and "
+        f"{text_of(found.constant)} to the training image"
+    )
 
 
 def levels_table(summaries: Mapping[str, Summary]) -> Table:
@@ -99,8 +122,9 @@ def levels_table(summaries: Mapping[str, Summary]) -> Table:
         "levels",
         "Which map is preferred at each level",
         "Means over seeds with 95 % intervals. A clear preference lies beyond "
-        f"±{CLEAR}; the correlations are to be read against the inputs' own similarity to the "
-        f"training image, {told(summaries[TREATMENT].maps.baseline, '.2f')}. "
+        f"±{CLEAR}, and neither correlation is then as much as half way from what that map has to "
+        "what the other has: 1 and, as like as the inputs are to the training image, "
+        f"{told(summaries[TREATMENT].maps.baseline, '.2f')}. "
         f"{summaries[TREATMENT].maps.left_out}",
         {
             "arm": [f.arm for f in found],
@@ -115,26 +139,40 @@ def levels_table(summaries: Mapping[str, Summary]) -> Table:
     )
 
 
-def preferred(preference: Interval, left_out: LeftOut | None = None) -> str:
-    """Return in words which map a preference stands for, or why there is none.
+def preferred(
+    preference: Interval,
+    like_identity: Interval,
+    like_constant: Interval,
+    left_out: LeftOut | None = None,
+) -> str:
+    """Return in words which map networks have become, or why nothing can be said.
+
+    It is the one that they clearly prefer and clearly are like: of outputs that are like neither
+    one correlation is the larger, too.
 
     Args:
+        like_identity, like_constant: likenesses to the two maps.
         left_out: what became of the networks; None of such as were not to be trained.
     """
     if not preference.n:
         return "did not fit" if left_out and left_out.reached else "not measured"
-    low, high = (
-        (preference.low, preference.high)
-        if np.isfinite(preference.low)
-        else (preference.estimate, preference.estimate)
-    )
-    if low > CLEAR:
-        return "the identity"
-    if high < -CLEAR:
-        return "the constant"
-    if low > -CLEAR and high < CLEAR:
-        return "neither"
-    return "undecided"
+    low, high = _ends(preference)
+    ends = {
+        "the identity": ((low, high), _ends(like_identity)),
+        "the constant": ((-high, -low), _ends(like_constant)),
+    }
+    for name, both in ends.items():
+        if all(lower > CLEAR for lower, _ in both):
+            return name
+    excluded = (any(upper < CLEAR for _, upper in both) for both in ends.values())
+    return NEITHER if all(excluded) else "undecided"
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    """Return both ends of an interval; of one seed, its value."""
+    if np.isfinite(interval.low):
+        return interval.low, interval.high
+    return interval.estimate, interval.estimate
 
 
 def text_of(interval: Interval) -> str:

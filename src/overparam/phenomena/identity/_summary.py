@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
 import numpy as np
+import torch
 
 from overparam.lab.crossing import crossing_interval
 from overparam.lab.intervals import mean_interval
 from overparam.lab.records import Record, Records
 from overparam.lab.verdict import UNKNOWN, Clause, Interval, not_in_design
+from overparam.measures.image_maps import likeness
 from overparam.phenomena.identity._left_out import LeftOut, has_value, left_out_of
 
-# At 0.5 a network is three times as far from the one map as from the other.
+# Of a preference: three times as far from the one map as from the other. Of a likeness: half way
+# between the two maps, where `fully_connected` too has the end of the identity. What counts as a
+# map must lie above it in both; all that did so at standard scale had likenesses of 0.75 to 1.
 CLEAR = 0.5
 # Layers up to which a convolutional network counts as shallow, and from which as deep: the phases
 # change at some eight layers, and there is neither between.
@@ -29,6 +34,13 @@ PREFERENCE = (
     "Preference: (correlation to the input - correlation to the training image) / (1 - "
     "correlation of the two), mean over the test inputs; 1 for the identity, -1 for the constant."
 )
+LIKENESS = (
+    "Likeness to a map: 1 - d / (1 - b), with b the mean correlation of the inputs to the training "
+    "image and d how far the mean correlations of the outputs, to the input and to the training "
+    "image, are from those of that map, (1, b) of the identity and (b, 1) of the constant, "
+    "whichever is farther; 1 for that map, 0 for the other."
+)
+CAPPED = "preference, no higher than the likeness to the identity,"  # of `MapSummary.capped`
 NOT_JUDGED = (
     "A network that failed, diverged or was not run has no value, and what rests on it is "
     "undecided; where one of those that are judged did not fit its training images, all is. "
@@ -44,6 +56,7 @@ class MapSummary:
     Attributes:
         levels: `[m]`. preference, identity, constant, edges: mean scores over the test inputs
             `[m, seeds]`; NaN for networks that are missing or did not fit their training images.
+        identity_likeness, constant_likeness: likeness to the two maps, `[m, seeds]` (`LIKENESS`).
         baseline: mean correlation of the test inputs with the training image.
         leaves_identity: level at which the correlation to the input falls below 0.9.
         changes_sides: level at which the preference falls below 0.
@@ -56,11 +69,19 @@ class MapSummary:
     identity: np.ndarray
     constant: np.ndarray
     edges: np.ndarray
+    identity_likeness: np.ndarray
+    constant_likeness: np.ndarray
     baseline: float
     leaves_identity: Interval
     changes_sides: Interval
     reaches_constant: Interval
     by_level: tuple[LeftOut, ...]
+
+    @property
+    def capped(self) -> np.ndarray:
+        """The preference, counted no higher than the likeness to the identity, `[m, seeds]`: above
+        `CLEAR` where a network both prefers the identity and is like it."""
+        return np.minimum(self.preference, self.identity_likeness)
 
     @property
     def left_out(self) -> LeftOut:
@@ -85,24 +106,28 @@ def summarise_maps(records: Records, by: str, *, must_learn: bool = True) -> Map
         rows.setdefault(getattr(r.condition, by), []).append(r)
     levels, columns = sorted(rows), {seed: j for j, seed in enumerate(records.seeds)}
 
-    def scores(name: str) -> np.ndarray:
+    def scores(score: Callable[[Any], float]) -> np.ndarray:
         values = np.full((len(levels), len(columns)), np.nan)
         for i, level in enumerate(levels):
             for r in rows[level]:
                 if has_value(r) or (not must_learn and r.is_measured):
-                    values[i, columns[r.seed]] = getattr(r.outcome, name)
+                    values[i, columns[r.seed]] = score(r.outcome)
         return values
 
     x = np.asarray(levels, float)
-    identity, constant = scores("identity_correlation"), scores("constant_correlation")
-    preference = scores("preference")
-    baselines = np.array([np.mean(r.outcome.baselines) for r in records if r.is_measured])
+    identity = scores(lambda o: o.identity_correlation)
+    constant = scores(lambda o: o.constant_correlation)
+    preference = scores(lambda o: o.preference)
+    own = [torch.from_numpy(v) for v in (identity, constant, scores(_baseline))]
+    baselines = np.array([_baseline(r.outcome) for r in records if r.is_measured])
     return MapSummary(
         levels=x,
         preference=preference,
         identity=identity,
         constant=constant,
-        edges=scores("edge_score"),
+        edges=scores(lambda o: o.edge_score),
+        identity_likeness=likeness(own[0], own[1], own[2]).numpy(),
+        constant_likeness=likeness(own[1], own[0], own[2]).numpy(),
         baseline=mean_present(baselines),
         leaves_identity=_crossing(x, identity, NEAR),
         changes_sides=_crossing(x, preference, 0.0),
@@ -111,8 +136,12 @@ def summarise_maps(records: Records, by: str, *, must_learn: bool = True) -> Map
     )
 
 
+def _baseline(outcome: Any) -> float:
+    return float(np.mean(outcome.baselines))
+
+
 def score_interval(values: np.ndarray, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
-    """Return the mean of preferences, correlations or shares over seeds, `[seeds]`, with its
+    """Return the mean of preferences, likenesses, correlations or shares over seeds, with its
     interval.
 
     Args:

@@ -58,6 +58,7 @@ from overparam.phenomena.identity._networks_by_depth import (
 )
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import (
+    CAPPED,
     CLEAR,
     DEEP,
     SHALLOW,
@@ -80,8 +81,9 @@ RULE = fall_rule(
     "the deepest",
     -CLEAR,
     f"{MANY_IMAGES} are absent only if the deepest network's preference is shown to lie above "
-    f"{-CLEAR:g}, so that it does not return a constant; {DENSE} networks only if the "
-    f"preference at every depth is shown to lie below {CLEAR}. Inconclusive where the deepest has "
+    f"{-CLEAR:g}, or its likeness to the constant below {CLEAR}, so that it does not return a "
+    f"constant; {DENSE} networks only if the network of no depth is shown to be clearly the "
+    "identity. Inconclusive where the deepest has "
     f"fewer than {DEEP} layers, or the shallowest fully connected network more than one; and where "
     "there is more than one image to a network of the treatment.",
     each=f"every depth of at most {SHALLOW} layers",
@@ -174,8 +176,11 @@ def is_few(record: Record) -> bool:
 def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
     controls = {
-        MANY_IMAGES: stays_below("preference of the deepest network", summary.last, -CLEAR),
-        DENSE: exceeds("highest preference of any depth", summary.highest, CLEAR),
+        MANY_IMAGES: [
+            stays_below("preference of the deepest network", summary.last, -CLEAR),
+            exceeds("its likeness to the constant", summary.like_constant, CLEAR),
+        ],
+        DENSE: [exceeds(f"highest {CAPPED} of any depth", summary.highest_capped, CLEAR)],
     }
     return judge_fall(
         summary,

@@ -69,7 +69,7 @@ from overparam.phenomena.identity._fully_connected_summary import (
 from overparam.phenomena.identity._left_out import unfitted
 from overparam.phenomena.identity._many_images import noisy_images, response_to_lacking
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import NOT_JUDGED
+from overparam.phenomena.identity._summary import CLEAR, LIKENESS, NOT_JUDGED
 from overparam.phenomena.identity._task import (
     IdentityTask,
     MapOutcome,
@@ -94,12 +94,13 @@ RULE = (
     "of the training image to inputs: 0 for the identity, 1 for the constant, more for noise. "
     f"Observed if it lies above {FAR} in every network, by the 95 % intervals over seeds and in "
     "every single seed; if the intervals show that the correlation to the training image rises "
-    "from each depth to the next, linear and ReLU, paired by seed; and that of the part of an "
+    "from each depth to the next, linear and ReLU, paired by seed, and that at the deepest of "
+    f"either the likeness to the constant lies above {CLEAR}; and that of the part of an "
     "input that is orthogonal to the training image one linear layer makes noise: more than "
     f"{SOME_ENERGY} of its energy, at a cosine below {NO_LIKENESS} to it. Absent if a whole "
     "interval says the contrary of one of these, else inconclusive. The control is judged by its "
     f"own sentence alone: it is absent only if its shortfall is shown to lie below {FAR}. "
-    f"{NOT_JUDGED}"
+    f"{LIKENESS} {NOT_JUDGED}"
 )
 
 
@@ -220,6 +221,10 @@ def _of_one_image(summary: Summary) -> list[Clause]:
     clauses += [
         exceeds(f"rise of the correlation to the training image up to {network_name(n)}", rise, 0.0)
         for n, rise in summary.rises.items()
+    ]
+    clauses += [
+        exceeds(f"likeness to the constant of {network_name(n)}", found, CLEAR)
+        for n, found in summary.like_constant.items()
     ]
     for activation, kind in KINDS.items():
         if not any(a == activation for a, _ in summary.shortfalls):

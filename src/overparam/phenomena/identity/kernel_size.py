@@ -39,7 +39,7 @@ from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, s
 from overparam.phenomena.identity._figures import galleries, networks_table, preference_chart
 from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import CLEAR
+from overparam.phenomena.identity._summary import CAPPED, CLEAR
 from overparam.phenomena.identity._task import (
     AdamFactors,
     learn_identity,
@@ -56,7 +56,7 @@ RULE = fall_rule(
     "the smallest kernel",
     "the largest",
     ENDS_BELOW,
-    f"it is absent only if the preference of each of its networks is shown to lie above {CLEAR}. "
+    "it is absent only if each of its networks is shown to be clearly the identity. "
     f"Inconclusive where the smallest kernel is larger than {SMALL} pixels, or the treatment's "
     f"largest smaller than {LARGE}.",
 )
@@ -111,13 +111,13 @@ def summarise(records: Records) -> dict[str, MapFall]:
 def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
     unit = "pixels of the kernel, or as many parameters in channels,"
-    own = stays_below("lowest preference of any number of channels", summary.lowest, CLEAR)
+    own = stays_below(f"lowest {CAPPED} of any number of channels", summary.lowest_capped, CLEAR)
     return judge_fall(
         summary,
         unit,
         rule=RULE,
         ends_below=ENDS_BELOW,
-        controls={CHANNELS: own},
+        controls={CHANNELS: [own]},
         lacking=_lacking(summary),
     )
 
@@ -142,8 +142,7 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
         family=lambda r: r.condition.arm,
         level=lambda r: r.condition.like,
         label=_label,
-        title="From the smallest kernel to the largest, the preference for the identity goes "
-        f"from {first} to {last}"
+        title=f"From the smallest kernel to the largest, the preference goes from {first} to {last}"
         if whole(larger.first, larger.last)
         else "What networks of each kernel size make of images that they never saw",
         hint="Switch to see as many parameters in channels.",

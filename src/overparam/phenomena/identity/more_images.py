@@ -29,18 +29,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from overparam.data import draw_digits
-from overparam.lab.crossing import crossings
 from overparam.lab.figure import Axis, Figure, Role
 from overparam.lab.phenomenon import TREATMENT, Phenomenon, factor
 from overparam.lab.records import Record, Records
 from overparam.lab.settings import whole_numbers
 from overparam.lab.verdict import (
-    UNKNOWN,
-    Interval,
     Verdict,
     exceeds,
     judge,
@@ -57,13 +53,18 @@ from overparam.phenomena.identity._figures import (
 )
 from overparam.phenomena.identity._left_out import tell, unfitted
 from overparam.phenomena.identity._many_images import shifted_copies
+from overparam.phenomena.identity._more_images_summary import (
+    DIGITS,
+    SHIFTED,
+    Summary,
+    summarise,
+    transition,
+)
 from overparam.phenomena.identity._scales import three_scales
 from overparam.phenomena.identity._summary import (
     NOT_JUDGED,
     PREFERENCE,
     MapSummary,
-    score_interval,
-    summarise_maps,
 )
 from overparam.phenomena.identity._task import (
     AdamFactors,
@@ -75,7 +76,6 @@ from overparam.phenomena.identity._task import (
 from overparam.phenomena.identity._task import MapOutcome as Outcome
 from overparam.streams import Streams
 
-DIGITS, SHIFTED = "different digits", "shifted copies"
 FIRST_DIGIT = 7
 # From 6 to 10 layers, the preference of networks that learned one image falls by about a quarter
 # a layer: a rise by 0.1 at every depth is less than half a layer.
@@ -85,9 +85,10 @@ DEPTH = Axis("Depth", "layers")
 RULE = (
     f"{PREFERENCE} Observed if the 95 % interval over seeds of its rise, most images minus one "
     f"image, paired by seed and depth and mean over the depths of the sweep, lies above "
-    f"{CLEAR_RISE}, and that of every number of images between, where there is one, above 0; "
-    "absent if one lies below its bound; else inconclusive, and so too where the design lacks a "
-    f"number of images that the claim names. {NOT_JUDGED}"
+    f"{CLEAR_RISE}, and that of every number of images between, where there is one, above 0; and "
+    "if the correlation to the input, which is what is nearer to the identity, rises too, by more "
+    "than 0; absent if one lies below its bound; else inconclusive, and so too where the design "
+    f"lacks a number of images that the claim names. {NOT_JUDGED}"
 )
 
 
@@ -133,68 +134,16 @@ def task_of(c: Condition, streams: Streams) -> IdentityTask:
     return replace(one, training=torch.cat([one.training, *more]))
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One arm: scores over depth by number of images, and what the rule looks at.
-
-    Attributes:
-        arm: the treatment or the control.
-        maps: number of images to scores, rising numbers.
-        rises: number of images to the rise of the preference against one image, rising numbers;
-            none where no network learned a single one.
-    """
-
-    arm: str
-    maps: Mapping[int, MapSummary]
-    rises: Mapping[int, Interval]
-
-    @property
-    def rise(self) -> Interval:
-        """The rise with the most images."""
-        return self.rises[max(self.rises)] if self.rises else UNKNOWN
-
-
-def summarise(records: Records) -> dict[str, Summary]:
-    """Arrange both arms by number of images, depth and seed; one image is the start of both."""
-    digits, copies = records.where(images=DIGITS), records.where(images=SHIFTED)
-    by_count = {n: digits.where(n_images=n) for n in digits.levels("n_images")}
-    one_image = {n: found for n, found in by_count.items() if n == 1}
-    shifted = {n: copies.where(n_images=n) for n in copies.levels("n_images")}
-    return {
-        TREATMENT: _summarise_arm(TREATMENT, by_count),
-        SHIFTED: _summarise_arm(SHIFTED, {**shifted, **one_image}),
-    }
-
-
-def _summarise_arm(arm: str, by_count: Mapping[int, Records]) -> Summary:
-    maps = {n: summarise_maps(by_count[n], "depth") for n in sorted(by_count)}
-    return Summary(arm, maps, {n: rise(maps[1], maps[n]) for n in maps if n > 1 and 1 in maps})
-
-
-def rise(one: MapSummary, more: MapSummary) -> Interval:
-    """Return by how much more images raise the preference, mean over depths."""
-    if more.preference.shape != one.preference.shape:
-        return UNKNOWN
-    return score_interval((more.preference - one.preference).mean(0))
-
-
-def transition(maps: MapSummary) -> float:
-    """Return the depth at which the preference last falls below 0, median over the seeds known.
-
-    The ends of the sweep stand for what lies outside.
-    """
-    found = crossings(maps.levels, maps.preference, 0.0)
-    found = found[~np.isnan(found)]
-    inside = np.clip(found, maps.levels[0], maps.levels[-1])
-    return float(np.median(inside)) if len(found) else float("nan")
-
-
 def verdict(summary: Summary) -> Verdict:
     """Apply `RULE` to one arm."""
     most = max(summary.rises, default=0)
     clauses = [
         exceeds(f"rise with {_images(n)}", found, CLEAR_RISE if n == most else 0.0)
         for n, found in summary.rises.items()
+    ]
+    clauses += [
+        exceeds(f"rise of the correlation to the input with {_images(n)}", found, 0.0)
+        for n, found in summary.to_input.items()
     ]
     if summary.arm == SHIFTED and most < CLAIMED[-1]:
         clauses = [unmeasured(f"rise with {CLAIMED[-1]} {SHIFTED}", "no control was run")]
@@ -209,7 +158,7 @@ def verdict(summary: Summary) -> Verdict:
         effect=summary.rise,
         unit="rise of the preference, 1 identity to -1 constant",
         rule=RULE,
-        reason=f"Networks change sides at {', '.join(sides)} (layers, median over seeds). "
+        reason=f"Preferences change sides at {', '.join(sides)} (layers, median over seeds). "
         f"{left_out}"
         if sides
         else "",
@@ -232,7 +181,7 @@ def figures(summaries: Mapping[str, Summary], records: Records) -> list[Figure]:
     sums = [maps.left_out for maps in more.maps.values()]
     if most > fewest and all(one.n_judged == one.n_planned for one in sums):
         title = (
-            f"From identity to constant: at {_told(more.maps[most])} layers with {_images(most)}, "
+            f"Preferences change sides at {_told(more.maps[most])} layers with {_images(most)}, "
             f"at {_told(more.maps[fewest])} with {_images(fewest)}"
         )
     shown = replace(records[0].condition, images=DIGITS, n_images=most)

@@ -48,7 +48,7 @@ from overparam.phenomena.identity._fall import MapFall, fall_rule, judge_fall, s
 from overparam.phenomena.identity._figures import galleries, networks_table, preference_chart
 from overparam.phenomena.identity._left_out import tell
 from overparam.phenomena.identity._scales import three_scales
-from overparam.phenomena.identity._summary import CLEAR, MapSummary
+from overparam.phenomena.identity._summary import CAPPED, CLEAR, MapSummary
 from overparam.phenomena.identity._task import (
     AdamFactors,
     learn_identity,
@@ -64,15 +64,15 @@ ARMS = (DEEPER, WIDER, SPAN, DENSE_DEEPER, DENSE_WIDER)
 SHALLOW_DENSE = 2  # layers of the fully connected network that is made wider
 SMALLEST_DISTANCE = 1e-6  # to the constant, at the rounding of float32
 PARAMETERS = Axis("Parameters", scale="log")
-# Preference that all wide networks keep above: three layers are clearly the identity, six are only
-# on its side.
-KEPT_ABOVE = {WIDER: CLEAR, SPAN: 0.0}
+# Preference that wide networks of one depth keep above: three layers are clearly the identity, six
+# are only on its side.
+ON_ITS_SIDE = 0.0
 RULE = fall_rule(
     "the smallest network of the arm",
     "its largest",
     -CLEAR,
-    "it is absent only if the preference of each of its networks is shown to "
-    f"lie above {KEPT_ABOVE[WIDER]} ({WIDER}) or {KEPT_ABOVE[SPAN]:g} ({SPAN}).",
+    f"it is absent only if each of its networks is shown to be clearly the identity ({WIDER}), or "
+    f"to have a preference above {ON_ITS_SIDE:g} ({SPAN}).",
 )
 ROLES: dict[str, Role] = {DEEPER: "test", WIDER: "control", SPAN: "other"}
 
@@ -153,8 +153,8 @@ def summarise(records: Records) -> dict[str, MapFall]:
 def verdict(summary: MapFall) -> Verdict:
     """Apply `RULE` to one arm."""
     controls = {
-        arm: stays_below("lowest preference of any width", summary.lowest, bound)
-        for arm, bound in KEPT_ABOVE.items()
+        WIDER: [stays_below(f"lowest {CAPPED} of any width", summary.lowest_capped, CLEAR)],
+        SPAN: [stays_below("lowest preference of any width", summary.lowest, ON_ITS_SIDE)],
     }
     return judge_fall(summary, "parameters", rule=RULE, ends_below=-CLEAR, controls=controls)
 
@@ -169,7 +169,7 @@ def figures(summaries: Mapping[str, MapFall], records: Records) -> list[Figure]:
         family=lambda r: r.condition.arm,
         level=lambda r: r.condition.n_params,
         label=_label,
-        title="From the smallest network to the largest, the preference for the identity falls "
+        title="From the smallest network to the largest, the preference falls "
         f"by {told(falls[DEEPER].fall.estimate, '.2f')} in depth, by "
         f"{told(falls[WIDER].fall.estimate, '.2f')} in width"
         if whole(falls[DEEPER].fall, falls[WIDER].fall)
