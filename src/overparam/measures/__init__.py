@@ -27,6 +27,12 @@ if TYPE_CHECKING:
         span_energy,
     )
     from overparam.measures.baselines import class_distance, neighbor_disagreement
+    from overparam.measures.calibration import (
+        CalibrationError,
+        ReliabilityCurve,
+        estimate_calibration_error,
+        reliability,
+    )
     from overparam.measures.column_faults import (
         ClassBalance,
         ColumnFaults,
@@ -52,6 +58,12 @@ if TYPE_CHECKING:
         el2n,
         last_layer_gradient_norm,
         last_layer_self_influence,
+    )
+    from overparam.measures.groups import (
+        GroupGaps,
+        GroupRates,
+        estimate_group_gaps,
+        estimate_group_rates,
     )
     from overparam.measures.held_out_accuracy import (
         CScores,
@@ -115,14 +127,29 @@ if TYPE_CHECKING:
         estimate_random_sign_fit,
     )
     from overparam.measures.reference_models import MembershipScores
+    from overparam.measures.refinement import LossChange, loss_change
     from overparam.measures.rmia import Population, rmia_scores
     from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
+    from overparam.measures.row_groups import MeanInterval
     from overparam.measures.row_order import RowOrder, estimate_row_order
     from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
     from overparam.measures.rows_seen import WatchRows, watchable
+    from overparam.measures.score_split import (
+        ProperScores,
+        ScoreSplit,
+        proper_scores,
+    )
+    from overparam.measures.segment_search import SegmentCondition
+    from overparam.measures.segments import (
+        WeakSegment,
+        WeakSegments,
+        find_weak_clusters,
+        find_weak_segments,
+    )
     from overparam.measures.shift import Shift, estimate_shift
     from overparam.measures.smoothers import effective_parameters, leaf_smoother, linear_smoother
     from overparam.measures.spectral_radius import jacobian_spectral_radius
+    from overparam.measures.temperature import TemperatureEstimate, estimate_temperature
     from overparam.measures.with_and_without import (
         TwoScores,
         score_in_blocks,
@@ -146,6 +173,12 @@ _HOMES = {
         "span_energy",
     ),
     "baselines": ("class_distance", "neighbor_disagreement"),
+    "calibration": (
+        "CalibrationError",
+        "ReliabilityCurve",
+        "estimate_calibration_error",
+        "reliability",
+    ),
     "column_faults": (
         "ClassBalance",
         "ColumnFaults",
@@ -171,6 +204,12 @@ _HOMES = {
         "wilson_interval",
     ),
     "gradient_proxies": ("el2n", "last_layer_gradient_norm", "last_layer_self_influence"),
+    "groups": (
+        "GroupGaps",
+        "GroupRates",
+        "estimate_group_gaps",
+        "estimate_group_rates",
+    ),
     "held_out_accuracy": ("CScores", "LearningCurve", "c_scores", "learning_curve"),
     "held_out_scores": ("ScoreEstimate",),
     "image_maps": ("MapScores", "correlation", "score_map"),
@@ -229,20 +268,41 @@ _HOMES = {
     ),
     "rademacher": ("MeanEstimate", "estimate_rademacher_complexity", "estimate_random_sign_fit"),
     "reference_models": ("MembershipScores",),
+    "refinement": (
+        "LossChange",
+        "loss_change",
+    ),
     "rmia": ("Population", "rmia_scores"),
     "roc": ("AucEstimate", "Roc", "estimate_auc", "roc_curve"),
+    "row_groups": ("MeanInterval",),
     "row_order": (
         "RowOrder",
         "estimate_row_order",
     ),
     "row_vulnerability": ("RowVulnerability", "estimate_row_vulnerability"),
     "rows_seen": ("WatchRows", "watchable"),
+    "score_split": (
+        "ProperScores",
+        "ScoreSplit",
+        "proper_scores",
+    ),
+    "segment_search": ("SegmentCondition",),
+    "segments": (
+        "WeakSegment",
+        "WeakSegments",
+        "find_weak_clusters",
+        "find_weak_segments",
+    ),
     "shift": (
         "Shift",
         "estimate_shift",
     ),
     "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
+    "temperature": (
+        "TemperatureEstimate",
+        "estimate_temperature",
+    ),
     "with_and_without": (
         "TwoScores",
         "score_in_blocks",
@@ -255,12 +315,15 @@ __all__ = [
     "AdvantageEstimate",
     "AucEstimate",
     "CScores",
+    "CalibrationError",
     "ClassBalance",
     "ColumnFaults",
     "ColumnScores",
     "Combination",
     "EmcEstimate",
     "Forgetting",
+    "GroupGaps",
+    "GroupRates",
     "InfluencePairs",
     "Iterated",
     "LabelErrors",
@@ -269,27 +332,36 @@ __all__ = [
     "LearningCurve",
     "LeaveOneOut",
     "LinearDesign",
+    "LossChange",
     "MapScores",
     "MeanEstimate",
+    "MeanInterval",
     "MembershipScores",
     "Memorization",
     "MemorizationScores",
     "MinimumNorm",
     "OutOfSample",
     "Population",
+    "ProperScores",
     "RankAgreement",
     "RateEstimate",
     "Relation",
     "Reliability",
+    "ReliabilityCurve",
     "Roc",
     "RowOrder",
     "RowVulnerability",
     "ScoreEstimate",
+    "ScoreSplit",
+    "SegmentCondition",
     "Shift",
     "StrongColumn",
+    "TemperatureEstimate",
     "TprEstimate",
     "TwoScores",
     "WatchRows",
+    "WeakSegment",
+    "WeakSegments",
     "across_threshold",
     "area_under_margin",
     "c_scores",
@@ -304,8 +376,11 @@ __all__ = [
     "error_rate",
     "estimate_advantage",
     "estimate_auc",
+    "estimate_calibration_error",
     "estimate_column_scores",
     "estimate_error_rate",
+    "estimate_group_gaps",
+    "estimate_group_rates",
     "estimate_leaks",
     "estimate_noise_rate",
     "estimate_rademacher_complexity",
@@ -313,9 +388,12 @@ __all__ = [
     "estimate_row_order",
     "estimate_row_vulnerability",
     "estimate_shift",
+    "estimate_temperature",
     "estimate_tpr_at_fpr",
     "final_loss",
     "find_column_faults",
+    "find_weak_clusters",
+    "find_weak_segments",
     "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
@@ -344,6 +422,7 @@ __all__ = [
     "leave_one_out_smoother",
     "linear_smoother",
     "lira_scores",
+    "loss_change",
     "loss_interquartile_range",
     "loss_scores",
     "memorization_rate",
@@ -352,6 +431,7 @@ __all__ = [
     "neighbor_disagreement",
     "out_of_sample_probabilities",
     "prediction_depth",
+    "proper_scores",
     "proxies_of_run",
     "rank_agreement",
     "rank_label_errors",
@@ -359,6 +439,7 @@ __all__ = [
     "read_off",
     "recall_of_errors",
     "recalled_examples",
+    "reliability",
     "rmia_scores",
     "roc_curve",
     "sablayrolles_scores",

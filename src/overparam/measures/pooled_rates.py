@@ -1,0 +1,148 @@
+"""Rates of many groups, each drawn towards the mean of all as far as the groups are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betainc, betaln, expit, log_expit
+
+_SIDES = (49, 33, 25, 17)  # points of the grid along each axis, zoom by zoom
+_NEGLIGIBLE = 14.0  # log weight below the highest, outside of which nothing is integrated
+_DROPPED = 1e-5  # of the weight, that single points are left out for
+_BISECTIONS = 32
+_ENTRIES = 2**20  # of an array of groups by points
+
+
+@dataclass(frozen=True)
+class PooledRates:
+    """Posterior of the rates of G groups.
+
+    Attributes:
+        mean, low, high: `[G]`.
+        centre, centre_low, centre_high: mean of the population of groups.
+        spread, spread_low, spread_high: standard deviation of rates between groups.
+    """
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    centre: float
+    centre_low: float
+    centre_high: float
+    spread: float
+    spread_low: float
+    spread_high: float
+
+
+def pooled_rates(hits: np.ndarray, n: np.ndarray, confidence: float) -> PooledRates:
+    """Return rates of groups under a beta-binomial hierarchy, whose parameters are integrated over.
+
+    hits_j ~ Binomial(n_j, theta_j), theta_j ~ Beta(m s, (1 - m) s), with m ~ Beta(1/2, 1/2) and
+    rho = (1 + s)^(-1/2) uniform in (0, 1): rho is the standard deviation between groups in units of
+    sqrt(m (1 - m)), so 0 (no group differs) is as likely as any other value near it. Given m and s
+    a rate is Beta(m s + hits_j, (1 - m) s + n_j - hits_j); m and s are integrated over on a grid
+    that is zoomed to where their posterior lies.
+
+    Cost: 4,400 evaluations of each different (hits, n), then 64 of the 100 to 200 points that
+    carry weight.
+    """
+    pairs, of_group, many = np.unique(
+        np.stack([hits, n]), axis=1, return_inverse=True, return_counts=True
+    )
+    x, total = pairs.astype(np.float64)
+    m, s, weight = _grid(x, total, many)
+    # Posterior betas: [points, pairs].
+    a, b = (m * s)[:, None] + x, ((1 - m) * s)[:, None] + total - x
+    mean = weight @ (a / (a + b))
+    alpha = (1 - confidence) / 2
+    low, high = (_mixture_quantile(a, b, weight, level) for level in (alpha, 1 - alpha))
+    of_group = of_group.reshape(-1)
+    between = np.sqrt(m * (1 - m) / (1 + s))
+    (centre_low, centre_high), (spread_low, spread_high) = (
+        [_weighted_quantile(values, weight, level) for level in (alpha, 1 - alpha)]
+        for values in (m, between)
+    )
+    return PooledRates(
+        mean[of_group],
+        low[of_group],
+        high[of_group],
+        float(weight @ m),
+        centre_low,
+        centre_high,
+        float(weight @ between),
+        spread_low,
+        spread_high,
+    )
+
+
+def _grid(
+    x: np.ndarray, total: np.ndarray, many: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return m, s and weights of the points that carry the posterior, each `[points]`.
+
+    Axes are logit rho and t with logit m = c + w sinh(t), c that of all rows together and w about
+    its error: where groups are alike the posterior of m is as narrow as w, and else far wider.
+    """
+    n_hits, n_rows = float(many @ x), float(many @ total)
+    c = np.log((n_hits + 0.5) / (n_rows - n_hits + 0.5))
+    w = np.sqrt(1 / (n_hits + 0.5) + 1 / (n_rows - n_hits + 0.5))
+    widest = float(np.arcsinh(30 / w))
+    bounds = np.array([[-widest, widest], [-11.0, 8.0]])
+    for side in _SIDES:
+        axes = [np.linspace(span[0], span[1], side) for span in bounds]
+        t, v = (g.ravel() for g in np.meshgrid(*axes, indexing="ij"))
+        u = c + w * np.sinh(t)
+        logs = _log_posterior(u, v, x, total, many) + np.log(np.cosh(t))
+        inside = (logs > logs.max() - _NEGLIGIBLE).reshape(side, side)
+        for axis, points in enumerate(axes):
+            kept = np.flatnonzero(inside.any(1 - axis))
+            bounds[axis] = points[max(kept[0] - 1, 0)], points[min(kept[-1] + 1, side - 1)]
+    weight = np.exp(logs - logs.max())
+    weight /= weight.sum()
+    order = np.argsort(-weight)
+    carrying = order[: np.searchsorted(np.cumsum(weight[order]), 1 - _DROPPED) + 1]
+    m, s = _parameters(u[carrying], v[carrying])
+    return m, s, weight[carrying] / weight[carrying].sum()
+
+
+def _parameters(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return m and s = 1/rho^2 - 1 = (1 - rho)(1 + rho)/rho^2."""
+    rho = expit(v)
+    return expit(u), expit(-v) * (1 + rho) / rho**2
+
+
+def _log_posterior(
+    u: np.ndarray, v: np.ndarray, x: np.ndarray, total: np.ndarray, many: np.ndarray
+) -> np.ndarray:
+    m, s = _parameters(u, v)
+    # The prior's density times the derivative of m and rho along the axes.
+    logs = (log_expit(u) + log_expit(-u)) / 2 + log_expit(v) + log_expit(-v)
+    a, b = m * s, expit(-u) * s
+    step = max(1, _ENTRIES // len(u))
+    for start in range(0, len(x), step):
+        part = slice(start, start + step)
+        ends = betaln(a[:, None] + x[part], b[:, None] + (total - x)[part])
+        logs = logs + (ends - betaln(a, b)[:, None]) @ many[part]
+    return logs
+
+
+def _mixture_quantile(a: np.ndarray, b: np.ndarray, weight: np.ndarray, level: float) -> np.ndarray:
+    """Return by bisection, on logits, where a mixture of betas `[points, pairs]` has a level."""
+    found = np.empty(a.shape[1])
+    step = max(1, _ENTRIES // len(weight))
+    for start in range(0, a.shape[1], step):
+        part = slice(start, start + step)
+        low, high = np.full(found[part].shape, -40.0), np.full(found[part].shape, 40.0)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            below = weight @ betainc(a[:, part], b[:, part], expit(middle)) < level
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        found[part] = expit((low + high) / 2)
+    return found
+
+
+def _weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> float:
+    order = np.argsort(values)
+    mass = np.cumsum(weight[order]) - weight[order] / 2
+    return float(np.interp(level, mass, values[order]))
