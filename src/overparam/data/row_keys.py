@@ -3,57 +3,119 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import vstack
 
 from overparam.data.arrays import as_array
 from overparam.data.rows import is_sparse, is_table
-from overparam.data.tables import names_of
+from overparam.data.tables import check_columns, column_names, names_of
+from overparam.errors import DataError
 from overparam.stopping import is_stop
 
+_ENTRIES = 2**22  # of an array that are copied at once
+_LONG = 64  # bytes of a row that are kept as they are
 
-def first_of_equal(inputs: Any) -> np.ndarray:
+
+def first_of_equal(inputs: Any, other: Any = None) -> np.ndarray:
     """Return the position of the first row that equals each row, int64 `[n]`.
 
     Args:
         inputs: n rows in any form of `overparam.data.rows.as_inputs`.
+        other: more rows in the same form, counted on from n; then `[n + m]`.
 
     Numbers are compared as numbers (0 is -0, and one NaN is like another), texts as texts, and
     what a cell holds, such as an array or a list, by all that is in it.
+
+    Raises:
+        DataError: other rows in another form, of another shape, or with other columns.
 
     Cost: one pass, and a short key for each row.
 
     >>> first_of_equal(np.array(["a", "b", "a"])).tolist()
     [0, 1, 0]
+    >>> first_of_equal(np.array([[1], [2]]), np.array([[3.0], [2.0]])).tolist()
+    [0, 1, 2, 1]
     """
-    keys = _keys(inputs)
+    keys = _keys([inputs] if other is None else [inputs, other])
     first: dict[Any, int] = {}
     return np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.int64)
 
 
-def _keys(inputs: Any) -> Iterable[Any]:
-    if is_table(inputs):
-        return _keys(_cells_as_numbers(inputs))
-    if is_sparse(inputs):
-        return _keys_of_sparse(inputs)
-    array = inputs if isinstance(inputs, np.ndarray) else None
-    if array is None or array.dtype.hasobject:
-        rows = inputs if array is None or array.ndim == 1 else array.reshape(len(array), -1)
-        return map(_key, rows)
-    return [row.tobytes() for row in _plain(array.reshape(len(array), -1))]
+def _keys(parts: list[Any]) -> Iterable[Any]:
+    _check_forms(parts)
+    if is_table(parts[0]):
+        return _keys([_cells_as_numbers(parts)])
+    if is_sparse(parts[0]):
+        return _keys_of_sparse(vstack([part.tocsr() for part in parts], format="csr"))
+    if not all(isinstance(part, np.ndarray) for part in parts):
+        return map(_key, chain(*parts))
+    kinds = {_kind(part) for part in parts}
+    if kinds == {"object"} or len(kinds) > 1:
+        joined = _joined(parts)
+        return map(_key, joined if joined.ndim == 1 else joined.reshape(len(joined), -1))
+    return _keys_of_arrays(parts)
 
 
-def _cells_as_numbers(table: Any) -> np.ndarray:
+def _keys_of_arrays(parts: list[np.ndarray]) -> Iterator[bytes]:
+    """Yield the bytes of each row, as numbers of one type; of long rows a digest."""
+    dtype = np.result_type(*parts)
+    for part in parts:
+        step = max(1, _ENTRIES // max(1, part[:1].size))
+        for start in range(0, len(part), step):
+            block = part[start : start + step]
+            for row in _plain(block.reshape(len(block), -1).astype(dtype, copy=False)):
+                held = row.tobytes()
+                yield held if len(held) <= _LONG else blake2b(held, digest_size=20).digest()
+
+
+def _check_forms(parts: list[Any]) -> None:
+    """Refuse two sets of rows of which none could equal one of the other, for their form."""
+    forms = [
+        "a table"
+        if is_table(part)
+        else f"a sparse matrix of {part.shape[1]} columns"
+        if is_sparse(part)
+        else f"rows of shape {list(part.shape[1:])}"
+        if hasattr(part, "shape")
+        else "a list"
+        for part in parts
+    ]
+    if len(set(forms)) > 1:
+        raise DataError(
+            "two sets of rows are not of one form",
+            got=" and ".join(forms),
+            allowed="both tables, sparse, lists of texts, or arrays with rows of one shape",
+        )
+    if is_table(parts[0]):
+        check_columns(parts[-1], column_names(parts[0]), "the first set")
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    """Return arrays one after the other; 1 and "1" stay apart."""
+    apart = len({_kind(array) for array in arrays}) > 1
+    return np.concatenate([array.astype(object) if apart else array for array in arrays])
+
+
+def _kind(array: np.ndarray) -> str:
+    kinds = {"O": "object", **dict.fromkeys("biufc", "number")}
+    return kinds.get(array.dtype.kind, array.dtype.kind)
+
+
+def _cells_as_numbers(tables: list[Any]) -> np.ndarray:
     """Return int64 `[n, blocks]`: a number for the cells of a row, columns of one type together."""
     blocks: dict[Any, list[np.ndarray]] = {}
-    for position, name in enumerate(names_of(table)):
-        column = table.iloc[:, position] if hasattr(table, "iloc") else table[name]
-        values = np.asarray(column.to_numpy())
+    for position, name in enumerate(names_of(tables[0])):
+        columns = [t.iloc[:, position] if hasattr(t, "iloc") else t[name] for t in tables]
+        values = _joined([np.asarray(column.to_numpy()) for column in columns])
         blocks.setdefault(position if values.dtype.hasobject else values.dtype, []).append(values)
-    return np.stack([first_of_equal(np.stack(block, axis=1)) for block in blocks.values()], axis=1)
+    found = [b[0] if len(b) == 1 else np.stack(b, axis=1) for b in blocks.values()]
+    return np.stack([first_of_equal(block) for block in found], axis=1)
 
 
 def _keys_of_sparse(matrix: Any) -> list[tuple[bytes, bytes]]:

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
         effective_model_complexity,
         interpolation_threshold,
     )
+    from overparam.measures.conflicts import LabelConflicts, label_conflicts
+    from overparam.measures.copied_tests import LeakCost, cost_of_leaks
+    from overparam.measures.duplicates import Duplicates, find_duplicates, group_of_rows
     from overparam.measures.error import (
         RateEstimate,
         error_rate,
@@ -108,6 +111,7 @@ if TYPE_CHECKING:
     from overparam.measures.memorization import MemorizationScores, memorization_scores
     from overparam.measures.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.module_proxies import gradient_norm, input_curvature
+    from overparam.measures.near_duplicates import NearDuplicates, find_near_duplicates
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.one_run import costs_of_proxies, proxies_of_run
@@ -195,6 +199,9 @@ _HOMES = {
         "effective_model_complexity",
         "interpolation_threshold",
     ),
+    "conflicts": ("LabelConflicts", "label_conflicts"),
+    "copied_tests": ("LeakCost", "cost_of_leaks"),
+    "duplicates": ("Duplicates", "find_duplicates", "group_of_rows"),
     "error": (
         "RateEstimate",
         "error_rate",
@@ -253,6 +260,7 @@ _HOMES = {
         "minimum_norm_solution",
     ),
     "module_proxies": ("gradient_norm", "input_curvature"),
+    "near_duplicates": ("NearDuplicates", "find_near_duplicates"),
     "neighbor_probes": ("prediction_depth",),
     "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
     "one_run": ("costs_of_proxies", "proxies_of_run"),
@@ -320,14 +328,17 @@ __all__ = [
     "ColumnFaults",
     "ColumnScores",
     "Combination",
+    "Duplicates",
     "EmcEstimate",
     "Forgetting",
     "GroupGaps",
     "GroupRates",
     "InfluencePairs",
     "Iterated",
+    "LabelConflicts",
     "LabelErrors",
     "LabelMemorization",
+    "LeakCost",
     "Leaks",
     "LearningCurve",
     "LeaveOneOut",
@@ -340,6 +351,7 @@ __all__ = [
     "Memorization",
     "MemorizationScores",
     "MinimumNorm",
+    "NearDuplicates",
     "OutOfSample",
     "Population",
     "ProperScores",
@@ -368,6 +380,7 @@ __all__ = [
     "class_balance",
     "class_distance",
     "correlation",
+    "cost_of_leaks",
     "costs_of_proxies",
     "cumulative_loss",
     "effective_model_complexity",
@@ -394,10 +407,13 @@ __all__ = [
     "find_column_faults",
     "find_weak_clusters",
     "find_weak_segments",
+    "find_duplicates",
+    "find_near_duplicates",
     "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
     "gradient_norm",
+    "group_of_rows",
     "hinge_margin",
     "identify_coefficients",
     "influence_matrix",
@@ -408,6 +424,7 @@ __all__ = [
     "iterate_to_attractor",
     "iteration_learned",
     "jacobian_spectral_radius",
+    "label_conflicts",
     "last_layer_gradient_norm",
     "last_layer_self_influence",
     "layer_activations",
