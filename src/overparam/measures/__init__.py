@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         squared_error,
         wilson_interval,
     )
+    from overparam.measures.error_budget import BudgetPart, ErrorBudget, estimate_error_budget
     from overparam.measures.gradient_proxies import (
         el2n,
         last_layer_gradient_norm,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from overparam.measures.held_out_scores import ScoreEstimate
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.influence import InfluencePairs, influence_matrix, influence_scores
+    from overparam.measures.interpolation_harm import InterpolationHarm, estimate_interpolation_harm
     from overparam.measures.label_errors import (
         LabelErrors,
         estimate_noise_rate,
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     )
     from overparam.measures.linear_design import LinearDesign, identify_coefficients
     from overparam.measures.linear_relations import Combination, Relation
+    from overparam.measures.measured_curve import CurveRise, estimate_curve_rise
     from overparam.measures.membership import (
         lira_scores,
         loss_scores,
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
     from overparam.measures.memorization import MemorizationScores, memorization_scores
     from overparam.measures.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.module_proxies import gradient_norm, input_curvature
+    from overparam.measures.more_data import ErrorAtRows, MoreData, RowsNeeded, estimate_more_data
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.one_run import costs_of_proxies, proxies_of_run
@@ -170,11 +174,13 @@ _HOMES = {
         "squared_error",
         "wilson_interval",
     ),
+    "error_budget": ("BudgetPart", "ErrorBudget", "estimate_error_budget"),
     "gradient_proxies": ("el2n", "last_layer_gradient_norm", "last_layer_self_influence"),
     "held_out_accuracy": ("CScores", "LearningCurve", "c_scores", "learning_curve"),
     "held_out_scores": ("ScoreEstimate",),
     "image_maps": ("MapScores", "correlation", "score_map"),
     "influence": ("InfluencePairs", "influence_matrix", "influence_scores"),
+    "interpolation_harm": ("InterpolationHarm", "estimate_interpolation_harm"),
     "label_errors": ("LabelErrors", "estimate_noise_rate", "rank_label_errors", "recall_of_errors"),
     "label_statistics": ("hinge_margin", "stable_logit"),
     "layer_images": ("layer_activations", "layer_images"),
@@ -201,6 +207,7 @@ _HOMES = {
         "Combination",
         "Relation",
     ),
+    "measured_curve": ("CurveRise", "estimate_curve_rise"),
     "membership": (
         "lira_scores",
         "loss_scores",
@@ -214,6 +221,7 @@ _HOMES = {
         "minimum_norm_solution",
     ),
     "module_proxies": ("gradient_norm", "input_curvature"),
+    "more_data": ("ErrorAtRows", "MoreData", "RowsNeeded", "estimate_more_data"),
     "neighbor_probes": ("prediction_depth",),
     "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
     "one_run": ("costs_of_proxies", "proxies_of_run"),
@@ -254,14 +262,19 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [
     "AdvantageEstimate",
     "AucEstimate",
+    "BudgetPart",
     "CScores",
     "ClassBalance",
     "ColumnFaults",
     "ColumnScores",
     "Combination",
+    "CurveRise",
     "EmcEstimate",
+    "ErrorAtRows",
+    "ErrorBudget",
     "Forgetting",
     "InfluencePairs",
+    "InterpolationHarm",
     "Iterated",
     "LabelErrors",
     "LabelMemorization",
@@ -275,6 +288,7 @@ __all__ = [
     "Memorization",
     "MemorizationScores",
     "MinimumNorm",
+    "MoreData",
     "OutOfSample",
     "Population",
     "RankAgreement",
@@ -284,6 +298,7 @@ __all__ = [
     "Roc",
     "RowOrder",
     "RowVulnerability",
+    "RowsNeeded",
     "ScoreEstimate",
     "Shift",
     "StrongColumn",
@@ -305,8 +320,12 @@ __all__ = [
     "estimate_advantage",
     "estimate_auc",
     "estimate_column_scores",
+    "estimate_curve_rise",
+    "estimate_error_budget",
     "estimate_error_rate",
+    "estimate_interpolation_harm",
     "estimate_leaks",
+    "estimate_more_data",
     "estimate_noise_rate",
     "estimate_rademacher_complexity",
     "estimate_random_sign_fit",

@@ -87,9 +87,10 @@ def read_budget_arrays(
             raise UsageError("truth is of classes, and these targets are numbers", got=loss)
         values, y = _numbers(said), _numbers(given).astype(np.float64)
         if np.isinf(y).any() or np.isinf(values).any():
-            raise DataError("outputs or targets hold infinity", allowed="numbers, or NaN in outputs")
-        none = np.zeros(n, np.int64)
-        return BudgetArrays(values, counts, y, none, 1, None, groups, False, True)
+            raise DataError(
+                "outputs or targets hold infinity", allowed="numbers, or NaN in outputs"
+            )
+        return BudgetArrays(values, counts, y, np.zeros(n, np.int64), 1, None, groups, False, True)
     if said.ndim == 2:
         names = _names(np.concatenate([said[counts], given]))
         found = np.full(said.shape, -1)
@@ -117,8 +118,9 @@ def read_budget_arrays(
             remedy="name the columns: classes=estimator.classes_",
         )
     right = None if truth is None else _truth(truth, columns, width)
-    none = np.empty(0)
-    return BudgetArrays(found, counts, none, columns, width, right, groups, said.ndim == 2, False)
+    return BudgetArrays(
+        found, counts, np.empty(0), columns, width, right, groups, said.ndim == 2, False
+    )
 
 
 def _read_any(name: str, values: Any) -> np.ndarray:

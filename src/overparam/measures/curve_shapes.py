@@ -110,10 +110,11 @@ def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
     middle = np.array([np.pad(m, (0, 2 - len(m))) for m, _, _ in fits])[which]
     roots = np.array([np.pad(r, (0, 2 - len(r))) for _, r, _ in fits])[which]
     normal = rng.standard_normal((_DRAWS, 2))
-    level, fall = (middle + scale * np.einsum("ijk,ik->ij", roots, normal)).T
+    level, fall = (middle + scale * np.einsum("ijk,ik->ij", roots, normal)).T.copy()
     # A curve's limit lies at its shape's end; the logarithm has none, and is cut at `least`.
     ends = ends[which]
-    fall = np.where(family[which] == "power to the least", -level / ends, fall)
+    bound = family[which] == "power to the least"
+    fall[bound] = -level[bound] / ends[bound]
     kept = (fall >= 0) & (level >= 0) & (level + fall * ends >= -1e-12 * widest)
     if not kept.any():  # what was measured rises, if not surely
         kept, fall = level >= level.max(), np.zeros(_DRAWS)

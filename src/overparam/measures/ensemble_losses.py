@@ -78,7 +78,9 @@ def of_infinitely_many(
                 h = _effective(m, votes)
                 used = (m > 0) & (h < size)
                 fewer = losses(shares / np.maximum(m, 1)[:, None])
-                slope = (size[:, None] * here - h[:, None] * fewer) / np.maximum(size - h, 1)[:, None]
+                slope = (size[:, None] * here - h[:, None] * fewer) / np.maximum(size - h, 1)[
+                    :, None
+                ]
                 extrapolated += np.where(used[:, None], slope, 0)
                 n_valid += used
     known = n_valid > 0

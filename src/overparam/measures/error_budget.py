@@ -11,20 +11,11 @@ from scipy.special import stdtrit, xlogy
 from overparam.checks import check_choice, check_range
 from overparam.errors import DataError, UsageError
 from overparam.measures.budget_arrays import BudgetArrays, read_budget_arrays
-from overparam.measures.clustering import ClusteredRate, Spread, clustered_spread
-from overparam.measures.ensemble_losses import (
-    Losses,
-    brier_losses,
-    log_losses,
-    of_infinitely_many,
-    zero_one_losses,
-)
-from overparam.measures.subset_arrays import blocks
+from overparam.measures.budget_parts import LOSSES, PARTS, budget_sums
+from overparam.measures.clustering import ClusteredRate, Spread
 
-_MOST_GROUPS = 20  # of models left out together
-_LOSSES = {"zero_one": zero_one_losses, "squared": brier_losses, "log": log_losses}
-_PARTS = ("total", "averaging", "ensemble", "labels", "conflicts", "rest", "at_hand")
 _FEWEST_ROWS = 10
+_LARGEST_LOG = 100.0  # of a factor between a variance and its bound
 
 
 @dataclass(frozen=True)
@@ -140,7 +131,7 @@ def estimate_error_budget(
     >>> [round(part.value, 3) for part in parts]
     [4.667, 1.0, 3.667]
     """
-    check_choice("loss", loss, _LOSSES)
+    check_choice("loss", loss, LOSSES)
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     fewest = 4 if loss == "zero_one" else 3
     held = read_budget_arrays(outputs, targets, loss, classes, in_subset, truth, inputs)
@@ -160,21 +151,23 @@ def estimate_error_budget(
             allowed=f">= {_FEWEST_ROWS}",
             remedy="train more models" if held.counts.shape[1] >= _FEWEST_ROWS else "",
         )
-    of_row, of_model, entries = _sums(held, rows, loss, combine)
+    of_row, of_model, entries = budget_sums(held, rows, loss, combine)
     groups = np.unique(held.inputs[rows], return_inverse=True)[1]
     means = of_row.mean(0)
     # What is said is the sum of its parts, whatever rounding does.
-    means[_PARTS.index("ensemble")] = means[0] - means[1]
-    means[_PARTS.index("rest")] = means[2] - means[3] - means[4]
+    means[PARTS.index("ensemble")] = means[0] - means[1]
+    means[PARTS.index("rest")] = means[2] - means[3] - means[4]
     parts = {}
-    for p, name in enumerate(_PARTS):
+    for p, name in enumerate(PARTS):
         left = np.bincount(groups, (of_row[:, p] - means[p]) / len(rows))
         spread = _spread(left, of_model[:, p], entries[p], loss)
         if loss == "zero_one" and name in ("averaging", "ensemble", "rest"):
-            reach = (means[_PARTS.index("at_hand")] - means[_PARTS.index("ensemble")]) / 2
+            reach = (means[PARTS.index("at_hand")] - means[PARTS.index("ensemble")]) / 2
             spread = Spread(spread.variance + reach**2, spread.freedom)
         is_rate = loss == "zero_one" and name in ("total", "at_hand")
-        parts[name] = _part(means[p], spread, len(left), confidence, is_rate)
+        is_square = loss != "zero_one" and name in ("total", "averaging")
+        kind = "rate" if is_rate else "square" if is_square else ""
+        parts[name] = _part(float(means[p]), spread, len(left), confidence, kind)
     return ErrorBudget(
         **parts,
         baseline=_baseline(held, rows, loss),
@@ -199,83 +192,6 @@ def _combination(combine: str | None, held: BudgetArrays, loss: str) -> str:
     return found
 
 
-def _sums(
-    held: BudgetArrays, rows: np.ndarray, loss: str, combine: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return parts by row `[n, P]`, deviations of jackknife groups `[G, P]`, and of single cells.
-
-    Deviations are of means over rows, scaled so that their squares' sum times G/(G - 1) is the
-    jackknife's variance.
-    """
-    n_models = len(held.counts)
-    n_groups = min(n_models, _MOST_GROUPS)
-    of_row = np.empty((len(rows), len(_PARTS)))
-    of_model, entries = np.zeros((n_groups, len(_PARTS))), np.zeros(len(_PARTS))
-    lowest = _conflicts(held, rows, loss)
-    for place in blocks(len(rows), n_models, 2 * held.width):
-        values, counts = held.read(rows[place])
-        if combine == "vote" and not held.is_labels:
-            values = 1 - zero_one_losses(values)
-        losses: Losses = _LOSSES[loss]
-        if held.is_real:  # the distance to the row's own target
-
-            def losses(means: np.ndarray, y: np.ndarray = held.targets[rows[place]]) -> np.ndarray:
-                return np.square(means - y[:, None])
-
-        columns = held.columns[rows[place]]
-        known = None if held.truth is None else held.truth[rows[place]]
-
-        def parts(keep: np.ndarray) -> np.ndarray:
-            here, endless = of_infinitely_many(
-                values[keep],
-                counts[keep],
-                losses,
-                steps=loss == "zero_one",
-                votes=combine == "vote",
-            )
-            own = np.arange(len(columns)), columns
-            single = losses(values[keep])[:, own[0], own[1]]
-            n = counts[keep].sum(0)
-            total = np.where(counts[keep], single, 0).sum(0) / np.maximum(n, 1)
-            ensemble, at_hand = endless[own], here[own]
-            labels = np.zeros(len(columns))
-            if known is not None:
-                labels = ensemble - (known * endless).sum(1)
-                labels[lowest[place] > 0] = 0.0
-            rest = ensemble - labels - lowest[place]
-            found = (total, total - ensemble, ensemble, labels, lowest[place], rest, at_hand)
-            return np.stack(found, 1)
-
-        whole = parts(np.ones(n_models, bool))
-        of_row[place] = whole
-        without = np.stack([parts(np.arange(n_models) % n_groups != g) for g in range(n_groups)])
-        without = np.where(np.isnan(without), whole, without)
-        apart = (without - without.mean(0)) * (n_groups - 1) / n_groups / len(rows)
-        of_model += apart.sum(1)
-        entries += np.square(apart).sum((0, 1))
-    return of_row, of_model, entries * n_groups / (n_groups - 1)
-
-
-def _conflicts(held: BudgetArrays, rows: np.ndarray, loss: str) -> np.ndarray:
-    """Return for each row the least mean loss of one answer to its group of equal inputs."""
-    groups, n_each = np.unique(held.inputs[rows], return_inverse=True, return_counts=True)[1:]
-    if held.is_real:
-        y = held.targets[rows]
-        mean = np.bincount(groups, y) / n_each
-        return (np.bincount(groups, np.square(y - mean[groups])) / n_each)[groups]
-    pairs, n_pairs = np.unique(
-        groups * held.width + held.columns[rows], return_counts=True
-    )
-    of_group = pairs // held.width
-    share = n_pairs / n_each[of_group]
-    least = np.zeros(len(n_each))
-    if loss == "zero_one":
-        np.maximum.at(least, of_group, share)
-        return (1 - least)[groups]
-    np.add.at(least, of_group, np.square(share) if loss == "squared" else xlogy(share, share))
-    return ((1 - least) if loss == "squared" else -least)[groups]
-
-
 def _baseline(held: BudgetArrays, rows: np.ndarray, loss: str) -> float:
     if held.is_real:
         return float(held.targets[rows].var())
@@ -286,17 +202,31 @@ def _baseline(held: BudgetArrays, rows: np.ndarray, loss: str) -> float:
 
 
 def _spread(left: np.ndarray, of_model: np.ndarray, entries: float, loss: str) -> Spread:
-    """Return the variance of a part; losses of 0 and 1 get two rows more, one of each sign."""
-    doubt = 2.0 / (len(left) + 2) ** 2 if loss == "zero_one" else 0.0
-    return clustered_spread(np.append(left, np.sqrt(doubt)), of_model, entries)
+    """Return the variance of a part: that over rows and that over models, single cells once.
+
+    As `clustered_spread`, but never less than that over rows alone: where answers jump, the
+    jackknife makes too much of single cells, in both of its terms alike. Losses of 0 and 1 get two
+    rows more, one of each sign, so that it is never 0.
+    """
+    n_models, n_rows = len(of_model), len(left)
+    # How far a square scatters is told by fourth powers: worth a third of the models or less.
+    of_squares = 1 if loss == "zero_one" else 3
+    of_rows = float(np.square(left).sum())
+    if loss == "zero_one":
+        of_rows += 2.0 / (n_rows + 2) ** 2
+    of_models = float(np.square(of_model).sum()) * n_models / (n_models - 1)
+    variance = of_rows + max(of_models - entries, 0.0)
+    doubt = min(of_models, variance) ** 2 * of_squares / (n_models - 1)
+    doubt += of_rows**2 / max(n_rows - 1, 1)
+    return Spread(variance, max(variance**2 / doubt, 1.0) if doubt > 0 else n_models - 1)
 
 
-def _part(
-    value: float, spread: Spread, n_rows: int, confidence: float, is_rate: bool
-) -> BudgetPart:
-    value, level = float(value), (1 + confidence) / 2
-    if not is_rate:
-        reach = spread.half_width(confidence)
+def _part(value: float, spread: Spread, n_rows: int, confidence: float, kind: str) -> BudgetPart:
+    level, reach = (1 + confidence) / 2, spread.half_width(confidence)
+    if kind == "square" and value > 0:  # skewed, as chi-square is; its logarithm hardly
+        factor = np.exp(min(reach / value, _LARGEST_LOG))
+        return BudgetPart(value, float(value / factor), float(value * factor))
+    if kind != "rate":
         return BudgetPart(value, value - reach, value + reach)
     trials = float(n_rows)
     if 0 < value < 1:

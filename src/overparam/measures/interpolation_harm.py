@@ -116,7 +116,7 @@ def estimate_interpolation_harm(
     n_rows = min(len(np.unique(of_group[k.any(0)])) for k in known)
     if n_rows < _FEWEST_ROWS:
         raise DataError(
-            "too few rows (or groups of them) that a recipe and the reference both say something of",
+            "too few rows, or groups of them, of which a recipe and the reference are known",
             got=n_rows,
             allowed=f">= {_FEWEST_ROWS}",
             remedy="rows are the last axis; NaN marks rows that a model was trained on",

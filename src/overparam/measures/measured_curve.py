@@ -1,4 +1,4 @@
-"""Errors measured at several numbers of rows: means, what is not known of them, and do they rise."""
+"""Errors measured at several numbers of rows: their means and noise, and whether they rise."""
 
 from __future__ import annotations
 
@@ -141,7 +141,9 @@ def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
     known = ~np.isnan(held)
     if held.ndim == 3:
         n_known = known.sum(2)
-        each = np.where(n_known > 0, np.where(known, held, 0).sum(2) / np.maximum(n_known, 1), np.nan)
+        each = np.where(
+            n_known > 0, np.where(known, held, 0).sum(2) / np.maximum(n_known, 1), np.nan
+        )
     else:
         each = held
     fewest = int((~np.isnan(each)).sum(1).min())
