@@ -39,10 +39,10 @@ class _Block:
 def budget_sums(
     held: BudgetArrays, rows: np.ndarray, loss: str, combine: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return parts by row `[n, P]`, deviations of jackknife groups `[G, P]`, squares of cells' `[P]`.
+    """Return parts by row `[n, P]`, deviations of jackknife groups `[G, P]`, of cells `[P]`.
 
     Deviations are of means over rows, scaled so that G/(G - 1) times the sum of their squares is
-    the jackknife's variance; that of cells is the sum of what single rows add to it.
+    the jackknife's variance. Of cells: the sum of what single rows add to that.
     """
     n_models = len(held.counts)
     n_groups = min(n_models, _MOST_GROUPS)

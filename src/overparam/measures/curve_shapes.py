@@ -16,28 +16,77 @@ _PRIOR = {
     "logarithm": 0.1,
     "exponential": 0.2,
 }
-_EXPONENTS = np.linspace(0.05, 2.0, 40)
-_N_SCALES = 24  # of exponentials, from half the fewest rows to four times the most
-_SHAPE_ERROR = 0.01  # of the fall: no true curve is exactly one of these
+_EXPONENTS = np.geomspace(0.05, 2.0, 20)
+_N_SHIFTS = 8  # of powers of rows + shift, from a quarter of the fewest rows to twice the most
+_N_SCALES = 48  # of exponentials, from half the fewest rows to four times the most
+_SHAPE_ERROR = 0.02  # of the fall, by which a true curve may be off all of these
+_SHAPE_LENGTH = np.log(4)  # how far in log rows such an error reaches
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """Falling functions g of the rows, J of them, with g = 1 at `first` and 0 at `last`.
+
+    (n + shift)^-c; log n where c = 0; exp(-n / scale) where c is NaN.
+    """
+
+    exponent: np.ndarray
+    shift: np.ndarray
+    scale: np.ndarray
+    first: float
+    last: float
+
+    def __getitem__(self, which: np.ndarray) -> _Shapes:
+        parts = self.exponent[which], self.shift[which], self.scale[which]
+        return _Shapes(*parts, self.first, self.last)
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """Return g(rows) `[J, rows]`."""
+        c, m, s = self.exponent[:, None], self.shift[:, None], self.scale[:, None]
+        first, last = self.first, self.last
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            # Counted from `last`, or shapes that fall early would leave 0 / 0.
+            power = ((rows + m) / (last + m)) ** -c - 1
+            power /= ((first + m) / (last + m)) ** -c - 1
+            logarithm = np.log(last / rows) / np.log(last / first) + 0 * c
+            exponential = np.expm1((last - rows) / s) / np.expm1((last - first) / s)
+        return np.where(np.isnan(c), exponential, np.where(c == 0, logarithm, power))
+
+    def limit(self) -> np.ndarray:
+        """Return g at infinitely many rows, `[J]`; 0 for logarithms, which have none."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            ratio = (self.last + self.shift) / (self.first + self.shift)
+            power = -1 / (ratio**self.exponent - 1)
+            exponential = -1 / np.expm1((self.last - self.first) / self.scale)
+        found = np.where(np.isnan(self.exponent), exponential, power)
+        return np.where(self.exponent == 0, 0.0, found)
+
+    def rows_at(self, height: np.ndarray) -> np.ndarray:
+        """Return the rows at which each g is at a height, `[J]`; inf where it never is."""
+        c, m, s = self.exponent, self.shift, self.scale
+        end = np.where(c == 0, -1.0, self.limit())
+        above = 1 - height / end  # (n + m)^-c or exp(-n / s), over what it is at `last`
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            power = (self.last + m) * above ** (-1 / c) - m
+            exponential = self.last - s * np.log(above)
+            found = np.where(np.isnan(c), exponential, power)
+            found = np.where(above > 0, found, np.inf)
+            logarithm = self.last * (self.first / self.last) ** height
+        return np.where(c == 0, logarithm, found)
 
 
 @dataclass(frozen=True)
 class CurveDraws:
-    """Curves level + fall g(n), each a draw `[n]`; g is 1 at `first` rows and 0 at `last`.
+    """Curves level + fall g(n), each a draw; level is the error at the most rows measured.
 
     Attributes:
-        level, fall: `[n]`. exponent: `[n]` of powers; 0 of logarithms and flat curves, NaN of
-            exponentials. scale: `[n]`, rows, of exponentials; NaN of others.
-        first, last: the fewest and the most rows measured. least: no curve falls below it.
+        level, fall: `[n]`. shapes: the g of each. least: no curve falls below it.
         probabilities: of each family. misfit: the smallest weighted sum of squares of any curve.
     """
 
     level: np.ndarray
     fall: np.ndarray
-    exponent: np.ndarray
-    scale: np.ndarray
-    first: float
-    last: float
+    shapes: _Shapes
     least: float
     probabilities: dict[str, float]
     misfit: float
@@ -49,126 +98,92 @@ class CurveDraws:
 
     def at(self, rows: float) -> np.ndarray:
         """Return the error of each curve at so many rows."""
-        shape = _shape(np.array([rows]), self.exponent, self.scale, self.first, self.last)[:, 0]
+        shape = self.shapes.at(np.array([rows]))[:, 0]
         return np.maximum(self.level + self.fall * shape, self.least)
 
     def rows_at(self, wanted: float) -> np.ndarray:
         """Return the rows at which each curve falls to an error; inf where it never does."""
         if wanted < self.least:
             return np.full(self.n, np.inf)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            height = (wanted - self.level) / self.fall
-            log_first, log_last = np.log(self.first), np.log(self.last)
-            of_logarithm = np.exp(log_last - height * (log_last - log_first))
-            c, s = self.exponent, self.scale
-            inner = self.last**-c + height * (self.first**-c - self.last**-c)
-            of_power = np.where(inner > 0, inner ** (-1 / c), np.inf)
-            inner = np.exp(-self.last / s) + height * (
-                np.exp(-self.first / s) - np.exp(-self.last / s)
-            )
-            of_exponential = np.where(inner > 0, -s * np.log(inner), np.inf)
-            found = np.where(np.isnan(c), of_exponential, np.where(c == 0, of_logarithm, of_power))
-        flat = np.where(self.level <= wanted, 0.0, np.inf)
-        return np.maximum(np.where(self.fall == 0, flat, found), 0.0)
+        flat = self.fall == 0
+        needed = self.shapes.rows_at((wanted - self.level) / np.where(flat, 1.0, self.fall))
+        needed = np.where(flat, np.where(self.level <= wanted, 0.0, np.inf), needed)
+        return np.maximum(needed, 0.0)
 
 
 def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
     """Return draws of the posterior of curves that only fall and stay above `least`.
 
-    Priors: families as in `_PRIOR`, exponents uniform in (0, 2], scales uniform in their logarithm,
-    level and fall uniform. The likelihood is Student's, since the noise is estimated.
+    Priors: families as in `_PRIOR`, shifts 0 in half of the cases, else shifts,
+    exponents (.05 to 2) and scales uniform in their logarithm, level and fall uniform. The likelihood is
+    Student's, since the noise is estimated.
     """
-    first, last = float(curve.rows[0]), float(curve.rows[-1])
-    scales = np.geomspace(first / 2, 4 * last, _N_SCALES)
-    n_powers = len(_EXPONENTS)
-    n_of = (1, n_powers, n_powers, 1, _N_SCALES)
-    family = np.repeat(list(_PRIOR), n_of)
-    none = np.full(_N_SCALES, np.nan)
-    exponents = np.concatenate([[0.0], _EXPONENTS, _EXPONENTS, [0.0], none])
-    scales = np.concatenate([np.full(2 * n_powers + 2, np.nan), scales])
-    shapes = _shape(curve.rows, exponents, scales, first, last)
+    shapes, family, prior = _shapes(float(curve.rows[0]), float(curve.rows[-1]))
+    bound, ends = family == "power to the least", shapes.limit()
+    single = bound | (family == "flat")
     widest = max(float(curve.error.max()) - least, np.finfo(float).tiny)
     off = _SHAPE_ERROR * max(float(np.ptp(curve.error)), 1e-3 * widest)
-    inverse = np.linalg.inv(curve.covariance + off**2 * np.eye(len(curve.rows)))
-    prior = np.repeat(np.array(list(_PRIOR.values())) / n_of, n_of)
-    ends = _limit(exponents, scales, first, last)
-    fits = [
-        _fit(curve.error - least, inverse, _columns(name, shape, end))
-        for name, shape, end in zip(family, shapes, ends, strict=True)
-    ]
-    misfit = np.array([m for _, _, m in fits])
-    free = curve.freedom
-    spare = np.where((family == "flat") | (family == "power to the least"), 1, 2)
-    logs = np.log(prior) - (free + len(curve.rows) - spare) / 2 * np.log1p(misfit / free)
-    logs += np.array([np.linalg.slogdet(root)[1] for _, root, _ in fits])
-    logs += np.where(spare == 1, 0, np.log(np.sqrt(2 * np.pi) / widest))
+    logs_of_rows = np.log(curve.rows)[:, None]
+    alike = np.exp(-(((logs_of_rows - logs_of_rows.T) / _SHAPE_LENGTH) ** 2) / 2)
+    inverse = np.linalg.inv(curve.covariance + off**2 * (0.9 * alike + 0.1 * np.eye(len(alike))))
+    # Added up to a curve: its level and its fall, or one of them, the other following from it.
+    g = shapes.at(curve.rows)
+    columns = np.stack([np.ones_like(g), np.where(single[:, None], 0.0, g)], 2)
+    columns[bound, :, 0] -= g[bound] / ends[bound, None]  # the fall is such that the limit is 0
+    middle, roots, misfit = _fits(curve.error - least, inverse, columns, single)
+    free, n_sizes = curve.freedom, len(curve.rows)
+    spare = free + n_sizes - np.where(single, 1, 2)
+    logs = np.log(prior) - spare / 2 * np.log1p(misfit / free)
+    logs += np.log(roots[:, 0, 0])
+    logs += np.where(single, 0.0, np.log(roots[:, 1, 1] * np.sqrt(2 * np.pi) / widest))
     weight = np.exp(logs - logs.max())
     rng = np.random.default_rng(0)
     which = rng.choice(len(weight), _DRAWS, p=weight / weight.sum())
-    chi = rng.chisquare((free + len(curve.rows) - spare)[which])
-    scale = np.sqrt((free + misfit[which]) / chi)[:, None]
-    middle = np.array([np.pad(m, (0, 2 - len(m))) for m, _, _ in fits])[which]
-    roots = np.array([np.pad(r, (0, 2 - len(r))) for _, r, _ in fits])[which]
+    scale = np.sqrt((free + misfit[which]) / rng.chisquare(spare[which]))[:, None]
     normal = rng.standard_normal((_DRAWS, 2))
-    level, fall = (middle + scale * np.einsum("ijk,ik->ij", roots, normal)).T.copy()
-    # A curve's limit lies at its shape's end; the logarithm has none, and is cut at `least`.
-    ends = ends[which]
-    bound = family[which] == "power to the least"
+    drawn = middle[which] + scale * np.einsum("ijk,ik->ij", roots[which], normal)
+    level, fall, ends, bound = drawn[:, 0], drawn[:, 1], ends[which], bound[which]
     fall[bound] = -level[bound] / ends[bound]
+    fall[family[which] == "flat"] = 0.0
+    # The limit of a curve is where its shape ends; the logarithm has none, and is cut at `least`.
     kept = (fall >= 0) & (level >= 0) & (level + fall * ends >= -1e-12 * widest)
     if not kept.any():  # what was measured rises, if not surely
         kept, fall = level >= level.max(), np.zeros(_DRAWS)
     which = which[kept]
+    shares = {name: float((family[which] == name).mean()) for name in _PRIOR}
     return CurveDraws(
-        least + level[kept],
-        fall[kept],
-        exponents[which],
-        scales[which],
-        first,
-        last,
-        least,
-        {name: float((family[which] == name).mean()) for name in _PRIOR},
-        float(misfit.min()),
+        least + level[kept], fall[kept], shapes[which], least, shares, float(misfit.min())
     )
 
 
-def _columns(family: str, shape: np.ndarray, end: float) -> np.ndarray:
-    """Return what is added up to a curve above the least: its level at most rows, and its fall."""
-    if family == "flat":
-        return np.ones((len(shape), 1))
-    if family == "power to the least":  # the fall is such that the limit is 0
-        return (1 - shape / end)[:, None]
-    return np.stack([np.ones_like(shape), shape], 1)
+def _shapes(first: float, last: float) -> tuple[_Shapes, np.ndarray, np.ndarray]:
+    """Return all shapes, the family of each, and its prior probability."""
+    shifts = np.concatenate([[0.0], np.geomspace(first / 4, 2 * last, _N_SHIFTS)])
+    of_shift = np.concatenate([[0.5], np.full(_N_SHIFTS, 0.5 / _N_SHIFTS)])
+    powers = np.repeat(_EXPONENTS, len(shifts)), np.tile(shifts, len(_EXPONENTS))
+    none = np.full(_N_SCALES, np.nan)
+    n_powers = len(powers[0])
+    exponent = np.concatenate([[0.0], powers[0], powers[0], [0.0], none])
+    shift = np.concatenate([[0.0], powers[1], powers[1], [0.0], 0 * none])
+    shift[np.isnan(shift)] = 0.0
+    scale = np.full(len(exponent), np.nan)
+    scale[-_N_SCALES:] = np.geomspace(first / 2, 4 * last, _N_SCALES)
+    of_power = np.tile(of_shift, len(_EXPONENTS)) / len(_EXPONENTS)
+    family = np.repeat(list(_PRIOR), (1, n_powers, n_powers, 1, _N_SCALES))
+    within = np.concatenate([[1.0], of_power, of_power, [1.0], np.full(_N_SCALES, 1 / _N_SCALES)])
+    prior = within * np.array([_PRIOR[name] for name in family])
+    return _Shapes(exponent, shift, scale, first, last), family, prior
 
 
-def _fit(
-    error: np.ndarray, inverse: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return level and fall, a root of their covariance, and the weighted sum of squares."""
-    covariance = np.linalg.inv(columns.T @ inverse @ columns)
-    found = covariance @ columns.T @ inverse @ error
-    left = error - columns @ found
-    return found, np.linalg.cholesky(covariance), float(left @ inverse @ left)
-
-
-def _shape(
-    rows: np.ndarray, exponent: np.ndarray, scale: np.ndarray, first: float, last: float
-) -> np.ndarray:
-    """Return g(rows) `[curves, rows]`: 1 at `first` and 0 at `last`."""
-    c, s = exponent[:, None], scale[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        power = (rows**-c - last**-c) / (first**-c - last**-c)
-        logarithm = np.log(last / rows) / np.log(last / first)
-        # Both counted from `last`, or small scales would leave 0 / 0.
-        exponential = np.expm1((last - rows) / s) / np.expm1((last - first) / s)
-    return np.where(
-        np.isnan(c), exponential, np.where(c == 0, np.broadcast_to(logarithm, power.shape), power)
-    )
-
-
-def _limit(exponent: np.ndarray, scale: np.ndarray, first: float, last: float) -> np.ndarray:
-    """Return g at infinitely many rows; 0 for logarithms, which have none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        power = -1 / ((last / first) ** exponent - 1)
-        exponential = -1 / np.expm1((last - first) / scale)
-    return np.where(np.isnan(exponent), exponential, np.where(exponent == 0, 0.0, power))
+def _fits(
+    error: np.ndarray, inverse: np.ndarray, columns: np.ndarray, single: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return level and fall `[J, 2]`, roots of their covariance, and weighted sums of squares."""
+    weighted = np.einsum("st,jtp->jsp", inverse, columns)
+    square = np.einsum("jsp,jsq->jpq", columns, weighted)
+    square[single, 1, 1] = 1.0
+    covariance = np.linalg.inv(square)
+    found = np.einsum("jpq,jsq,s->jp", covariance, weighted, error)
+    left = error - np.einsum("jsp,jp->js", columns, found)
+    roots = np.linalg.cholesky(covariance)
+    return found, roots, np.einsum("js,st,jt->j", left, inverse, left)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from overparam.checks import check_count, check_range
-from overparam.errors import DataError, UsageError
+from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.clustering import Spread, clustered_spread
 from overparam.measures.subset_arrays import as_array
@@ -225,9 +225,7 @@ def _gain_of_choosing(apart: np.ndarray, known: np.ndarray, of_group: np.ndarray
     looks = np.where(counts_else > 0, sums_else / np.maximum(counts_else, 1), -np.inf)
     chosen = looks.argmax(0)[None]
     taken = np.take_along_axis(counts, chosen, 0).sum()
-    if taken == 0:
-        raise UsageError("no row is left to measure the chosen recipe on")
-    return float(np.take_along_axis(sums, chosen, 0).sum() / taken)
+    return float(np.take_along_axis(sums, chosen, 0).sum() / taken) if taken else np.nan
 
 
 def _all_but(values: np.ndarray, axis: int) -> np.ndarray:

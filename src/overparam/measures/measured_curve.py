@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import digamma
+from scipy.special import digamma, polygamma
 
 from overparam.checks import check_range
 from overparam.errors import DataError
@@ -14,10 +14,10 @@ from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.jeffreys import squared_error
 from overparam.measures.subset_arrays import as_array, as_vector
 
-_DRAWS = 10_000  # of the largest of many t statistics
+_DRAWS = 5_000  # of the largest of many t statistics
 _PRIOR_FREEDOM = 6  # degrees of freedom that the trend of the noise is worth at each size
 _EXACTEST = 1e-4  # share of the largest error, to which a mean error is known at best
-_STEEPEST = -2.0  # exponent with which the variance of training may fall as rows grow
+_USUAL_SLOPE = (-0.5, 0.5)  # of the variance of training as a power of the rows; and its deviation
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
     Raises:
         DataError: as in `estimate_more_data`. UsageError: a confidence outside (0, 1).
 
-    Cost: O(S^2) for each of 10,000 draws of a fixed generator. Source of the simultaneous test:
+    Cost: O(S^2) for each of 5,000 draws of a fixed generator. Source of the simultaneous test:
     Hothorn, Bretz, Westfall 2008, Biometrical Journal 50, 346.
 
     >>> found = estimate_curve_rise([100, 200, 400], [[0.3, 0.31], [0.5, 0.51], [0.2, 0.21]])
@@ -182,7 +182,9 @@ def _of_repeats(sizes: np.ndarray, each: np.ndarray) -> tuple[np.ndarray, float]
     own = freedom * n_each / known.sum()  # degrees of freedom of each size's own variance
     variance = _drawn_to_trend(sizes, squares / own, own)
     common = max(float(shift.var(ddof=1)) - float(variance.mean()) / n_sizes, 0.0)
-    return np.diag(variance / n_each) + common / n_repeats, float(freedom)
+    # A difference of two means rests on the noise of two sizes, and on the trend of all.
+    worth = min(float(freedom), _PRIOR_FREEDOM + float(own.mean()))
+    return np.diag(variance / n_each) + common / n_repeats, worth
 
 
 def _drawn_to_trend(sizes: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.ndarray:
@@ -191,8 +193,12 @@ def _drawn_to_trend(sizes: np.ndarray, variance: np.ndarray, freedom: np.ndarray
     if pooled == 0:
         return variance
     logs = np.log(np.maximum(variance, 1e-3 * pooled)) - digamma(freedom / 2) + np.log(freedom / 2)
-    at = np.log(sizes) - np.log(sizes).mean()
-    slope = float(np.clip((at * logs).sum() / (at**2).sum(), _STEEPEST, 0.0))
+    at, doubt = np.log(sizes) - np.log(sizes).mean(), polygamma(1, freedom / 2)
+    usual, spread = _USUAL_SLOPE
+    slope = float(
+        ((at * (logs - logs.mean()) / doubt).sum() + usual / spread**2)
+        / ((at**2 / doubt).sum() + 1 / spread**2)
+    )
     trend = np.exp(slope * at)
     trend *= pooled * freedom.sum() / (trend * freedom).sum()
     return (_PRIOR_FREEDOM * trend + freedom * variance) / (_PRIOR_FREEDOM + freedom)

@@ -170,7 +170,7 @@ def estimate_more_data(
             are not distinct and positive; infinity; a mean error below `least`.
         UsageError: a confidence outside (0, 1), or a `least` that is no number.
 
-    Cost: O(S^2) for each of 10,000 draws of a fixed generator. Assumption: larger training sets
+    Cost: O(S^2) for each of 8,000 draws of a fixed generator. Assumption: larger training sets
     are drawn as the smaller ones were, and the recipe is the same at each size. Sources: Viering
     and Loog 2023 (arXiv:2103.10948) on shapes of learning curves; Hoeting et al. 1999, Statistical
     Science 14, 382, on averaging.
