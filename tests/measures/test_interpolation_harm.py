@@ -33,7 +33,7 @@ def gains(shifts, luck=0.1):
     ],
 )
 def test_all_gains_are_covered_at_once_and_so_is_the_best(shifts, n_models, n, luck):
-    true, draws = gains(shifts, luck), 150
+    true, draws = gains(shifts, luck), 100
     joint = best = 0
     for seed in range(draws):
         found = estimate_interpolation_harm(
@@ -41,14 +41,14 @@ def test_all_gains_are_covered_at_once_and_so_is_the_best(shifts, n_models, n, l
         )
         joint += bool(np.all((found.low <= true) & (true <= found.high)))
         best += found.best_low <= true.max() <= found.best_high
-    assert joint >= 0.91 * draws  # nominal .95; of 150 draws
+    assert joint >= 0.91 * draws  # nominal .95; of 100 draws
     assert best >= 0.91 * draws
 
 
 def test_among_recipes_that_are_alike_none_is_found_better():
     found = [
         estimate_interpolation_harm(world(np.random.default_rng(seed), [0] * 6))
-        for seed in range(150)
+        for seed in range(100)
     ]
     assert np.mean([f.answer == "harmful" for f in found]) <= 0.06  # nominal .025
     assert np.mean([f.answer == "helps" for f in found]) <= 0.04
@@ -61,7 +61,7 @@ def test_answers():
     rng = np.random.default_rng(0)
     harmful = estimate_interpolation_harm(world(rng, [0, 0.4, -0.2], n=2000))
     assert (harmful.answer, harmful.best) == ("harmful", 1)
-    assert harmful.best_low > 0.05
+    assert harmful.best_low > 0.03
     helps = estimate_interpolation_harm(world(rng, [0, -0.4, -0.2], n=2000))
     assert helps.answer == "helps"
     assert helps.best_gain < 0
@@ -98,8 +98,9 @@ def test_copies_of_rows_in_one_group_change_nothing():
     np.testing.assert_allclose(thrice.low, once.low, atol=1e-12)
     np.testing.assert_allclose(thrice.high, once.high, atol=1e-12)
     assert thrice.n_rows == once.n_rows == 300
-    naive = estimate_interpolation_harm(np.tile(scores, 3))
-    assert np.all(naive.high - naive.low < once.high - once.low)
+    one = estimate_interpolation_harm(scores[:, :1])
+    naive = estimate_interpolation_harm(np.tile(scores[:, :1], 3))
+    assert np.all(naive.high - naive.low < 0.7 * (one.high - one.low))
 
 
 def test_missing_entries_and_other_scores():
@@ -119,14 +120,14 @@ def test_missing_entries_and_other_scores():
 
 def test_a_forest_that_fits_flipped_labels_is_not_harmed():
     # skore 0.28 calls this forest overfit on nine of nine metrics; see the page.
-    scores = np.zeros((3, 5, 2000))
-    x, y = make_classification(4000, flip_y=0.2, random_state=0)
-    for k in range(5):
-        some = np.random.default_rng(k).permutation(2000)[:1000]
+    scores = np.zeros((3, 3, 2000))
+    x, y = make_classification(3000, flip_y=0.2, random_state=0)
+    for k in range(3):
+        some = np.random.default_rng(k).permutation(1000)[:700]
         for r, leaf in enumerate((1, 5, 20)):
-            forest = RandomForestClassifier(40, min_samples_leaf=leaf, random_state=k)
+            forest = RandomForestClassifier(20, min_samples_leaf=leaf, random_state=k)
             forest.fit(x[some], y[some])
-            scores[r, k] = forest.predict(x[2000:]) == y[2000:]
+            scores[r, k] = forest.predict(x[1000:]) == y[1000:]
     found = estimate_interpolation_harm(scores)
     assert found.answer in ("harmless", "helps", "not told")
     assert found.best_low < 0

@@ -65,7 +65,8 @@ def test_rows_needed():
     assert already.low < 256 < already.high < ROWS[-1]
     assert soon.answer in ("reached at", "more than")
     assert soon.low < 6400 < soon.high
-    never = found.rows_needed(0.0001)
+    never = estimate_more_data(ROWS, CURVES["exponential"](ROWS)[:, None] + [-1e-5, 1e-5])
+    never = never.rows_needed(0.05)
     assert (never.answer, never.rows, never.low) == ("not reached by any number", np.inf, np.inf)
     assert never.p_never > 0.975
     assert found.rows_needed(-1).answer == "not reached by any number"

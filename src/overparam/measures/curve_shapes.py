@@ -114,9 +114,9 @@ class CurveDraws:
 def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
     """Return draws of the posterior of curves that only fall and stay above `least`.
 
-    Priors: families as in `_PRIOR`, shifts 0 in half of the cases, else shifts,
-    exponents (.05 to 2) and scales uniform in their logarithm, level and fall uniform. The likelihood is
-    Student's, since the noise is estimated.
+    Priors: families as in `_PRIOR`, shifts 0 in half of the cases, else shifts, exponents (.05 to
+    2) and scales uniform in their logarithm, level and fall uniform. The likelihood is Student's,
+    since the noise is estimated.
     """
     shapes, family, prior = _shapes(float(curve.rows[0]), float(curve.rows[-1]))
     bound, ends = family == "power to the least", shapes.limit()

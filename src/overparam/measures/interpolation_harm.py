@@ -15,7 +15,7 @@ from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.clustering import Spread, clustered_spread
 from overparam.measures.subset_arrays import as_array
 
-_DRAWS = 20_000  # of the largest of several t statistics
+_DRAWS = 5_000  # of the largest of several t statistics
 _FOLDS = 5
 _FEWEST_ROWS = 10
 

@@ -26,13 +26,19 @@ class MeasuredCurve:
 
     Attributes:
         rows: `[S]`, increasing. error: `[S]`. covariance: `[S, S]` of these means.
-        freedom: degrees of freedom with which the covariance is known.
+        freedom: degrees of freedom with which the covariance is known, about.
+        known: bool `[S, repeats]`, what was measured. of_training: `[S]`, variance of one model
+            of the rest, what a repeat has in common at all sizes aside. of_rows: `[S, S]`,
+            covariance of the means over test rows.
     """
 
     rows: np.ndarray
     error: np.ndarray
     covariance: np.ndarray
     freedom: float
+    known: np.ndarray
+    of_training: np.ndarray
+    of_rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,8 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
     curve = measured_curve(rows, errors)
     early, late = np.triu_indices(len(curve.rows), 1)
     rise = curve.error[late] - curve.error[early]
-    spread = np.diag(curve.covariance)
-    error = np.sqrt(spread[early] + spread[late] - 2 * curve.covariance[early, late])
-    rng = np.random.default_rng(0)
-    drawn = rng.multivariate_normal(np.zeros(len(spread)), curve.covariance, _DRAWS, method="eigh")
-    scale = np.sqrt(rng.chisquare(curve.freedom, _DRAWS) / curve.freedom)
-    largest = ((drawn[:, late] - drawn[:, early]) / error).max(1) / scale
+    error = _error_of_differences(curve.covariance, early, late)
+    largest = _largest_by_chance(curve, early, late)
     most = int((rise / error).argmax())
     reach = float(np.quantile(largest, (1 + confidence) / 2)) * error
     p_value = float((1 + (largest >= (rise / error)[most]).sum()) / (1 + _DRAWS))
@@ -109,6 +111,30 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
         float((rise + reach).max()),
         confidence,
     )
+
+
+def _error_of_differences(
+    covariance: np.ndarray, early: np.ndarray, late: np.ndarray
+) -> np.ndarray:
+    spread = np.diagonal(covariance, axis1=-2, axis2=-1)
+    both = spread[..., early] + spread[..., late] - 2 * covariance[..., early, late]
+    return np.sqrt(both)
+
+
+def _largest_by_chance(curve: MeasuredCurve, early: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Return draws of T where all means are equal, its noise estimated anew in each draw."""
+    rng = np.random.default_rng(0)
+    each = rng.standard_normal((_DRAWS, *curve.known.shape)) * np.sqrt(curve.of_training)[:, None]
+    each = np.where(curve.known, each, 0.0)
+    n_each = curve.known.sum(1)
+    zero = np.zeros(len(n_each))
+    mean = each.sum(2) / n_each
+    mean += rng.multivariate_normal(zero, curve.of_rows, _DRAWS, method="eigh")
+    variance = _of_training(curve.rows, each, curve.known)[0]
+    covariance = (variance / n_each)[:, :, None] * np.eye(len(n_each)) + curve.of_rows
+    error = _error_of_differences(covariance, early, late)
+    found: np.ndarray = ((mean[:, late] - mean[:, early]) / error).max(1)
+    return found
 
 
 def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
@@ -154,54 +180,53 @@ def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
             allowed="at least two sizes, and two repeats at each",
             remedy="train again with other seeds or subsets",
         )
-    covariance, freedom = _of_repeats(sizes, each)
-    if held.ndim == 3:
-        covariance = covariance + _of_rows(held, known)
-    mean = np.nanmean(each, 1)
-    least = (_EXACTEST * float(np.abs(mean).max())) ** 2 + np.finfo(float).tiny ** 0.5
-    return MeasuredCurve(sizes, mean, covariance + least * np.eye(len(sizes)), freedom)
-
-
-def _of_repeats(sizes: np.ndarray, each: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the covariance of means over repeats, and its degrees of freedom."""
-    known = ~np.isnan(each)
-    used = known.any(0)
-    each, known = each[:, used], known[:, used]
-    n_sizes, n_repeats = each.shape
-    n_each = known.sum(1)
-    apart = each - np.nanmean(each, 1, keepdims=True)
-    shift = np.nanmean(apart, 0)
-    freedom = int(known.sum()) - n_sizes - n_repeats + 1
+    n_known = (~np.isnan(each)).sum(1)
+    used = ~np.isnan(each).all(0)
+    mean, each = np.nanmean(each, 1), each[:, used]
+    freedom = int(n_known.sum()) - sum(each.shape) + 1
     if freedom < 1:
         raise DataError(
             "each repeat was measured at one size or so, which leaves no noise to see",
-            got=f"{int(known.sum())} errors of {n_repeats} repeats at {n_sizes} sizes",
+            got=f"{int(n_known.sum())} errors of {each.shape[1]} repeats at {len(each)} sizes",
             remedy="repeats are columns: use the first columns at each size",
         )
-    squares = np.nansum((apart - shift) ** 2, 1)
-    own = freedom * n_each / known.sum()  # degrees of freedom of each size's own variance
-    variance = _drawn_to_trend(sizes, squares / own, own)
-    common = max(float(shift.var(ddof=1)) - float(variance.mean()) / n_sizes, 0.0)
+    variance, shift = _of_training(sizes, np.nan_to_num(each), ~np.isnan(each))
+    common = max(float(shift.var(ddof=1)) - float(variance.mean()) / len(each), 0.0)
+    least = (_EXACTEST * float(np.abs(mean).max())) ** 2 + np.finfo(float).tiny ** 0.5
+    of_rows = least * np.eye(len(sizes))
+    if held.ndim == 3:
+        of_rows = of_rows + _of_rows(held, known)
+    covariance = np.diag(variance / n_known) + common / len(shift) + of_rows
     # A difference of two means rests on the noise of two sizes, and on the trend of all.
-    worth = min(float(freedom), _PRIOR_FREEDOM + float(own.mean()))
-    return np.diag(variance / n_each) + common / n_repeats, worth
+    worth = min(float(freedom), _PRIOR_FREEDOM + freedom / len(sizes))
+    return MeasuredCurve(sizes, mean, covariance, worth, ~np.isnan(each), variance, of_rows)
 
 
-def _drawn_to_trend(sizes: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Return variances, each averaged with that of a power of the sizes fitted to all of them."""
-    pooled = float((variance * freedom).sum() / freedom.sum())
-    if pooled == 0:
-        return variance
-    logs = np.log(np.maximum(variance, 1e-3 * pooled)) - digamma(freedom / 2) + np.log(freedom / 2)
-    at, doubt = np.log(sizes) - np.log(sizes).mean(), polygamma(1, freedom / 2)
+def _of_training(
+    sizes: np.ndarray, each: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance of one model at each size, `[..., S]`, and each repeat's own level.
+
+    Args:
+        each: `[..., S, repeats]`, 0 where not known. known: bool `[S, repeats]`.
+    """
+    n_each = known.sum(1)
+    mean = each.sum(-1) / n_each
+    apart = np.where(known, each - mean[..., None], 0.0)
+    shift = apart.sum(-2) / known.sum(0)
+    squares = np.where(known, np.square(apart - shift[..., None, :]), 0.0).sum(-1)
+    own = (n_each.sum() - sum(known.shape) + 1) * n_each / n_each.sum()
+    variance = squares / own  # each has this many degrees of freedom, about
+    pooled = (variance * own).sum(-1, keepdims=True) / own.sum()
+    pooled = np.maximum(pooled, np.finfo(float).tiny)
+    logs = np.log(np.maximum(variance / pooled, 1e-3)) - digamma(own / 2) + np.log(own / 2)
+    at, doubt = np.log(sizes) - np.log(sizes).mean(), polygamma(1, own / 2)
     usual, spread = _USUAL_SLOPE
-    slope = float(
-        ((at * (logs - logs.mean()) / doubt).sum() + usual / spread**2)
-        / ((at**2 / doubt).sum() + 1 / spread**2)
-    )
-    trend = np.exp(slope * at)
-    trend *= pooled * freedom.sum() / (trend * freedom).sum()
-    return (_PRIOR_FREEDOM * trend + freedom * variance) / (_PRIOR_FREEDOM + freedom)
+    slope = (at * (logs - logs.mean(-1, keepdims=True)) / doubt).sum(-1) + usual / spread**2
+    slope /= (at**2 / doubt).sum() + 1 / spread**2
+    trend = np.exp(slope[..., None] * at)
+    trend *= pooled * own.sum() / (trend * own).sum(-1, keepdims=True)
+    return (_PRIOR_FREEDOM * trend + own * variance) / (_PRIOR_FREEDOM + own), shift
 
 
 def _of_rows(held: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -227,8 +227,11 @@ def _why_not(curve: MeasuredCurve, rise: CurveRise, draws: CurveDraws, least: fl
     early |= np.arange(len(early)) < _FEWEST_SIZES
     if early.all():
         return ""
-    shorter = MeasuredCurve(
-        curve.rows[early], curve.error[early], curve.covariance[np.ix_(early, early)], curve.freedom
+    shorter = replace(
+        curve,
+        rows=curve.rows[early],
+        error=curve.error[early],
+        covariance=curve.covariance[np.ix_(early, early)],
     )
     before = draw_curves(shorter, least)
     noise = np.random.default_rng(1).standard_t(curve.freedom, before.n)
