@@ -95,7 +95,8 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
     curve = measured_curve(rows, errors)
     early, late = np.triu_indices(len(curve.rows), 1)
     rise = curve.error[late] - curve.error[early]
-    error = _error_of_differences(curve.covariance, early, late)
+    n_each = curve.known.sum(1)
+    error = _errors(curve.of_training / n_each, curve.of_rows, (early, late))
     largest = _largest_by_chance(curve, early, late)
     most = int((rise / error).argmax())
     reach = float(np.quantile(largest, (1 + confidence) / 2)) * error
@@ -113,12 +114,15 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
     )
 
 
-def _error_of_differences(
-    covariance: np.ndarray, early: np.ndarray, late: np.ndarray
-) -> np.ndarray:
-    spread = np.diagonal(covariance, axis1=-2, axis2=-1)
-    both = spread[..., early] + spread[..., late] - 2 * covariance[..., early, late]
-    return np.sqrt(both)
+def _errors(of_means: np.ndarray, of_rows: np.ndarray, pairs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the standard errors of differences of means, `[..., pairs]`.
+
+    Args:
+        of_means: `[..., S]`, variances over models. of_rows: `[S, S]`, covariance over test rows.
+    """
+    early, late = pairs
+    apart = of_rows[early, early] + of_rows[late, late] - 2 * of_rows[early, late]
+    return np.sqrt(of_means[..., early] + of_means[..., late] + apart)
 
 
 def _largest_by_chance(curve: MeasuredCurve, early: np.ndarray, late: np.ndarray) -> np.ndarray:
@@ -131,8 +135,7 @@ def _largest_by_chance(curve: MeasuredCurve, early: np.ndarray, late: np.ndarray
     mean = each.sum(2) / n_each
     mean += rng.multivariate_normal(zero, curve.of_rows, _DRAWS, method="eigh")
     variance = _of_training(curve.rows, each, curve.known)[0]
-    covariance = (variance / n_each)[:, :, None] * np.eye(len(n_each)) + curve.of_rows
-    error = _error_of_differences(covariance, early, late)
+    error = _errors(variance / n_each, curve.of_rows, (early, late))
     found: np.ndarray = ((mean[:, late] - mean[:, early]) / error).max(1)
     return found
 
