@@ -69,7 +69,7 @@ def main() -> None:
 def more_data(
     curve: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, n_repeats: int, draws: int
 ) -> dict[str, float]:
-    """Return shares told, rising, and covering where told, for noise of training and of 1,000 rows."""
+    """Return shares told, rising, and covering where told; noise of training and of 1,000 rows."""
     told, rises, hits = 0, 0, {2: 0, 4: 0}
     mean = curve(rows)[:, None]
     luck = 0.015 * (rows / 100)[:, None] ** -0.25 * min(1.0, float(mean[0, 0]) / 0.3)

@@ -172,6 +172,30 @@ def test_rows_that_were_seen_or_not_said_do_not_count(monkeypatch):
     )
 
 
+def test_what_pandas_holds():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(7)
+    labels = pd.Series(["a", "b"] * 30, dtype="string")
+    said = pd.DataFrame(rng.choice(["a", "b"], (6, 60))).astype("string")
+    said.iloc[:4, 0] = pd.NA
+    found = estimate_error_budget(said, labels)
+    assert (found.n_unknown, found.n_rows) == (1, 59)
+    whole = estimate_error_budget(said.iloc[:, 1:], labels.iloc[1:].astype("category"))
+    assert whole.total == found.total
+    with pytest.raises(DataError, match="targets hold missing"):
+        estimate_error_budget(said, labels.mask(labels == "b"))
+
+
+def test_log_loss_of_hard_answers_is_not_extrapolated():
+    # Forests of few trees say 0 and 1: a single model keeps the average's loss finite.
+    hard = np.eye(2)[np.random.default_rng(8).integers(0, 2, (4, 200))]
+    found = estimate_error_budget(hard, np.zeros(200, int), loss="log")
+    assert found.ensemble.value > 0
+    alone = hard[:, :, 0].sum(0) <= 1
+    assert alone.sum() > 20
+    assert found.ensemble.value >= (found.at_hand.value - np.log(4))
+
+
 def test_copies_of_rows_are_no_more_rows():
     said, targets = numbers(np.random.default_rng(6), n=100)
     once = estimate_error_budget(said, targets, loss="squared")

@@ -70,6 +70,9 @@ def test_answers():
     same = estimate_interpolation_harm(alike)
     assert (same.answer, same.best_gain) == ("harmless", 0)
     assert 0 < same.high[0] < 0.002
+    always = estimate_interpolation_harm(np.ones((3, 5, 2000)))
+    assert always.answer == "harmless"
+    assert np.all(always.high > 0.001)  # not 0: few of 2,000 rows might differ
     few = world(rng, [0, 0], n=40)
     assert estimate_interpolation_harm(few).answer == "not told"
     assert estimate_interpolation_harm(few, margin=0.5).answer == "harmless"
@@ -141,7 +144,7 @@ SCORES = world(np.random.default_rng(0), [0, 0], n=20)
     [
         (SCORES[0], {}, DataError, "scores has a wrong shape"),
         (SCORES[:1], {}, DataError, "one recipe has none to compare with"),
-        (np.where(SCORES, np.inf, 0), {}, DataError, "scores hold infinity"),
+        (np.where(SCORES, np.inf, 0), {}, DataError, "scores hold infinity, or numbers too large"),
         (SCORES[:, :, :9], {}, DataError, "too few rows, or groups"),
         (SCORES * np.nan, {}, DataError, "too few rows, or groups"),
         (SCORES, {"groups": [1] * 20}, DataError, "too few rows, or groups"),

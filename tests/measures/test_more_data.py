@@ -62,6 +62,7 @@ def test_rows_needed():
     found = estimate_more_data(ROWS, measured(np.random.default_rng(3), curve, n_repeats=10))
     already, soon = found.rows_needed(0.3), found.rows_needed(0.1)
     assert already.answer == "reached already"
+    assert already.low >= ROWS[0]  # nothing is said of fewer rows
     assert already.low < 256 < already.high < ROWS[-1]
     assert soon.answer in ("reached at", "more than")
     assert soon.low < 6400 < soon.high
@@ -87,6 +88,17 @@ def test_rows_needed_are_where_the_curve_is():
         assert needed.high >= 4800 * 0.98, name
         at = found.error_at(4800)
         assert at.low - 1e-3 <= wanted <= at.high + 1e-3
+
+
+def test_curves_at_the_ends_of_the_range():
+    none = estimate_more_data(ROWS, np.zeros((6, 3)))
+    assert none.gain().high < 1e-9
+    assert none.rows_needed(0.1).answer == "reached already"
+    of_rows = estimate_more_data(ROWS, np.zeros((6, 3, 50)))
+    assert 0.001 < of_rows.error_at(ROWS[-1]).high < 0.1  # 50 rows do not say that all are right
+    large = estimate_more_data(ROWS, 1e9 * measured(np.random.default_rng(0), CURVES["power"]))
+    small = estimate_more_data(ROWS, measured(np.random.default_rng(0), CURVES["power"]))
+    assert large.gain().low == pytest.approx(1e9 * small.gain().low, rel=0.02)
 
 
 def told_not(errors, rows=ROWS, **options):

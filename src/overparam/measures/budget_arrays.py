@@ -9,7 +9,12 @@ import numpy as np
 
 from overparam.errors import DataError, UsageError
 from overparam.measures.checked_arrays import as_array as _plain
-from overparam.measures.subset_arrays import as_array, check_probabilities, read_masks
+from overparam.measures.subset_arrays import (
+    as_array,
+    check_probabilities,
+    check_squares,
+    read_masks,
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,10 @@ def _is_missing(values: np.ndarray) -> np.ndarray:
         return np.isnan(values)
     if values.dtype.kind != "O":
         return np.zeros(values.shape, bool)
-    flat = [v is None or (isinstance(v, float) and v != v) for v in values.ravel().tolist()]
+    flat = [
+        v is None or (isinstance(v, float) and v != v) or type(v).__name__ in ("NAType", "NaTType")
+        for v in values.ravel().tolist()  # pandas' own are known by name, as it is not needed here
+    ]
     return np.array(flat, bool).reshape(values.shape)
 
 

@@ -9,6 +9,7 @@ from scipy.special import xlogy
 
 from overparam.measures.budget_arrays import BudgetArrays
 from overparam.measures.ensemble_losses import (
+    MOST_LOG_LOSS,
     Losses,
     brier_losses,
     log_losses,
@@ -34,6 +35,7 @@ class _Block:
     lowest: np.ndarray
     steps: bool
     votes: bool
+    most: float
 
 
 def budget_sums(
@@ -78,6 +80,7 @@ def _block(
         lowest,
         loss == "zero_one",
         combine == "vote",
+        MOST_LOG_LOSS if loss == "log" else np.inf,
     )
 
 
@@ -85,7 +88,7 @@ def _parts(block: _Block, keep: np.ndarray) -> np.ndarray:
     """Return `[rows, P]`, the parts of each row's loss under some of the models."""
     values, counts = block.values[keep], block.counts[keep]
     at_hand, endless = of_infinitely_many(
-        values, counts, block.losses, steps=block.steps, votes=block.votes
+        values, counts, block.losses, steps=block.steps, votes=block.votes, most=block.most
     )
     row = np.arange(len(block.columns))
     single = block.losses(values)[:, row, block.columns]

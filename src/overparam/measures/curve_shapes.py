@@ -102,13 +102,16 @@ class CurveDraws:
         return np.maximum(self.level + self.fall * shape, self.least)
 
     def rows_at(self, wanted: float) -> np.ndarray:
-        """Return the rows at which each curve falls to an error; inf where it never does."""
+        """Return the rows at which each curve falls to an error; inf where it never does.
+
+        The fewest rows measured where it is lower there: nothing is said of fewer.
+        """
         if wanted < self.least:
             return np.full(self.n, np.inf)
         flat = self.fall == 0
         needed = self.shapes.rows_at((wanted - self.level) / np.where(flat, 1.0, self.fall))
         needed = np.where(flat, np.where(self.level <= wanted, 0.0, np.inf), needed)
-        return np.maximum(needed, 0.0)
+        return np.maximum(needed, self.shapes.first)
 
 
 def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:

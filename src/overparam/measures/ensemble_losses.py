@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 _SMALLEST = np.finfo(np.float64).eps  # probability that counts as none
+MOST_LOG_LOSS = -float(np.log(_SMALLEST))
 _TIE = 1e-9  # relative; sums of equal shares differ by rounding
 _STEP_POWER = 0.75
 _SPLITS = 8  # of the models in two halves, at random
@@ -42,7 +43,13 @@ def log_losses(shares: np.ndarray) -> np.ndarray:
 
 
 def of_infinitely_many(
-    values: np.ndarray, counts: np.ndarray, losses: Losses, *, steps: bool, votes: bool
+    values: np.ndarray,
+    counts: np.ndarray,
+    losses: Losses,
+    *,
+    steps: bool,
+    votes: bool,
+    most: float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return losses `[rows, classes]` of the average of all models, and of infinitely many.
 
@@ -57,6 +64,8 @@ def of_infinitely_many(
         values: `[K, rows, classes]`; what is averaged, finite wherever it counts.
         counts: bool `[K, rows]`. Rows of which too few count get NaN.
         losses: of an average, `[..., classes]`.
+        most: what losses are cut at. Where an average of fewer models reaches it, nothing is
+            extrapolated: a single model is all that keeps the loss finite.
     """
     values = np.where(counts[:, :, None], values, 0.0)
     n, total = counts.sum(0), values.sum(0)
@@ -68,8 +77,10 @@ def of_infinitely_many(
             rest = n - counts[k]
             used = counts[k] & (rest > 0)
             fewer = losses((total - values[k]) / np.maximum(rest, 1)[:, None])
-            extrapolated += np.where(used[:, None], n[:, None] * here - rest[:, None] * fewer, 0)
+            slope = np.where(fewer < most, n[:, None] * here - rest[:, None] * fewer, np.inf)
+            extrapolated += np.where(used[:, None], slope, 0)
             n_valid += used
+        extrapolated = np.where(np.isinf(extrapolated), here * n_valid[:, None], extrapolated)
     else:
         rng = np.random.default_rng(0)
         size = _effective(n, votes)

@@ -13,7 +13,7 @@ from overparam.checks import check_count, check_range
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.clustering import Spread, clustered_spread
-from overparam.measures.subset_arrays import as_array
+from overparam.measures.subset_arrays import as_array, check_squares
 
 _DRAWS = 5_000  # of the largest of several t statistics
 _FOLDS = 5
@@ -106,8 +106,7 @@ def estimate_interpolation_harm(
     said = as_array("scores", scores, (3,)).astype(np.float64)
     if len(said) < 2:
         raise DataError("one recipe has none to compare with", got=list(said.shape), allowed=">= 2")
-    if np.isinf(said).any():
-        raise DataError("scores hold infinity", got=int(np.isinf(said).sum()), allowed="NaN")
+    check_squares("scores", said)
     check_count("reference", reference, 0, len(said) - 1)
     of_group = _groups(groups, said.shape[2])
     others = np.array([r for r in range(len(said)) if r != reference])
@@ -200,6 +199,7 @@ def _joint_level(
     covariance = rows @ rows.T + (models @ models.T if models.shape[1] > 1 else 0)
     scale = np.sqrt(np.maximum(np.diag(covariance), np.finfo(float).tiny))
     correlation = covariance / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)  # also of a recipe that never differs
     rng = np.random.default_rng(0)
     normal = rng.multivariate_normal(np.zeros(len(scale)), correlation, _DRAWS, method="eigh")
     least = np.ones(_DRAWS)

@@ -12,7 +12,7 @@ from overparam.checks import check_range
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.jeffreys import squared_error
-from overparam.measures.subset_arrays import as_array, as_vector
+from overparam.measures.subset_arrays import as_array, as_vector, check_squares
 
 _DRAWS = 5_000  # of the largest of many t statistics
 _PRIOR_FREEDOM = 6  # degrees of freedom that the trend of the noise is worth at each size
@@ -163,8 +163,7 @@ def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
             allowed="distinct numbers above 0",
             remedy="put all repeats of one size into one row of errors",
         )
-    if np.isinf(held).any():
-        raise DataError("errors hold infinity", got=int(np.isinf(held).sum()), allowed="NaN")
+    check_squares("errors", held)
     order = np.argsort(sizes)
     sizes, held = sizes[order], held[order]
     known = ~np.isnan(held)

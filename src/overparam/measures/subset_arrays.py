@@ -15,6 +15,7 @@ from overparam.errors import DataError
 from overparam.measures import checked_arrays
 
 _BLOCK_BYTES = 2**25  # of one float64 block; a few are alive at a time
+_LARGEST = 1e70
 _SUM_TOLERANCE = 1e-2  # of probabilities, which may have been stored in half precision
 
 
@@ -159,6 +160,21 @@ def check_probabilities(said: np.ndarray) -> None:
                 allowed=f"1 within {_SUM_TOLERANCE}",
                 remedy="the last axis is classes; if these are other scores, take their softmax",
             )
+
+
+def check_squares(name: str, values: np.ndarray) -> None:
+    """Refuse numbers whose squares' squares overflow; NaN is let be.
+
+    Raises:
+        DataError: infinity, or beyond 1e70.
+    """
+    large = np.abs(values) > _LARGEST
+    if large.any():
+        raise DataError(
+            f"{name} hold infinity, or numbers too large to square",
+            got=f"{int(large.sum())} of {values.size}",
+            allowed="at most 1e70, and NaN for what is not known",
+        )
 
 
 def _check_binary(name: str, values: np.ndarray) -> None:
