@@ -91,10 +91,8 @@ def read_budget_arrays(
         if truth is not None:
             raise UsageError("truth is of classes, and these targets are numbers", got=loss)
         values, y = _numbers(said), _numbers(given).astype(np.float64)
-        if np.isinf(y).any() or np.isinf(values).any():
-            raise DataError(
-                "outputs or targets hold infinity", allowed="numbers, or NaN in outputs"
-            )
+        check_squares("outputs or targets", values)
+        check_squares("outputs or targets", y)
         return BudgetArrays(values, counts, y, np.zeros(n, np.int64), 1, None, groups, False, True)
     if said.ndim == 2:
         names = _names(np.concatenate([said[counts], given]))

@@ -20,6 +20,7 @@ _EXPONENTS = np.geomspace(0.05, 2.0, 20)
 _N_SHIFTS = 8  # of powers of rows + shift, from a quarter of the fewest rows to twice the most
 _N_SCALES = 48  # of exponentials, from half the fewest rows to four times the most
 _SHAPE_ERROR = 0.02  # of the fall, by which a true curve may be off all of these
+_HALVINGS = 40
 _SHAPE_LENGTH = np.log(4)  # how far in log rows such an error reaches
 
 
@@ -41,7 +42,7 @@ class _Shapes:
         return _Shapes(*parts, self.first, self.last)
 
     def at(self, rows: np.ndarray) -> np.ndarray:
-        """Return g(rows) `[J, rows]`."""
+        """Return g(rows) `[J, rows]`, of rows `[rows]` or `[J, rows]`."""
         c, m, s = self.exponent[:, None], self.shift[:, None], self.scale[:, None]
         first, last = self.first, self.last
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -61,19 +62,6 @@ class _Shapes:
         found = np.where(np.isnan(self.exponent), exponential, power)
         return np.where(self.exponent == 0, 0.0, found)
 
-    def rows_at(self, height: np.ndarray) -> np.ndarray:
-        """Return the rows at which each g is at a height, `[J]`; inf where it never is."""
-        c, m, s = self.exponent, self.shift, self.scale
-        end = np.where(c == 0, -1.0, self.limit())
-        above = 1 - height / end  # (n + m)^-c or exp(-n / s), over what it is at `last`
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            power = (self.last + m) * above ** (-1 / c) - m
-            exponential = self.last - s * np.log(above)
-            found = np.where(np.isnan(c), exponential, power)
-            found = np.where(above > 0, found, np.inf)
-            logarithm = self.last * (self.first / self.last) ** height
-        return np.where(c == 0, logarithm, found)
-
 
 @dataclass(frozen=True)
 class CurveDraws:
@@ -81,12 +69,14 @@ class CurveDraws:
 
     Attributes:
         level, fall: `[n]`. shapes: the g of each. least: no curve falls below it.
+        luck: `[n]`, standard normal, how far each is off its shape beyond the most rows.
         probabilities: of each family. misfit: the smallest weighted sum of squares of any curve.
     """
 
     level: np.ndarray
     fall: np.ndarray
     shapes: _Shapes
+    luck: np.ndarray
     least: float
     probabilities: dict[str, float]
     misfit: float
@@ -96,22 +86,41 @@ class CurveDraws:
         """How many curves were drawn."""
         return len(self.level)
 
-    def at(self, rows: float) -> np.ndarray:
-        """Return the error of each curve at so many rows."""
-        shape = self.shapes.at(np.array([rows]))[:, 0]
-        return np.maximum(self.level + self.fall * shape, self.least)
+    def at(self, rows: float | np.ndarray) -> np.ndarray:
+        """Return the error of each curve at so many rows, one number or one for each curve.
 
-    def rows_at(self, wanted: float) -> np.ndarray:
-        """Return the rows at which each curve falls to an error; inf where it never does.
+        Beyond the most rows measured it is not above that at these, and may be off its shape: of
+        the variance of the error of shape 1 - k^2 is new there, k its correlation with that at
+        the most rows.
+        """
+        last = self.shapes.last
+        far = np.log(np.maximum(rows, last) / last) / _SHAPE_LENGTH
+        off = _SHAPE_ERROR * np.sqrt(-np.expm1(-(far**2)))
+        shape = self.shapes.at(np.broadcast_to(rows, self.n)[:, None])[:, 0]
+        found = self.level + self.fall * (shape + off * self.luck)
+        found = np.where(far > 0, np.minimum(found, self.level), found)
+        return np.maximum(found, self.least)
+
+    def rows_at(self, wanted: float, most: float) -> np.ndarray:
+        """Return the rows at which each curve falls to an error; inf where that is above `most`.
 
         The fewest rows measured where it is lower there: nothing is said of fewer.
         """
-        if wanted < self.least:
-            return np.full(self.n, np.inf)
-        flat = self.fall == 0
-        needed = self.shapes.rows_at((wanted - self.level) / np.where(flat, 1.0, self.fall))
-        needed = np.where(flat, np.where(self.level <= wanted, 0.0, np.inf), needed)
-        return np.maximum(needed, self.shapes.first)
+        few, many = np.full(self.n, self.shapes.first), np.full(self.n, most)
+        reached = self.at(most) <= wanted
+        already = self.at(self.shapes.first) <= wanted
+        for _ in range(_HALVINGS):
+            middle = np.sqrt(few * many)
+            below = self.at(middle) <= wanted
+            few, many = np.where(below, few, middle), np.where(below, middle, many)
+        return np.where(already, self.shapes.first, np.where(reached, many, np.inf))
+
+    def never(self, wanted: float) -> np.ndarray:
+        """Return which curves stay above an error however many rows there are, bool `[n]`."""
+        end = self.level + self.fall * (self.shapes.limit() + _SHAPE_ERROR * self.luck)
+        end = np.minimum(end, self.level)
+        endless = (self.shapes.exponent == 0) & (self.fall > 0)  # a logarithm
+        return np.maximum(np.where(endless, self.least, end), self.least) > wanted
 
 
 def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
@@ -155,7 +164,13 @@ def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
     which = which[kept]
     shares = {name: float((family[which] == name).mean()) for name in _PRIOR}
     return CurveDraws(
-        least + level[kept], fall[kept], shapes[which], least, shares, float(misfit.min())
+        least + level[kept],
+        fall[kept],
+        shapes[which],
+        rng.standard_normal(len(which)),
+        least,
+        shares,
+        float(misfit.min()),
     )
 
 

@@ -111,12 +111,12 @@ class MoreData:
         check_range("wanted", wanted)
         if self._draws is None:
             return RowsNeeded("cannot be told", math.nan, math.nan, math.nan, math.nan)
-        needed = self._draws.rows_at(float(wanted))
-        p_never = float(np.isinf(needed).mean())
         far = FARTHEST * float(self.rows[-1])
+        needed = self._draws.rows_at(float(wanted), far)
+        p_never = float(self._draws.never(float(wanted)).mean())
         tail = (1 - self.confidence) / 2
-        bounds = np.quantile(np.minimum(needed, far * 2), (0.5, tail, 1 - tail), method="nearest")
-        rows, low, high = (math.inf if b > far else float(b) for b in bounds)
+        found = np.quantile(needed, (0.5, tail, 1 - tail), method="nearest")
+        rows, low, high = (float(bound) for bound in found)
         if high <= self.rows[-1]:
             answer = "reached already"
         elif p_never >= 1 - tail:
