@@ -78,6 +78,16 @@ def test_single_rows_add_the_doubt_about_rows():
     np.testing.assert_allclose(
         measured_curve(ROWS, seen).error, np.delete(draws[0], np.s_[::4], 2).mean((1, 2))
     )
+    names = np.array([f"row {i}" for i in range(80)], object)
+    once, copies = draws[0], np.tile(draws[0], 3)
+    np.testing.assert_allclose(
+        measured_curve(ROWS, copies, np.tile(names, 3)).covariance,
+        measured_curve(ROWS, once).covariance,
+        rtol=1e-9,
+    )
+    assert (
+        measured_curve(ROWS, copies).of_rows[0, 0] < 0.4 * measured_curve(ROWS, once).of_rows[0, 0]
+    )
     perfect = measured_curve(ROWS, np.zeros((5, 3, 50)))
     assert np.all(np.diag(perfect.covariance) > 1e-4)
 
@@ -102,6 +112,12 @@ def test_wrong_data(rows, values, words):
         estimate_curve_rise(rows, values)
 
 
-def test_wrong_confidence():
+def test_wrong_options():
+    with pytest.raises(UsageError, match="groups are of test rows"):
+        estimate_curve_rise([1, 2], [[1, 2], [1, 2]], groups=[1, 2])
+    with pytest.raises(DataError, match="groups are not of the same rows"):
+        estimate_curve_rise([1, 2], np.ones((2, 2, 3)), groups=[1, 2])
+    with pytest.raises(DataError, match="groups are not of the same rows"):
+        estimate_curve_rise([1, 2], np.ones((2, 2, 2)), groups=[[1], [1, 2]])
     with pytest.raises(UsageError, match="confidence is out of range"):
         estimate_curve_rise([1, 2], [[1, 2], [1, 2]], confidence=1)

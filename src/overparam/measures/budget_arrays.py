@@ -11,6 +11,7 @@ from overparam.errors import DataError, UsageError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.subset_arrays import (
     as_array,
+    as_groups,
     check_probabilities,
     check_squares,
     read_masks,
@@ -86,7 +87,7 @@ def read_budget_arrays(
     is_real = said.ndim == 2 and loss == "squared"
     if said.ndim == 2 and loss == "log":
         raise DataError("log loss is of probabilities", got="[K, n]", allowed="[K, n, classes]")
-    groups = _inputs(inputs, n)
+    groups = as_groups("inputs", inputs, n)
     if is_real:
         if truth is not None:
             raise UsageError("truth is of classes, and these targets are numbers", got=loss)
@@ -169,15 +170,6 @@ def _columns(classes: Any, n_columns: int) -> np.ndarray:
             "classes do not name every column once", got=list(names.shape), allowed=[n_columns]
         )
     return names
-
-
-def _inputs(inputs: Any, n_rows: int) -> np.ndarray:
-    if inputs is None:
-        return np.arange(n_rows)
-    held = _read_any("inputs", inputs)
-    if held.shape != (n_rows,):
-        raise DataError("inputs are not of the same rows", got=list(held.shape), allowed=[n_rows])
-    return np.unique(held.astype(str) if held.dtype.kind == "O" else held, return_inverse=True)[1]
 
 
 def _truth(truth: Any, columns: np.ndarray, width: int) -> np.ndarray:

@@ -134,10 +134,7 @@ def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
     bound, ends = family == "power to the least", shapes.limit()
     single = bound | (family == "flat")
     widest = max(float(curve.error.max()) - least, np.finfo(float).tiny)
-    off = _SHAPE_ERROR * max(float(np.ptp(curve.error)), 1e-3 * widest)
-    logs_of_rows = np.log(curve.rows)[:, None]
-    alike = np.exp(-(((logs_of_rows - logs_of_rows.T) / _SHAPE_LENGTH) ** 2) / 2)
-    inverse = np.linalg.inv(curve.covariance + off**2 * (0.9 * alike + 0.1 * np.eye(len(alike))))
+    inverse = np.linalg.inv(curve.covariance + _of_shape(curve, widest))
     # Added up to a curve: its level and its fall, or one of them, the other following from it.
     g = shapes.at(curve.rows)
     columns = np.stack([np.ones_like(g), np.where(single[:, None], 0.0, g)], 2)
@@ -153,8 +150,8 @@ def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
     which = rng.choice(len(weight), _DRAWS, p=weight / weight.sum())
     scale = np.sqrt((free + misfit[which]) / rng.chisquare(spare[which]))[:, None]
     normal = rng.standard_normal((_DRAWS, 2))
-    drawn = middle[which] + scale * np.einsum("ijk,ik->ij", roots[which], normal)
-    level, fall, ends, bound = drawn[:, 0], drawn[:, 1], ends[which], bound[which]
+    level, fall = (middle[which] + scale * np.einsum("ijk,ik->ij", roots[which], normal)).T.copy()
+    bound, ends = bound[which], ends[which]
     fall[bound] = -level[bound] / ends[bound]
     fall[family[which] == "flat"] = 0.0
     # The limit of a curve is where its shape ends; the logarithm has none, and is cut at `least`.
@@ -163,15 +160,17 @@ def draw_curves(curve: MeasuredCurve, least: float) -> CurveDraws:
         kept, fall = level >= level.max(), np.zeros(_DRAWS)
     which = which[kept]
     shares = {name: float((family[which] == name).mean()) for name in _PRIOR}
-    return CurveDraws(
-        least + level[kept],
-        fall[kept],
-        shapes[which],
-        rng.standard_normal(len(which)),
-        least,
-        shares,
-        float(misfit.min()),
-    )
+    luck = rng.standard_normal(len(which))
+    level, fall = least + level[kept], fall[kept]
+    return CurveDraws(level, fall, shapes[which], luck, least, shares, float(misfit.min()))
+
+
+def _of_shape(curve: MeasuredCurve, widest: float) -> np.ndarray:
+    """Return the covariance by which a true curve is off all shapes, `[S, S]`; mostly smooth."""
+    off = _SHAPE_ERROR * max(float(np.ptp(curve.error)), 1e-3 * widest)
+    apart = np.log(curve.rows)[:, None] - np.log(curve.rows)
+    alike = np.exp(-((apart / _SHAPE_LENGTH) ** 2) / 2)
+    return off**2 * (0.9 * alike + 0.1 * np.eye(len(alike)))
 
 
 def _shapes(first: float, last: float) -> tuple[_Shapes, np.ndarray, np.ndarray]:

@@ -11,9 +11,8 @@ from scipy.special import stdtr, stdtrit
 
 from overparam.checks import check_count, check_range
 from overparam.errors import DataError
-from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.clustering import Spread, clustered_spread
-from overparam.measures.subset_arrays import as_array, check_squares
+from overparam.measures.subset_arrays import as_array, as_groups, check_squares
 
 _DRAWS = 5_000  # of the largest of several t statistics
 _FOLDS = 5
@@ -108,7 +107,7 @@ def estimate_interpolation_harm(
         raise DataError("one recipe has none to compare with", got=list(said.shape), allowed=">= 2")
     check_squares("scores", said)
     check_count("reference", reference, 0, len(said) - 1)
-    of_group = _groups(groups, said.shape[2])
+    of_group = as_groups("groups", groups, said.shape[2])
     others = np.array([r for r in range(len(said)) if r != reference])
     known = ~np.isnan(said[others]) & ~np.isnan(said[reference])
     apart = np.where(known, said[others] - said[reference], 0.0)
@@ -159,16 +158,6 @@ def _answer(low: float, high: float, margin: float) -> str:
     if high < 0:
         return "helps"
     return "harmless" if high <= margin else "not told"
-
-
-def _groups(groups: Any, n_rows: int) -> np.ndarray:
-    """Return the number of each row's group, `[n]`."""
-    if groups is None:
-        return np.arange(n_rows)
-    held = _plain(groups)
-    if held.shape != (n_rows,):
-        raise DataError("groups are not of the same rows", got=list(held.shape), allowed=[n_rows])
-    return np.unique(held.astype(str) if held.dtype.kind == "O" else held, return_inverse=True)[1]
 
 
 def _spread(

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import digamma, polygamma
 
 from overparam.checks import check_range
-from overparam.errors import DataError
+from overparam.errors import DataError, UsageError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.jeffreys import squared_error
-from overparam.measures.subset_arrays import as_array, as_vector, check_squares
+from overparam.measures.subset_arrays import as_array, as_groups, as_vector, check_squares
 
 _DRAWS = 5_000  # of the largest of many t statistics
 _PRIOR_FREEDOM = 6  # degrees of freedom that the trend of the noise is worth at each size
@@ -65,7 +65,9 @@ class CurveRise:
     confidence: float
 
 
-def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> CurveRise:
+def estimate_curve_rise(
+    rows: Any, errors: Any, *, groups: Any = None, confidence: float = 0.95
+) -> CurveRise:
     """Return whether error rises from some number of rows to a larger one.
 
     T = max over s < t of (m_t - m_s) / se(m_t - m_s), against its distribution where all m are
@@ -74,7 +76,7 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
     curve that only falls would hide it.
 
     Args:
-        rows, errors: as in `estimate_more_data`; two sizes are enough here.
+        rows, errors, groups: as in `estimate_more_data`; two sizes are enough here.
         confidence: nominal coverage, in (0, 1).
 
     Returns:
@@ -92,7 +94,7 @@ def estimate_curve_rise(rows: Any, errors: Any, *, confidence: float = 0.95) -> 
     (True, 100.0, 200.0, 0.2)
     """
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    curve = measured_curve(rows, errors)
+    curve = measured_curve(rows, errors, groups)
     early, late = np.triu_indices(len(curve.rows), 1)
     rise = curve.error[late] - curve.error[early]
     n_each = curve.known.sum(1)
@@ -140,7 +142,7 @@ def _largest_by_chance(curve: MeasuredCurve, early: np.ndarray, late: np.ndarray
     return found
 
 
-def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
+def measured_curve(rows: Any, errors: Any, groups: Any = None) -> MeasuredCurve:
     """Return mean errors by size and their covariance.
 
     The variance of training is that over repeats at one size, less what a repeat has in common at
@@ -167,6 +169,12 @@ def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
     order = np.argsort(sizes)
     sizes, held = sizes[order], held[order]
     known = ~np.isnan(held)
+    if held.ndim == 2 and groups is not None:
+        raise UsageError(
+            "groups are of test rows, and errors are means over them",
+            got=f"errors {list(held.shape)}",
+            allowed="errors [sizes, repeats, n]",
+        )
     if held.ndim == 3:
         n_known = known.sum(2)
         each = np.where(
@@ -197,7 +205,8 @@ def measured_curve(rows: Any, errors: Any) -> MeasuredCurve:
     least = (_EXACTEST * float(np.abs(mean).max())) ** 2 + np.finfo(float).tiny ** 0.5
     of_rows = least * np.eye(len(sizes))
     if held.ndim == 3:
-        of_rows = of_rows + _of_rows(held, known)
+        of_group = as_groups("groups", groups, held.shape[2])
+        of_rows = of_rows + _of_rows(held, known, of_group)
     covariance = np.diag(variance / n_known) + common / len(shift) + of_rows
     # A difference of two means rests on the noise of two sizes, and on the trend of all.
     worth = min(float(freedom), _PRIOR_FREEDOM + freedom / len(sizes))
@@ -231,14 +240,15 @@ def _of_training(
     return (_PRIOR_FREEDOM * trend + own * variance) / (_PRIOR_FREEDOM + own), shift
 
 
-def _of_rows(held: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the covariance of mean errors over draws of the test rows, `[S, S]`."""
-    some = known.any(1)
+def _of_rows(held: np.ndarray, known: np.ndarray, of_group: np.ndarray) -> np.ndarray:
+    """Return the covariance of mean errors over draws of groups of test rows, `[S, S]`."""
     n_known = known.sum((1, 2))
     mean = np.where(known, held, 0).sum((1, 2)) / n_known
     parts = np.where(known, held - mean[:, None, None], 0).sum(1) / n_known[:, None]
-    found = parts @ parts.T
+    of_groups = np.stack([np.bincount(of_group, each) for each in parts])
+    found: np.ndarray = of_groups @ of_groups.T
     if ((held == 0) | (held == 1) | ~known).all():  # rows all right do not say that every row is
-        least = squared_error(np.zeros(len(held)), some.sum(1))
+        n_groups = [len(np.unique(of_group[each.any(0)])) for each in known]
+        least = squared_error(np.zeros(len(held)), np.array(n_groups))
         found[np.diag_indices(len(held))] = np.maximum(np.diag(found), least)
     return found

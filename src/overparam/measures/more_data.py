@@ -140,7 +140,12 @@ class MoreData:
 
 
 def estimate_more_data(
-    rows: Any, errors: Any, *, least: float = 0.0, confidence: float = 0.95
+    rows: Any,
+    errors: Any,
+    *,
+    groups: Any = None,
+    least: float = 0.0,
+    confidence: float = 0.95,
 ) -> MoreData:
     """Return what more rows bring, from errors measured at several numbers of rows.
 
@@ -158,6 +163,7 @@ def estimate_more_data(
             single test rows, the same for all, which adds the doubt about new test rows. NaN
             where nothing was measured (a row that the model was trained on). Column k may be the
             same draw or fold at all sizes, and need not be.
+        groups: `[n]`, test rows that belong together (duplicates, one patient); any values.
         least: the error that nothing can fall below; 0 for error rates and most losses.
         confidence: nominal coverage, in (0, 1).
 
@@ -168,7 +174,8 @@ def estimate_more_data(
     Raises:
         DataError: fewer than 4 sizes, or than 2 repeats at one; shapes that do not fit; sizes that
             are not distinct and positive; infinity; a mean error below `least`.
-        UsageError: a confidence outside (0, 1), or a `least` that is no number.
+        UsageError: a confidence outside (0, 1), a `least` that is no number, or groups with
+            `[S, repeats]`.
 
     Cost: O(S^2) for each of 8,000 draws of a fixed generator. Assumption: larger training sets
     are drawn as the smaller ones were, and the recipe is the same at each size. Sources: Viering
@@ -182,8 +189,8 @@ def estimate_more_data(
     (True, True, 'reached already')
     """
     check_range("least", least)
-    rise = estimate_curve_rise(rows, errors, confidence=confidence)
-    curve = measured_curve(rows, errors)
+    rise = estimate_curve_rise(rows, errors, groups=groups, confidence=confidence)
+    curve = measured_curve(rows, errors, groups)
     if len(curve.rows) < _FEWEST_SIZES:
         raise DataError(
             "too few sizes to tell the shape of a curve",

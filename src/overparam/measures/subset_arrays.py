@@ -52,6 +52,25 @@ def as_vector(name: str, values: Any, length: int, of: str) -> np.ndarray:
     return held.astype(np.float64 if held.dtype.kind == "f" else np.int64)
 
 
+def as_groups(name: str, values: Any, n_rows: int) -> np.ndarray:
+    """Return the number of each row's group, int64 `[n]`; without values each row is its own.
+
+    Values may be of any kind; what is missing is one group.
+
+    Raises:
+        DataError: values of other rows.
+    """
+    if values is None:
+        return np.arange(n_rows)
+    try:
+        held = checked_arrays.as_array(values)
+    except (TypeError, ValueError):  # ragged lists
+        held = np.empty(0)
+    if held.shape != (n_rows,):
+        raise DataError(f"{name} are not of the same rows", got=list(held.shape), allowed=[n_rows])
+    return np.unique(held.astype(str) if held.dtype.kind == "O" else held, return_inverse=True)[1]
+
+
 def as_masks(in_subset: Any) -> np.ndarray:
     """Return `in_subset` as an array `[K, n]`; its values are checked as they are read.
 
