@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         squared_error,
         wilson_interval,
     )
+    from overparam.measures.error_budget import BudgetPart, ErrorBudget, estimate_error_budget
     from overparam.measures.gradient_proxies import (
         el2n,
         last_layer_gradient_norm,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from overparam.measures.held_out_scores import ScoreEstimate
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.influence import InfluencePairs, influence_matrix, influence_scores
+    from overparam.measures.interpolation_harm import InterpolationHarm, estimate_interpolation_harm
     from overparam.measures.label_errors import (
         LabelErrors,
         estimate_noise_rate,
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     )
     from overparam.measures.linear_design import LinearDesign, identify_coefficients
     from overparam.measures.linear_relations import Combination, Relation
+    from overparam.measures.measured_curve import CurveRise, estimate_curve_rise
     from overparam.measures.membership import (
         lira_scores,
         loss_scores,
@@ -112,6 +115,7 @@ if TYPE_CHECKING:
     from overparam.measures.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.module_proxies import gradient_norm, input_curvature
     from overparam.measures.near_duplicates import NearDuplicates, find_near_duplicates
+    from overparam.measures.more_data import ErrorAtRows, MoreData, RowsNeeded, estimate_more_data
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.one_run import costs_of_proxies, proxies_of_run
@@ -210,6 +214,7 @@ _HOMES = {
         "squared_error",
         "wilson_interval",
     ),
+    "error_budget": ("BudgetPart", "ErrorBudget", "estimate_error_budget"),
     "gradient_proxies": ("el2n", "last_layer_gradient_norm", "last_layer_self_influence"),
     "groups": (
         "GroupGaps",
@@ -221,6 +226,7 @@ _HOMES = {
     "held_out_scores": ("ScoreEstimate",),
     "image_maps": ("MapScores", "correlation", "score_map"),
     "influence": ("InfluencePairs", "influence_matrix", "influence_scores"),
+    "interpolation_harm": ("InterpolationHarm", "estimate_interpolation_harm"),
     "label_errors": ("LabelErrors", "estimate_noise_rate", "rank_label_errors", "recall_of_errors"),
     "label_statistics": ("hinge_margin", "stable_logit"),
     "layer_images": ("layer_activations", "layer_images"),
@@ -247,6 +253,7 @@ _HOMES = {
         "Combination",
         "Relation",
     ),
+    "measured_curve": ("CurveRise", "estimate_curve_rise"),
     "membership": (
         "lira_scores",
         "loss_scores",
@@ -261,6 +268,7 @@ _HOMES = {
     ),
     "module_proxies": ("gradient_norm", "input_curvature"),
     "near_duplicates": ("NearDuplicates", "find_near_duplicates"),
+    "more_data": ("ErrorAtRows", "MoreData", "RowsNeeded", "estimate_more_data"),
     "neighbor_probes": ("prediction_depth",),
     "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
     "one_run": ("costs_of_proxies", "proxies_of_run"),
@@ -322,6 +330,7 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [
     "AdvantageEstimate",
     "AucEstimate",
+    "BudgetPart",
     "CScores",
     "CalibrationError",
     "ClassBalance",
@@ -329,11 +338,15 @@ __all__ = [
     "ColumnScores",
     "Combination",
     "Duplicates",
+    "CurveRise",
     "EmcEstimate",
+    "ErrorAtRows",
+    "ErrorBudget",
     "Forgetting",
     "GroupGaps",
     "GroupRates",
     "InfluencePairs",
+    "InterpolationHarm",
     "Iterated",
     "LabelConflicts",
     "LabelErrors",
@@ -352,6 +365,7 @@ __all__ = [
     "MemorizationScores",
     "MinimumNorm",
     "NearDuplicates",
+    "MoreData",
     "OutOfSample",
     "Population",
     "ProperScores",
@@ -363,6 +377,7 @@ __all__ = [
     "Roc",
     "RowOrder",
     "RowVulnerability",
+    "RowsNeeded",
     "ScoreEstimate",
     "ScoreSplit",
     "SegmentCondition",
@@ -391,10 +406,14 @@ __all__ = [
     "estimate_auc",
     "estimate_calibration_error",
     "estimate_column_scores",
+    "estimate_curve_rise",
+    "estimate_error_budget",
     "estimate_error_rate",
     "estimate_group_gaps",
     "estimate_group_rates",
+    "estimate_interpolation_harm",
     "estimate_leaks",
+    "estimate_more_data",
     "estimate_noise_rate",
     "estimate_rademacher_complexity",
     "estimate_random_sign_fit",

@@ -15,6 +15,7 @@ from overparam.errors import DataError
 from overparam.measures import checked_arrays
 
 _BLOCK_BYTES = 2**25  # of one float64 block; a few are alive at a time
+_LARGEST = 1e70
 _SUM_TOLERANCE = 1e-2  # of probabilities, which may have been stored in half precision
 
 
@@ -49,6 +50,25 @@ def as_vector(name: str, values: Any, length: int, of: str) -> np.ndarray:
     if len(held) != length:
         raise DataError(f"{name} is not of the same {of}", got=len(held), allowed=length)
     return held.astype(np.float64 if held.dtype.kind == "f" else np.int64)
+
+
+def as_groups(name: str, values: Any, n_rows: int) -> np.ndarray:
+    """Return the number of each row's group, int64 `[n]`; without values each row is its own.
+
+    Values may be of any kind; what is missing is one group.
+
+    Raises:
+        DataError: values of other rows.
+    """
+    if values is None:
+        return np.arange(n_rows)
+    try:
+        held = checked_arrays.as_array(values)
+    except (TypeError, ValueError):  # ragged lists
+        held = np.empty(0)
+    if held.shape != (n_rows,):
+        raise DataError(f"{name} are not of the same rows", got=list(held.shape), allowed=[n_rows])
+    return np.unique(held.astype(str) if held.dtype.kind == "O" else held, return_inverse=True)[1]
 
 
 def as_masks(in_subset: Any) -> np.ndarray:
@@ -159,6 +179,21 @@ def check_probabilities(said: np.ndarray) -> None:
                 allowed=f"1 within {_SUM_TOLERANCE}",
                 remedy="the last axis is classes; if these are other scores, take their softmax",
             )
+
+
+def check_squares(name: str, values: np.ndarray) -> None:
+    """Refuse numbers whose squares' squares overflow; NaN is let be.
+
+    Raises:
+        DataError: infinity, or beyond 1e70.
+    """
+    large = np.abs(values) > _LARGEST
+    if large.any():
+        raise DataError(
+            f"{name} hold infinity, or numbers too large to square",
+            got=f"{int(large.sum())} of {values.size}",
+            allowed="at most 1e70, and NaN for what is not known",
+        )
 
 
 def _check_binary(name: str, values: np.ndarray) -> None:
