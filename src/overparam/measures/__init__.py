@@ -114,8 +114,8 @@ if TYPE_CHECKING:
     from overparam.measures.memorization import MemorizationScores, memorization_scores
     from overparam.measures.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.module_proxies import gradient_norm, input_curvature
-    from overparam.measures.near_duplicates import NearDuplicates, find_near_duplicates
     from overparam.measures.more_data import ErrorAtRows, MoreData, RowsNeeded, estimate_more_data
+    from overparam.measures.near_duplicates import NearDuplicates, find_near_duplicates
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.one_run import costs_of_proxies, proxies_of_run
@@ -337,8 +337,8 @@ __all__ = [
     "ColumnFaults",
     "ColumnScores",
     "Combination",
-    "Duplicates",
     "CurveRise",
+    "Duplicates",
     "EmcEstimate",
     "ErrorAtRows",
     "ErrorBudget",
@@ -364,8 +364,8 @@ __all__ = [
     "Memorization",
     "MemorizationScores",
     "MinimumNorm",
-    "NearDuplicates",
     "MoreData",
+    "NearDuplicates",
     "OutOfSample",
     "Population",
     "ProperScores",
@@ -424,10 +424,10 @@ __all__ = [
     "estimate_tpr_at_fpr",
     "final_loss",
     "find_column_faults",
-    "find_weak_clusters",
-    "find_weak_segments",
     "find_duplicates",
     "find_near_duplicates",
+    "find_weak_clusters",
+    "find_weak_segments",
     "forgetting_events",
     "frobenius_norm",
     "generalization_gap",
