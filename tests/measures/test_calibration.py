@@ -9,7 +9,7 @@ import torch
 from sklearn.calibration import calibration_curve
 
 from overparam.errors import DataError, UsageError
-from overparam.measures import estimate_calibration_error, reliability
+from overparam.measures import estimate_calibration_error, reliability_curve
 from overparam.measures.calibration import _halved
 from overparam.measures.calibration_bins import cut_into_bins, off_by_chance
 
@@ -22,7 +22,7 @@ def world(rng, n, off=0.0):
 
 def test_the_curve_is_scikit_learns():
     said, labels = world(np.random.default_rng(0), 1000)
-    found = reliability(said, labels, of_class=1, n_bins=10)
+    found = reliability_curve(said, labels, of_class=1, n_bins=10)
     rate, score = calibration_curve(labels, said, n_bins=10, strategy="quantile")
     np.testing.assert_allclose(found.rate, rate)
     np.testing.assert_allclose(found.score, score)
@@ -33,12 +33,12 @@ def test_the_curve_is_scikit_learns():
 def test_the_most_probable_class_is_looked_at_and_ties_stay_together():
     said = np.repeat([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.0, 1.0, 0.0]], 20, axis=0)
     labels = np.repeat([0, 1, 2, 0, 1], [14, 6, 8, 12, 20])
-    found = reliability(said, labels, n_bins=6)
+    found = reliability_curve(said, labels, n_bins=6)
     np.testing.assert_allclose(found.score, [0.4, 0.7, 1.0])
     np.testing.assert_allclose(found.rate, [0.4, 0.7, 1.0])
     assert found.high[-1] == 1
     assert 0.8 < found.low[-1] < 1
-    of_one = reliability(said, labels, of_class=1, n_bins=6)
+    of_one = reliability_curve(said, labels, of_class=1, n_bins=6)
     np.testing.assert_allclose(of_one.score, [0.2, 0.3, 1.0])
 
 
@@ -109,14 +109,14 @@ def test_copies_in_groups_change_nothing_but_in_groups_is_told():
     assert thrice.rms_high == pytest.approx(once.rms_high, rel=0.1)
     naive = estimate_calibration_error(*copied, of_class=1)
     assert naive.rms_high - naive.rms_low < thrice.rms_high - thrice.rms_low
-    curve = reliability(*copied, of_class=1, groups=groups)
-    single = reliability(said, labels, of_class=1)
+    curve = reliability_curve(*copied, of_class=1, groups=groups)
+    single = reliability_curve(said, labels, of_class=1)
     np.testing.assert_allclose(curve.rate, single.rate)
     wider = (curve.high - curve.low) / (single.high - single.low)
     np.testing.assert_allclose(wider, 1, atol=0.15)
-    sure = reliability(np.ones(40), np.ones(40, int), of_class=1, groups=np.arange(40) // 2)
+    sure = reliability_curve(np.ones(40), np.ones(40, int), of_class=1, groups=np.arange(40) // 2)
     assert sure.low[0] == pytest.approx(
-        reliability(np.ones(20), np.ones(20, int), of_class=1).low[0]
+        reliability_curve(np.ones(20), np.ones(20, int), of_class=1).low[0]
     )
 
 
@@ -164,7 +164,7 @@ def test_forms_that_people_have_say_the_same():
 SAID, LABELS = np.repeat([[0.6, 0.4]], 40, axis=0), np.arange(40) % 2
 
 
-@pytest.mark.parametrize("measure", [reliability, estimate_calibration_error])
+@pytest.mark.parametrize("measure", [reliability_curve, estimate_calibration_error])
 @pytest.mark.parametrize(
     ("said", "labels", "more", "kind", "words"),
     [

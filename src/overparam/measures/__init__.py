@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         CalibrationError,
         ReliabilityCurve,
         estimate_calibration_error,
-        reliability,
+        reliability_curve,
     )
     from overparam.measures.column_faults import (
         ClassBalance,
@@ -185,7 +185,7 @@ _HOMES = {
         "CalibrationError",
         "ReliabilityCurve",
         "estimate_calibration_error",
-        "reliability",
+        "reliability_curve",
     ),
     "column_faults": (
         "ClassBalance",
@@ -475,7 +475,7 @@ __all__ = [
     "read_off",
     "recall_of_errors",
     "recalled_examples",
-    "reliability",
+    "reliability_curve",
     "rmia_scores",
     "roc_curve",
     "sablayrolles_scores",

@@ -81,7 +81,7 @@ class CalibrationError:
     confidence: float
 
 
-def reliability(
+def reliability_curve(
     probabilities: Any,
     labels: Any,
     *,
@@ -120,7 +120,7 @@ def reliability(
     Cost: O(n (K + log n)). Assumption: groups are independent of each other.
 
     >>> said = np.repeat([[0.8, 0.2], [0.4, 0.6]], 10, axis=0)
-    >>> found = reliability(said, [0] * 8 + [1] * 2 + [1] * 6 + [0] * 4)
+    >>> found = reliability_curve(said, [0] * 8 + [1] * 2 + [1] * 6 + [0] * 4)
     >>> found.score, found.rate, found.n
     (array([0.6, 0.8]), array([0.6, 0.8]), array([10, 10]))
     """
@@ -166,13 +166,14 @@ def estimate_calibration_error(
     from the probabilities themselves are as far off in less than (1 - confidence)/2 of draws.
 
     Args:
-        probabilities, labels, of_class, classes, groups, n_bins, confidence: as in `reliability`.
+        probabilities, labels, of_class, classes, groups, n_bins, confidence: as
+            in `reliability_curve`.
 
     Returns:
         A `CalibrationError`, in units of probability; never NaN.
 
     Raises:
-        DataError, UsageError: as in `reliability`.
+        DataError, UsageError: as in `reliability_curve`.
 
     Cost: O(n (K + log n)) and 1,000 draws of bins, by a fixed generator. Assumption: groups are
     independent. What is within a bin averages out, so this is a lower bound of the error without

@@ -60,14 +60,14 @@ def loss_change(
         probabilities: `[T, n, K]` of T epochs or models, or `[T, n]` of the second of two classes.
             A row of which any model says NaN is left out of all.
         reference: the model that others are compared with, 0 ... T - 1.
-        labels, classes, groups, confidence: as in `reliability`.
+        labels, classes, groups, confidence: as in `reliability_curve`.
 
     Returns:
         A `LossChange`. Intervals are t intervals over rows, groups drawn as wholes, each widened to
         hold that of the parts fitted to all rows; every change has its own, none is simultaneous.
 
     Raises:
-        DataError, UsageError: as in `reliability`, or a reference that is none of the models.
+        DataError, UsageError: as in `reliability_curve`, or a reference that is none of the models.
 
     Cost: 6 T convex fits. Assumption: groups are independent. Source: Berta, Holzmüller, Jordan,
     Bach 2025 (arXiv:2501.19195) for refinement as the loss after recalibration; pairing, shifts and

@@ -69,14 +69,14 @@ def proper_scores(
     are not below 0, so neither is their interval.
 
     Args:
-        probabilities, labels, classes, groups, confidence: as in `reliability`.
+        probabilities, labels, classes, groups, confidence: as in `reliability_curve`.
 
     Returns:
         `ProperScores`. The score's interval is a t interval, groups drawn as wholes: it has no
         width where all rows have one loss, and is short where rare rows that cost much are missing.
 
     Raises:
-        DataError, UsageError: as in `reliability`.
+        DataError, UsageError: as in `reliability_curve`.
 
     Cost: six convex fits of K + 1 numbers to n K. Assumption: groups are independent. Differs from
     Murphy 1973 (J. Applied Meteorology 12, 595), who cuts probabilities into bins, by one smooth

@@ -51,13 +51,13 @@ def estimate_temperature(
     of T holds those at which the mean slope of the log loss is within its t interval of 0.
 
     Args:
-        probabilities, labels, classes, groups, confidence: as in `reliability`.
+        probabilities, labels, classes, groups, confidence: as in `reliability_curve`.
 
     Returns:
         A `TemperatureEstimate`; T between .01 and 100.
 
     Raises:
-        DataError, UsageError: as in `reliability`.
+        DataError, UsageError: as in `reliability_curve`.
 
     Cost: six convex fits of one number. Assumption: groups are independent. Source: Guo, Pleiss,
     Sun, Weinberger 2017 (arXiv:1706.04599); cross-fitting and intervals are ours.
