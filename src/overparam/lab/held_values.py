@@ -18,6 +18,7 @@ import sys
 import weakref
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path, PurePath
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
@@ -72,6 +73,14 @@ def digest_of_value(value: Any, folder: Path) -> tuple[str, list[Any]]:
     missing = ", ".join(sorted(set(walks[0].missing)))
     digest = f"{held}{ORDER}{order[:16]}"
     return f"{digest} {WITHOUT}{missing}" if missing else digest, walks[0].code
+
+
+def code_in(value: Any, folder: Path) -> list[Any]:
+    """Return the functions and classes that are part of a value, whose data are not read."""
+    walk = _Unread(str(folder), {})
+    with suppress(RecursionError):
+        walk.describe(value)
+    return walk.code
 
 
 def is_cache(name: str, value: Any) -> bool:
@@ -240,6 +249,16 @@ class _Walk(Walk):
             if "_hooks" in name and isinstance(value, dict):
                 told[name] = list(value.values())
         return super()._attributes(told)
+
+
+class _Unread(_Walk):
+    """Meets what it holds in the order of a `_Walk`, and hashes no data."""
+
+    def _object(self, kind: type, thing: Any) -> Hashable:
+        return "data" if isinstance(thing, Dataset | Examples) else super()._object(kind, thing)
+
+    def _hashed(self, thing: Any, digest: Callable[[Any], str]) -> str:
+        return ""
 
 
 class _Sorted(_Walk):
