@@ -146,7 +146,7 @@ def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
                 yield f"{name} in {_name(kind)}", thing  # another was put in its place
             elif thing.__module__ == kind.__module__:  # else made for it, as by `dataclass`
                 yield name, thing
-        elif name == "__annotations__":
+        elif name == "__annotations__" and isinstance(held, dict):  # of a compiled class none
             yield f"{name} in {_name(kind)}", {n: str(a) for n, a in held.items()}
         elif not (name.startswith("__") or name == "_abc_impl" or hasattr(thing, "__set__")):
             yield f"{name} in {_name(kind)}", thing
