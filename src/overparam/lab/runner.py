@@ -98,8 +98,8 @@ def run_study(
         UsageError: a name or value that does not exist; code that was edited after it was
         imported; a random generator that goes on from cell to cell. StoreError: a folder in use,
         damaged, of another revision or of code that was edited since. ResourceError: disk full,
-        folder not writable. CodeError: the phenomenon's summarise, verdict or figures raises; the records
-        are kept.
+        folder not writable. CodeError: the phenomenon's summarise, verdict or figures raises; the
+        records are kept.
     """
     conditions = phenomenon.conditions(scale, settings)
     if seeds is None:
