@@ -195,8 +195,10 @@ def is_global_generator(thing: Any) -> bool:
     """
     import torch
 
-    cpus = (torch.default_generator, np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
-    return any(thing is known for known in (*cpus, *torch.cuda.default_generators))
+    holders = np.random.get_state, random.getstate  # methods of NumPy's and of Python's
+    held = [getattr(method, "__self__", None) for method in holders]
+    known = (torch.default_generator, *torch.cuda.default_generators, *held)
+    return any(thing is one for one in known)
 
 
 def _states() -> tuple[Any, ...]:
