@@ -113,6 +113,21 @@ def own_generators() -> Iterator[None]:
             _put(before)
 
 
+@contextlib.contextmanager
+def generators_at(entropy: int) -> Iterator[None]:
+    """Start the global generators at a number inside the block, then put them back.
+
+    Unlike `own_generators` it waits for nobody: for a thread that has a turn, and may hold what
+    others wait for, such as the lock of a module that is imported.
+    """
+    before = _states()
+    seed_generators(entropy)
+    try:
+        yield
+    finally:
+        _put(before)
+
+
 class Turns:
     """Global generators for many who draw in turns, to each its own, all started alike.
 
@@ -170,6 +185,20 @@ def seed_generators(entropy: int) -> None:
         torch.cuda.manual_seed_all(entropy)
     np.random.seed(np.random.SeedSequence(entropy).generate_state(4))  # noqa: NPY002
     random.seed(entropy)
+
+
+def is_global_generator(thing: Any) -> bool:
+    """Whether it is one of those that are seeded here, and no generator of somebody's own.
+
+    >>> is_global_generator(random.random.__self__), is_global_generator(random.Random(0))
+    (True, False)
+    """
+    import torch
+
+    holders = np.random.get_state, random.getstate  # methods of NumPy's and of Python's
+    held = [getattr(method, "__self__", None) for method in holders]
+    known = (torch.default_generator, *torch.cuda.default_generators, *held)
+    return any(thing is one for one in known)
 
 
 def _states() -> tuple[Any, ...]:

@@ -26,11 +26,11 @@ def tree_ensemble(n_models=10, model=None, data=None, **options):
     return op.subset_ensemble(model, inputs, labels, n_models=n_models, workers=0, **options)
 
 
-def net_ensemble(n_models=6, width=8, data=None, epochs=20, **options):
+def net_ensemble(n_models=6, width=8, data=None, epochs=20, model=None, **options):
     """An ensemble of networks, made in this process."""
     inputs, labels = points() if data is None else data
     recipe = op.Recipe(epochs=epochs, learning_rate=0.1, momentum=0.9, batch_size=20)
-    net = op.models.mlp(3, width, 2)
+    net = op.models.mlp(3, width, 2) if model is None else model
     given = {"recipe": recipe, "workers": 0, **options}
     return op.subset_ensemble(net, inputs, labels, n_models=n_models, **given)
 

@@ -1,7 +1,10 @@
 """What is amiss with an ensemble is said; of one that is well, nothing is."""
 
+import itertools
+
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -58,7 +61,7 @@ def test_of_what_is_well_nothing_is_said():
 
 def test_a_model_that_is_carried_from_fit_to_fit_is_found_on_the_users_own_fit():
     (finding,) = tree_ensemble(4, model=carried()).findings
-    assert "fitted twice to equal rows with an equal seed" in finding
+    assert "fitted, or made, twice for equal rows with an equal seed" in finding
     assert "make a new model in each fit" in finding
 
 
@@ -70,7 +73,34 @@ def test_a_fit_that_draws_without_its_seed_is_found():
         return model.fit(INPUTS[rows], LABELS[rows]).predict_proba
 
     (finding,) = tree_ensemble(4, model=fit).findings
-    assert "gave other outputs" in finding
+    assert "fit gave other outputs" in finding
+
+
+def test_what_makes_networks_from_a_generator_of_its_own_is_found():
+    own = torch.Generator().manual_seed(5)
+
+    def make():
+        net = torch.nn.Linear(3, 2)
+        with torch.no_grad():
+            net.weight.copy_(torch.randn(net.weight.shape, generator=own))
+        return net
+
+    quick = {"epochs": 2, "one_run": False}
+    findings = net_ensemble(4, model=make, **quick).findings
+    assert any("make gave other outputs or weights" in finding for finding in findings)
+    sound = net_ensemble(4, model=lambda: torch.nn.Linear(3, 2), **quick).findings
+    assert not any("gave other" in finding for finding in sound)
+
+
+def test_what_makes_networks_of_one_size_and_another_is_found():
+    sizes = itertools.count(3)
+
+    def make():
+        size = next(sizes)
+        return torch.nn.Sequential(torch.nn.Linear(3, size), torch.nn.Linear(size, 2))
+
+    found = net_ensemble(4, model=make, epochs=2, one_run=False).findings
+    assert any("by up to inf" in finding for finding in found)
 
 
 def test_what_draws_from_the_global_generators_draws_from_the_seed():

@@ -110,6 +110,13 @@ def test_what_cells_fill_is_none_of_their_settings(tiny, holders, tmp_path):
     assert not any("edited" in note for note in again.provenance["notes"])
 
 
+def test_what_is_filled_before_a_study_is_none_of_its_settings(tiny, holders, tmp_path):
+    study_of(tiny, holders.keeps, tmp_path / "one")
+    study_of(tiny, holders.keeps, tmp_path / "study")  # where it was filled before
+    holders.KNOWN.clear()  # as in a next process
+    assert study_of(tiny, holders.keeps, tmp_path / "study").complete
+
+
 def test_what_cannot_be_told_is_said(tiny, holders, tmp_path):
     found = study_of(tiny, holders.method(0.25), tmp_path / "study")
     (note,) = [n for n in found.provenance["notes"] if "cannot be told" in n]

@@ -15,8 +15,12 @@ import torch
 from torch.nn import functional as F
 
 import overparam as op
+from overparam.data.dataset import make_dataset
 from overparam.errors import CodeError, StoreError, UsageError
+from overparam.lab.held_values import code_in, digest_of_value
+from overparam.lab.module_values import ModuleValues
 from overparam.lab.plan import plan_study
+from overparam.lab.reached import what_is_reached
 from overparam.lab.runner import load_study, run_study
 from overparam.models.own_imports import own_modules
 from overparam.phenomena import find
@@ -139,6 +143,61 @@ def test_values_that_were_set_are_part_of_a_studys_identity(claim, monkeypatch, 
     new = r" \(new\)" if is_new else ""
     with pytest.raises(StoreError, match=rf"was edited since.*{name}{new}"):
         run_study(claim, "smoke", workers=0, folder=tmp_path / "study")
+
+
+OWN_KINDS = """
+import enum, typing
+from dataclasses import dataclass
+class Act(enum.Enum):
+    RELU = 1
+    TANH = 2
+class Size(typing.NamedTuple):
+    width: int
+@dataclass
+class Config:
+    act: Act
+    size: Size
+    scale = 2.0
+    def value(self): return self.scale * self.act.value + self.size.width
+"""
+
+
+@pytest.fixture
+def settings_of_own_kinds(claim, tmp_path):
+    """Functions of a notebook that hold settings of classes of one's own module."""
+    (tmp_path / "own" / "kinds_of_own.py").write_text(OWN_KINDS)
+    kinds = importlib.import_module("kinds_of_own")
+    config = kinds.Config(kinds.Act.TANH, kinds.Size(3))
+
+    async def run(c, streams):
+        return claim.outcome(config.value(), 0.0, config.act.name)
+
+    run.__module__ = "__main__"
+    return kinds, dataclasses.replace(claim, run=run)
+
+
+def test_settings_of_ones_own_classes_reach_workers(settings_of_own_kinds, monkeypatch):
+    kinds, notebook = settings_of_own_kinds
+    monkeypatch.setattr(kinds.Config, "scale", 5.0)
+    (sizes,) = {r.outcome.size for r in run_study(notebook, "smoke", workers=1).records}
+    assert sizes == 13.0
+
+
+def test_what_is_reached_in_another_way_and_is_equal_is_no_other_value(claim, tmp_path):
+    digests = what_is_reached({"run": claim.run}, tmp_path).values
+    names = ("N of settings_of_own", "level in Kind of settings_of_own")
+    known = {name: digests[name] for name in names}
+    ModuleValues({}, tmp_path, known, []).take_over(bytes)
+    settings().N = 2.0
+    with pytest.raises(UsageError, match=r"other values.*got 'N of settings_of_own'"):
+        ModuleValues({}, tmp_path, known, []).take_over(bytes)
+
+
+def test_data_of_values_that_are_only_followed_are_not_read(claim, tmp_path, monkeypatch):
+    held = [settings().Kind(), settings().act, make_dataset(torch.ones(2, 1), torch.arange(2), 2)]
+    _, code = digest_of_value(held, tmp_path)
+    monkeypatch.setattr("overparam.lab.held_values.digest_of", None)
+    assert set(code_in([*held, np.ones(2)], tmp_path)) == {*code, settings().Kind, settings().act}
 
 
 def test_what_cannot_be_set_is_refused(claim, monkeypatch):

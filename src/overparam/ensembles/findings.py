@@ -102,10 +102,12 @@ def _repeats(ensemble: Ensemble) -> str:
     if gap == 0.0:
         return ""
     return (
-        f"fitted twice to equal rows with an equal seed, {ensemble.model} gave other outputs (by up"
-        f" to {gap:.3g}): it keeps something between fits, or draws random numbers without the "
-        "seed. If it has seen the rows of earlier fits, memorization is read too low: make a new "
-        "model in each fit"
+        f"fitted, or made, twice for equal rows with an equal seed, {ensemble.model} gave other "
+        f"outputs or weights (by up to {gap:.3g}): it keeps something between fits, or draws "
+        "random numbers without the seed, so members depend on their order and on the number of "
+        "workers. If it has seen the rows of earlier fits, memorization is read too low: make a "
+        "new model in each fit; what makes a network may draw from the global generators, which "
+        "are the seed's"
     )
 
 

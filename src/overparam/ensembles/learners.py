@@ -18,6 +18,7 @@ from torch import nn
 from overparam.data.dataset import Dataset
 from overparam.data.examples import Examples
 from overparam.ensembles.fit_arguments import refuse_rows_of_subsets
+from overparam.ensembles.made_twice import largest_gap, weights_of
 from overparam.errors import UsageError
 from overparam.measures.proxies import cumulative_loss
 from overparam.measures.rows_seen import WatchLosses, watchable
@@ -78,7 +79,6 @@ class NetworkLearner:
     recipe: Recipe
     data: Dataset
     test_data: Dataset | None = None
-    may_keep_state = False  # a copy of the module is trained
     is_traced = True
     stack_size = 4  # what a kill costs at most, and enough for two workers from K = 8 on
 
@@ -91,6 +91,11 @@ class NetworkLearner:
     def test_inputs(self) -> Any:
         """The evaluated rows."""
         return None if self.test_data is None else self.test_data.inputs
+
+    @property
+    def may_keep_state(self) -> bool:
+        """Whether a function makes it: of a module a copy is trained."""
+        return not isinstance(self.model, nn.Module)
 
     async def fit(self, rows: np.ndarray, streams: Streams) -> Any:
         """Train a network on some rows."""
@@ -118,6 +123,15 @@ class NetworkLearner:
                 remedy="leave out the recipe for an estimator or a fit(rows, seed) of your own",
             )
         return made
+
+    def gap_when_made_again(self, streams: Streams) -> float:
+        """Return how far weights are apart that are made twice of equal streams.
+
+        Others are made in between: what a function keeps of them would show.
+        """
+        first = weights_of(self.make(streams))
+        self.make(streams.child("in between"))
+        return largest_gap(first, weights_of(self.make(streams)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ class MemberOutcome:
     n_train: int = quantity("rows", "in its subset")
     accuracy_in: float = quantity("fraction right", "on the rows in its subset")
     accuracy_out: float = quantity("fraction right", "on the rows that it never saw")
-    repeat_gap: float = quantity("", "largest difference of outputs when fitted again; NaN: not")
+    repeat_gap: float = quantity("", "largest difference when fitted or made again; NaN: not")
     form: str = quantity("", "what outputs are: logits, probabilities, decision values or labels")
     subset: np.ndarray = quantity("", "packed bits, 1 where the row is in the subset")
     margin: np.ndarray = quantity("nats", "float32 [n], above 0 where the member is right")
@@ -141,8 +141,12 @@ class MemberRun:
     ) -> float:
         """Return how far a second fit to equal rows with equal streams is from the first.
 
-        Other rows are fitted in between: what an estimator keeps of them would show.
+        Other rows are fitted in between: what an estimator keeps of them would show. Of networks
+        that a function makes, which are trained alike, the weights from which they start are
+        compared.
         """
+        if isinstance(self.learner, NetworkLearner):
+            return self.learner.gap_when_made_again(own)
         await self.learner.fit(np.flatnonzero(outside), own.child("in between"))
         again = await self.learner.fit(rows, own)
         found: torch.Tensor = await predict(again, self.learner.inputs)

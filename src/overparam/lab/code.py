@@ -42,6 +42,10 @@ PHENOMENON = "phenomenon"  # what the phenomenon's own files are kept under
 VALUES = "values"  # what the values that its functions hold are kept under
 _CHANGES = "changes while cells run"  # in place of the digest of such a value, as of a cache
 Digests = Mapping[str, Mapping[str, str]]
+# What cells changed in this process, with digests before and after: what another study finds
+# changed already, as an attribute that is computed when it is first asked for, a next process has
+# as it was before.
+_changed: dict[str, set[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,23 @@ class OwnCode:
         """
         folder = self.folders.get(name)
         return [folder / file for file in self.files[name] if _is_path(file)] if folder else []
+
+    def with_known(self, known: Any) -> OwnCode:
+        """Return the code with what a study knows of more files, and of values that change.
+
+        Args:
+            known: `files`, as the study's folder tells, or what a forged one tells.
+        """
+        files = {name: dict(digests) for name, digests in self.files.items()}
+        for name, digests in files.items():
+            before = known.get(name) if isinstance(known, dict) else None
+            more = before.items() if isinstance(before, dict) else ()
+            if name == VALUES:
+                digests |= {n: digest for n, digest in more if digest == _CHANGES}
+                continue
+            for file in [f for f, _ in more if isinstance(f, str) and f not in digests]:
+                digests[file] = digest_of(self.folders[name] / file)
+        return replace(self, files=files)
 
     def with_imported(self, imported: Mapping[str, str]) -> OwnCode:
         """Return the code with what a process has imported of the user's files while it ran cells.
@@ -114,6 +135,9 @@ class OwnCode:
                 for name in values
             ),
         ]
+        for name in values:
+            both = (code.files.get(VALUES, {}).get(name) for code in (self, now))
+            _changed.setdefault(name, set()).update(digest for digest in both if digest)
         kept = {**self.files.get(VALUES, {}), **dict.fromkeys(values, _CHANGES)}
         return replace(self, files={**self.files, VALUES: kept} if values else self.files), notes
 
@@ -135,16 +159,9 @@ def own_code(phenomenon: Phenomenon, conditions: Sequence[Any], known: Any = Non
             if name not in files and paths:
                 folders[name] = Path(paths[0]).resolve().parent
                 files[name] = {_name(path, folders[name]): digest_of(path) for path in paths}
-    for name, digests in files.items():
-        before = known.get(name) if isinstance(known, dict) else None
-        for file in before if isinstance(before, dict) else ():
-            if isinstance(file, str) and file not in digests:
-                digests[file] = digest_of(folders[name] / file)
     if PHENOMENON in files:
-        before = known.get(VALUES) if isinstance(known, dict) else None
-        changing = before.items() if isinstance(before, dict) else ()
-        files[VALUES] = values | {n: digest for n, digest in changing if digest == _CHANGES}
-    return OwnCode(files, folders, in_cells)
+        files[VALUES] = {n: _CHANGES if d in _changed.get(n, ()) else d for n, d in values.items()}
+    return OwnCode(files, folders, in_cells).with_known(known)
 
 
 def foreign_files(phenomenon: Phenomenon, code: OwnCode) -> frozenset[str]:

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 WITHOUT = "without what cannot be told: "
+GENERATOR = "random generator "  # before the type of one, among what cannot be told
 ORDER = " in the order "
 ANY_ORDER = " in any order, now "
 _ORDER = re.compile(f"(?:{ORDER}|{ANY_ORDER})[0-9a-f]+")

@@ -14,27 +14,33 @@ import copyreg
 import enum
 import hashlib
 import os
+import random
 import sys
 import weakref
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path, PurePath
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset, digest_of
 from overparam.data.examples import Examples
 from overparam.data.rows import is_sparse, is_table, pieces
 from overparam.lab.callables import bare
-from overparam.lab.digests import ORDER, WITHOUT
+from overparam.lab.digests import GENERATOR, ORDER, WITHOUT
 from overparam.stopping import is_stop
+from overparam.streams import is_global_generator
 from overparam.training.describe import Code, Undescribable, Walk, attributes_of
 
 _WORDS = (bool, int, float, str)
 _PLAIN = frozenset((*_WORDS, type(None)))
+_NUMPYS = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
+_GENERATORS = (*_NUMPYS, random.Random, torch.Generator)
 _COUNTING = ("random", "itertools", "logging")  # modules whose objects change when they are used
 # What an object of a class made from one of Python's holds as that, past methods of its own.
 _CONTENTS: dict[type, Callable[[Any], Any]] = {
@@ -72,6 +78,14 @@ def digest_of_value(value: Any, folder: Path) -> tuple[str, list[Any]]:
     missing = ", ".join(sorted(set(walks[0].missing)))
     digest = f"{held}{ORDER}{order[:16]}"
     return f"{digest} {WITHOUT}{missing}" if missing else digest, walks[0].code
+
+
+def code_in(value: Any, folder: Path) -> list[Any]:
+    """Return the functions and classes that are part of a value, whose data are not read."""
+    walk = _Unread(str(folder), {})
+    with suppress(RecursionError):
+        walk.describe(value)
+    return walk.code
 
 
 def is_cache(name: str, value: Any) -> bool:
@@ -201,6 +215,9 @@ class _Walk(Walk):
         # The environment is another in a worker, and in every shell.
         if library == "logging" or thing is os.environ or isinstance(thing, MemberDescriptorType):
             return ("passed over", kind.__qualname__)
+        if isinstance(thing, _GENERATORS) and not is_global_generator(thing):
+            self.missing.append(f"{GENERATOR}{kind.__qualname__}")
+            return ("unknown", kind.__qualname__)
         if isinstance(thing, weakref.ReferenceType):
             return ("reference", self.describe(thing()))
         if isinstance(thing, np.dtype):
@@ -240,6 +257,16 @@ class _Walk(Walk):
             if "_hooks" in name and isinstance(value, dict):
                 told[name] = list(value.values())
         return super()._attributes(told)
+
+
+class _Unread(_Walk):
+    """Meets what it holds in the order of a `_Walk`, and hashes no data."""
+
+    def _object(self, kind: type, thing: Any) -> Hashable:
+        return "data" if isinstance(thing, Dataset | Examples) else super()._object(kind, thing)
+
+    def _hashed(self, thing: Any, digest: Callable[[Any], str]) -> str:
+        return ""
 
 
 class _Sorted(_Walk):

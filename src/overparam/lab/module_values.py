@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,9 @@ class ModuleValues:
 
     def _others(self) -> set[str]:
         here = what_is_reached(self.parts, self.folder, wanted=self.digests).values
+        # Here it may be reached otherwise, as by way of what is taken over only then.
+        missing = _values([name for name in self.digests if name not in here])
+        here |= what_is_reached(missing, self.folder, wanted=missing).values
         nothings: list[Any] = [None, {}, [], set()]
         empty = [digest_of_value(nothing, self.folder)[0] for nothing in nothings]
         return {
@@ -90,13 +93,20 @@ def values_of(code: OwnCode) -> ModuleValues | None:
     if not digests:
         return None
     held: dict[int, tuple[list[str], Any]] = {}
-    for name in digests:
-        owner = _owner(name)
-        if owner is not None and _attribute(name) in vars(owner):
-            value = vars(owner)[_attribute(name)]
-            held.setdefault(id(value), ([], value))[0].append(name)
+    for name, value in _values(digests).items():
+        held.setdefault(id(value), ([], value))[0].append(name)
     folder = code.folders.get(PHENOMENON, Path.cwd())
     return ModuleValues(parts, folder, digests, list(held.values()))
+
+
+def _values(names: Iterable[str]) -> dict[str, Any]:
+    """Return the values that can be set, by name."""
+    owners = {name: _owner(name) for name in names}
+    return {
+        name: vars(owner)[_attribute(name)]
+        for name, owner in owners.items()
+        if owner is not None and _attribute(name) in vars(owner)
+    }
 
 
 def _attribute(name: str) -> str:

@@ -12,6 +12,7 @@ import torch
 from overparam.checks import check_count
 from overparam.lab.code import own_code
 from overparam.lab.design import plan_units
+from overparam.lab.held_generators import refuse_held_generators
 from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.machine import find_device
 from overparam.lab.module_values import values_of
@@ -118,7 +119,9 @@ def plan_study(
         for unit in units
     }
     estimate = "overparam.lab.plan:estimate_unit"
-    values = values_of(own_code(phenomenon, []))
+    code = own_code(phenomenon, [])
+    refuse_held_generators(code)
+    values = values_of(code)
     costs: dict[str, tuple[Cost, int, list[str]]] = {}
     # As many side by side as the run will have: they share caches, memory and its clock.
     side_by_side = min(workers, len(jobs))

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from overparam.lab.callables import bare
 from overparam.lab.digests import ANY_ORDER, ORDER
-from overparam.lab.held_values import digest_of_value, is_cache
+from overparam.lab.held_values import code_in, digest_of_value, is_cache
 from overparam.models.own_imports import is_own
 from overparam.training.describe import Code
 
@@ -52,7 +52,7 @@ def what_is_reached(
 
     Args:
         folder: from which paths are named.
-        wanted: names of values; of others there is no digest. By default all.
+        wanted: names of values; others are followed and have no digest. By default all.
     """
     texts, values, files = defaultdict(set), defaultdict(set), {}
     waiting = list(parts.items())
@@ -65,7 +65,9 @@ def what_is_reached(
             if wanted is None or name in wanted:
                 digest, code = digest_of_value(thing, folder)
                 values[name].add(digest)
-                waiting += [(_name(part), part) for part in code]
+            else:
+                code = code_in(thing, folder)
+            waiting += [(_name(part), part) for part in code]
             continue
         # Of two lambdas of one line the text is the same.
         if isinstance(thing, FunctionType) and "<lambda>" in thing.__qualname__:
@@ -144,7 +146,7 @@ def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
                 yield f"{name} in {_name(kind)}", thing  # another was put in its place
             elif thing.__module__ == kind.__module__:  # else made for it, as by `dataclass`
                 yield name, thing
-        elif name == "__annotations__":
+        elif name == "__annotations__" and isinstance(held, dict):  # of a compiled class none
             yield f"{name} in {_name(kind)}", {n: str(a) for n, a in held.items()}
         elif not (name.startswith("__") or name == "_abc_impl" or hasattr(thing, "__set__")):
             yield f"{name} in {_name(kind)}", thing

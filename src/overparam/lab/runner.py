@@ -25,6 +25,7 @@ from overparam.lab.code import (
     what_a_hash_misses,
 )
 from overparam.lab.design import design_of, plan_units
+from overparam.lab.held_generators import refuse_held_generators
 from overparam.lab.lazy import read_all
 from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.loaded_code import check_loaded
@@ -95,10 +96,10 @@ def run_study(
 
     Raises:
         UsageError: a name or value that does not exist; code that was edited after it was
-        imported. StoreError: a folder in use, damaged, of
-        another revision or of code that was edited since. ResourceError: disk full, folder not
-        writable. CodeError: the phenomenon's summarise, verdict or figures raises; the records
-        are kept.
+        imported; a random generator that goes on from cell to cell. StoreError: a folder in use,
+        damaged, of another revision or of code that was edited since. ResourceError: disk full,
+        folder not writable. CodeError: the phenomenon's summarise, verdict or figures raises; the
+        records are kept.
     """
     conditions = phenomenon.conditions(scale, settings)
     if seeds is None:
@@ -114,9 +115,11 @@ def run_study(
     keys = [k for unit in units for k in unit.keys]
     held, library_settings = dict(settings or {}), LibrarySettings.here()
     design = {"scale": scale, "settings": held, "seeds": list(seeds), "cells": len(keys)}
+    code = own_code(phenomenon, conditions)
+    refuse_held_generators(code)  # before anything is forgotten
     with run_folder(folder) as place, Store.open(place, phenomenon, fresh=fresh) as store:
         known = store.get("code")
-        code = own_code(phenomenon, conditions, known)
+        code = code.with_known(known)
         store.check_code(code.files, accept=accept_edits)
         check_loaded(code.paths(), [phenomenon.run, phenomenon.cells])
         store.forget_failed()

@@ -22,6 +22,7 @@ from overparam.errors import OverparamError, UsageError
 from overparam.lab.blame import text_of
 from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
+from overparam.lab.imports_in_cells import imports_apart
 from overparam.lab.lazy import fields_of
 from overparam.lab.library_settings import LibrarySettings, with_own_settings
 from overparam.lab.records import Record, Status
@@ -89,7 +90,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
     todo = [c for c, k in zip(job.unit.conditions, job.unit.keys, strict=True) if k not in job.skip]
     context = make_context(job, report)
     streams = Streams(job.unit.seed)
-    with job.settings.held():
+    with job.settings.held(), imports_apart():
         cells = [run_cell(job, c, streams) for c in todo]
         results = drive(cells, context, streams.entropy("global generators"))
     seconds = (time.perf_counter() - started) / len(todo)

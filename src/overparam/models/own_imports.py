@@ -154,17 +154,27 @@ def digest_of(path: str | Path) -> str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
-class _Watch:
-    """Asks the finders that come after it, and sees to what they find."""
+class Overseer:
+    """Asks the finders of modules that come after it, and sees to what they find."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return how a module is imported; None where no later finder knows."""
         later = itertools.dropwhile(lambda finder: finder is not self, list(sys.meta_path))
         for finder in list(later)[1:]:
             find = getattr(finder, "find_spec", None)
             spec = find(name, path, target) if find else None
             if spec is not None:
-                return watched(spec)
+                return self.seen_to(spec)
         return None
+
+    def seen_to(self, spec: ModuleSpec) -> ModuleSpec:
+        """Return the spec as it is to be used."""
+        raise NotImplementedError
+
+
+class _Watch(Overseer):
+    def seen_to(self, spec: ModuleSpec) -> ModuleSpec:
+        return watched(spec)
 
 
 class _HashedSource(SourceFileLoader):
