@@ -15,10 +15,11 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from overparam.errors import StoreError, UsageError
-from overparam.lab.held_values import digest_of_value
+from overparam.lab.held_values import code_in, digest_of_value
 from overparam.lab.runner import load_study, run_study
 
 HOLDERS = """
@@ -213,3 +214,46 @@ def test_an_order_of_a_set_decides_nothing():
     sets = [[{pair, ("c", str(i))}, pair] for i in range(20)]
     digests = [digest_of_value([{*reversed(list(s))}, p], Path("/a"))[0] for s, p in sets]
     assert digests == [digest_of_value([s, p], Path("/a"))[0] for s, p in sets]
+
+
+def categorical(order, is_ordered=False):
+    return pd.Categorical(["a", "b"], categories=order, ordered=is_ordered)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pd.Period("2020"), pd.Period("2021")),
+        (pd.Timestamp("2020"), pd.Timestamp("2021")),
+        (pd.Interval(0, 1), pd.Interval(0, 2)),
+        (categorical(["a", "b"]), categorical(["b", "a"])),
+        (categorical(["a", "b"]), categorical(["a", "b"], True)),
+        (pd.Series(categorical(["a", "b"])), pd.Series(categorical(["b", "a"]))),
+        (pd.Series([1, 2]), pd.Series([1, 2], index=[1, 0])),
+        (pd.Series([1], name="a"), pd.Series([1], name="b")),
+        (pd.Index([1, 2]), pd.Index([2, 1])),
+        (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 2]}, index=[1, 0])),
+        (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1]}, index=pd.Index([0], name="i"))),
+    ],
+)
+def test_what_pandas_holds_is_told(one, other):
+    first, second = (digest_of_value(value, Path.cwd())[0] for value in (one, other))
+    assert first != second
+    assert "cannot be told" not in first + second
+    assert digest_of_value(one, Path.cwd())[0] == first
+
+
+def test_a_vectorized_function_is_known_by_its_types_and_not_by_its_memory():
+    floats, numbers = (np.vectorize(lambda x: x, otypes=[kind]) for kind in (float, int))
+    before = digest_of_value(floats, Path.cwd())[0]
+    floats(1)
+    assert digest_of_value(floats, Path.cwd())[0] == before
+    assert digest_of_value(numbers, Path.cwd())[0] != before
+
+
+def test_code_is_found_past_data_that_are_not_read():
+    assert code_in({"a": [np.zeros(3), categorical]}) == [categorical]
+    deep = []
+    for _ in range(10**5):
+        deep = [deep]
+    assert code_in(deep) == []

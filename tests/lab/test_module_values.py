@@ -17,6 +17,7 @@ from torch.nn import functional as F
 import overparam as op
 from overparam.data.dataset import make_dataset
 from overparam.errors import CodeError, StoreError, UsageError
+from overparam.lab.code import edited_files
 from overparam.lab.held_values import code_in, digest_of_value
 from overparam.lab.module_values import ModuleValues
 from overparam.lab.plan import plan_study
@@ -197,7 +198,7 @@ def test_data_of_values_that_are_only_followed_are_not_read(claim, tmp_path, mon
     held = [settings().Kind(), settings().act, make_dataset(torch.ones(2, 1), torch.arange(2), 2)]
     _, code = digest_of_value(held, tmp_path)
     monkeypatch.setattr("overparam.lab.held_values.digest_of", None)
-    assert set(code_in([*held, np.ones(2)], tmp_path)) == {*code, settings().Kind, settings().act}
+    assert set(code_in([*held, np.ones(2)])) == {*code, settings().Kind, settings().act}
 
 
 def test_what_cannot_be_set_is_refused(claim, monkeypatch):
@@ -294,3 +295,47 @@ def test_the_order_of_a_set_is_no_edit(claim, tmp_path, monkeypatch):
     for name in ("NAMES", "ORDER"):
         assert f"{name} of settings_of_own holds the same in another order" in out
     assert len({r.outcome.names for r in load_study(study, claim).records}) == 2
+
+
+def within(outcome):
+    """A cell that imports where it runs, and names things by dots."""
+
+    async def run(c, streams):
+        import settings_of_own as settings
+        from settings_of_own import act
+
+        size = sum(torch.nn.functional.relu(torch.tensor(-1.0)) for _ in range(1))
+        return outcome(float(act(settings.N) + size), 0.0, "")
+
+    return run
+
+
+def replaced(claim):
+    return dataclasses.replace(claim, run=within(claim.outcome))
+
+
+def test_what_a_cell_imports_or_names_by_dots_reaches_the_workers(claim, monkeypatch):
+    monkeypatch.setattr(settings(), "N", 5.0)
+    monkeypatch.setattr(settings(), "act", settings().other)
+    monkeypatch.setattr(F, "relu", settings().other)
+    found = [r for n in (0, 2) for r in run_study(replaced(claim), "smoke", workers=n).records]
+    assert [r.outcome.size for r in found] == [105.0 + 99.0] * 4
+
+
+@pytest.mark.parametrize("name", ["N of ", "act of ", "relu of torch"])
+def test_it_is_part_of_a_studys_identity(claim, monkeypatch, tmp_path, name):
+    changes = {"N of ": (settings(), "N", 5.0), "act of ": (settings(), "act", settings().other)}
+    study = replaced(claim)
+    assert run_study(study, "smoke", workers=0, folder=tmp_path / "study").complete
+    monkeypatch.setattr(*changes.get(name, (F, "relu", settings().other)))
+    with pytest.raises(StoreError, match=rf"was edited since.*{name}"):
+        run_study(study, "smoke", workers=0, folder=tmp_path / "study")
+
+
+def test_whether_a_module_was_imported_before_is_no_change(claim, monkeypatch):
+    run = within(claim.outcome)
+    here = what_is_reached({"run": run}, Path.cwd()).values
+    monkeypatch.delitem(sys.modules, "settings_of_own")
+    fresh = what_is_reached({"run": run}, Path.cwd()).values
+    for before, after in ((here, fresh), (fresh, here)):
+        assert edited_files({"values": before}, {"values": after}) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pickle
+import sys
 import threading
 from dataclasses import dataclass, field, replace
 
@@ -191,3 +192,17 @@ def test_no_room_for_temporary_files(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(ResourceError, match="no room for temporary files"), run_folder(None):
         pass
+
+
+def test_parts_of_packages_that_inner_code_names_are_imported_first(tmp_path, monkeypatch):
+    (tmp_path / "a_package").mkdir()
+    (tmp_path / "a_package" / "__init__.py").write_text("")
+    (tmp_path / "a_package" / "part.py").write_text("def f(): return 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = type(sys)("a_notebook")
+    exec("import a_package.part\ndef run(): return [a_package.part.f() for _ in 'a']", vars(module))
+    path, _ = pack({"job": module.run}, tmp_path)
+    package = sys.modules["a_package"]
+    monkeypatch.delitem(sys.modules, "a_package.part")
+    monkeypatch.delattr(package, "part")
+    assert opened(path)() == [1]

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from overparam.errors import StoreError
+from overparam.lab.code import edited_files
+from overparam.lab.digests import IF_KNOWN
 from overparam.lab.reached import what_is_reached
 from overparam.lab.runner import run_study
 
@@ -139,3 +141,30 @@ def run(c): return Kind(c).fit()
     assert reached(text.replace("level, N = 1, 2", "level, N = 1, 3")) != known
     asked = text.replace("return Kind(c)", "global level; level += 1; return Kind(c)")
     assert reached(asked.replace("level, N = 1", "level, N = 5")) != reached(asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("import numpy.linalg as V", "import scipy.linalg as V"),
+        ("V = {'a': [lambda: N]}", "V = {'a': [lambda: M]}"),
+    ],
+)
+def test_what_a_global_is_or_holds_is_told(text, other):
+    run = f"N, M = 1, 2\n{text}\ndef run(c): return V"
+    assert reached(run) == reached(run)
+    assert reached(run) != reached(run.replace(text, other))
+
+
+def test_older_studies_which_know_no_modules_go_on():
+    known = reached("import numpy as np\ndef run(c): return np.pi")
+    assert known["np of a_notebook"].startswith(IF_KNOWN)
+    without = {name: digest for name, digest in known.items() if "np of" not in name}
+    assert edited_files({"values": without}, {"values": known}) == []
+
+
+def test_modules_within_modules_are_followed(monkeypatch):
+    run = "import torch, numpy as np\ndef run(c): return [np.linalg.norm(c) for _ in c]"
+    before = reached(run)
+    monkeypatch.setattr(np.linalg, "norm", lambda x: 99.0)
+    assert set(reached(run)) - set(before) >= {"norm of numpy.linalg"}

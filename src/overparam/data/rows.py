@@ -107,8 +107,9 @@ def pieces(part: Any) -> Iterator[bytes | memoryview]:
     elif is_table(part):
         for i, label in enumerate(names_of(part)):
             column = part.iloc[:, i] if hasattr(part, "iloc") else part[label]
-            yield f"{label!r} {column.dtype}".encode()
-            yield from pieces(np.asarray(column.to_numpy()))
+            yield f"{label!r}".encode()
+            yield from _pieces_of_column(column)
+        yield from _pieces_of_index(getattr(part, "index", None))
     elif is_sparse(part):
         matrix = part.tocsr()
         for array in (matrix.data, matrix.indices, matrix.indptr):
@@ -121,3 +122,31 @@ def pieces(part: Any) -> Iterator[bytes | memoryview]:
         yield f"{type(part).__name__} {n_rows(part)}".encode()
         for value in part.flat if isinstance(part, np.ndarray) else part:
             yield f"{type(value).__name__} {value!r}\n".encode(errors="surrogatepass")
+
+
+def _pieces_of_column(column: Any) -> Iterator[bytes | memoryview]:
+    """Yield what decides a column of a table, or a level of its index."""
+    yield f" {column.dtype}".encode()
+    yield from pieces(np.asarray(column.to_numpy()))
+    if hasattr(column.dtype, "categories"):  # whose order decides the codes
+        yield f"ordered {getattr(column.dtype, 'ordered', None)}".encode()
+        yield from pieces(np.asarray(column.dtype.categories.to_numpy()))
+
+
+def _pieces_of_index(index: Any) -> Iterator[bytes | memoryview]:
+    """Yield what decides the index of a table; nothing of one that only counts its rows."""
+    if not hasattr(index, "get_level_values") or is_plain_index(index):
+        return
+    yield f"index {list(index.names)!r}".encode()
+    for level in range(index.nlevels):
+        yield from _pieces_of_column(index.get_level_values(level))
+
+
+def is_plain_index(index: Any) -> bool:
+    """Whether an index of pandas has no name and counts the rows from 0 on.
+
+    It says nothing, and is what a table has that was given none.
+    """
+    if index.name is not None or index.nlevels > 1 or index.dtype.kind not in "iu":
+        return False
+    return bool(np.array_equal(index.to_numpy(), np.arange(len(index))))

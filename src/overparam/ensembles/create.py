@@ -220,14 +220,33 @@ def _spend(
 
 
 def _ensemble(setup: Setup, n_models: int, place: Path, machine: _Machine, **how: Any) -> Ensemble:
-    def larger(
-        n_models: int, place: Path, temporary: Any, accept_edits: bool = False, **options: Any
+    members = _run(setup, n_models, place, machine, **how)
+    return Ensemble(members, setup, _Larger(setup, machine))
+
+
+class _Larger:
+    """Trains more members of what an ensemble was made of, if that is as it was left."""
+
+    def __init__(self, setup: Setup, machine: _Machine) -> None:
+        self._setup, self._machine, self._left = setup, machine, setup.now()
+
+    def __call__(
+        self,
+        n_models: int,
+        place: Path,
+        temporary: Any,
+        accept_edits: bool = False,
+        **options: Any,
     ) -> Members:
         check_count("n_models", n_models)
-        again = replace(machine, **options)
-        return _run(setup, n_models, place, again, temporary=temporary, accept_edits=accept_edits)
-
-    return Ensemble(_run(setup, n_models, place, machine, **how), setup, larger)
+        again = replace(self._machine, **options)
+        self._setup = self._setup.unchanged(self._left, place, accept_edits=accept_edits)
+        try:
+            return _run(
+                self._setup, n_models, place, again, temporary=temporary, accept_edits=accept_edits
+            )
+        finally:
+            self._left = self._setup.now()
 
 
 def _run(

@@ -257,7 +257,8 @@ class Ensemble:
 
         Raises:
             UsageError: fewer than there are, or the ensemble was loaded from its folder, which
-            holds no model and no data.
+            holds no model and no data. StoreError: the data, the model or what its code reads was
+            changed since, so that more members would be of something else.
         """
         if self._larger is None:
             raise UsageError(

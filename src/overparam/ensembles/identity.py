@@ -7,9 +7,9 @@ Code is not among them, as it is not in any record's key: a study knows it by it
 from __future__ import annotations
 
 import hashlib
-import inspect
 import pickle
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 from torch import nn
 
 from overparam.data.dataset import digest_of
-from overparam.ensembles.learners import Named, NetworkLearner
+from overparam.ensembles.learners import Named
+from overparam.lab.held_values import code_in
 from overparam.models.own_modules import source_files
-from overparam.streams import Streams
 from overparam.training.describe import Undescribable, describe, describe_settings
 
 _SHOWN = 12  # hex digits of a digest
@@ -55,20 +55,22 @@ def digest_of_rows(values: Any, n_rows: int) -> str:
     return digest([repr(v.item() if hasattr(v, "item") else v) for v in list(values)[:n_rows]])
 
 
-def digest_of_network(learner: NetworkLearner) -> str:
+def digest_of_network(model: Any, made: nn.Module) -> str:
     """Return hex digits of a network: its structure and, where all members share them, weights.
 
     Of what a function makes the weights are drawn for each member, so the function itself is in
     their place.
+
+    Args:
+        model: as it was given. made: what is trained: the model, or what it makes.
     """
-    made = learner.make(Streams(0))
     parts: list[Any] = [repr(describe_settings(made) or made)]
     tensors = [*made.named_parameters(), *made.named_buffers()]
     parts += [(name, tuple(t.shape), str(t.dtype), t.requires_grad) for name, t in tensors]
-    if made is learner.model:
+    if made is model:
         parts.append(digest_of(*(t for _, t in tensors if not t.is_meta)))
     else:
-        parts.append(digest(learner.model))
+        parts.append(digest(model))
     return digest([repr(part) for part in parts])
 
 
@@ -99,15 +101,16 @@ def files_of(things: Iterable[Any], reached: Mapping[str, Path]) -> dict[str, Se
     return {**named, **{name: source_files(path) for name, path in reached.items()}}
 
 
-def code_of(thing: Any) -> Any:
-    """Return the function or class whose text an object computes by."""
-    return thing if inspect.isfunction(thing) or inspect.isclass(thing) else type(thing)
+def code_of(*things: Any) -> dict[str, Any]:
+    """Return the functions and classes by which things compute, with all that is within them.
 
-
-def parts_of(model: Any) -> list[Any]:
-    """Return an object and the layers, or estimators, within it: all whose code computes."""
-    if isinstance(model, nn.Module):
-        return list(model.modules())
-    if hasattr(model, "get_params") and not isinstance(model, type):
-        return [model, *(v for v in model.get_params(deep=True).values() if hasattr(v, "fit"))]
-    return [model]
+    Of several of one name, such as lambdas, each has its number.
+    """
+    named: dict[str, dict[int, Any]] = defaultdict(dict)
+    for part in code_in(things):
+        named[f"{part.__qualname__} of {part.__module__}"][id(part)] = part
+    return {
+        f"{name} ({number})" if number else name: part
+        for name, parts in named.items()
+        for number, part in enumerate(parts.values())
+    }

@@ -24,7 +24,6 @@ from overparam.ensembles.identity import (
     digest_of_network,
     digest_of_rows,
     files_of,
-    parts_of,
 )
 from overparam.ensembles.learners import (
     EstimatorLearner,
@@ -36,7 +35,7 @@ from overparam.ensembles.learners import (
     own_copy_of,
 )
 from overparam.ensembles.member import KEPT
-from overparam.ensembles.setup import EVALUATED, Setup
+from overparam.ensembles.setup import EVALUATED, Setup, WhatItIsOf
 from overparam.errors import DataError, UsageError
 from overparam.lab.reached import what_is_reached
 from overparam.streams import Streams
@@ -86,19 +85,37 @@ def prepare(
         if not is_estimator(model):
             check_columns(tested.inputs, examples.columns, f"{examples.name!r}")
     test_labels = None if tested is None else tested.labels
-    learner = _learner(model, recipe, examples, tested, arguments, keep)
+    own_arguments = own_copy_of(arguments)
+    learner = _learner(model, recipe, examples, tested, own_arguments, keep)
+    notes = list(examples.notes)
     if isinstance(learner, NetworkLearner):
-        about_model = {"model": digest_of_network(learner), "recipe": digest(recipe)}
-        code = [model, *parts_of(learner.make(Streams(0))), recipe.loss]  # type: ignore[union-attr]
-        notes = [*examples.notes, *learner.data.notes]
-    else:
-        about_model, code = {"model": digest_of_estimator(model, arguments)}, parts_of(model)
-        notes = list(examples.notes)
-    parts = {f"{p.__qualname__} of {p.__module__}": p for p in map(code_of, code)}
-    reached = what_is_reached(parts, Path.cwd())
+        made = learner.make(Streams(0))
+        notes += learner.data.notes
     left_out = _left_out(leave_out, len(examples))
-    chosen = [seed, digest_of_rows(groups, len(examples)), by_class]
-    subsets = digest([*chosen, left_out] if len(left_out) else chosen)
+
+    def what_it_is_of() -> WhatItIsOf:
+        if isinstance(learner, NetworkLearner):
+            about_model = {"model": digest_of_network(model, made), "recipe": digest(recipe)}
+            parts = code_of(model, made, recipe)
+        else:
+            about_model = {"model": digest_of_estimator(model, own_arguments)}
+            parts = code_of(model, own_arguments)
+        reached = what_is_reached(parts, Path.cwd())
+        chosen = [seed, digest_of_rows(groups, len(examples)), by_class]
+        identity = {
+            "data set": examples.fingerprint,
+            EVALUATED: "none" if tested is None else tested.fingerprint,
+            **about_model,
+            "choice of subsets (seed, groups, classes, rows left out)": digest(
+                [*chosen, left_out] if len(left_out) else chosen
+            ),
+            # They were drawn in another way once, of which nothing may be mixed with these.
+            **({"way of drawing shares of classes": "evened out"} if by_class else {}),
+            "choice of what is kept": ",".join(keep) or "the usual",
+        }
+        files = files_of([model], reached.files)
+        return WhatItIsOf(identity, files, {**reached.texts, **reached.values}, parts)
+
     if len(left_out):
         notes.append(f"{len(left_out):,} rows are in no subset, as asked")
     setup = Setup(
@@ -113,18 +130,8 @@ def prepare(
         examples.labels if by_class else None,
         left_out,
         keep,
-        {
-            "data set": examples.fingerprint,
-            EVALUATED: "none" if tested is None else tested.fingerprint,
-            **about_model,
-            "choice of subsets (seed, groups, classes, rows left out)": subsets,
-            # They were drawn in another way once, of which nothing may be mixed with these.
-            **({"way of drawing shares of classes": "evened out"} if by_class else {}),
-            "choice of what is kept": ",".join(keep) or "the usual",
-        },
-        files_of(code, reached.files),
-        {**reached.texts, **reached.values},
-        parts,
+        what_it_is_of,
+        what_it_is_of(),
         tuple(_copies(examples.inputs, groups)),
         tuple(notes),
         one_run,
@@ -218,7 +225,7 @@ def _learner(
             remedy="give evaluate=(X_test, y_test) now, of which every member's outputs are kept",
         )
     checked_arguments(model, arguments, examples, name_of(model))
-    return EstimatorLearner(model, examples, tested, own_copy_of(arguments))
+    return EstimatorLearner(model, examples, tested, arguments)
 
 
 def _network(

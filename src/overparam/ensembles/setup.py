@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from overparam.ensembles.learners import Learner
 from overparam.ensembles.member import WHOLE, Member, MemberOutcome, MemberRun, packed_subsets
 from overparam.errors import StoreError
 from overparam.lab.phenomenon import Phenomenon, Scale
+from overparam.lab.same_study import refuse_edited
 from overparam.lab.store import Store
 from overparam.measures.memorization import FEWEST_ROWS
 from overparam.streams import Streams
@@ -29,6 +30,22 @@ Claim: none. An ensemble is asked what its members say of rows that they saw, an
 """
 
 
+class WhatItIsOf(NamedTuple):
+    """What decides what members say, as it was at one moment.
+
+    Attributes:
+        identity: what decides the members' outcomes, name to digest; see `overparam.ensembles`.
+        loads: the user's files that the model is made by, under a name. code: what it is made by
+            that is in a notebook or in the running script, with digests. parts: functions and
+            classes that it is made by, by name.
+    """
+
+    identity: Mapping[str, str]
+    loads: Mapping[str, Sequence[Path]]
+    code: Mapping[str, str]
+    parts: Mapping[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Setup:
     """What members are made from.
@@ -40,10 +57,8 @@ class Setup:
         ratios: shares of rows in a subset, each with as many members. seed: of all streams.
         groups, strata: what stays together, and what subsets have their share of; or None.
         left_out: int64, rows that are in no subset. keep: what is kept on request.
-        identity: what decides the members' outcomes, name to digest; see `overparam.ensembles`.
-        loads: the user's files that the model is made by, under a name. code: what it is made by
-            that is in a notebook or in the running script, with digests. parts: functions and
-            classes that it is made by, by name.
+        now: tells what it is of as that is now: it holds the data and the model as they were given,
+            which can be changed in place. of: what it was of.
         findings: what is amiss with the data. notes: how they were read.
         one_run: whether a run on all rows is wanted.
     """
@@ -59,10 +74,8 @@ class Setup:
     strata: Any
     left_out: np.ndarray
     keep: tuple[str, ...]
-    identity: Mapping[str, str]
-    loads: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    code: Mapping[str, str] = field(default_factory=dict)
-    parts: Mapping[str, Any] = field(default_factory=dict)
+    now: Callable[[], WhatItIsOf]
+    of: WhatItIsOf
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     one_run: bool = True
@@ -90,7 +103,8 @@ class Setup:
         run = MemberRun(self.learner, self.labels, self.test_labels, n_classes, masks, self.keep)
         cells = MemberCells(range(first, n_models), self.ratios, self.has_run and first == 0)
         stack = self.learner.stack_size
-        return study_of(run, cells, self.digest, stack, lambda condition: self.loads, self.parts)
+        loads, parts = self.of.loads, self.of.parts
+        return study_of(run, cells, self.digest, stack, lambda condition: loads, parts)
 
     @property
     def has_run(self) -> bool:
@@ -101,6 +115,11 @@ class Setup:
         """Return the study of nothing but the run on all rows."""
         run = MemberRun(self.learner, self.labels, None, len(self.classes), {})
         return study_of(run, MemberCells(range(0), self.ratios, with_run=True), self.digest)
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What decides the members' outcomes, name to digest."""
+        return self.of.identity
 
     @property
     def digest(self) -> str:
@@ -130,22 +149,55 @@ class Setup:
             StoreError: the study's members are of other data, another model or other settings, or
                 of code that was edited since, which is not accepted.
         """
-        if self.code:
-            store.check_code({_SESSION: self.code}, accept=accept_edits)
+        if self.of.code:
+            store.check_code({_SESSION: self.of.code}, accept=accept_edits)
         known = store.get(ABOUT)
         if known is None:
             store.set(ABOUT, self.about)
             return
-        before = known.get("identity", {}) if isinstance(known, dict) else {}
-        differs = [name for name in self.identity if before.get(name) != self.identity[name]]
-        if differs:
-            raise StoreError(
-                f"the ensemble in {store.folder} is of another {' and another '.join(differs)}",
-                got="; ".join(f"{name} {self.identity[name]}" for name in differs),
-                allowed="; ".join(f"{name} {before.get(name, 'none')}" for name in differs),
-                remedy="give what it was made with, choose another folder, or start anew with "
-                "fresh=True (--fresh)",
-            )
+        _refuse_another(
+            known.get("identity", {}) if isinstance(known, dict) else {},
+            self.identity,
+            f"the ensemble in {store.folder} is of another",
+            "give what it was made with, choose another folder, or start anew with fresh=True "
+            "(--fresh)",
+        )
+
+    def unchanged(self, before: WhatItIsOf, folder: Path, *, accept_edits: bool = False) -> Setup:
+        """Return this setup, with code that was edited where that is accepted, or refuse a change.
+
+        Args:
+            before: what it was of when members were made last. What fits change themselves, such
+                as a memory of what was computed, is no change.
+
+        Raises:
+            StoreError: data, model or settings were changed since, or code, which is not accepted.
+        """
+        now = self.now()
+        _refuse_another(
+            before.identity,
+            now.identity,
+            "what the ensemble was made of was changed since, and more members would be of another",
+            "undo the change; or make another ensemble, with subset_ensemble(...)",
+        )
+        if accept_edits:
+            return replace(self, of=now._replace(identity=self.identity))
+        refuse_edited(folder, {_SESSION: before.code}, {_SESSION: now.code})
+        return self
+
+
+def _refuse_another(
+    before: Mapping[str, str], now: Mapping[str, str], what: str, remedy: str
+) -> None:
+    """Refuse an identity that is another in anything, with what that is."""
+    differs = [name for name in now if before.get(name) != now[name]]
+    if differs:
+        raise StoreError(
+            f"{what} {' and another '.join(differs)}",
+            got="; ".join(f"{name} {now[name]}" for name in differs),
+            allowed="; ".join(f"{name} {before.get(name, 'none')}" for name in differs),
+            remedy=remedy,
+        )
 
 
 def study_of(

@@ -1,8 +1,9 @@
 """Digests of values that a study's code holds, as texts: what they say, and how they differ.
 
 One is of what is held in whatever order, then of the order, and at the end it may say what of the
-value could not be told. What is made from a set has another order in every process. Where the text
-of a file says how a value is made, its order decides nothing; elsewhere it is part of the value.
+value could not be told. One that begins with `IF_KNOWN` differs only from what is known too. What
+is made from a set has another order in every process. Where the text of a file says how a value is
+made, its order decides nothing; elsewhere it is part of the value.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 WITHOUT = "without what cannot be told: "
 GENERATOR = "random generator "  # before the type of one, among what cannot be told
+IF_KNOWN = "where it is known: "
 ORDER = " in the order "
 ANY_ORDER = " in any order, now "
 _ORDER = re.compile(f"(?:{ORDER}|{ANY_ORDER})[0-9a-f]+")
@@ -24,7 +26,11 @@ def is_other(before: Any, after: Any) -> bool:
     True
     >>> is_other("ab in any order, now 1", "ab in any order, now 2")
     False
+    >>> is_other(None, "ab"), is_other(None, f"{IF_KNOWN}ab")
+    (True, False)
     """
+    if before is None or after is None:
+        return before is not after and not str(before or after).startswith(IF_KNOWN)
     if is_reordered(before, after):
         return ORDER in before or ORDER in after
     return bool(_told(before) != _told(after))

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from overparam.data.dataset import Dataset, digest_of
 from overparam.data.examples import Examples
-from overparam.data.rows import is_sparse, is_table, pieces
+from overparam.data.rows import is_plain_index, is_sparse, is_table, pieces
 from overparam.lab.callables import bare
 from overparam.lab.digests import GENERATOR, ORDER, WITHOUT
 from overparam.stopping import is_stop
@@ -80,9 +80,9 @@ def digest_of_value(value: Any, folder: Path) -> tuple[str, list[Any]]:
     return f"{digest} {WITHOUT}{missing}" if missing else digest, walks[0].code
 
 
-def code_in(value: Any, folder: Path) -> list[Any]:
-    """Return the functions and classes that are part of a value, whose data are not read."""
-    walk = _Unread(str(folder), {})
+def code_in(value: Any) -> list[Any]:
+    """Return the functions and classes that are part of a value; its data are not read."""
+    walk = _Unread("\0", {})
     with suppress(RecursionError):
         walk.describe(value)
     return walk.code
@@ -224,7 +224,12 @@ class _Walk(Walk):
             return ("dtype", repr(thing))
         if library in sys.stdlib_module_names and library not in _COUNTING:
             return self._rebuilt(kind, thing)
+        if library == "pandas":  # of which much is compiled
+            return self._of_pandas(kind, thing)
         self.code.append(kind)
+        if isinstance(thing, np.vectorize):  # which remembers what it made when it was called
+            held = {name: value for name, value in vars(thing).items() if name != "_ufunc"}
+            return ("object", kind.__qualname__, *self._attributes(held))
         base = next((base for base in _CONTENTS if isinstance(thing, base)), None)
         if base is None:
             return super()._instance(kind, thing)
@@ -237,6 +242,17 @@ class _Walk(Walk):
         elif base is PurePath:  # which remembers its parts, in slots
             held = getattr(thing, "__dict__", {})
         return ("made from", kind.__qualname__, self.describe(inside), *self._attributes(held))
+
+    def _of_pandas(self, kind: type, thing: Any) -> Hashable:
+        if not hasattr(thing, "to_frame"):
+            return self._rebuilt(kind, thing)
+        # A column or an index, which caches what was asked of it: by what it shows.
+        index = getattr(thing, "index", None)
+        shown = [thing.dtype, np.asarray(thing.to_numpy())]
+        if index is not None and not is_plain_index(index):
+            shown.append(index)
+        names = list(getattr(thing, "names", None) or [thing.name])
+        return (kind.__qualname__, self.describe(names), *map(self.describe, shown))
 
     def _rebuilt(self, kind: type, thing: Any) -> Hashable:
         """Describe an object of Python's own library by how it is made again."""

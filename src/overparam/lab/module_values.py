@@ -23,7 +23,7 @@ from typing import Any
 
 from overparam.errors import UsageError
 from overparam.lab.code import PHENOMENON, OwnCode
-from overparam.lab.digests import is_other
+from overparam.lab.digests import IF_KNOWN, is_other
 from overparam.lab.held_values import digest_of_value
 from overparam.lab.reached import is_in_no_file, module_of, what_is_reached
 
@@ -52,13 +52,15 @@ class ModuleValues:
         Raises:
             UsageError: something is another here and cannot be set.
         """
+        for module in {module_of(name) for name in self.digests}:
+            with suppress(Exception):  # some are imported only where a function runs
+                importlib.import_module(module)
         others = self._others()
         for names, data in self.held if others else ():
             if others.intersection(names):
                 with suppress(Exception):  # then it is another still
                     value = opened(data)
                     for name in names:
-                        importlib.import_module(module_of(name))
                         setattr(_owner(name), _attribute(name), value)
         remaining = self._others() if others else others
         if remaining:
@@ -72,16 +74,18 @@ class ModuleValues:
             )
 
     def _others(self) -> set[str]:
-        here = what_is_reached(self.parts, self.folder, wanted=self.digests).values
+        known = what_is_reached(self.parts, self.folder, wanted=self.digests).values
         # Here it may be reached otherwise, as by way of what is taken over only then.
-        missing = _values([name for name in self.digests if name not in here])
-        here |= what_is_reached(missing, self.folder, wanted=missing).values
+        missing = _values([name for name in self.digests if name not in known])
+        known |= what_is_reached(missing, self.folder, wanted=missing).values
+        here = {name: digest.removeprefix(IF_KNOWN) for name, digest in known.items()}
         nothings: list[Any] = [None, {}, [], set()]
         empty = [digest_of_value(nothing, self.folder)[0] for nothing in nothings]
         return {
             name
             for name, digest in self.digests.items()
-            if is_other(digest, here.get(name))
+            # Here all of it is known, if it can be imported at all.
+            if is_other(digest.removeprefix(IF_KNOWN), here.get(name))
             and (_owner(name) or all(is_other(here.get(name), nothing) for nothing in empty))
         }
 

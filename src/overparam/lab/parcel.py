@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import importlib
 import io
 import itertools
 import pickle
@@ -19,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import cloudpickle
@@ -28,6 +30,7 @@ import torch
 from overparam.errors import ResourceError, UsageError
 from overparam.lab.blame import text_of
 from overparam.lab.module_values import ModuleValues
+from overparam.lab.names_in_code import named_submodules
 from overparam.lab.pool import Task
 from overparam.lab.worker import find_function, uncollected
 from overparam.stopping import is_stop
@@ -112,6 +115,7 @@ def pack(
             pickler.dump(values and replace(values, held=pickler.each(values.held)))
             classes = list(pickler.classes.values())
             pickler.dump(classes)
+            pickler.dump(sorted(pickler.modules))
     except OSError as error:
         raise ResourceError(
             "there is no room for what the workers share",
@@ -142,13 +146,16 @@ def run_sent(sent: Sent, report: Callable[[float], None]) -> Returned:
         try:
             with open(sent.path, "rb") as file, uncollected():
                 opener = _Opener(file, sent.path.parent)
-                jobs, values, kinds = (opener.load() for _ in range(3))
+                jobs, values, kinds, modules = (opener.load() for _ in range(4))
         except Exception as error:
             raise UsageError(
                 "a unit of work cannot be rebuilt in a worker process",
                 got=f"{type(error).__name__}: {text_of(error)}",
                 remedy="define what it needs in a module that can be imported, or say workers=0",
             ) from error
+        for module in modules:
+            with contextlib.suppress(ImportError):  # then the cell that needs it says so
+                importlib.import_module(module)
         if values is not None:
             values.take_over(lambda data: _Opener(io.BytesIO(data), sent.path.parent).load())
         _opened[key] = jobs, {kind: i for i, kind in enumerate(kinds)}
@@ -174,6 +181,7 @@ class _Sender(cloudpickle.Pickler):
     def __init__(self, file: Any, folder: Path) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.classes: dict[int, type] = {}
+        self.modules: set[str] = set()  # that functions name as parts of packages
         self._folder = folder
         self._files: dict[tuple, str] = {}
         self._alive: list[Any] = []  # so that no address is used twice
@@ -201,6 +209,8 @@ class _Sender(cloudpickle.Pickler):
             return _cached, (obj.__wrapped__, settings["maxsize"], settings["typed"])
         if isinstance(obj, type) and obj.__flags__ & _OF_PYTHON and not _has_name(obj):
             self.classes[id(obj)] = obj
+        if isinstance(obj, FunctionType) and not _has_name(obj):
+            self.modules |= named_submodules(obj)  # cloudpickle knows those of the outer code
         return super().reducer_override(obj)
 
     def each(self, held: Sequence[tuple[Sequence[str], Any]]) -> list[tuple[Sequence[str], bytes]]:
@@ -209,7 +219,7 @@ class _Sender(cloudpickle.Pickler):
         for names, value in held:
             file = io.BytesIO()
             one = _Sender(file, self._folder)
-            one._files, one._alive = self._files, self._alive
+            one._files, one._alive, one.modules = self._files, self._alive, self.modules
             try:
                 one.dump(value)
             except OSError:

@@ -6,28 +6,32 @@ call was given, and names of its module that have other values now. So functions
 are followed, and those values are known by what they hold; a function or class among them by its
 name. Of a notebook, whose cells are in no file, functions and classes are known by their texts.
 
+Names lead through modules, however deep a thing lies in them. A module that code imports where it
+runs is followed if it is there already: a fresh process has it later, and then as it is written.
+So of its values those are told that are not as they are written; and of what is not plainly written
+it is only said what it is where it is known.
+
 Of a value in a file's module the order decides nothing: the text of the file says how it is made.
 """
 
 from __future__ import annotations
 
-import dis
 import hashlib
 import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from overparam.lab.callables import bare
-from overparam.lab.digests import ANY_ORDER, ORDER
+from overparam.lab.digests import ANY_ORDER, IF_KNOWN, ORDER
 from overparam.lab.held_values import code_in, digest_of_value, is_cache
+from overparam.lab.names_in_code import all_names, global_names, held_modules, imported_modules
+from overparam.lab.written import UNSAID, is_as_written, written
 from overparam.models.own_imports import is_own
 from overparam.training.describe import Code
-
-_LOOK_UPS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")  # Python's instructions
 
 
 class Reached(NamedTuple):
@@ -54,35 +58,79 @@ def what_is_reached(
         folder: from which paths are named.
         wanted: names of values; others are followed and have no digest. By default all.
     """
-    texts, values, files = defaultdict(set), defaultdict(set), {}
-    waiting = list(parts.items())
+    found = _Found(folder, wanted)
+    waiting, later = list(parts.items()), list[tuple[str, Any]]()
     seen: set[int] = set()
     alive = []  # so that no identity is used twice
-    while waiting:
-        name, thing = waiting.pop()
-        thing = bare(thing)
+    while waiting or later:
+        is_later = not waiting  # imported within functions, and by nothing else
+        name, thing = (later if is_later else waiting).pop()
+        into, thing = later if is_later else waiting, bare(thing)
         if not isinstance(thing, FunctionType | type):
-            if wanted is None or name in wanted:
-                digest, code = digest_of_value(thing, folder)
-                values[name].add(digest)
-            else:
-                code = code_in(thing, folder)
-            waiting += [(_name(part), part) for part in code]
+            into += [(_name(part), part) for part in found.note_value(name, thing, is_later)]
             continue
+        found.note_code(name, thing, is_later)
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            alive.append(thing)
+            found.note_text(thing, is_later)
+            into += _reached(thing)
+            later += _imported_by(thing)
+    texts, values = _one_each(found.texts), _one_each(found.values)
+    more = {n: f"{IF_KNOWN}{d}" for n, d in _one_each(found.if_known).items() if n not in values}
+    return Reached(texts, dict(sorted((values | more).items())), dict(sorted(found.files.items())))
+
+
+class _Found:
+    """What was found so far; `if_known` has values of which it is not written what they are."""
+
+    def __init__(self, folder: Path, wanted: Collection[str] | None) -> None:
+        self.folder, self.wanted = folder, wanted
+        self.texts: defaultdict[str, set[str]] = defaultdict(set)
+        self.values: defaultdict[str, set[str]] = defaultdict(set)
+        self.if_known: defaultdict[str, set[str]] = defaultdict(set)
+        self.files: dict[str, Path] = {}
+
+    def note_value(self, name: str, value: Any, is_later: bool) -> list[Any]:
+        """Note what is no function and no class; return those that are part of it."""
+        if self.wanted is not None and name not in self.wanted:
+            return code_in(value)
+        # Older studies know no modules.
+        is_late = is_later or (isinstance(value, ModuleType) and " in " not in name)
+        if is_late and is_as_written(_written(name), value):
+            return []
+        digest, code = digest_of_value(value, self.folder)
+        self._known(name, is_late)[name].add(digest)
+        return code
+
+    def note_code(self, name: str, thing: Any, is_later: bool) -> None:
+        """Note a function or class where its name does not say which it is."""
+        values = self._known(name, is_later)
         # Of two lambdas of one line the text is the same.
         if isinstance(thing, FunctionType) and "<lambda>" in thing.__qualname__:
             values[name].add(repr(Code(thing.__code__)))
         elif _stands_for_another(name, thing):
             values[name].add(_name(thing) if _is_own(thing) else thing.__qualname__)
-        if id(thing) not in seen:
-            seen.add(id(thing))
-            alive.append(thing)
-            if is_in_no_file(thing.__module__):
-                texts[_name(thing)].add(_digest_of_text(thing))
-            elif _is_own(thing):
-                files[thing.__module__] = Path(sys.modules[thing.__module__].__file__ or "")
-            waiting += _reached(thing)
-    return Reached(_one_each(texts), _one_each(values), dict(sorted(files.items())))
+
+    def note_text(self, thing: Any, is_later: bool) -> None:
+        """Note the text of what is in no file, and the file of what is the user's."""
+        if is_in_no_file(thing.__module__):
+            self.texts[_name(thing)].add(_digest_of_text(thing))
+        elif _is_own(thing) and not is_later:  # what is imported, its unit of work tells
+            file = sys.modules[thing.__module__].__file__
+            self.files[thing.__module__] = Path(file or "")
+
+    def _known(self, name: str, is_late: bool) -> defaultdict[str, set[str]]:
+        is_plain = not is_late or not _is_own_module(module_of(name))
+        return self.values if is_plain or _written(name) is not UNSAID else self.if_known
+
+
+def _written(name: str) -> Any:
+    """Return what the text of its module says that a value is."""
+    module = module_of(name)
+    if is_in_no_file(module):  # its text is not among the files of a study
+        return UNSAID
+    return written(module, name.removesuffix(f" of {module}"))
 
 
 def _stands_for_another(name: str, thing: Any) -> bool:
@@ -120,7 +168,10 @@ def _origin(module: str) -> str | None:
 
 
 def _is_own(thing: Any) -> bool:
-    module = thing.__module__
+    return _is_own_module(thing.__module__)
+
+
+def _is_own_module(module: str) -> bool:
     if is_in_no_file(module):
         return True
     return is_own(module, getattr(sys.modules.get(module), "__file__", None))
@@ -170,44 +221,47 @@ def _held_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _named_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    names = set(_names_in(function.__code__))
-    for name, value in _settings_in(function.__globals__, set(_globals_in(function.__code__))):
-        if isinstance(value, ModuleType):
-            whole = is_own(value.__name__, getattr(value, "__file__", None))
-            for other, held in _settings_in(vars(value), names):
-                # Of a library, what the user put there: a function in place of its own.
-                if _is_put(held, other) or (whole and not isinstance(held, ModuleType)):
-                    yield f"{other} of {value.__name__}", held
-        else:
-            yield f"{name} of {function.__module__}", value
+    for name, value in _settings_in(function.__globals__, global_names(function.__code__)):
+        yield f"{name} of {function.__module__}", value
+    yield from _of_modules(held_modules(function), all_names(function.__code__))
+
+
+def _imported_by(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a function names in modules that it imports itself."""
+    if isinstance(thing, FunctionType) and _is_own(thing):
+        yield from _of_modules(imported_modules(thing), all_names(thing.__code__))
+
+
+def _of_modules(modules: list[ModuleType], names: set[str]) -> Iterator[tuple[str, Any]]:
+    """Yield what names lead to in modules, and in the modules to which they lead there."""
+    waiting, seen = list(modules), set[str]()
+    while waiting:
+        module = waiting.pop()
+        if module.__name__ in seen:
+            continue
+        seen.add(module.__name__)
+        whole = is_own(module.__name__, getattr(module, "__file__", None))
+        for name, held in _settings_in(vars(module), names):
+            if isinstance(held, ModuleType):
+                waiting.append(held)
+            # Of a library, what the user put there: a function in place of its own.
+            elif whole or _is_put(held, name):
+                yield f"{name} of {module.__name__}", held
 
 
 def _is_put(thing: Any, name: str) -> bool:
     """Whether what a library has under a name may have been put there by the user."""
-    if not isinstance(thing, FunctionType | BuiltinFunctionType | type):
-        return False
-    return thing.__name__ != name or (thing.__module__ in sys.modules and _is_own(thing))
+    is_code = isinstance(thing, FunctionType | BuiltinFunctionType | type)
+    if is_code and thing.__name__ != name:
+        return True
+    kind = thing if is_code else type(thing)
+    return kind.__module__ in sys.modules and _is_own(kind)
 
 
 def _settings_in(held: Mapping[str, Any], names: set[str]) -> Iterator[tuple[str, Any]]:
     for name in names & set(held):
         if not (name.startswith("__") or is_cache(name, held[name])):
             yield name, held[name]
-
-
-def _globals_in(code: CodeType) -> Iterator[str]:
-    """Yield the names that code looks up in its module; those of attributes are not among them."""
-    yield from (str(i.argval) for i in dis.get_instructions(code) if i.opname in _LOOK_UPS)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _globals_in(constant)
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names_in(constant)
 
 
 def _name(thing: Any) -> str:
