@@ -66,6 +66,17 @@ def test_the_place_of_a_sharp_fall_is_missed_in_no_more_than_a_twentieth(n_seeds
     assert missed / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
+def test_of_crossings_that_differ_by_factors_the_logarithms_have_the_interval():
+    rng, logs, below = np.random.default_rng(1), np.log(np.geomspace(1, 64, 7)), np.zeros(2)
+    for _ in range(300):
+        places = np.log(10) + 0.8 * rng.standard_normal(5)
+        curves = -np.tanh(2 * (logs[:, None] - places))
+        found = [crossing_interval(x, curves, 0) for x in (np.exp(logs), logs)]
+        below += [found[0].high < 10 * np.exp(0.32), found[1].high < np.log(10)]
+    # One end of a 95 % interval; of the levels themselves it is too short on the side of the tail.
+    assert below[1] / 300 <= 0.025 + 2 * np.sqrt(0.025 * 0.975 / 300) < below[0] / 300
+
+
 def test_a_seed_that_lacks_a_level_is_missing():
     found = crossing_interval([0, 1], [[1, 1, 1], [-1, -3, np.nan]], 0)
     assert (found.n, found.n_missing) == (2, 1)

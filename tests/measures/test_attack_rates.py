@@ -151,6 +151,45 @@ def test_the_advantage_has_no_bias_where_nothing_leaks_and_the_maximum_has():
     assert np.mean([e.low > 0 for e in found]) < 0.025 + 2 * math.sqrt(0.0244 / 400)
 
 
+def test_the_low_end_of_the_advantage_lies_above_0_no_more_often_than_it_says():
+    """Fifths that choose thresholds for each other would have it there in 5 %."""
+    rng = np.random.default_rng(12)
+    found = [estimate_advantage(*world(rng, 0, 300, 300)) for _ in range(1000)]
+    assert np.mean([e.low > 0 for e in found]) < 0.025 + 2 * math.sqrt(0.0244 / 1000)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
+def test_the_low_end_measures_each_part_at_the_threshold_of_those_before_it(seed, m, n):
+    rng = np.random.default_rng(seed)
+    scores, members = world(rng, 1.0, m, n)
+    part = np.random.default_rng(0).permutation(m + n) % 10  # of fewer rows, each by itself
+    counts = np.zeros((2, 2))  # called or not, of members and of others
+    for row in np.flatnonzero(part > 0):
+        called = scores[row] >= best_by_brute_force(scores, members, part < part[row])
+        counts[int(not members[row]), int(called)] += 1
+    rates = counts[:, 1] / np.maximum(counts.sum(1), 1)
+    expected = -1.0
+    if counts.sum(1).all():
+        (_, high), (low, _) = (
+            stats.binomtest(int(c), int(k)).proportion_ci(0.95, "exact")
+            for c, k in zip(counts[::-1, 1], counts[::-1].sum(1), strict=True)
+        )
+        expected = rates[0] - rates[1] - math.hypot(rates[0] - low, high - rates[1])
+    found = estimate_advantage(scores, members)
+    assert found.low == pytest.approx(min(expected, found.advantage, found.maximum), abs=1e-12)
+
+
+def best_by_brute_force(scores, members, rows):
+    x, y = scores[members & rows], scores[~members & rows]
+    best, threshold = 0.0, math.inf
+    for t in sorted(x) if len(y) else []:
+        # Written as the measure writes it: which of equal gaps is largest, rounding says.
+        gap = (1 - (x < t).sum() / len(x)) - (1 - (y < t).sum() / len(y))
+        if gap > best:
+            best, threshold = gap, t
+    return threshold
+
+
 @pytest.mark.parametrize(
     ("gap", "m", "n"), [(0.5, 30, 30), (1, 20, 200), (3, 30, 30), (2, 300, 300)]
 )
@@ -181,7 +220,7 @@ def test_equal_input_gives_equal_output_and_one_row_of_each_is_enough():
     scores, members = world(rng, 1.0, 50, 50)
     assert estimate_advantage(scores, members) == estimate_advantage(scores, members)
     one_of_each = estimate_advantage(np.array([2.0, 1.0]), np.array([1, 0]))
-    assert one_of_each.low <= 0 <= one_of_each.high == 1
+    assert (one_of_each.low, one_of_each.high) == (-1, 1)  # no row of each is left to measure
 
 
 def test_the_interval_of_the_advantage_holds_it_where_nothing_leaks_too():

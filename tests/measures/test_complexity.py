@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize, special
 
 from overparam.errors import DataError, UsageError
 from overparam.measures import (
@@ -79,6 +80,33 @@ def test_emc_interval_covers_on_coarse_grids_and_steep_curves(factor, steepness)
         emc = effective_model_complexity(sizes, 0.2 * x / (1 + x))
         hits += emc.low <= truth <= emc.high
     assert hits / n_trials > 0.95 - 2 * math.sqrt(0.95 * 0.05 / n_trials)
+
+
+def test_emc_interval_covers_where_few_seeds_fit_little():
+    """The mean error hangs on seeds of which a sweep may hold none: then all its errors agree."""
+    rng, n_trials, missed = np.random.default_rng(2), 600, 0
+    sizes, deviation = np.geomspace(50, 5000, 9), 0.5
+    quantiles = deviation * special.ndtri((np.arange(1000) + 0.5) / 1000)
+
+    def errors(log_sizes, shifts):
+        return 0.9 * special.expit(3 * (log_sizes[:, None] - shifts))
+
+    truth = optimize.brentq(lambda x: errors(np.array([x]), quantiles).mean() - 0.1, -3, 1)
+    truth = 600 * math.exp(truth)
+    for _ in range(n_trials):
+        shifts = deviation * rng.standard_normal(8)
+        emc = effective_model_complexity(sizes, errors(np.log(sizes / 600), shifts))
+        missed += not emc.low <= truth <= emc.high
+    # The jackknife alone misses in a tenth of sweeps.
+    assert missed / n_trials <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / n_trials)
+
+
+@pytest.mark.parametrize("size", [3, 7, 1000, 12_345])
+def test_a_knot_where_the_error_is_epsilon_is_found_exactly(size):
+    """exp(log(1000)) is 999.9999999999998."""
+    emc = effective_model_complexity([1, size, 10 * size], [0.1, 0.1, 0.5])
+    assert emc.value == size
+    assert interpolation_threshold([1, size, 10 * size], [0.5, 0.1, 0.0]) == size
 
 
 def test_an_emc_is_known_no_better_than_its_sizes_are_spaced():

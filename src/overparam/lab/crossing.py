@@ -62,6 +62,12 @@ def crossing_interval(
     least from the mean of the levels before the crossing to the mean of those after it. It ends
     where the levels end, beyond which no crossing is seen.
 
+    It is of the mean in the unit of the levels, and Student's t is for crossings that lie evenly
+    about it. Where they differ by factors, give the logarithms of the levels, and take
+    `exp_interval` of what comes back, the geometric mean. Of crossings of five seeds that are
+    lognormal (.8 in the logarithm), the interval ends below their arithmetic mean in 12 % of
+    studies (4 % at .5); that of the logarithms misses the geometric mean in 2 % on either side.
+
     Where a seed's curve does not cross, its crossing is infinite and the interval has no ends; a
     seed that lacks a level counts as missing.
     """

@@ -25,7 +25,8 @@ class EmcEstimate:
         value: the estimate. low, high: bounds of the interval; NaN with a single seed. Without
             one of the seeds the sweep may be censored: then `high` is infinite, or `low` 0.
         epsilon: training error that counts as fitted.
-        n_seeds: columns of the sweep. confidence: nominal coverage of the interval.
+        n_seeds: columns of the sweep. confidence: nominal coverage of the interval; where seeds
+            differ much it covers less (see the function).
         censored: ``"no"``; ``"above"`` where even the largest n was fitted, so that `value` is only
             a lower bound and `high` is infinite; ``"below"`` where not even the smallest was, so
             that `value` is only an upper bound and `low` is 0.
@@ -50,9 +51,17 @@ def effective_model_complexity(
 
     EMC = max { n : E[train error on n examples] <= epsilon }. The expectation is the mean over
     seeds; between the largest n at or below epsilon and the next n the error is interpolated
-    linearly in log n. The interval is a jackknife over seeds in log n with a t quantile, and
-    reaches at least from the one n to the other: where the error rises steeply, the line between
-    them errs by up to their distance, and in all seeds alike.
+    linearly in log n. The interval is a t interval in log n. Its standard error is the larger of
+    two: that of a jackknife over seeds, and that of the mean of the seeds' own complexities, since
+    a few seeds may all fit more than the mean curve does. It reaches at least from the one n to the
+    other: where the error rises steeply, the line between them errs by up to their distance, and in
+    all seeds alike.
+
+    The coverage is nominal. Where seeds differ much, the mean error hangs on the few that fit
+    least, and few seeds may hold none of them: of nine sizes from 50 to 5,000 and 2 to 20 seeds
+    whose own complexities are lognormal, 95 % intervals lie above the truth in at most 5 % of
+    sweeps where the logarithms have a standard deviation of .3, 6 % at .5, and 7 % at .8; below it
+    they lie in at most .5 %.
 
     Args:
         n_train_values: sizes n of the sweep, `[m]`, positive and rising, m >= 2.
@@ -85,8 +94,9 @@ def effective_model_complexity(
     if n_seeds > 1:
         left_out = (errors.sum(1, keepdims=True) - errors) / (n_seeds - 1)
         others = [_last_fitted(sizes, column, epsilon) for column in left_out.T]
-        logs = np.log([found.value for found in others])
-        spread = math.sqrt((n_seeds - 1) / n_seeds * float(np.square(logs - logs.mean()).sum()))
+        each = [_last_fitted(sizes, column, epsilon) for column in errors.T]
+        # Without any seed that fits little, the jackknife sees none that would move the mean.
+        spread = max((n_seeds - 1) * _standard_error(others), _standard_error(each))
         factor = math.exp(float(special.stdtrit(n_seeds - 1, (1 + confidence) / 2)) * spread)
         low = min([value / factor, whole.fitted, *(f.fitted for f in others if not f.fitted)])
         ends = (f.not_fitted for f in others if math.isinf(f.not_fitted))
@@ -234,8 +244,14 @@ def _fitted(mean: np.ndarray, epsilon: float) -> np.ndarray:
 
 def _crossing(sizes: np.ndarray, mean: np.ndarray, left: int, epsilon: float) -> float:
     share = min(max((epsilon - mean[left]) / (mean[left + 1] - mean[left]), 0.0), 1.0)
-    ends = np.log(sizes[left : left + 2])
-    return math.exp(float(ends[0] + share * (ends[1] - ends[0])))
+    low, high = sizes[left : left + 2]
+    # As powers: exact at either end, where exp(log(n)) is not n.
+    return float(np.clip(low ** (1 - share) * high**share, low, high))
+
+
+def _standard_error(found: Sequence[_LastFitted]) -> float:
+    """Of the mean logarithm of values, as if they were independent."""
+    return float(np.log([each.value for each in found]).std(ddof=1)) / math.sqrt(len(found))
 
 
 def _distinct(values: Sequence[float] | np.ndarray, low: int, high: int) -> list[int]:
