@@ -13,7 +13,8 @@ from overparam.measures import estimate_advantage
 from overparam.models import mlp
 from overparam.theory import SubsampledGaussian
 from overparam.training.fit_estimator import check_repeatable
-from overparam.training.private import PrivateSgd, clipped_sum
+from overparam.training.private import PrivateSgd
+from overparam.training.row_gradients import clipped_sum
 
 N, D, K = 40, 3, 3
 GENERATOR = torch.Generator().manual_seed(0)
@@ -68,7 +69,7 @@ def test_clipped_sums_are_those_of_a_loop_over_rows(clip_norm):
 def test_sums_in_parts_are_the_same(monkeypatch):
     module = network()
     whole = clipped_sum(module, weights_of(module), INPUTS, LABELS, 0.5)
-    monkeypatch.setattr("overparam.training.private._MOST_NUMBERS", 7 * 38)  # seven rows
+    monkeypatch.setattr("overparam.training.row_gradients._MOST_NUMBERS", 7 * 38)  # seven rows
     parts = clipped_sum(module, weights_of(module), INPUTS, LABELS, 0.5)
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, rtol=1e-10, atol=1e-12)

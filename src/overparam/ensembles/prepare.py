@@ -40,14 +40,17 @@ from overparam.ensembles.setup import EVALUATED, Setup
 from overparam.errors import DataError, UsageError
 from overparam.lab.reached import what_is_reached
 from overparam.streams import Streams
+from overparam.training.estimator_clone import check_task
 from overparam.training.estimator_request import checked_arguments
-from overparam.training.fit import as_model_takes
+from overparam.training.fit import as_model_takes, refuse_arguments
 from overparam.training.recipe import Recipe
 
 _MODELS = (
     "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn, or a "
     "function that makes one; or fit(rows, seed) -> predict"
 )
+
+_SEMI_SUPERVISED, _NO_LABEL = "sklearn.semi_supervised", -1  # which its estimators do not learn
 
 
 def prepare(
@@ -96,7 +99,7 @@ def prepare(
         notes = list(examples.notes)
     parts = {f"{p.__qualname__} of {p.__module__}": p for p in map(code_of, code)}
     reached = what_is_reached(parts, Path.cwd())
-    left_out = _left_out(leave_out, len(examples))
+    left_out = _left_out(leave_out, examples)
     chosen = [seed, digest_of_rows(groups, len(examples)), by_class]
     subsets = digest([*chosen, left_out] if len(left_out) else chosen)
     if len(left_out):
@@ -169,10 +172,11 @@ def with_classes(examples: Examples) -> Examples:
     return examples
 
 
-def _left_out(rows: Any, n: int) -> np.ndarray:
+def _left_out(rows: Any, examples: Examples) -> np.ndarray:
     """Return positions or a mask of rows as positions, rising, each once."""
-    found = np.asarray([] if rows is None else rows)
+    n, found = len(examples), np.asarray([] if rows is None else rows)
     if found.dtype == bool and found.shape == (n,):
+        check_rows(examples.inputs, rows, "leave_out")
         found = np.flatnonzero(found)
     if not found.size:
         return np.empty(0, np.int64)
@@ -217,8 +221,27 @@ def _learner(
             got="keep='models'",
             remedy="give evaluate=(X_test, y_test) now, of which every member's outputs are kept",
         )
+    _refuse_unlabelled(model, examples)
+    check_task(model, examples, name_of(model))
     checked_arguments(model, arguments, examples, name_of(model))
     return EstimatorLearner(model, examples, tested, own_copy_of(arguments))
+
+
+def _refuse_unlabelled(model: Any, examples: Examples) -> None:
+    """Refuse rows without a label, which semi-supervised estimators know by -1.
+
+    Raises:
+        DataError: there are some.
+    """
+    learns_from_them = any(type(p).__module__.startswith(_SEMI_SUPERVISED) for p in parts_of(model))
+    n = int((examples.given_labels() == _NO_LABEL).sum()) if learns_from_them else 0
+    if n:
+        raise DataError(
+            f"rows without a label have no right and wrong: to {name_of(model)} -1 is none",
+            got=f"{n:,} rows of -1",
+            remedy="give the labelled rows alone, and let a function fit(rows, seed) of your own "
+            "add the others",
+        )
 
 
 def _network(
@@ -240,12 +263,7 @@ def _network(
             if is_estimator(model)
             else "",
         )
-    if arguments:
-        raise UsageError(
-            "fit arguments are for estimators",
-            got=", ".join(arguments),
-            remedy="a network's are in its recipe",
-        )
+    refuse_arguments(arguments)
     n_classes = examples.n_outputs
     data = as_dataset((examples.inputs, examples.labels), n_classes, name="data")
     test_data = None
