@@ -66,8 +66,8 @@ def _with_doubt(fitted: FittedEstimator, inputs: Any) -> FittedEstimator:
     if apart <= _AT_ODDS and not in_another:
         return fitted
     note = (
-        f"{fitted.name} predicts other classes than those of its largest outputs: are their "
-        "columns in the order of its classes_?"
+        f"{fitted.name} predicts other classes than those of its largest outputs, by a threshold "
+        "of its own or since their columns are in another order than its classes_"
     )
     return replace(fitted, notes=(*fitted.notes, note))
 

@@ -208,7 +208,7 @@ class FittedEstimator:
             return self._one_hot(given)
         if given.dtype.kind not in "fiub" or np.isnan(given).any():
             raise self._refusal("predictions that are no numbers, or NaN", given, "numbers")
-        scores = given.astype(np.float64, copy=False)
+        scores = np.ascontiguousarray(given, np.float64)  # of views that run backwards, too
         if self.classes is None:
             if scores.size != n * self.n_outputs:
                 raise self._refusal("other targets", given, f"[{n}, {self.n_outputs}]")
