@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
@@ -213,3 +213,25 @@ def test_an_estimators_own_predictions_are_what_is_correct():
     )
     assert (made.members.columns["correct"] == correct).all()
     assert "margin" not in made.memorization_scores().method
+
+
+class Turned(ClassifierMixin, BaseEstimator):
+    """Its columns stand in another order than it says."""
+
+    def fit(self, inputs, labels):
+        self.inside_ = GaussianNB().fit(inputs, labels)
+        self.classes_ = self.inside_.classes_
+        return self
+
+    def predict(self, inputs):
+        return self.inside_.predict(inputs)
+
+    def predict_proba(self, inputs):
+        return self.inside_.predict_proba(inputs)[:, ::-1]
+
+
+def test_outputs_that_contradict_the_predictions_are_found():
+    found = tree_ensemble(6, model=Turned())
+    assert found.columns["correct"].mean() > 0.8
+    assert [f for f in found.findings if "predicts or the class of its largest output" in f]
+    assert [n for n in found.notes if "Turned predicts other classes" in n]

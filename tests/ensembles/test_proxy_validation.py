@@ -217,9 +217,11 @@ def test_rows_that_are_no_numbers_have_no_baselines():
     pandas = pytest.importorskip("pandas")
     inputs, labels = points()
     frame = pandas.DataFrame(inputs * [1, 1, 1, 1e6], columns=list("abcd"))
-    scaled = baselines_of(frame, labels)["neighbor_disagreement"]
-    same = baselines_of((inputs - inputs.mean(0)) / inputs.std(0), labels)["neighbor_disagreement"]
-    np.testing.assert_allclose(scaled, same)
+    of_a_table = baselines_of(frame.assign(b=frame["b"] > 0), labels)
+    of_an_array = baselines_of(frame.assign(b=1.0 * (frame["b"] > 0)).to_numpy(), labels)
+    assert set(of_a_table) == set(of_an_array) == {"neighbor_disagreement", "class_distance"}
+    for name, values in of_a_table.items():
+        np.testing.assert_array_equal(values, of_an_array[name])
     assert baselines_of(frame.assign(e="text"), labels) == {}
 
 

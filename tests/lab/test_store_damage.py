@@ -166,12 +166,6 @@ def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
         Store.open(tmp_path / "file" / "study", DEMO)
 
 
-def test_a_lock_that_cannot_be_opened_is_a_resource_error(tmp_path):
-    (tmp_path / "study.lock").mkdir()
-    with pytest.raises(ResourceError, match=r"study\.lock cannot be used"):
-        Store.open(tmp_path, DEMO)
-
-
 @contextlib.contextmanager
 def files_no_longer_than(n_bytes):
     """A full disk, as far as files of this process are concerned."""

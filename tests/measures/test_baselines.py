@@ -1,11 +1,21 @@
 """What rows say of themselves: brute force, and what does not matter."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from overparam.errors import DataError
-from overparam.measures import class_distance, neighbor_disagreement
+from overparam.measures import (
+    class_distance,
+    estimate_auc,
+    hinge_margin,
+    leave_one_out_neighbors,
+    leave_one_out_ridge,
+    neighbor_disagreement,
+    rank_agreement,
+    rank_label_errors,
+)
 
 
 def rows(seed=0, n=60):
@@ -70,3 +80,37 @@ def test_hostile_rows(score, x, y, words):
 
 def test_the_only_row_of_a_class_has_no_mean_left():
     assert np.isnan(class_distance([[0.0], [1.0], [2.0]], [0, 0, 1])).tolist() == [0, 0, 1]
+
+
+def test_whole_numbers_that_would_be_rounded_are_refused():
+    x, y = np.arange(12).reshape(6, 2), np.arange(6) % 2
+    with pytest.raises(DataError, match=r"inputs are whole numbers that would be rounded.*2\*\*53"):
+        neighbor_disagreement(x + 2**53, y)
+    with pytest.raises(DataError, match="would be rounded"):
+        class_distance(np.full((6, 2), 2**64 - 1, np.uint64), y)
+    even = neighbor_disagreement(2 * x + 2**53, y, n_neighbors=2)  # which float64 holds
+    np.testing.assert_array_equal(even, neighbor_disagreement(2 * x, y, n_neighbors=2))
+
+
+MEASURES = {
+    "inputs and labels": (class_distance, 2),
+    "scores and reference": (rank_agreement, 1),
+    "scores and members": (estimate_auc, 1),
+    "probabilities and labels": (rank_label_errors, 2),
+    "logits and labels": (lambda x, y: hinge_margin(np.log(x), y), 2),
+    "features and targets": (lambda x, y: leave_one_out_ridge(x, y, 1.0), 2),
+    "features and targets of neighbours": (lambda x, y: leave_one_out_neighbors(x, y, 1), 2),
+}
+
+
+@pytest.mark.parametrize("what", MEASURES)
+def test_rows_under_one_index_in_different_orders_are_refused(what):
+    measure, axes = MEASURES[what]
+    values = pd.DataFrame({"a": [0.9, 0.2, 0.3, 0.4], "b": [0.1, 0.8, 0.7, 0.6]})
+    if axes == 1:
+        values = values["a"]
+    labels = pd.Series([0, 1, 1, 0])
+    measure(values, labels)
+    names = what.removesuffix(" of neighbours")
+    with pytest.raises(DataError, match=f"{names} have the same index in different orders"):
+        measure(values, labels[::-1])

@@ -136,3 +136,9 @@ def test_random_augmentation_is_drawn_once_and_the_same_each_time():
     assert first.inputs.equal(second.inputs)
     assert not first.inputs.equal(torch.from_numpy(X))
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_arguments_of_an_estimators_fit_are_refused_for_a_network():
+    data, recipe = (np.eye(4), [0, 1, 0, 1]), op.Recipe(epochs=1)
+    with pytest.raises(UsageError, match="are for estimators; got 'sample_weight, no_such_thing'"):
+        op.fit(nn.Linear(4, 2), data, recipe, arguments={"sample_weight": 1, "no_such_thing": 2})

@@ -8,7 +8,7 @@ from torch import nn
 import overparam as op
 from overparam.training import batches
 from overparam.training.fit import solve
-from overparam.training.interaction import rows_interact
+from overparam.training.interaction import others_matter, rows_interact
 from overparam.training.request import solve_all
 
 N = 5000
@@ -105,3 +105,5 @@ def test_which_modules_have_rows_that_interact(module, answer):
     rows = torch.tensor(INPUTS[:10])
     assert rows_interact(module, rows) is answer
     assert not rows_interact(module, rows[:1])
+    assert others_matter(module, rows) is (answer or isinstance(module, Pairs))
+    assert not others_matter(module, rows[:1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,8 @@ from overparam.measures import estimate_advantage
 from overparam.models import mlp
 from overparam.theory import SubsampledGaussian
 from overparam.training.fit_estimator import check_repeatable
-from overparam.training.private import PrivateSgd, clipped_sum
+from overparam.training.private import PrivateSgd
+from overparam.training.row_gradients import clipped_sum
 
 N, D, K = 40, 3, 3
 GENERATOR = torch.Generator().manual_seed(0)
@@ -68,7 +71,7 @@ def test_clipped_sums_are_those_of_a_loop_over_rows(clip_norm):
 def test_sums_in_parts_are_the_same(monkeypatch):
     module = network()
     whole = clipped_sum(module, weights_of(module), INPUTS, LABELS, 0.5)
-    monkeypatch.setattr("overparam.training.private._MOST_NUMBERS", 7 * 38)  # seven rows
+    monkeypatch.setattr("overparam.training.row_gradients._MOST_NUMBERS", 7 * 38)  # seven rows
     parts = clipped_sum(module, weights_of(module), INPUTS, LABELS, 0.5)
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, rtol=1e-10, atol=1e-12)
@@ -205,12 +208,113 @@ def test_settings_that_make_no_sense_are_refused(settings, match):
         private(**settings)
 
 
-def test_layers_that_mix_rows_are_refused():
-    model = nn.Sequential(nn.Linear(D, 5), nn.BatchNorm1d(5), nn.Linear(5, K))
-    with pytest.raises(
-        UsageError, match=r"the gradient of a single row cannot be taken.*normalization"
-    ):
+class Head(nn.Module):
+    """A layer that is given the batch as a function leaves it."""
+
+    def __init__(self, of_batch):
+        super().__init__()
+        self.of_batch, self.out = of_batch, nn.Linear(D, K)
+        nn.init.zeros_(self.out.weight)  # behind which everything would hide
+
+    def forward(self, rows):
+        return self.out(self.of_batch(self, rows))
+
+
+def centred_in_training(module, rows):
+    """Beside layers that draw."""
+    rows = nn.functional.dropout(rows, 0.5, module.training)
+    return rows - rows.mean(0) if module.training and len(rows) > 1 else rows
+
+
+@pytest.mark.parametrize(
+    ("model", "when"),
+    [
+        (nn.Sequential(nn.Linear(D, 5), nn.BatchNorm1d(5), nn.Linear(5, K)), "in training"),
+        (Head(lambda module, rows: rows - rows.mean(0)), "in training"),
+        (Head(lambda module, rows: rows / rows.abs().max()), "in training"),
+        (Head(lambda module, rows: rows.softmax(0)), "in training"),
+        (Head(centred_in_training), "in training"),
+        (Head(lambda m, rows: rows if m.training else rows - rows.mean(0)), "when it is asked"),
+    ],
+)
+def test_models_of_which_rows_decide_each_others_outputs_are_refused(model, when):
+    with pytest.raises(UsageError, match=rf"treat every row by itself.*{when} depend.*group"):
         op.fit(private(model), DATA)
+
+
+class Recurrent(nn.Module):
+    """Which `torch.func` cannot map over rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru, self.out = nn.GRU(1, 4, batch_first=True), nn.Linear(4, K)
+
+    def forward(self, rows):
+        return self.out(self.gru(rows[..., None])[0][:, -1])
+
+
+def frozen_norm():
+    model = nn.Sequential(nn.Linear(D, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, K))
+    model[1].running_mean.fill_(0.5)
+    model[1].eval()
+    return model
+
+
+@pytest.mark.parametrize("make", [Recurrent, frozen_norm])
+def test_whatever_treats_each_row_by_itself_is_trained_as_in_a_loop(make):
+    torch.manual_seed(1)
+    model = make()
+    settings = {"sampling_rate": 1.0, "noise_multiplier": 0.0, "clip_norm": 0.5}
+    found = op.fit(private(model, **settings), DATA)
+    plain, inputs = copy.deepcopy(model), INPUTS.float()
+    for _ in range(5):
+        total = row_by_row(plain, inputs, LABELS, 0.5)
+        with torch.no_grad():
+            for name, p in plain.named_parameters():
+                p -= 0.1 / 10 * total[name]
+    expected = plain.eval()(inputs).detach().softmax(1)
+    np.testing.assert_allclose(found.predict_proba(INPUTS.numpy()), expected, atol=1e-5)
+
+
+def test_a_model_that_has_no_output_of_a_single_row_is_told():
+    def of_several(module, rows):
+        if len(rows) == 1:
+            raise ValueError("two rows at least")
+        return rows
+
+    with pytest.raises(UsageError, match=r"gradient of a single row cannot be taken.*two rows"):
+        op.fit(private(Head(of_several)), DATA)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "match"),
+    [
+        (INPUTS.flip(0), LABELS, "other inputs in 40 of 40 rows"),
+        (INPUTS, (LABELS + 1) % K, "other labels in 40 of 40 rows"),
+        (INPUTS[:20], LABELS[:20], "got '20 rows'"),
+        (INPUTS[:, :2], LABELS, "2 numbers in each row"),
+        (INPUTS, INPUTS[:, 0], "targets in place of classes"),
+    ],
+)
+def test_other_data_than_its_own_are_refused(inputs, labels, match):
+    data = inputs.numpy(), labels.numpy()
+    for fit in (
+        lambda: op.fit(private(), data),
+        lambda: op.solve(op.fit_estimator(private(), data, op.Streams(0))),
+    ):
+        with pytest.raises(UsageError, match=f"fitted beside others.*{match}"):
+            fit()
+    if labels is not INPUTS[:, 0] and labels.dtype == torch.int64:
+        with pytest.raises(UsageError, match=match):
+            op.subset_ensemble(private(), *data, n_models=4, workers=0)
+
+
+def test_other_forms_of_its_own_data_are_its_own():
+    image = op.make_dataset(INPUTS.reshape(N, 1, 1, D), LABELS, n_classes=K)
+    flat = private(nn.Sequential(nn.Flatten(), nn.Linear(D, K)), image)
+    assert op.fit(flat, (INPUTS.numpy().astype(np.float32), LABELS.numpy())).form == "probabilities"
+    with pytest.raises(UsageError, match="inputs that are no numbers"):
+        op.fit(flat, (["text"] * N, LABELS.numpy()))
 
 
 def test_weights_that_become_infinite_are_told():

@@ -19,7 +19,7 @@ from torch.utils import data as torch_data
 from overparam.data.accepted import as_dataset
 from overparam.data.arrays import as_array, as_tensor, refuse_masked
 from overparam.data.dataset import Dataset
-from overparam.data.labels import ASK, FEW_CLASSES, REGRESSION, read_labels
+from overparam.data.labels import ASK, FEW_CLASSES, REGRESSION, notes_on_classes, read_labels
 from overparam.data.rows import as_inputs, n_rows, pieces, read_only, take_rows
 from overparam.data.tables import (
     check_column_names,
@@ -154,7 +154,9 @@ def as_examples(
     if like is not None:
         made = replace(like, inputs=kept, flat=False, name=name, notes=(), columns=columns)
         return _as_like(made, given, like)
-    return replace(_read(kept, given, n_classes, name, are_classes), columns=columns)
+    made = _read(kept, given, n_classes, name, are_classes)
+    notes = () if made.classes is None else notes_on_classes(labels, made.classes.tolist())
+    return replace(made, columns=columns, notes=(*made.notes, *notes))
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

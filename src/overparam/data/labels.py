@@ -15,7 +15,9 @@ ten rows for each, or most of these classes have none. `n_classes=K` makes class
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -141,3 +143,27 @@ def _empty_classes(labels: Tensor, n_classes: int) -> tuple[str, ...]:
     named = ", ".join(empty[:NAMED_AT_MOST]) + (", ..." if len(empty) > NAMED_AT_MOST else "")
     which = f"class {named} has" if len(empty) == 1 else f"{len(empty)} classes ({named}) have"
     return (f"{which} no rows (of {n_classes} classes, numbered from 0)",)
+
+
+def notes_on_classes(labels: Any, classes: Sequence[Any]) -> tuple[str, ...]:
+    """Return what may surprise in the classes that labels were read as.
+
+    Args:
+        labels: as they were given. classes: in order.
+
+    >>> notes_on_classes([-1, 0, 1], [-1, 0, 1])[0][:42]
+    'labels of -1 are taken as a class of their'
+    """
+    notes, there = [], list(classes)
+    categories = getattr(getattr(labels, "dtype", None), "categories", None)
+    if categories is not None and [c for c in categories if c in there] != there:
+        notes.append(
+            f"classes are in sorted order ({', '.join(map(str, there[:NAMED_AT_MOST]))}), not in "
+            "that of the categories: so are columns of outputs, also those of a function's answer"
+        )
+    if len(there) > 2 and there == list(range(-1, len(there) - 1)):
+        notes.append(
+            "labels of -1 are taken as a class of their own; rows without a label have no right "
+            "and wrong"
+        )
+    return tuple(notes)

@@ -116,11 +116,12 @@ def part_column(table: Any, position: int) -> tuple[Any, Any]:
     return table.select([names[i] for i in others]), table[names[position]]
 
 
-def check_rows(inputs: Any, labels: Any, what: str = "labels") -> None:
+def check_rows(inputs: Any, labels: Any, what: str = "labels", of: str = "inputs") -> None:
     """Refuse inputs and labels with one index in different orders: which goes with which?
 
     Args:
         labels: or anything else that has one value for each row. what: it is called.
+        of: what is given in place of inputs.
 
     Other indexes that differ say nothing of what belongs together; rows are taken in order.
 
@@ -141,10 +142,10 @@ def check_rows(inputs: Any, labels: Any, what: str = "labels") -> None:
     if differ is None:  # one instant in two zones, a number of two types
         return
     raise DataError(
-        f"inputs and {what} have the same index in different orders",
-        got=f"{differ[0]} in a row of the inputs where the {what} have {differ[1]}",
+        f"{of} and {what} have the same index in different orders",
+        got=f"{differ[0]} in a row of the {of} where the {what} have {differ[1]}",
         allowed="the same order",
-        remedy=f"give {what}.loc[inputs.index] to join them by index, or inputs.to_numpy() and "
+        remedy=f"give {what}.loc[{of}.index] to join them by index, or {of}.to_numpy() and "
         f"{what}.to_numpy() where they belong together as they stand",
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FEWEST = 8  # members from which on a trend is looked for
 _BY_CHANCE = 1e-3  # how often a trend is found where there is none
+_AT_ODDS = 0.5  # of answers, above which predictions and outputs contradict each other
 _SHOWN = 3  # numbers of members that are named
 
 
@@ -26,6 +27,7 @@ def findings_of(ensemble: Ensemble) -> list[str]:
             _no_prior(ensemble),
             _sides(ensemble),
             _knows_nothing(ensemble),
+            _contradicts(ensemble),
             _repeats(ensemble),
             _trend(ensemble),
         )
@@ -92,6 +94,22 @@ def _knows_nothing(ensemble: Ensemble) -> str:
         "it is not shown that they know more of rows that they did not see than which class is the "
         "most frequent; take more rows before you believe the noise rate and the order of label "
         "errors"
+    )
+
+
+def _contradicts(ensemble: Ensemble) -> str:
+    """Members that predict other classes than those of their largest outputs."""
+    columns = ensemble.members.at_ratio()
+    margin = columns["margin"]
+    clear = (margin > 0) | (margin < 0)  # neither a tie nor NaN, as of those that only vote
+    apart = int((clear & ((margin > 0) != columns["correct"])).sum())
+    if not apart > _AT_ODDS * clear.sum():
+        return ""
+    return (
+        f"in {apart / clear.sum():.0%} of the answers one of two is right, what {ensemble.model} "
+        "predicts or the class of its largest output: scores by margins, the noise rate and the "
+        "order of label errors speak of its outputs, whose columns may be in another order than "
+        "its classes_"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from overparam.data.arrays import as_array
 from overparam.ensembles.learners import EstimatorLearner, Learner, NetworkLearner
 from overparam.ensembles.statements import statements
 from overparam.errors import DataError
@@ -61,18 +62,15 @@ def run_once(
 def baselines_of(inputs: Any, labels: np.ndarray) -> dict[str, np.ndarray]:
     """Return the scores that need no model; none where inputs are no numbers.
 
-    Columns of a table have units of their own, and count alike; pixels are as they are.
+    Distances are between the numbers as they are given, be it in an array or in a table.
     """
     try:
-        x: Any = inputs
-        if hasattr(inputs, "columns"):
-            x = np.asarray(inputs, np.float64)
-            x = (x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1.0)
+        x = as_array("inputs", inputs)
         return {
             "neighbor_disagreement": neighbor_disagreement(x, labels),
             "class_distance": class_distance(x, labels),
         }
-    except (DataError, TypeError, ValueError):
+    except DataError:
         return {}
 
 

@@ -39,14 +39,17 @@ from overparam.ensembles.setup import EVALUATED, Setup, WhatItIsOf
 from overparam.errors import DataError, UsageError
 from overparam.lab.reached import what_is_reached
 from overparam.streams import Streams
+from overparam.training.estimator_clone import check_task
 from overparam.training.estimator_request import checked_arguments
-from overparam.training.fit import as_model_takes
+from overparam.training.fit import as_model_takes, refuse_arguments
 from overparam.training.recipe import Recipe
 
 _MODELS = (
     "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn, or a "
     "function that makes one; or fit(rows, seed) -> predict"
 )
+
+_SEMI_SUPERVISED, _NO_LABEL = "sklearn.semi_supervised", -1  # which its estimators do not learn
 
 
 def prepare(
@@ -91,7 +94,7 @@ def prepare(
     if isinstance(learner, NetworkLearner):
         made = learner.make(Streams(0))
         notes += learner.data.notes
-    left_out = _left_out(leave_out, len(examples))
+    left_out = _left_out(leave_out, examples)
 
     def what_it_is_of() -> WhatItIsOf:
         if isinstance(learner, NetworkLearner):
@@ -176,10 +179,11 @@ def with_classes(examples: Examples) -> Examples:
     return examples
 
 
-def _left_out(rows: Any, n: int) -> np.ndarray:
+def _left_out(rows: Any, examples: Examples) -> np.ndarray:
     """Return positions or a mask of rows as positions, rising, each once."""
-    found = np.asarray([] if rows is None else rows)
+    n, found = len(examples), np.asarray([] if rows is None else rows)
     if found.dtype == bool and found.shape == (n,):
+        check_rows(examples.inputs, rows, "leave_out")
         found = np.flatnonzero(found)
     if not found.size:
         return np.empty(0, np.int64)
@@ -224,8 +228,29 @@ def _learner(
             got="keep='models'",
             remedy="give evaluate=(X_test, y_test) now, of which every member's outputs are kept",
         )
+    _refuse_unlabelled(model, examples)
+    check_task(model, examples, name_of(model))
     checked_arguments(model, arguments, examples, name_of(model))
     return EstimatorLearner(model, examples, tested, arguments)
+
+
+def _refuse_unlabelled(model: Any, examples: Examples) -> None:
+    """Refuse rows without a label, which semi-supervised estimators know by -1.
+
+    Raises:
+        DataError: there are some.
+    """
+    has_parts = hasattr(model, "get_params") and not isinstance(model, type)
+    parts = [model, *(model.get_params(deep=True).values() if has_parts else ())]
+    learns_from_them = any(type(part).__module__.startswith(_SEMI_SUPERVISED) for part in parts)
+    n = int((examples.given_labels() == _NO_LABEL).sum()) if learns_from_them else 0
+    if n:
+        raise DataError(
+            f"rows without a label have no right and wrong: to {name_of(model)} -1 is none",
+            got=f"{n:,} rows of -1",
+            remedy="give the labelled rows alone, and let a function fit(rows, seed) of your own "
+            "add the others",
+        )
 
 
 def _network(
@@ -247,12 +272,7 @@ def _network(
             if is_estimator(model)
             else "",
         )
-    if arguments:
-        raise UsageError(
-            "fit arguments are for estimators",
-            got=", ".join(arguments),
-            remedy="a network's are in its recipe",
-        )
+    refuse_arguments(arguments)
     n_classes = examples.n_outputs
     data = as_dataset((examples.inputs, examples.labels), n_classes, name="data")
     test_data = None

@@ -145,7 +145,8 @@ def validate_proxies(
             Of an estimator there are the loss and EL2N of its fit, what follows from its stages
             where it is boosted (`staged_predict_proba`), and the votes out of bag of a forest with
             ``oob_score=True``.
-        X, y: as in `subset_ensemble`; n >= 40 rows.
+        X, y: as in `subset_ensemble`; n >= 40 rows. The baselines measure distances between the
+            numbers as they are given: scale columns first that have units of their own.
         n_models: K >= 8, of the ensemble. ratio: share of the rows in a subset.
         n_planted: wrong labels that stand alone, by default for 5 % of the rows; half as many
             other rows get one with a twin.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam.checks import check_count, check_range
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats
 from overparam.measures.clustering import ClusteredRate
@@ -114,6 +115,7 @@ def rank_agreement(
     check_range("threshold", threshold, 0)
     check_range("top", top, 0, 1, open_low=True, open_high=True)
     _check_bootstrap(n_bootstrap, confidence)
+    check_rows(scores, reference, "reference", "scores")
     a = checked_floats("scores", scores, "[n]")
     b = checked_floats("reference", reference, "[n]")
     if len(a) != len(b):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from overparam.data.tables import check_rows
 from overparam.measures.checked_arrays import as_array, checked_floats, checked_labels
 from overparam.measures.left_out_smoothers import leave_one_out_neighbors
 
@@ -71,6 +72,7 @@ def class_distance(inputs: object, labels: object) -> np.ndarray:
 
 
 def _rows(inputs: object, labels: object) -> tuple[np.ndarray, np.ndarray]:
+    check_rows(inputs, labels)
     values = as_array(inputs)
     flat = values.reshape(len(values), -1) if values.ndim > 2 else values
     x = checked_floats("inputs", flat, "[n, d]", finite=True)

@@ -52,12 +52,24 @@ def checked_floats(name: str, values: object, layout: str, *, finite: bool = Fal
     """Return `checked_numbers` in float64, all of them finite where that is asked.
 
     Raises:
-        DataError: as in `checked_numbers`, or NaN or infinity where all must be finite.
+        DataError: as in `checked_numbers`, whole numbers that float64 does not hold, or NaN or
+            infinity where all must be finite.
 
     >>> checked_floats("losses", [[1, 2]], "[epochs, n]")
     array([[1., 2.]])
     """
-    found = checked_numbers(name, values, layout).astype(np.float64)
+    given = checked_numbers(name, values, layout)
+    found = given.astype(np.float64)
+    if given.dtype.kind in "iu" and given.dtype.itemsize == 8:
+        with np.errstate(invalid="ignore"):  # 2**63 goes back to no int64
+            rounded = found.astype(given.dtype) != given
+        if rounded.any():
+            raise DataError(
+                f"{name} are whole numbers that would be rounded",
+                got=f"{given[rounded][0]}, one of {int(rounded.sum())}",
+                allowed="up to 2**53 in size",
+                remedy="subtract what they have in common, or give ranks",
+            )
     if finite and not np.isfinite(found).all():
         raise DataError(
             f"{name} hold NaN or infinity",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_count, check_range
+from overparam.data.tables import check_rows
 from overparam.errors import DataError, UsageError
 from overparam.measures.error import RateEstimate, wilson_interval
 from overparam.measures.subset_arrays import as_array, as_vector, check_probabilities, read_numbers
@@ -184,6 +185,7 @@ def _read_classes(probabilities: Any, labels: Any) -> tuple[np.ndarray, np.ndarr
     n, n_classes = said.shape
     if n_classes < 2:
         raise DataError("one class has no wrong labels", got=f"probabilities {[n, n_classes]}")
+    check_rows(probabilities, labels, of="probabilities")
     given = as_vector("labels", labels, n, "rows as probabilities")
     if given.dtype.kind != "i" or given.min() < 0 or given.max() >= n_classes:
         raise DataError(

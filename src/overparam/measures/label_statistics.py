@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.reference_models import array_of
 
@@ -66,6 +67,7 @@ def hinge_margin(logits: Any, labels: Any) -> np.ndarray:
 
 def _split(logits: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """The label's logit `[..., n]` and the others `[..., n, K - 1]`."""
+    check_rows(logits, labels, of="logits")
     z, y = array_of(logits).astype(np.float64), array_of(labels)
     if z.ndim < 2 or y.ndim != 1 or z.shape[-2] != len(y) or z.shape[-1] < 2 or z.size == 0:
         raise DataError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from overparam.checks import check_range
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats
 from overparam.measures.left_out_rows import (
@@ -159,6 +160,7 @@ def _leave_out(of: Spectrum, y: np.ndarray, penalty: float) -> LeaveOneOut:
 def _checked_problem(
     rows: object, targets: object, *, name: str = "features", layout: str = "[n, p]"
 ) -> tuple[np.ndarray, np.ndarray]:
+    check_rows(rows, targets, "targets", name)
     x = checked_floats(name, rows, layout, finite=True)
     return x, checked_targets(targets, len(x))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam.checks import check_choice
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats, checked_labels
 from overparam.measures.leave_one_out import LeaveOneOut, checked_targets
@@ -119,6 +120,7 @@ def leave_one_out_neighbors(
     >>> found.with_row[:, 0].tolist(), found.without_row[:, 0].tolist()
     ([5.0, 7.0, 9.0], [7.0, 5.0, 7.0])
     """
+    check_rows(features, targets, "targets", "features")
     x = checked_floats("features", features, "[n, p]", finite=True)
     y = checked_targets(targets, len(x))
     k = checked_neighbors(n_neighbors, len(x) - 1)

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 
 from overparam.checks import check_count, check_range
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.clustering import Spread, clustered_spread
 from overparam.measures.reference_models import array_of, mask_of
@@ -96,9 +97,10 @@ def scored(scores: Any, members: Any) -> Scored:
     """Return scores and membership, checked.
 
     Raises:
-        DataError: shapes that do not fit, only one of the two kinds, or whole numbers too large to
-            be told apart.
+        DataError: shapes that do not fit, one index in different orders, only one of the two
+            kinds, or whole numbers too large to be told apart.
     """
+    check_rows(scores, members, "members", "scores")
     given, inside = array_of(scores), mask_of(members)
     values = np.asarray(given, np.float64)
     if given.dtype.kind in "iu" and len(np.unique(given)) > len(np.unique(values)):

@@ -42,7 +42,10 @@ class SubsampledGaussian:
 
     The expectation is integrated by the trapezoidal rule, whose error falls exponentially with the
     step for such functions. Any a gives a valid epsilon; the best one up to 1,001 is sought. It is
-    no exact account: epsilon of the same delta can be some ten per cent smaller.
+    no exact account, and the fewer the steps and the smaller q, the less exact. Of one step with
+    delta = 1e-5 the exact epsilon is smaller by 79 % at sigma = 1, q = 0.01; by 83 % at sigma = 3,
+    q = 0.01; by 88 % at sigma = 0.5, q = 0.001; by 21 % at sigma = 1, q = 0.1; and by 8 % at
+    sigma = 0.3, q = 0.1.
 
     Attributes:
         noise_multiplier: sigma >= 0.1. sampling_rate: q in (0, 1]. n_steps: n >= 1.
@@ -104,7 +107,8 @@ class SubsampledGaussian:
 def noise_multiplier_for(epsilon: float, delta: float, sampling_rate: float, n_steps: int) -> float:
     """Return the least noise multiplier, of at least 0.1, with which n sums are private enough.
 
-    That of `SubsampledGaussian` with these settings, to a ten-thousandth, and never below it.
+    By the account of `SubsampledGaussian` with these settings, to a ten-thousandth, and never
+    below it. An exact account would need less noise, for few steps far less.
 
     Args:
         epsilon: > 0, nats. delta: in (0, 1). sampling_rate, n_steps: as there.

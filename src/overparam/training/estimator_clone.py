@@ -81,13 +81,16 @@ def own_clone(estimator: Any, name: str) -> Any:
 
 
 def check_task(estimator: Any, examples: Examples, name: str) -> None:
-    """Refuse an estimator that does not fit the labels.
+    """Refuse an estimator that does not fit the labels, or a function that does not fit the data.
+
+    A function that has rows of its own may say so: its `check_data(examples)` is asked.
 
     Raises:
         UsageError: a classifier of targets, a regressor of classes, or one whose decision values
-            are of pairs of classes.
+            are of pairs of classes; or what `check_data` raises.
     """
     if not is_estimator(estimator):
+        getattr(estimator, "check_data", lambda examples: None)(examples)
         return
     shapes = [v for k, v in estimator.get_params().items() if k.endswith("decision_function_shape")]
     if "ovo" in shapes and examples.classes is not None and len(examples.classes) > 2:

@@ -21,6 +21,8 @@ from overparam.models.estimator_attributes import is_estimator
 from overparam.stopping import is_stop
 from overparam.streams import Streams, check_streams
 from overparam.threads import spread
+from overparam.training.answers import form_of, form_of_outputs
+from overparam.training.column_order import with_known_order
 from overparam.training.estimator_clone import (
     N_SEEDS,
     check_task,
@@ -31,15 +33,11 @@ from overparam.training.estimator_clone import (
 )
 from overparam.training.estimator_cost import measure_fit
 from overparam.training.estimator_errors import naming
-from overparam.training.fitted_estimator import (
-    FittedEstimator,
-    asking,
-    form_of,
-    form_of_outputs,
-)
+from overparam.training.fitted_estimator import FittedEstimator, asking
 from overparam.training.request import Context, Cost, Request
 
 _TRIAL_ROWS = 32  # that a function is asked about as soon as it is fitted
+_ORDER_ROWS = 256  # that an estimator is asked about, by which the order of its columns is known
 _MOST_WARNINGS, _WARNING_LETTERS = 3, 200
 
 
@@ -67,7 +65,7 @@ def make_request(
         name,
         examples,
         streams,
-        _checked_rows(rows, len(examples)),
+        _checked_rows(rows, examples),
         checked_arguments(prepared, arguments, examples, name),
         {k: as_examples(v, name=k, like=examples) for k, v in (evaluate or {}).items()},
     )
@@ -100,6 +98,10 @@ class EstimatorRequest(Request):
     def n_rows(self) -> int:
         """How many rows it is fitted to."""
         return len(self.examples) if self.rows is None else len(self.rows)
+
+    @property
+    def _all_rows(self) -> np.ndarray:
+        return np.arange(len(self.examples)) if self.rows is None else self.rows
 
     @staticmethod
     def execute(requests: Sequence[Any], context: Context) -> list[Any]:
@@ -138,6 +140,11 @@ class EstimatorRequest(Request):
                 seconds = time.perf_counter() - started
         fitted = replace(self.stand_in(), model=model, seconds=seconds, notes=self._notes(caught))
         fitted = replace(fitted, form=self._form_of(model))
+        if not self._is_function and fitted.classes is not None:
+            rows = self._all_rows
+            some = rows[np.unique(np.linspace(0, len(rows) - 1, _ORDER_ROWS).astype(int))]
+            seen = np.unique(self.examples.labels[rows])
+            fitted = with_known_order(fitted, self.examples.take(some), seen)
         errors = {name: fitted.error_on(part) for name, part in self.evaluate.items()}
         return replace(fitted, errors=errors)
 
@@ -175,8 +182,7 @@ class EstimatorRequest(Request):
         return model
 
     def _fit_function(self) -> Any:
-        rows = np.arange(len(self.examples)) if self.rows is None else self.rows.copy()
-        predict = self.estimator(rows, self.streams.entropy("fit") % N_SEEDS)
+        predict = self.estimator(self._all_rows.copy(), self.streams.entropy("fit") % N_SEEDS)
         if not callable(predict):
             raise UsageError(
                 f"{self.name} must return a function that predicts",
@@ -191,8 +197,7 @@ class EstimatorRequest(Request):
     def _form_of(self, model: Any) -> str:
         if not self._is_function:
             return form_of(model, self.examples, self.name)
-        rows = np.arange(len(self.examples)) if self.rows is None else self.rows
-        some = self.examples.take(rows[:_TRIAL_ROWS])
+        some = self.examples.take(self._all_rows[:_TRIAL_ROWS])
         with asking(self.name):
             return form_of_outputs(model(some), self.examples.classes)
 
@@ -211,11 +216,12 @@ class EstimatorRequest(Request):
         return (*self.examples.notes, *list(shown)[:_MOST_WARNINGS])
 
 
-def _checked_rows(rows: Any, n: int) -> np.ndarray | None:
+def _checked_rows(rows: Any, examples: Examples) -> np.ndarray | None:
     if rows is None:
         return None
-    found = np.asarray(rows)
+    n, found = len(examples), np.asarray(rows)
     if found.dtype == bool and found.shape == (n,):
+        check_rows(examples.inputs, rows, "rows")
         found = np.flatnonzero(found)
     if found.ndim != 1 or found.dtype.kind not in "iu" or len(found) == 0:
         raise DataError(

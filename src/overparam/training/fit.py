@@ -102,6 +102,7 @@ def fit(
         return found
     _check_kinds(model, recipe)
     assert recipe is not None
+    refuse_arguments(arguments)
     streams = Streams(check_count("seed", seed, low=0))
     train_set = as_model_takes(model, as_dataset(data, n_classes, name="train"))
     sets = {
@@ -158,6 +159,20 @@ def _check_kinds(model: object, recipe: object) -> None:
             got=type(recipe).__name__,
             allowed="op.Recipe(...)",
             remedy="write for instance op.Recipe(epochs=20, learning_rate=0.1)",
+        )
+
+
+def refuse_arguments(arguments: Mapping[str, Any] | None) -> None:
+    """Refuse arguments of an estimator's fit for a network, which would do nothing.
+
+    Raises:
+        UsageError: there are some.
+    """
+    if arguments:
+        raise UsageError(
+            "fit arguments are for estimators",
+            got=", ".join(arguments),
+            remedy="a network's are in its recipe; weights of rows go into a loss of your own",
         )
 
 

@@ -45,7 +45,8 @@ async def fit_estimator(
             ``predict(inputs) -> outputs`` is asked with inputs of the kind of X: X itself for all
             rows, others for a test set. (Of data that are no array, give ``np.arange(n)`` for X:
             then it is asked with positions.) It answers `[n, K]` scores with the classes in
-            order, or `[n]` labels; for regression targets `[n]` or `[n, k]`.
+            sorted order, as of ``np.unique(y)``, or a table with columns named by the classes, or
+            `[n]` labels; for regression targets `[n]` or `[n, k]`.
         data: ``(X, y)`` with X an array, DataFrame, sparse matrix or list of texts, in which form
             the estimator gets it; ``(frame, "label")``; a `Dataset`, whose inputs are flattened
             for an estimator; or `Examples`, made once for many fits.
@@ -61,7 +62,8 @@ async def fit_estimator(
 
     Raises:
         UsageError: what is no estimator, or cannot be cloned; a fit that raises, in this cell
-            alone; predictions of a wrong length or other classes.
+            alone; predictions of a wrong length or other classes; outputs of which nobody can tell
+            which column is of which class.
         DataError: data as `overparam.data.examples.as_examples` refuses them; rows outside them.
 
     Cost: that of the fit; `overparam plan` measures one of few rows.

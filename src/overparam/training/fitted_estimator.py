@@ -26,17 +26,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from overparam.data.arrays import as_array
 from overparam.data.examples import Examples
-from overparam.data.rows import as_inputs, is_sparse, is_table, n_rows, read_only
+from overparam.data.rows import as_inputs, n_rows, read_only
 from overparam.data.tables import check_columns
 from overparam.errors import UsageError, suggest
 from overparam.streams import Streams
+from overparam.training.answers import array_of, columns_by_name, sum_to_one
 from overparam.training.estimator_errors import naming
 
 # Methods of scikit-learn that return the class of the largest probability, and nothing else.
 _LARGEST = ("ForestClassifier.predict", "_BaseNB.predict")
-SUM_TOLERANCE = 1e-3  # of the sum of a row of probabilities
 _NOTES_SHOWN, _NOTE_LENGTH = 2, 110
 
 
@@ -56,6 +55,8 @@ class FittedEstimator:
         status: always ``done``.
         columns: of the table beside which a function was fitted, or of a `Dataset`; others are
             refused. An estimator that was given a table knows its own.
+        order: `[columns]`, which of the classes each column of its outputs is of, where neither
+            `classes_` nor names of columns say so.
     """
 
     model: Any
@@ -71,6 +72,7 @@ class FittedEstimator:
     notes: tuple[str, ...] = ()
     status: str = "done"
     columns: tuple[str, ...] = ()
+    order: np.ndarray | None = None
 
     def outputs(self, inputs: Any, *, draws: str = "outputs") -> Any:
         """Return the outputs `[n, K]`, float64.
@@ -85,11 +87,20 @@ class FittedEstimator:
         Raises:
             UsageError: it raises, or what it returns are no such outputs.
         """
+        found = self._in_order(self.answer(inputs, draws), n_rows(inputs))
+        return torch.from_numpy(found) if isinstance(inputs, Tensor) else found
+
+    def answer(self, inputs: Any, draws: str = "outputs") -> Any:
+        """Return what the model itself answers, in whatever form; arguments as in `outputs`."""
         rows = self._rows(inputs)
         with asking(self.name, draws):
-            given = self._ask(rows)
-        found = self._in_order(_as_array(given), n_rows(rows))
-        return torch.from_numpy(found) if isinstance(inputs, Tensor) else found
+            return self._ask(rows)
+
+    @property
+    def names_the_largest(self) -> bool:
+        """Whether the model's predictions are known to be the classes of its largest outputs."""
+        decides = getattr(type(self.model), "predict", None)
+        return getattr(decides, "__qualname__", "") in _LARGEST
 
     def predict(self, inputs: Any) -> np.ndarray:
         """Return the predicted label of each row as labels were given, or the targets.
@@ -110,15 +121,13 @@ class FittedEstimator:
                 known to be their largest is not asked again.
         """
         own = getattr(self.model, "predict", None)
-        decides = getattr(type(self.model), "predict", None)
-        known = getattr(decides, "__qualname__", "") in _LARGEST
-        if own is None or known or self.form == "labels":
+        if own is None or self.names_the_largest or self.form == "labels":
             found = np.asarray(self.outputs(inputs) if outputs is None else outputs)
             return found.argmax(1)
         rows = self._rows(inputs)
         with asking(self.name):
             given = own(rows)
-        named = _as_array(given)
+        named = array_of(given)
         if len(named) != n_rows(rows):
             raise self._refusal("predictions of a wrong length", named, f"{n_rows(rows)} rows")
         return self._positions(named.reshape(len(named)))
@@ -185,24 +194,26 @@ class FittedEstimator:
             return self.model.decision_function(rows)
         return self.model.predict(rows) if hasattr(self.model, "predict") else self.model(rows)
 
-    def _in_order(self, given: np.ndarray, n: int) -> np.ndarray:
+    def _in_order(self, answer: Any, n: int) -> np.ndarray:
         """Return outputs `[n, K]` with a column for each class of the data.
 
         Raises:
-            UsageError: another number of rows or columns, NaN, or labels that are no classes.
+            UsageError: another number of rows or columns, NaN, or labels or names of columns that
+                are no classes. DataError: masked answers.
         """
+        given = array_of(answer)
         if given.ndim == 0 or len(given) != n:
             raise self._refusal("predictions of a wrong length", given, f"{n} rows")
         if self.form == "labels":
             return self._one_hot(given)
         if given.dtype.kind not in "fiub" or np.isnan(given).any():
             raise self._refusal("predictions that are no numbers, or NaN", given, "numbers")
-        scores = given.astype(np.float64, copy=False)
+        scores = np.ascontiguousarray(given, np.float64)  # of views that run backwards, too
         if self.classes is None:
             if scores.size != n * self.n_outputs:
                 raise self._refusal("other targets", given, f"[{n}, {self.n_outputs}]")
             return scores.reshape(n, self.n_outputs)
-        columns = self._columns()
+        columns = self._columns(answer)
         if scores.ndim == 1 and len(columns) == 2:
             scores = np.stack([-scores / 2, scores / 2], axis=1)
         if scores.ndim != 2 or scores.shape[1] != len(columns):
@@ -216,11 +227,15 @@ class FittedEstimator:
         found[:, columns] = scores
         return found
 
-    def _columns(self) -> np.ndarray:
-        """Return which of the data's classes each column of the model is of."""
+    def _columns(self, answer: Any) -> np.ndarray:
+        """Return which of the data's classes each column of the model's answer is of."""
+        assert self.classes is not None
+        named = columns_by_name(answer, self.classes, self.name)
+        if named is not None:
+            return named
         seen = getattr(self.model, "classes_", None)
         if seen is None or self.model is None:
-            return np.arange(self.n_outputs)
+            return np.arange(self.n_outputs) if self.order is None else self.order
         return self._positions(np.asarray(seen))
 
     def _one_hot(self, given: np.ndarray) -> np.ndarray:
@@ -261,50 +276,3 @@ def asking(name: str, draws: str = "outputs") -> Iterator[None]:
     with naming(name, "to answer"), Streams(0).global_generators(draws), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # so it is
         yield
-
-
-def form_of(model: Any, examples: Examples, name: str) -> str:
-    """Return the form of the outputs of a fitted estimator.
-
-    Raises:
-        UsageError: it cannot be asked.
-    """
-    if examples.classes is None and hasattr(model, "predict"):
-        return "targets"
-    for form, method in {
-        "probabilities": "predict_proba",
-        "decision values": "decision_function",
-        "labels": "predict",
-    }.items():
-        if examples.classes is not None and hasattr(model, method):
-            return form
-    raise UsageError(
-        f"{name} cannot be asked for predictions",
-        allowed="an estimator with predict_proba, decision_function or predict",
-        remedy="end the pipeline with a classifier or a regressor",
-    )
-
-
-def form_of_outputs(given: Any, classes: np.ndarray | None) -> str:
-    """Return the form of what a function of the user's answered for some rows."""
-    if classes is None:
-        return "targets"
-    found = _as_array(given)
-    if found.ndim == 1 or (found.ndim == 2 and found.shape[1] == 1):
-        return "labels"
-    return "probabilities" if sum_to_one(found) else "decision values"
-
-
-def sum_to_one(scores: np.ndarray) -> bool:
-    """Whether all rows hold probabilities."""
-    if scores.ndim != 2 or scores.dtype.kind not in "fiub" or (scores < 0).any():
-        return False
-    return bool((np.abs(scores.sum(1) - 1) < SUM_TOLERANCE).all())
-
-
-def _as_array(given: Any) -> np.ndarray:
-    if isinstance(given, Tensor):
-        return as_array("predictions", given)
-    if is_table(given) or hasattr(given, "to_numpy"):
-        return np.asarray(given.to_numpy())
-    return given.toarray() if is_sparse(given) else np.asarray(given)

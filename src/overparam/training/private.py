@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
 
 from overparam.checks import check_count, check_range
+from overparam.data.arrays import as_tensor
 from overparam.data.dataset import Dataset
-from overparam.errors import UsageError
+from overparam.data.examples import Examples
+from overparam.errors import DataError, UsageError
 from overparam.streams import Streams
-from overparam.training.copies import first_line, precision_of
+from overparam.training.copies import copy_module, precision_of
 from overparam.training.initialise import materialise
-from overparam.training.losses import loss_values
+from overparam.training.interaction import others_matter
+from overparam.training.modes import Modes
+from overparam.training.row_gradients import clipped_sum
+from overparam.training.undisturbed import undisturbed
 
-_MOST_NUMBERS = 2**25  # gradients of single rows that are held at once: 128 MiB
-
-Weights = Mapping[str, Tensor]
+_TRIED_ROWS = 16  # by which it is found out whether rows decide each other's outputs
+_SHAKEN = 0.1  # standard deviation that weights are moved by first: zeros would hide it
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,22 +46,24 @@ class PrivateSgd:
 
     Attributes:
         model: from `[n, *shape]` to `[n, K]`; it is not changed. On the meta device (as the
-            families build it) its weights come from the seed. Frozen parameters stay.
+            families build it) its weights come from the seed. Frozen parameters stay, and so
+            does a part that is in evaluation mode within a model in training mode.
         data: all rows, of classes. n_steps: T. sampling_rate: q in (0, 1].
         batch_size: B > 0, usually the number of rows to be expected in a batch.
         clip_norm: C > 0, over all parameters together. noise_multiplier: sigma >= 0.
         learning_rate: eta > 0.
 
     Raises:
-        UsageError: a number out of range, or data without classes. When it is fitted: a model
-            whose rows are not treated each by itself, as by batch normalization, or weights that
-            become infinite.
+        UsageError: a number out of range, or data without classes. When it is fitted: beside other
+            rows or labels than `data`; a model that does not treat each row by itself, as batch
+            normalization does not; or weights that become infinite.
 
     Streams of the seed: ``init``, ``batches``, ``noise``, and ``layers`` for random layers. Whoever
     knows the seed knows the noise, and floating-point noise is not exactly Gaussian: for
     experiments, not to publish models of anybody's data.
 
-    Cost: T q n gradients, one for each row, by `torch.func`. Source: Abadi et al. 2016
+    Cost: T q n gradients, one for each row, by `torch.func` where it can map the model over rows
+    and else one after another, and a few passes of sixteen rows. Source: Abadi et al. 2016
     (arXiv:1607.00133), algorithm 1.
 
     >>> from overparam.data.dataset import make_dataset
@@ -96,12 +101,30 @@ class PrivateSgd:
                 remedy="write op.make_dataset(X, y, n_classes=K)",
             )
 
+    def check_data(self, examples: Examples) -> None:
+        """Refuse to be fitted beside other rows than its own: it would be judged by them.
+
+        Raises:
+            UsageError: inputs or labels are others, or stand in another order.
+        """
+        differs = _difference(self.data, examples)
+        if differs:
+            raise UsageError(
+                "private training has its own data, and is fitted beside others",
+                got=differs,
+                allowed=f"the rows and labels of {self.data!r}, in their order",
+                remedy="give the Dataset itself, or make PrivateSgd of the data that it is fitted "
+                "beside",
+            )
+
     def __call__(self, rows: np.ndarray, seed: int) -> Callable[[Any], Tensor]:
         """Train on some rows, positions in `data`, and return the function that predicts."""
         streams = Streams(int(seed))
-        module = materialise(self.model, streams, torch.float32).train()
-        at = torch.as_tensor(rows)
+        module = materialise(self.model, streams, torch.float32)
+        modes, at = Modes(module), torch.as_tensor(rows)
         inputs = _numbers(self.data.base[self.data.rows[at]])
+        _refuse_interaction(module, modes, inputs)
+        modes.set(True)
         with streams.global_generators("layers"):
             self._train(module, inputs, self.data.labels[at], streams)
         if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
@@ -124,44 +147,48 @@ class PrivateSgd:
                 weight -= rate * step
 
 
-def clipped_sum(
-    module: nn.Module, weights: Weights, inputs: Tensor, labels: Tensor, clip_norm: float
-) -> dict[str, Tensor]:
-    """Return the sum over rows of the gradients of their cross-entropy, each of bounded length.
+def _difference(own: Dataset, examples: Examples) -> str:
+    """Return what differs between data, in a few words; of what is equal nothing."""
+    if len(examples) != len(own):
+        return f"{len(examples):,} rows"
+    try:
+        given = _numbers(as_tensor("inputs", examples.inputs)).reshape(len(own), -1)
+    except DataError:
+        return "inputs that are no numbers"
+    inputs = _numbers(own.inputs).reshape(len(own), -1)
+    if given.shape != inputs.shape:
+        return f"{given.shape[1]} numbers in each row"
+    apart = int((given != inputs).any(1).sum())
+    if apart:
+        return f"other inputs in {apart:,} of {len(own):,} rows"
+    if examples.classes is None:
+        return "targets in place of classes"
+    apart = int((torch.as_tensor(examples.labels) != own.labels).sum())
+    return f"other labels in {apart:,} of {len(own):,} rows" if apart else ""
 
-    A gradient g, over all weights together, becomes g min(1, C / |g|). One row more or less
-    changes the sum by no more than length C, whatever the row and the weights.
 
-    Args:
-        module: gives all that is not among the weights. weights: by name, as its parameters.
-        inputs: `[n, *shape]`, n may be 0. labels: int64 `[n]`. clip_norm: C.
+def _refuse_interaction(module: nn.Module, modes: Modes, inputs: Tensor) -> None:
+    """Refuse a model of which a row's outputs depend on other rows, in training or when asked.
 
     Raises:
-        UsageError: the module does not treat each row by itself.
+        UsageError: they do.
     """
-
-    def loss(some: Weights, row: Tensor, label: Tensor) -> Tensor:
-        outputs = functional_call(module, dict(some), (row[None],))
-        return loss_values("cross_entropy", outputs, label[None]).sum()
-
-    gradients_of = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")
-    total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    at_once = max(1, _MOST_NUMBERS // max(1, sum(w.numel() for w in weights.values())))
-    for some in torch.arange(len(inputs)).split(at_once) if len(inputs) else ():
-        try:
-            gradients = gradients_of(weights, inputs[some], labels[some])
-        except (RuntimeError, ValueError) as error:
+    spread = torch.linspace(0, len(inputs) - 1, min(_TRIED_ROWS, len(inputs))).long()
+    for training in (True, False):
+        modes.set(training)
+        trial = copy_module(module)
+        with undisturbed(), torch.no_grad():
+            for parameter in trial.parameters():
+                parameter.add_(_SHAKEN * torch.randn_like(parameter))
+        if others_matter(trial, inputs[spread]):
             raise UsageError(
-                "the gradient of a single row cannot be taken",
-                got=first_line(error),
-                allowed="a model from [1, *shape] to [1, K], which treats every row by itself",
-                remedy="use group or layer normalization in place of batch normalization",
-            ) from error
-        squares = sum(g.flatten(1).square().sum(1) for g in gradients.values())
-        kept = (clip_norm / torch.as_tensor(squares).sqrt()).clamp(max=1.0)
-        for name, each in gradients.items():
-            total[name] += torch.tensordot(kept, each, dims=1)
-    return total
+                "private training is of models that treat every row by itself",
+                got=f"{type(module).__name__}, of which a row's outputs "
+                f"{'in training' if training else 'when it is asked'} depend on other rows",
+                allowed="no mean, maximum, softmax or attention over the rows of a batch",
+                remedy="use group or layer normalization in place of batch normalization, or keep "
+                "it in evaluation mode; say batch_first=True where a layer has it",
+            )
 
 
 @torch.no_grad()
