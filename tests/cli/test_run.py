@@ -119,6 +119,8 @@ def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
 ):
     process = start(*SMOKE, "--fresh", "--json", cwd=probe, OVERPARAM_TEST_GATE="2")
     wait_for((probe / "waiting").exists, process)
+    # The worker is at its next unit before what it returned is written.
+    wait_for(lambda: peek(probe / "studies" / "probe-smoke")["n_records"] == 4, process)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     answer = json.loads(out)
@@ -139,6 +141,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(probe, start, overparam):
     process = start(*SMOKE, cwd=probe, OVERPARAM_TEST_GATE="3")
     wait_for((probe / "waiting").exists, process)
     folder = probe / "studies" / "probe-smoke"
+    wait_for(lambda: peek(folder)["n_records"] == 6, process)
     process.kill()
     process.wait()
     kept = peek(folder)["n_records"]
