@@ -27,28 +27,16 @@ if TYPE_CHECKING:
         span_energy,
     )
     from overparam.measures.baselines import class_distance, neighbor_disagreement
-    from overparam.measures.calibration import (
-        CalibrationError,
-        ReliabilityCurve,
-        estimate_calibration_error,
-        reliability_curve,
-    )
-    from overparam.measures.column_faults import (
-        ClassBalance,
-        ColumnFaults,
-        class_balance,
-        find_column_faults,
-    )
-    from overparam.measures.columns import ColumnScores, estimate_column_scores
     from overparam.measures.complexity import (
         EmcEstimate,
         across_threshold,
         effective_model_complexity,
         interpolation_threshold,
     )
-    from overparam.measures.conflicts import LabelConflicts, label_conflicts
-    from overparam.measures.copied_tests import LeakCost, cost_of_leaks
-    from overparam.measures.duplicates import Duplicates, find_duplicates, group_of_rows
+    from overparam.measures.copies.conflicts import LabelConflicts, label_conflicts
+    from overparam.measures.copies.copied_tests import LeakCost, cost_of_leaks
+    from overparam.measures.copies.duplicates import Duplicates, find_duplicates, group_of_rows
+    from overparam.measures.copies.near_duplicates import NearDuplicates, find_near_duplicates
     from overparam.measures.error import (
         RateEstimate,
         error_rate,
@@ -57,17 +45,10 @@ if TYPE_CHECKING:
         squared_error,
         wilson_interval,
     )
-    from overparam.measures.error_budget import BudgetPart, ErrorBudget, estimate_error_budget
     from overparam.measures.gradient_proxies import (
         el2n,
         last_layer_gradient_norm,
         last_layer_self_influence,
-    )
-    from overparam.measures.groups import (
-        GroupGaps,
-        GroupRates,
-        estimate_group_gaps,
-        estimate_group_rates,
     )
     from overparam.measures.held_out_accuracy import (
         CScores,
@@ -75,10 +56,8 @@ if TYPE_CHECKING:
         c_scores,
         learning_curve,
     )
-    from overparam.measures.held_out_scores import ScoreEstimate
     from overparam.measures.image_maps import MapScores, correlation, score_map
     from overparam.measures.influence import InfluencePairs, influence_matrix, influence_scores
-    from overparam.measures.interpolation_harm import InterpolationHarm, estimate_interpolation_harm
     from overparam.measures.label_errors import (
         LabelErrors,
         estimate_noise_rate,
@@ -88,7 +67,6 @@ if TYPE_CHECKING:
     from overparam.measures.label_statistics import hinge_margin, stable_logit
     from overparam.measures.layer_images import layer_activations, layer_images
     from overparam.measures.layer_reading import input_dependence, read_off, visible_shape
-    from overparam.measures.leaks import Leaks, StrongColumn, estimate_leaks
     from overparam.measures.leave_one_out import (
         LeaveOneOut,
         leave_one_out_kernel,
@@ -101,9 +79,9 @@ if TYPE_CHECKING:
         leave_one_out_neighbors,
         leave_one_out_smoother,
     )
-    from overparam.measures.linear_design import LinearDesign, identify_coefficients
-    from overparam.measures.linear_relations import Combination, Relation
-    from overparam.measures.measured_curve import CurveRise, estimate_curve_rise
+    from overparam.measures.linear.linear_design import LinearDesign, identify_coefficients
+    from overparam.measures.linear.linear_relations import Combination, Relation
+    from overparam.measures.linear.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.membership import (
         lira_scores,
         loss_scores,
@@ -112,14 +90,27 @@ if TYPE_CHECKING:
         watson_scores,
     )
     from overparam.measures.memorization import MemorizationScores, memorization_scores
-    from overparam.measures.minimum_norm import MinimumNorm, minimum_norm_solution
     from overparam.measures.module_proxies import gradient_norm, input_curvature
-    from overparam.measures.more_data import ErrorAtRows, MoreData, RowsNeeded, estimate_more_data
-    from overparam.measures.near_duplicates import NearDuplicates, find_near_duplicates
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
     from overparam.measures.one_run import costs_of_proxies, proxies_of_run
     from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
+    from overparam.measures.probabilities.calibration import (
+        CalibrationError,
+        ReliabilityCurve,
+        estimate_calibration_error,
+        reliability_curve,
+    )
+    from overparam.measures.probabilities.refinement import LossChange, loss_change
+    from overparam.measures.probabilities.score_split import (
+        ProperScores,
+        ScoreSplit,
+        proper_scores,
+    )
+    from overparam.measures.probabilities.temperature import (
+        TemperatureEstimate,
+        estimate_temperature,
+    )
     from overparam.measures.proxies import (
         Forgetting,
         area_under_margin,
@@ -135,33 +126,57 @@ if TYPE_CHECKING:
         estimate_random_sign_fit,
     )
     from overparam.measures.reference_models import MembershipScores
-    from overparam.measures.refinement import LossChange, loss_change
     from overparam.measures.rmia import Population, rmia_scores
     from overparam.measures.roc import AucEstimate, Roc, estimate_auc, roc_curve
     from overparam.measures.row_groups import MeanInterval
-    from overparam.measures.row_order import RowOrder, estimate_row_order
     from overparam.measures.row_vulnerability import RowVulnerability, estimate_row_vulnerability
     from overparam.measures.rows_seen import WatchRows, watchable
-    from overparam.measures.score_split import (
-        ProperScores,
-        ScoreSplit,
-        proper_scores,
+    from overparam.measures.smoothers import effective_parameters, leaf_smoother, linear_smoother
+    from overparam.measures.spectral_radius import jacobian_spectral_radius
+    from overparam.measures.subgroups.groups import (
+        GroupGaps,
+        GroupRates,
+        estimate_group_gaps,
+        estimate_group_rates,
     )
-    from overparam.measures.segment_search import SegmentCondition
-    from overparam.measures.segments import (
+    from overparam.measures.subgroups.segment_search import SegmentCondition
+    from overparam.measures.subgroups.segments import (
         WeakSegment,
         WeakSegments,
         find_weak_clusters,
         find_weak_segments,
     )
-    from overparam.measures.shift import Shift, estimate_shift
-    from overparam.measures.smoothers import effective_parameters, leaf_smoother, linear_smoother
-    from overparam.measures.spectral_radius import jacobian_spectral_radius
-    from overparam.measures.temperature import TemperatureEstimate, estimate_temperature
-    from overparam.measures.with_and_without import (
+    from overparam.measures.tables.column_faults import (
+        ClassBalance,
+        ColumnFaults,
+        class_balance,
+        find_column_faults,
+    )
+    from overparam.measures.tables.columns import ColumnScores, estimate_column_scores
+    from overparam.measures.tables.held_out_scores import ScoreEstimate
+    from overparam.measures.tables.leaks import Leaks, StrongColumn, estimate_leaks
+    from overparam.measures.tables.row_order import RowOrder, estimate_row_order
+    from overparam.measures.tables.shift import Shift, estimate_shift
+    from overparam.measures.tables.with_and_without import (
         TwoScores,
         score_in_blocks,
         score_without_columns,
+    )
+    from overparam.measures.test_error.error_budget import (
+        BudgetPart,
+        ErrorBudget,
+        estimate_error_budget,
+    )
+    from overparam.measures.test_error.interpolation_harm import (
+        InterpolationHarm,
+        estimate_interpolation_harm,
+    )
+    from overparam.measures.test_error.measured_curve import CurveRise, estimate_curve_rise
+    from overparam.measures.test_error.more_data import (
+        ErrorAtRows,
+        MoreData,
+        RowsNeeded,
+        estimate_more_data,
     )
 
 _HOMES = {
@@ -181,19 +196,19 @@ _HOMES = {
         "span_energy",
     ),
     "baselines": ("class_distance", "neighbor_disagreement"),
-    "calibration": (
+    "probabilities.calibration": (
         "CalibrationError",
         "ReliabilityCurve",
         "estimate_calibration_error",
         "reliability_curve",
     ),
-    "column_faults": (
+    "tables.column_faults": (
         "ClassBalance",
         "ColumnFaults",
         "class_balance",
         "find_column_faults",
     ),
-    "columns": (
+    "tables.columns": (
         "ColumnScores",
         "estimate_column_scores",
     ),
@@ -203,9 +218,9 @@ _HOMES = {
         "effective_model_complexity",
         "interpolation_threshold",
     ),
-    "conflicts": ("LabelConflicts", "label_conflicts"),
-    "copied_tests": ("LeakCost", "cost_of_leaks"),
-    "duplicates": ("Duplicates", "find_duplicates", "group_of_rows"),
+    "copies.conflicts": ("LabelConflicts", "label_conflicts"),
+    "copies.copied_tests": ("LeakCost", "cost_of_leaks"),
+    "copies.duplicates": ("Duplicates", "find_duplicates", "group_of_rows"),
     "error": (
         "RateEstimate",
         "error_rate",
@@ -214,24 +229,24 @@ _HOMES = {
         "squared_error",
         "wilson_interval",
     ),
-    "error_budget": ("BudgetPart", "ErrorBudget", "estimate_error_budget"),
+    "test_error.error_budget": ("BudgetPart", "ErrorBudget", "estimate_error_budget"),
     "gradient_proxies": ("el2n", "last_layer_gradient_norm", "last_layer_self_influence"),
-    "groups": (
+    "subgroups.groups": (
         "GroupGaps",
         "GroupRates",
         "estimate_group_gaps",
         "estimate_group_rates",
     ),
     "held_out_accuracy": ("CScores", "LearningCurve", "c_scores", "learning_curve"),
-    "held_out_scores": ("ScoreEstimate",),
+    "tables.held_out_scores": ("ScoreEstimate",),
     "image_maps": ("MapScores", "correlation", "score_map"),
     "influence": ("InfluencePairs", "influence_matrix", "influence_scores"),
-    "interpolation_harm": ("InterpolationHarm", "estimate_interpolation_harm"),
+    "test_error.interpolation_harm": ("InterpolationHarm", "estimate_interpolation_harm"),
     "label_errors": ("LabelErrors", "estimate_noise_rate", "rank_label_errors", "recall_of_errors"),
     "label_statistics": ("hinge_margin", "stable_logit"),
     "layer_images": ("layer_activations", "layer_images"),
     "layer_reading": ("input_dependence", "read_off", "visible_shape"),
-    "leaks": (
+    "tables.leaks": (
         "Leaks",
         "StrongColumn",
         "estimate_leaks",
@@ -248,12 +263,12 @@ _HOMES = {
         "leave_one_out_neighbors",
         "leave_one_out_smoother",
     ),
-    "linear_design": ("LinearDesign", "identify_coefficients"),
-    "linear_relations": (
+    "linear.linear_design": ("LinearDesign", "identify_coefficients"),
+    "linear.linear_relations": (
         "Combination",
         "Relation",
     ),
-    "measured_curve": ("CurveRise", "estimate_curve_rise"),
+    "test_error.measured_curve": ("CurveRise", "estimate_curve_rise"),
     "membership": (
         "lira_scores",
         "loss_scores",
@@ -262,13 +277,13 @@ _HOMES = {
         "watson_scores",
     ),
     "memorization": ("MemorizationScores", "memorization_scores"),
-    "minimum_norm": (
+    "linear.minimum_norm": (
         "MinimumNorm",
         "minimum_norm_solution",
     ),
     "module_proxies": ("gradient_norm", "input_curvature"),
-    "near_duplicates": ("NearDuplicates", "find_near_duplicates"),
-    "more_data": ("ErrorAtRows", "MoreData", "RowsNeeded", "estimate_more_data"),
+    "copies.near_duplicates": ("NearDuplicates", "find_near_duplicates"),
+    "test_error.more_data": ("ErrorAtRows", "MoreData", "RowsNeeded", "estimate_more_data"),
     "neighbor_probes": ("prediction_depth",),
     "norms": ("frobenius_norm", "spectral_norm", "stable_rank", "weight_norm"),
     "one_run": ("costs_of_proxies", "proxies_of_run"),
@@ -284,42 +299,42 @@ _HOMES = {
     ),
     "rademacher": ("MeanEstimate", "estimate_rademacher_complexity", "estimate_random_sign_fit"),
     "reference_models": ("MembershipScores",),
-    "refinement": (
+    "probabilities.refinement": (
         "LossChange",
         "loss_change",
     ),
     "rmia": ("Population", "rmia_scores"),
     "roc": ("AucEstimate", "Roc", "estimate_auc", "roc_curve"),
     "row_groups": ("MeanInterval",),
-    "row_order": (
+    "tables.row_order": (
         "RowOrder",
         "estimate_row_order",
     ),
     "row_vulnerability": ("RowVulnerability", "estimate_row_vulnerability"),
     "rows_seen": ("WatchRows", "watchable"),
-    "score_split": (
+    "probabilities.score_split": (
         "ProperScores",
         "ScoreSplit",
         "proper_scores",
     ),
-    "segment_search": ("SegmentCondition",),
-    "segments": (
+    "subgroups.segment_search": ("SegmentCondition",),
+    "subgroups.segments": (
         "WeakSegment",
         "WeakSegments",
         "find_weak_clusters",
         "find_weak_segments",
     ),
-    "shift": (
+    "tables.shift": (
         "Shift",
         "estimate_shift",
     ),
     "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
-    "temperature": (
+    "probabilities.temperature": (
         "TemperatureEstimate",
         "estimate_temperature",
     ),
-    "with_and_without": (
+    "tables.with_and_without": (
         "TwoScores",
         "score_in_blocks",
         "score_without_columns",
