@@ -7,7 +7,7 @@ from scipy import sparse
 
 from overparam.errors import DataError, UsageError
 from overparam.measures import SegmentCondition, find_weak_clusters, find_weak_segments
-from overparam.measures.subgroups.segment_search import read_columns, rows_in
+from overparam.measures.subgroups.segment_search import columns_of, rows_in
 
 
 def table(rng, n):
@@ -35,7 +35,7 @@ def test_a_planted_crossing_is_found_with_its_rows_and_difference():
     assert (inside & weak).sum() / (inside | weak).sum() > 0.8
     assert best.low < 0.45 < best.high
     assert found.overall == wrong.mean()
-    assert rows_in(best.conditions, read_columns(frame)).tolist() == inside.tolist()
+    assert rows_in(best.conditions, columns_of(frame)).tolist() == inside.tolist()
 
 
 def test_what_is_missing_may_be_the_segment():
@@ -121,6 +121,24 @@ def test_conditions_are_read_aloud():
     assert str(SegmentCondition("x", low=1)) == "x >= 1"
     assert str(SegmentCondition("x", 1, 2)) == "1 <= x < 2"
     assert str(SegmentCondition("x", categories=("a",))) == "x is a"
+    assert str(SegmentCondition("x", 86_400, is_date=True)) == "x >= 1970-01-02"
+    assert str(SegmentCondition("x", high=-1, is_date=True)) == "x < 1969-12-31 23:59:59"
+
+
+def test_dates_are_dates_and_infinity_is_large():
+    rng = np.random.default_rng(1)
+    frame = table(rng, 1000)[["seen"]]
+    late = frame["seen"] >= "2026-08-01"
+    found = find_weak_segments(frame, rng.random(1000) < np.where(late, 0.5, 0.05)).found
+    assert found[0].name.startswith("seen >= 2026-0")
+    texts = frame.assign(seen=frame["seen"].dt.strftime("%Y-%m-%d"))
+    assert (
+        find_weak_segments(texts, late).found[0].name
+        == find_weak_segments(frame, late).found[0].name
+    )
+    rows = np.where(np.arange(100) < 50, np.inf, rng.random(100))[:, None]
+    best = find_weak_segments(rows, np.arange(100) < 50).found[0]
+    assert best.rows.tolist() == list(range(50))
 
 
 ROWS, LOSSES = np.random.default_rng(0).random((60, 2)), np.arange(60) % 2
@@ -134,9 +152,9 @@ ROWS, LOSSES = np.random.default_rng(0).random((60, 2)), np.arange(60) % 2
             LOSSES,
             "segments are searched in a table; got 'a sparse matrix'",
         ),
-        (ROWS[:, 0], LOSSES, "segments are searched in a table"),
-        ([[1], [1, 2]], LOSSES, "rows of different lengths"),
-        (ROWS * 1j, LOSSES, "complex numbers have no order"),
+        (ROWS[:, 0], LOSSES, "a table has rows and columns"),
+        ([[1], [1, 2]], LOSSES, "a table has rows and columns"),
+        (ROWS * 1j, LOSSES, "holds neither numbers, dates nor words"),
         (ROWS, LOSSES[:-1], "losses are of another number of rows"),
         (ROWS, np.where(LOSSES, np.inf, 0), "losses are infinite"),
         (ROWS[:39], LOSSES[:39], "too few rows to search in one half"),

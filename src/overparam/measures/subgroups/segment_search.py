@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from overparam.data.tables import column_names, names_of
+from overparam.data.table_columns import Column, read_columns
+from overparam.data.tables import column_names
 from overparam.errors import DataError
-from overparam.measures.checked_arrays import as_array
-from overparam.measures.row_groups import is_missing
 
 _CUTS = 8  # intervals of equal mass that numbers are cut into
 _MOST_CATEGORIES = 50  # of a column that is searched; rarer ones are taken together
 _PARENTS = 6  # regions of single columns that are crossed with each other
-_MISSING = -1
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column, as the search sees it.
-
-    Attributes:
-        name: as text. values: float64 `[n]`, numbers with NaN where missing, or codes of
-            categories, -1 where missing. categories: what the codes stand for; None of numbers.
-    """
-
-    name: str
-    values: np.ndarray
-    categories: tuple[Any, ...] | None
 
 
 @dataclass(frozen=True)
@@ -38,8 +23,9 @@ class SegmentCondition:
     """What a row must be in one column to lie in a region.
 
     Attributes:
-        column: its name. low, high: bounds of a number, low <= x < high. categories: of which it
-            is one; empty for numbers. missing: whether the value must be missing instead.
+        column: its name. low, high: bounds of a number, low <= x < high, or of a date, in seconds
+            since 1970. categories: of which it is one; empty for numbers and dates. missing:
+            whether the value must be missing instead. is_date: whether bounds are of dates.
     """
 
     column: str
@@ -47,6 +33,7 @@ class SegmentCondition:
     high: float = np.inf
     categories: tuple[Any, ...] = ()
     missing: bool = False
+    is_date: bool = False
 
     def __str__(self) -> str:
         if self.missing:
@@ -60,42 +47,42 @@ class SegmentCondition:
             )
         if self.low == -np.inf and self.high == np.inf:
             return f"{self.column} is not missing"
+        low, high = self._told(self.low), self._told(self.high)
         if self.low == -np.inf:
-            return f"{self.column} < {self.high:.6g}"
+            return f"{self.column} < {high}"
         if self.high == np.inf:
-            return f"{self.column} >= {self.low:.6g}"
-        return f"{self.low:.6g} <= {self.column} < {self.high:.6g}"
+            return f"{self.column} >= {low}"
+        return f"{low} <= {self.column} < {high}"
+
+    def _told(self, bound: float) -> str:
+        if not self.is_date or not np.isfinite(bound):
+            return f"{bound:.6g}"
+        date = datetime(1970, 1, 1) + timedelta(seconds=bound)
+        return str(date).removesuffix(" 00:00:00")
 
 
 Region = tuple[SegmentCondition, ...]
 
 
-def read_columns(table: Any) -> tuple[Column, ...]:
-    """Return the columns of a DataFrame or of an array `[n, d]`.
-
-    Numbers, truth values and dates (as numbers of days) are numbers; anything else is categories.
+def columns_of(table: Any) -> tuple[Column, ...]:
+    """Return the columns of a table, as `data.table_columns` reads it; of an array, by position.
 
     Raises:
-        DataError: no table, no rows or columns, two columns of one name, or numbers that are
-            complex.
+        DataError: a sparse matrix, or no table.
     """
     if hasattr(table, "tocsr"):
-        raise _no_table("a sparse matrix")
-    names = column_names(table)
-    if names:
-        return tuple(
-            _column(name, table.iloc[:, i] if hasattr(table, "iloc") else table[given])
-            for i, (name, given) in enumerate(zip(names, names_of(table), strict=True))
+        raise DataError(
+            "segments are searched in a table",
+            got="a sparse matrix",
+            allowed="a DataFrame, or an array [n, d]",
+            remedy="give features to find_weak_clusters, or the columns that matter as an array",
         )
-    try:
-        held = as_array(table)
-    except (TypeError, ValueError):  # ragged lists
-        raise _no_table(f"a {type(table).__name__} of rows of different lengths") from None
-    if held.dtype.kind == "U" and isinstance(table, list | tuple):
-        held = np.array(table, dtype=object)  # NumPy makes texts of all that stand among texts
-    if held.ndim != 2 or held.size == 0:
-        raise _no_table(f"an array {list(held.shape)}")
-    return tuple(_column(f"column {i}", held[:, i]) for i in range(held.shape[1]))
+    columns = read_columns(table)
+    return (
+        columns
+        if column_names(table)
+        else tuple(replace(column, name=f"column {column.name}") for column in columns)
+    )
 
 
 def search_regions(
@@ -142,39 +129,6 @@ def rows_in(region: Region, columns: tuple[Column, ...]) -> np.ndarray:
     return inside
 
 
-def _column(name: str, given: Any) -> Column:
-    held = as_array(given.to_numpy() if hasattr(given, "to_numpy") else given)
-    if held.ndim != 1 or not len(held):
-        raise _no_table(f"column {name!r} {list(held.shape)}")
-    if held.dtype.kind in "mM":
-        days = held.astype("M8[ns]" if held.dtype.kind == "M" else "m8[ns]").astype(np.int64)
-        return Column(name, np.where(np.isnat(held), np.nan, days / 86_400e9), None)
-    if held.dtype.kind == "O":
-        held = _as_numbers(held)
-    if held.dtype.kind in "biuf":
-        values = held.astype(np.float64)
-        return Column(name, np.where(np.isfinite(values), values, np.nan), None)
-    if held.dtype.kind == "c":
-        raise DataError("complex numbers have no order", got=f"column {name!r}")
-    missing = np.array([is_missing(value) for value in held.tolist()])
-    texts = [str(value) for value in held.tolist()]
-    known = sorted({t for t, m in zip(texts, missing, strict=True) if not m})
-    code = {text: i for i, text in enumerate(known)}
-    codes = [_MISSING if m else code[t] for t, m in zip(texts, missing, strict=True)]
-    return Column(name, np.array(codes, np.float64), tuple(known))
-
-
-def _as_numbers(held: np.ndarray) -> np.ndarray:
-    """Return objects as float64, missing ones as NaN, where all of the others are numbers."""
-    missing = np.array([is_missing(value) for value in held.tolist()])
-    kinds = (int, float, np.number, np.bool_)
-    if missing.all() or not all(isinstance(v, kinds) for v in held[~missing].tolist()):
-        return held
-    found = np.full(len(held), np.nan)
-    found[~missing] = held[~missing].astype(np.float64)
-    return found
-
-
 def _best_of(
     column: Column, losses: np.ndarray, least_rows: int
 ) -> list[tuple[float, SegmentCondition, np.ndarray]]:
@@ -188,27 +142,27 @@ def _best_of(
 
 def _conditions(column: Column, losses: np.ndarray) -> list[SegmentCondition]:
     found = [SegmentCondition(column.name, missing=True)]
-    known = column.values[
-        column.values >= 0 if column.categories is not None else ~np.isnan(column.values)
-    ]
+    known = column.values[~column.missing]
     if not len(known):
         return found
-    if column.categories is None:
+    if column.kind != "word":
         inner = np.quantile(known, np.arange(1, _CUTS) / _CUTS, method="higher")
         ends = [-np.inf, *(c for c in np.unique(inner) if c > known.min()), np.inf]
         pairs = combinations(range(len(ends)), 2)
-        whole = (0, len(ends) - 1)
+        whole, is_date = (0, len(ends) - 1), column.kind == "date"
         found += [
-            SegmentCondition(column.name, ends[i], ends[j]) for i, j in pairs if (i, j) != whole
+            SegmentCondition(column.name, ends[i], ends[j], is_date=is_date)
+            for i, j in pairs
+            if (i, j) != whole
         ]
         if (len(known) < len(column.values)) and len(ends) > 1:
             found.append(SegmentCondition(column.name))  # all that is not missing
         return found
-    counts = np.bincount(known.astype(np.int64), minlength=len(column.categories))
+    counts = np.bincount(known.astype(np.int64), minlength=len(column.levels))
     common = np.argsort(-counts, kind="stable")[:_MOST_CATEGORIES]
     common = common[counts[common] > 0]
     mean = [losses[column.values == code].mean() for code in common]
-    worst = [column.categories[common[i]] for i in np.argsort(-np.array(mean), kind="stable")]
+    worst = [column.levels[common[i]] for i in np.argsort(-np.array(mean), kind="stable")]
     found += [SegmentCondition(column.name, categories=(name,)) for name in worst]
     return found + [
         SegmentCondition(column.name, categories=tuple(sorted(worst[:size])))
@@ -217,13 +171,13 @@ def _conditions(column: Column, losses: np.ndarray) -> list[SegmentCondition]:
 
 
 def _fulfil(condition: SegmentCondition, column: Column) -> np.ndarray:
-    missing = column.values < 0 if column.categories is not None else np.isnan(column.values)
     if condition.missing:
-        return missing
-    if column.categories is not None:
-        codes = [i for i, name in enumerate(column.categories) if name in condition.categories]
+        return column.missing
+    if column.kind == "word":
+        codes = [i for i, name in enumerate(column.levels) if name in condition.categories]
         return np.isin(column.values, codes)
-    return ~missing & (column.values >= condition.low) & (column.values < condition.high)
+    below = column.values < condition.high if condition.high < np.inf else ~column.missing
+    return below & (column.values >= condition.low)
 
 
 def _strikes(losses: np.ndarray, inside: np.ndarray) -> float:
@@ -238,12 +192,3 @@ def _strikes(losses: np.ndarray, inside: np.ndarray) -> float:
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
     return int((one & other).sum()) * 2 > min(int(one.sum()), int(other.sum()))
-
-
-def _no_table(got: str) -> DataError:
-    return DataError(
-        "segments are searched in a table",
-        got=got,
-        allowed="a DataFrame, or an array [n, d]",
-        remedy="of images, texts and sparse matrices give features to find_weak_clusters",
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,8 @@ from overparam.measures.checked_arrays import checked_floats
 from overparam.measures.row_groups import cluster_numbers, folds_of
 from overparam.measures.subgroups.groups import holm
 from overparam.measures.subgroups.segment_search import (
-    Column,
     SegmentCondition,
-    read_columns,
+    columns_of,
     rows_in,
     search_regions,
 )
@@ -124,16 +123,16 @@ def find_weak_segments(
     ('column 1', 0)
     """
     check_rows(table, losses, "losses")
-    columns = read_columns(table)
+    columns = columns_of(table)
     n = len(columns[0].values)
     check_count("n_segments", n_segments, 1, 100)
     check_range("min_share", min_share, 0, 0.5, open_high=True)
 
     def search(known: np.ndarray, values: np.ndarray) -> Search:
-        kept = tuple(Column(c.name, c.values[known], c.categories) for c in columns)
+        kept = tuple(replace(c, values=c.values[known]) for c in columns)
 
         def of_half(half: np.ndarray) -> list[tuple[str, tuple[SegmentCondition, ...], np.ndarray]]:
-            part = tuple(Column(c.name, c.values[half], c.categories) for c in kept)
+            part = tuple(replace(c, values=c.values[half]) for c in kept)
             least = max(10, int(np.ceil(min_share * half.sum())))
             regions = search_regions(part, values[half], least, n_segments)
             return [(" and ".join(map(str, r)), r, rows_in(r, kept)) for r in regions]
