@@ -14,6 +14,7 @@ from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats
 from overparam.measures.row_groups import cluster_numbers, folds_of
+from overparam.measures.subgroups.difference_of_means import difference_of_means
 from overparam.measures.subgroups.groups import holm
 from overparam.measures.subgroups.segment_search import (
     SegmentCondition,
@@ -21,7 +22,6 @@ from overparam.measures.subgroups.segment_search import (
     rows_in,
     search_regions,
 )
-from overparam.measures.test_error.difference_of_means import difference_of_means
 
 _FEWEST_GROUPS = 40  # in all: twenty for the search, twenty for the measurement
 _FEWEST_INSIDE = 10  # groups (rows) of the other half that a segment is measured on, and outside it
