@@ -241,8 +241,8 @@ def _collected(
     # Random augmentation is drawn once, the same in every process, from a stream of its own.
     with Streams(0).child("rows of a dataset").global_generators("augmentation"):
         made = [_batch(dataset, batch, collate) for batch in batches]
-        first = _in_batches(batches[0][:_READ_AGAIN], _READ_AGAIN) if collate is None else batches
-        again = _batch(dataset, first[0], collate)
+        first = batches[0] if collate else batches[0][:_READ_AGAIN]  # it may collate by batch
+        again = _batch(dataset, first, collate)
     try:
         inputs, labels = (torch.cat(parts) for parts in zip(*made, strict=True))
         n = len(again[0])
