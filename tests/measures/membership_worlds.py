@@ -89,3 +89,14 @@ def pooled_by_loop(x, inside):
         squares = sum(((g - g.mean()) ** 2).sum() for g in groups if len(g))
         found.append(squares / sum(max(len(g) - 1, 0) for g in groups))
     return found
+
+
+def pooled_in_turn_by_loop(x, inside, k, paired):
+    """Of what judges model k, row by row: without itself, and by equal numbers where paired."""
+    sides = [references_by_loop(inside, k, i, paired) for i in range(x.shape[1])]
+    found = []
+    for s in (0, 1):
+        groups = [x[of_row[s], i] for i, of_row in enumerate(sides)]
+        squares = sum(((g - g.mean()) ** 2).sum() for g in groups if len(g))
+        found.append(squares / sum(max(len(g) - 1, 0) for g in groups))
+    return found

@@ -14,6 +14,7 @@ from tests.measures.membership_worlds import (
     as_asked,
     balanced_mask,
     pooled_by_loop,
+    pooled_in_turn_by_loop,
     references_by_loop,
     score_by_loop,
     world,
@@ -27,8 +28,7 @@ def test_members_of_an_ensemble_by_loop(name, design):
     mask = balanced_mask(rng, 9, 12, 0.6) if design == "balanced" else rng.random((9, 12)) < 0.5
     phi, inside = world(rng, 9, 12, 1.0, mask)
     x = as_asked(name, phi)
-    others = [np.delete(np.arange(9), k) for k in range(9)]
-    pooled = [pooled_by_loop(x[j], inside[j]) for j in others]  # without the target itself
+    pooled = [pooled_in_turn_by_loop(x, inside, k, design == "balanced") for k in range(9)]
     wanted = np.array([
         [
             score_by_loop(

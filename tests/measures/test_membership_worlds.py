@@ -108,6 +108,18 @@ def test_rows_in_more_subsets_than_others_do_not_score_higher_for_it(n_models, r
     assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas, ddof=1) / math.sqrt(12)
 
 
+@pytest.mark.parametrize(("n_models", "n_in"), [(4, 2), (5, 3), (8, 6)])
+def test_rows_of_wide_spread_do_not_widen_the_side_of_their_own_membership(n_models, n_in):
+    """With all other references in the pooled variance these areas are .47, .48 and .49."""
+    rng, areas = np.random.default_rng(14), []
+    for _ in range(500):
+        inside = balanced_mask(rng, n_models, 20, n_in / n_models)
+        spread = np.exp(1.5 * rng.normal(size=20))
+        phi = 2 * rng.normal(size=20) + spread * rng.normal(size=(n_models, 20))
+        areas.append(estimate_auc(lira_scores(None, phi, inside).scores, inside).auc)
+    assert abs(np.mean(areas) - 0.5) < 3 * np.std(areas, ddof=1) / math.sqrt(500)
+
+
 @pytest.mark.parametrize(("n_models", "n_rows", "n_repeats"), [(6, 20, 500), (8, 20, 300)])
 @pytest.mark.parametrize("name", ["lira pooled", "lira shrunk"])
 def test_a_target_does_not_widen_the_spread_that_judges_it(n_models, n_rows, n_repeats, name):

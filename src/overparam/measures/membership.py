@@ -234,17 +234,18 @@ def _pooled_variances(given: References, online: bool) -> list[np.ndarray]:
 
     Arrays that broadcast to `[targets, 1]`: where models take turns as target, each has its own,
     of the others. With a target's own statistics in the variance that judges it, what lies far out
-    on a side would have widened that side.
+    on a side would have widened that side. And every row must weigh alike on a side, whether the
+    target had it or not: a row of wide spread would else widen the side of its own membership. So
+    references of equal numbers are taken; where these leave a side without two, one variance for
+    both sides, in which a row has K - 3 degrees of freedom either way.
     """
-    beside = replace(given, equal_numbers=False)  # one number for all rows of a target tells none
-    squares: list[Any] = [0.0, 0.0]
-    freedom: list[Any] = [0.0, 0.0]
-    for columns in beside.blocks():
-        for query in range(beside.n_queries):
-            for i, side in enumerate(beside.sides(columns, query)):
-                of_side = np.where(side.count > 1, side.squares, 0)
-                squares[i] += of_side.sum(-1, keepdims=True)
-                freedom[i] += np.maximum(side.count - 1, 0).sum(-1, keepdims=True)
+    squares, freedom = _spreads(given)
+    known = [bool(np.any(side > 0)) for side in freedom]
+    if given.leave_one_out and not all(known[0 if online else 1 :]):
+        if not (any(known) and online):  # offline it is a scale of all rows alike
+            squares, freedom = _spreads(replace(given, equal_numbers=False))
+        if online:
+            squares, freedom = [sum(squares)] * 2, [sum(freedom)] * 2
     for i, name in [(0, "that had"), (1, "that had not")][0 if online else 1 :]:
         if not np.any(squares[i] > 0):
             raise DataError(
@@ -257,6 +258,19 @@ def _pooled_variances(given: References, online: bool) -> list[np.ndarray]:
         np.where(found > 0, found / np.maximum(trials, 1), np.nan)
         for found, trials in zip(squares, freedom, strict=True)
     ]
+
+
+def _spreads(given: References) -> tuple[list[Any], list[Any]]:
+    """Squared deviations within rows and their degrees of freedom, of either side."""
+    squares: list[Any] = [0.0, 0.0]
+    freedom: list[Any] = [0.0, 0.0]
+    for columns in given.blocks():
+        for query in range(given.n_queries):
+            for i, side in enumerate(given.sides(columns, query)):
+                of_side = np.where(side.count > 1, side.squares, 0)
+                squares[i] += of_side.sum(-1, keepdims=True)
+                freedom[i] += np.maximum(side.count - 1, 0).sum(-1, keepdims=True)
+    return squares, freedom
 
 
 def _mean_of_all(members: Side, others: Side) -> np.ndarray:
