@@ -30,7 +30,7 @@ FLOORS = (
     ("theory",),
     ("lab",),
     ("ensembles",),
-    ("phenomena", "audit"),
+    ("phenomena", "audits"),
     ("probes",),
     ("report",),
     ("api",),
@@ -38,7 +38,7 @@ FLOORS = (
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
-STRANGERS = {("phenomena", "audit"), ("audit", "phenomena")}  # same floor, separate flats
+STRANGERS = {("phenomena", "audits"), ("audit", "phenomena")}  # same floor, separate flats
 WITHOUT_TORCH = ("theory", "report")
 FREE_FROM_ROOF = {"__version__"}  # the only name of the top __init__ that the floors may use
 

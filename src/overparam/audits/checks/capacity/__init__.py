@@ -1,0 +1,1 @@
+"""How large the model is for these data: OP1xx."""

@@ -1,0 +1,1 @@
+"""What the test error is made of, and what would lower it: OP3xx."""

@@ -1,0 +1,1 @@
+"""Which rows are known by heart, and at what price: OP2xx."""

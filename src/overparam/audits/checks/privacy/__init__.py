@@ -1,0 +1,1 @@
+"""What the model gives away of its training rows: OP4xx."""

@@ -1,0 +1,1 @@
+"""How the training went: OP6xx."""

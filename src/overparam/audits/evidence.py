@@ -1,0 +1,172 @@
+"""`Evidence`: what was measured of a subject, each part once, and why a part is not there.
+
+A check asks for parts by their names here (``evidence.models``). A part that was not measured
+raises `Missing` with the reason, which becomes the check's row in the report: it never passes for
+something that was looked at and found well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from overparam.audits.finding import Status
+from overparam.audits.one_model import OneModel
+from overparam.audits.subject import Subject
+from overparam.audits.subset_models import SubsetModels
+from overparam.audits.variants import Variant
+from overparam.errors import OverparamError
+from overparam.measures.copies.conflicts import LabelConflicts, label_conflicts
+from overparam.measures.copies.duplicates import Duplicates, find_duplicates, group_of_rows
+
+# What stages measure, in the order in which a budget pays for them; what each is.
+STAGES = {
+    "one": "one model on all rows",
+    "models": "models on random subsets of the rows",
+    "shuffled": "models on rows whose labels were shuffled",
+    "curve": "models on fewer rows",
+    "variants": "the same recipe, larger, smaller, longer or shorter",
+    "references": "simple models of other kinds",
+}
+PARTS = (*STAGES, "test", "table", "copies")
+
+
+class Missing(Exception):
+    """A part of the evidence is not there.
+
+    Args:
+        status: ``skipped``, ``not applicable`` or ``failed``. reason: one sentence.
+    """
+
+    def __init__(self, status: Status, reason: str) -> None:
+        self.status, self.reason = status, reason
+        super().__init__(reason)
+
+
+class Evidence:
+    """What was measured of a subject.
+
+    Args:
+        subject: what is audited. seed: of whatever a check draws. confidence: nominal coverage of
+            all intervals.
+    """
+
+    def __init__(self, subject: Subject, *, seed: int = 0, confidence: float = 0.95) -> None:
+        self.subject, self.seed, self.confidence = subject, seed, confidence
+        self._parts: dict[str, Any] = {}
+        self._missing: dict[str, Missing] = {}
+
+    def put(self, name: str, part: Any) -> None:
+        """Keep what a stage measured."""
+        self._parts[name] = part
+        self._missing.pop(name, None)
+
+    def lack(self, name: str, status: Status, reason: str) -> None:
+        """Say why a stage measured nothing."""
+        self._missing[name] = Missing(status, reason)
+
+    def has(self, name: str) -> bool:
+        """Whether a part is there, which a check can do without."""
+        try:
+            self.require(name)
+        except Missing:
+            return False
+        return True
+
+    def require(self, name: str) -> Any:
+        """Return a part by its name.
+
+        Raises:
+            Missing: it is not there.
+        """
+        return getattr(self, name)
+
+    @property
+    def one(self) -> OneModel:
+        """One model on all rows, and what it says of training and test rows."""
+        return self._part("one")
+
+    @property
+    def models(self) -> SubsetModels:
+        """Models on random subsets, and what they say of rows that they did not see."""
+        return self._part("models")
+
+    @property
+    def shuffled(self) -> tuple[tuple[float, SubsetModels], ...]:
+        """Share of labels that were replaced by others at random, and models on such rows."""
+        return self._part("shuffled")
+
+    @property
+    def curve(self) -> SubsetModels:
+        """Models on fewer rows: its ensemble has several ratios, the largest that of `models`."""
+        return self._part("curve")
+
+    @property
+    def variants(self) -> tuple[tuple[Variant, SubsetModels], ...]:
+        """The same recipe with another capacity or length, each on the subsets of `models`."""
+        return self._part("variants")
+
+    @property
+    def references(self) -> tuple[tuple[Variant, SubsetModels], ...]:
+        """Simple models of other kinds, each on the subsets of `models`."""
+        return self._part("references")
+
+    @property
+    def test(self) -> Any:
+        """The test set, as `Examples`."""
+        if self.subject.test is None:
+            raise Missing("not applicable", "no test set was given (test=)")
+        return self.subject.test
+
+    @property
+    def table(self) -> Any:
+        """The training inputs, where they are a table: `[n, p]` or a DataFrame."""
+        if not self.subject.is_table:
+            raise Missing("not applicable", "the inputs are no table of columns")
+        return self.subject.train.inputs
+
+    @property
+    def copies(self) -> Duplicates:
+        """Exact copies within the training rows, and between them and the test rows."""
+        if self.subject.has_no_inputs:
+            raise Missing("not applicable", "no inputs were given, only predictions")
+        return self._copies
+
+    @cached_property
+    def _copies(self) -> Duplicates:
+        test = self.subject.test
+        return find_duplicates(self.subject.train.inputs, None if test is None else test.inputs)
+
+    @cached_property
+    def conflicts(self) -> LabelConflicts:
+        """Equal inputs whose labels differ."""
+        self._require_classes()
+        return label_conflicts(self.copies, self.subject.train.labels, confidence=self.confidence)
+
+    @cached_property
+    def groups(self) -> np.ndarray | None:
+        """What belongs together, int64 `[n]`: the user's groups and exact copies; or None."""
+        parts: list[Any] = [] if self.subject.groups is None else [self.subject.groups]
+        if not self.subject.has_no_inputs and self.copies.sets:
+            parts.append(self.copies)
+        return group_of_rows(*parts) if parts else None
+
+    def _require_classes(self) -> None:
+        if not self.subject.has_classes:
+            raise Missing("not applicable", "the targets are numbers, not classes")
+
+    def _part(self, name: str) -> Any:
+        if name in self._parts:
+            return self._parts[name]
+        raise self._missing.get(name) or Missing("skipped", f"{STAGES[name]}: not measured")
+
+
+def measured_or_lacking(evidence: Evidence, name: str, measure: Callable[[], Any]) -> None:
+    """Keep what `measure` returns as a part; an error of the user's is why it is not there."""
+    try:
+        evidence.put(name, measure())
+    except OverparamError as error:
+        evidence.lack(name, "failed", f"{STAGES[name]}: {error}")

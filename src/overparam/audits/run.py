@@ -1,0 +1,163 @@
+"""`run_audit`: plan, measure, ask every check, and say what it comes to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from overparam.audits.capacity import variants_of
+from overparam.audits.check import Check, ask, found_checks, ordered
+from overparam.audits.evidence import STAGES, Evidence
+from overparam.audits.of_predictions import models_of_predictions
+from overparam.audits.plan import RATIO, AuditPlan, plan_audit
+from overparam.audits.references import references_for
+from overparam.audits.result import AuditResult
+from overparam.audits.row_table import row_table
+from overparam.audits.stages import Machine, Stages, Stand
+from overparam.audits.subject import Subject
+from overparam.audits.verdict import numbers_of, verdict_of
+from overparam.checks import check_count, check_range
+from overparam.ensembles.create import plan_ensemble
+from overparam.ensembles.planning import read_seconds
+from overparam.errors import OverparamError, UsageError
+from overparam.lab.machine import describe_machine, describe_versions
+from overparam.lab.run_folder import run_folder
+from overparam.lab.runner import DEFAULT_MEMORY_BYTES
+from overparam.machine import available_cores
+
+USUAL_BUDGET = "10 min"
+
+
+def run_audit(
+    subject: Subject,
+    *,
+    budget: float | str = USUAL_BUDGET,
+    checks: Iterable[Check] = (),
+    mute: Iterable[str] = (),
+    seed: int = 0,
+    confidence: float = 0.95,
+    folder: Path | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    accept_edits: bool = False,
+    on_plan: Callable[[AuditPlan], None] = lambda plan: None,
+    on_progress: Callable[[Stand], None] = lambda stand: None,
+) -> AuditResult:
+    """Audit a subject within a budget.
+
+    Args:
+        budget: of time, in seconds or as ``"10 min"``.
+        checks: of your own, asked beside the package's. mute: codes that are not shown as found.
+        seed: of subsets, weights and whatever is drawn. confidence: of all intervals.
+        folder: where finished models are kept, so that the same audit goes on after a kill, and
+            one with a larger budget trains only what is missing; None keeps nothing.
+        workers, device, memory_bytes, accept_edits: as in `subset_ensemble`.
+        on_plan: is told the plan before anything is trained. on_progress: how far it is.
+
+    Raises:
+        UsageError: a number or a code that does not exist. Else whatever makes the audit
+        impossible as a whole; what makes a stage or a check impossible is said in the result.
+    """
+    check_count("seed", seed, 0)
+    check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    seconds, every = read_seconds(budget), ordered([*found_checks(), *checks])
+    muted = _known_codes(mute, every)
+    evidence = Evidence(subject, seed=seed, confidence=confidence)
+    begun, plan = time.monotonic(), None
+    notes: list[str] = list(subject.notes)
+    with run_folder(folder) as place:
+        if subject.can_fit:
+            machine = Machine(
+                place, workers, device, memory_bytes, on_progress, accept_edits, begun
+            )
+            plan = _train(evidence, seconds, machine, on_plan, notes)
+        else:
+            _without_training(evidence)
+        findings = {check.code: ask(check, evidence) for check in every}
+        return AuditResult(
+            verdict_of(evidence, findings),
+            numbers_of(evidence, findings),
+            findings,
+            row_table(evidence, findings),
+            {
+                **_about(subject),
+                "budget": seconds,
+                "seconds": time.monotonic() - begun,
+                "seed": seed,
+                "confidence": confidence,
+                "versions": describe_versions(),
+                "machine": describe_machine(),
+            },
+            plan,
+            tuple(notes),
+            muted,
+        )
+
+
+def _train(
+    evidence: Evidence,
+    seconds: float,
+    machine: Machine,
+    on_plan: Callable[[AuditPlan], None],
+    notes: list[str],
+) -> AuditPlan | None:
+    subject = evidence.subject
+    variants, references = variants_of(subject), references_for(subject)
+    workers = available_cores() if machine.workers is None else max(machine.workers, 1)
+    try:
+        trial = plan_ensemble(
+            subject.model, subject.train, recipe=subject.recipe, ratio=RATIO, seed=evidence.seed,
+            groups=evidence.groups, evaluate=subject.test, arguments=subject.arguments,
+            workers=machine.workers, device=machine.device, memory_bytes=machine.memory_bytes,
+            one_run=False,
+        )  # fmt: skip
+    except OverparamError as error:  # no model can be trained: the data are audited all the same
+        for name in STAGES:
+            evidence.lack(name, "failed", f"{STAGES[name]}: {error}")
+        notes.append(f"no model could be trained: {error}")
+        return None
+    plan = plan_audit(
+        seconds,
+        trial.seconds_per_model,
+        workers=workers,
+        n_variants=len(variants),
+        n_references=len(references),
+        memory_bytes=trial.memory_bytes,
+    )
+    on_plan(plan)
+    Stages(evidence, plan, machine, variants, references).run()
+    return plan
+
+
+def _without_training(evidence: Evidence) -> None:
+    """Fill in what is known of predictions alone, and say of the rest why it is not there."""
+    for name in STAGES:
+        evidence.lack(name, "not applicable", f"{STAGES[name]}: there is no model to train")
+    if evidence.subject.kind == "predictions":
+        evidence.put("models", models_of_predictions(evidence.subject))
+
+
+def _about(subject: Subject) -> dict[str, Any]:
+    classes = subject.train.classes
+    return {
+        "name": subject.name,
+        "kind": subject.kind,
+        "rows": subject.n_rows,
+        "test_rows": 0 if subject.test is None else len(subject.test),
+        "task": "numbers" if classes is None else "classes",
+        "classes": [] if classes is None else [str(c) for c in classes.tolist()],
+        "columns": list(subject.train.columns),
+    }
+
+
+def _known_codes(codes: Iterable[str], every: Iterable[Check]) -> tuple[str, ...]:
+    wanted, known = tuple(codes), [check.code for check in every]
+    unknown = [code for code in wanted if code not in known]
+    if unknown:
+        raise UsageError(
+            "no check has such a code to be muted", got=", ".join(unknown), allowed=", ".join(known)
+        )
+    return wanted

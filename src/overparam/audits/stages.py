@@ -1,0 +1,210 @@
+"""The stages: what is trained for an audit, each kept as it ends, within the time that is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.audits.evidence import STAGES, Evidence, measured_or_lacking
+from overparam.audits.one_model import fit_one
+from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan
+from overparam.audits.subject import Subject
+from overparam.audits.subset_models import SubsetModels
+from overparam.audits.variants import Variant
+from overparam.data.examples import Examples
+from overparam.ensembles.create import subset_ensemble
+from overparam.ensembles.planning import in_words
+from overparam.lab.runner import DEFAULT_MEMORY_BYTES
+from overparam.streams import Streams
+
+_WORKERS_FROM = 5.0  # core-seconds of fits: less is done before workers have started
+_LATE = 1.25  # a stage is begun while it is expected to take at most so much of what is left
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How far an audit is, for whoever shows it.
+
+    Attributes:
+        stage: its name in `STAGES`. done, of: models of it. seconds_left: of the budget.
+    """
+
+    stage: str
+    done: int
+    of: int
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How models are trained, which changes nothing of what they say.
+
+    Attributes:
+        folder: under which every stage keeps its models.
+        workers, device, memory_bytes: as of `subset_ensemble`.
+        on_progress: is told how far it is. begun: when the audit began.
+    """
+
+    folder: Path
+    workers: int | None = None
+    device: str = "auto"
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    on_progress: Callable[[Stand], None] = lambda stand: None
+    accept_edits: bool = False
+    begun: float = field(default_factory=time.monotonic)
+
+
+class Stages:
+    """Trains what a plan says and puts it into evidence.
+
+    Args:
+        evidence: which is filled. plan: what the budget pays for. machine: how.
+        variants, references: that are fitted beside the subject's recipe.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        plan: AuditPlan,
+        machine: Machine,
+        variants: tuple[Variant, ...] = (),
+        references: tuple[Variant, ...] = (),
+    ) -> None:
+        self._evidence, self._plan, self._machine = evidence, plan, machine
+        self._others = {"variants": variants, "references": references}
+
+    def run(self) -> None:
+        """Run every stage, in order; one that fails, or that comes too late, is said and left."""
+        measures: dict[str, Callable[[int], Any]] = {
+            "one": lambda n: fit_one(self._subject, self._evidence.seed),
+            "models": self._models,
+            "shuffled": self._shuffled,
+            "curve": self._curve,
+            "variants": lambda n: self._fit_others("variants", n),
+            "references": lambda n: self._fit_others("references", n),
+        }
+        for name, measure in measures.items():
+            if self._is_begun(name):
+                n = self._plan.models_of(name)
+                self._tell(name, 0, n)
+                measured_or_lacking(self._evidence, name, lambda m=measure, n=n: m(n))
+
+    @property
+    def _subject(self) -> Subject:
+        return self._evidence.subject
+
+    @property
+    def _left(self) -> float:
+        return self._plan.budget - (time.monotonic() - self._machine.begun)
+
+    def _is_begun(self, name: str) -> bool:
+        """Whether a stage is worth beginning; if not, evidence says why it is lacking."""
+        if name in self._others and not self._others[name]:
+            self._evidence.lack(name, "not applicable", _NO_OTHERS[name])
+            return False
+        stage = next(s for s in self._plan.stages if s.name == name)
+        if stage.n_models and stage.seconds <= max(self._left, 0.0) * _LATE:
+            return True
+        wanted = self._plan.budget * 2 if not stage.n_models else self._plan.budget + stage.seconds
+        self._evidence.lack(
+            name,
+            "skipped",
+            f"{STAGES[name]}: the budget of {in_words(self._plan.budget)} does not pay for it; "
+            f"try --budget '{max(round(wanted / 60), 1)} min'",
+        )
+        return False
+
+    def _models(self, n: int) -> SubsetModels:
+        return self._fit("models", self._own(), n)
+
+    def _curve(self, n: int) -> SubsetModels:
+        repeats = max(n // len(CURVE_RATIOS), 2)
+        return self._fit("curve", self._own(), repeats, ratio=CURVE_RATIOS)
+
+    def _shuffled(self, n: int) -> tuple[tuple[float, SubsetModels], ...]:
+        each = max(n // len(SHUFFLED_SHARES), 2)
+        return tuple(
+            (
+                share,
+                self._fit(
+                    f"shuffled-{share:g}", self._own(), each, data=self._with_wrong_labels(share)
+                ),
+            )
+            for share in SHUFFLED_SHARES
+        )
+
+    def _fit_others(self, name: str, n: int) -> tuple[tuple[Variant, SubsetModels], ...]:
+        others = self._others[name]
+        each = max(n // len(others), 2)
+        found: list[tuple[Variant, SubsetModels]] = []
+        for variant in others:
+            if found and self._left <= 0:
+                break
+            found.append((variant, self._fit(variant.folder, variant, each)))
+        return tuple(found)
+
+    def _own(self) -> Variant:
+        subject = self._subject
+        return Variant(subject.name, "bigger", "", subject.model, subject.recipe, subject.arguments)
+
+    def _fit(
+        self,
+        folder: str,
+        variant: Variant,
+        n_models: int,
+        *,
+        data: Examples | None = None,
+        ratio: Any = RATIO,
+    ) -> SubsetModels:
+        """Train models of a variant, or go on with those that a folder holds."""
+        subject, machine = self._subject, self._machine
+        stage = folder.partition("-")[0]
+        name = stage if stage in STAGES else "variants"
+        ensemble = subset_ensemble(
+            variant.model,
+            subject.train if data is None else data,
+            n_models=n_models,
+            ratio=ratio,
+            seed=self._evidence.seed,
+            recipe=variant.recipe,
+            groups=self._evidence.groups,
+            evaluate=subject.test,
+            arguments=variant.arguments,
+            one_run=folder == "models",  # of whose losses the scores have their prior
+            folder=machine.folder / folder,
+            workers=self._workers(n_models, ratio),
+            device=machine.device,
+            memory_bytes=machine.memory_bytes,
+            accept_edits=machine.accept_edits,
+            on_progress=lambda a: self._tell(name, a.cells_done, a.cells),
+        )
+        return SubsetModels(subject, ensemble)
+
+    def _workers(self, n_models: int, ratio: Any) -> int | None:
+        """Return how many workers fit so many models: none where they would start in vain."""
+        ratios = np.atleast_1d(ratio)
+        seconds = n_models * self._plan.seconds_per_model * float(ratios.sum()) / RATIO
+        return 0 if seconds < _WORKERS_FROM else self._machine.workers
+
+    def _with_wrong_labels(self, share: float) -> Examples:
+        """Return the training rows, a share of their labels replaced by other rows' at random."""
+        train = self._subject.train
+        rng = Streams(self._evidence.seed).child(f"shuffled {share:g}").numpy("labels")
+        rows = rng.permutation(len(train))[: round(share * len(train))]
+        labels = train.labels.copy()
+        labels[rows] = labels[rng.permutation(rows)]
+        return replace(train, labels=labels)
+
+    def _tell(self, name: str, done: int, of: int) -> None:
+        self._machine.on_progress(Stand(name, done, of, self._left))
+
+
+_NO_OTHERS = {
+    "variants": "no knob of its capacity is known; name one with capacity= (--capacity)",
+    "references": "no reference model fits these inputs",
+}

@@ -1,0 +1,213 @@
+"""`Subject`: what is audited: a model in one of four forms, its data, and how they belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import is_regressor
+from torch import nn
+
+from overparam.checks import check_choice
+from overparam.data.examples import Examples, as_examples
+from overparam.data.rows import is_sparse, is_table
+from overparam.data.subsets import number_values
+from overparam.data.tables import check_rows
+from overparam.ensembles.learners import is_estimator, made_by, name_of
+from overparam.errors import DataError, UsageError
+from overparam.training.recipe import Recipe
+
+Kind = Literal["network", "estimator", "function", "predictions", "data"]
+TASKS = ("classes", "numbers")
+_FEWEST_ROWS = 20  # below it no interval says anything
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is audited.
+
+    Attributes:
+        kind: ``network`` (made and trained by a recipe), ``estimator``, ``function``
+            (``fit(rows, seed) -> predict``), ``predictions`` (of models that somebody else
+            trained), or ``data`` alone, which reference models are fitted to.
+        model: what is fitted; of predictions `[K, n, ...]` these; None for ``data``.
+        name: of the model, in one word.
+        train: the rows that it is trained on. test: others, or None.
+        recipe: of a network. arguments: of an estimator's fit.
+        groups: `[n]`, rows that belong together, or None.
+        mask: bool `[K, n]`, of predictions. fitted: the model in use, or None.
+        capacity: knob to values that the user named, such as width to (8, 16, 32).
+        notes: how the data were read.
+    """
+
+    kind: Kind
+    model: Any
+    name: str
+    train: Examples
+    test: Examples | None = None
+    recipe: Recipe | None = None
+    arguments: Mapping[str, Any] | None = None
+    groups: Any = None
+    mask: Any = None
+    fitted: Any = None
+    capacity: Mapping[str, Sequence[Any]] | None = None
+    test_predictions: Any = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes; else they are numbers."""
+        return self.train.classes is not None
+
+    @property
+    def has_no_inputs(self) -> bool:
+        """Whether only predictions are known."""
+        return self.kind == "predictions" and self.train.inputs is None
+
+    @property
+    def can_fit(self) -> bool:
+        """Whether models can be trained."""
+        return self.kind not in ("predictions", "data")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether inputs have columns: a DataFrame, or an array `[n, p]`."""
+        inputs = self.train.inputs
+        if is_table(inputs):
+            return True
+        return not isinstance(inputs, list) and len(getattr(inputs, "shape", ())) == 2
+
+    @property
+    def has_images(self) -> bool:
+        """Whether inputs are images: arrays `[n, h, w]` or `[n, c, h, w]` or `[n, h, w, c]`."""
+        shape = getattr(self.train.inputs, "shape", ())
+        return not is_sparse(self.train.inputs) and len(shape) in (3, 4)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the training set."""
+        return len(self.train)
+
+    def label_name(self, position: int) -> Any:
+        """Return a class as it was given."""
+        assert self.train.classes is not None  # asked of classes alone
+        return self.train.classes[position]
+
+
+def make_subject(
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    recipe: Recipe | None = None,
+    test: Any = None,
+    task: str | None = None,
+    groups: Any = None,
+    arguments: Mapping[str, Any] | None = None,
+    mask: Any = None,
+    fitted: Any = None,
+    capacity: Mapping[str, Sequence[Any]] | None = None,
+    name: str = "",
+) -> Subject:
+    """Return what is audited, from what the user gave; arguments as in `overparam.audit`.
+
+    Raises:
+        UsageError: something that cannot be fitted. DataError: data that cannot be audited.
+    """
+    if mask is not None:
+        return _of_predictions(model, X, y, mask, test, groups, name)
+    kind, model = _kind_of(model, recipe)
+    train = as_examples(
+        X if y is None else (X, y),
+        **_reading(task, kind, model),
+        name="train",
+    )
+    _check_enough(train)
+    check_rows(train.inputs, groups, "groups")
+    number_values("groups", len(train), groups)  # or they are refused
+    tested = None if test is None else as_examples(test, name="test", like=train)
+    if isinstance(test, Examples):
+        tested = test
+    return Subject(
+        kind,
+        model,
+        name or ("reference models" if model is None else name_of(model)),
+        train,
+        tested,
+        recipe,
+        arguments,
+        groups,
+        fitted=fitted,
+        capacity=capacity,
+        notes=train.notes,
+    )
+
+
+def _kind_of(model: Any, recipe: Recipe | None) -> tuple[Kind, Any]:
+    if model is None:
+        return "data", None
+    if recipe is not None or isinstance(model, nn.Module):
+        return "network", model
+    model = made_by(model)
+    if is_estimator(model):
+        return "estimator", model
+    if callable(model) and not isinstance(model, type):
+        return "function", model
+    raise UsageError(
+        "this is nothing that an audit can fit",
+        got=name_of(model),
+        allowed="an unfitted estimator, a module or what makes one with a recipe, "
+        "fit(rows, seed) -> predict; or predictions with mask=",
+        remedy="a class is made an estimator by calling it" if isinstance(model, type) else "",
+    )
+
+
+def _reading(task: str | None, kind: Kind, model: Any) -> dict[str, Any]:
+    """Return how labels are read: as the user says, as the model's kind says, or as they look."""
+    if task is not None:
+        check_choice("task", task, TASKS)
+        return {"n_classes": None} if task == "numbers" else {"are_classes": True}
+    if kind == "estimator" and is_regressor(model):
+        return {"n_classes": None}
+    return {"are_classes": True} if kind == "estimator" and hasattr(model, "predict_proba") else {}
+
+
+def _check_enough(train: Examples) -> None:
+    if len(train) < _FEWEST_ROWS:
+        raise DataError(
+            "too few rows for an audit, whose every number needs an interval",
+            got=len(train),
+            allowed=f">= {_FEWEST_ROWS}",
+        )
+    if train.classes is not None and len(np.unique(train.labels)) < 2:
+        raise DataError(
+            "all labels are of one class, so every model is right on every row",
+            got=f"{len(train)} rows",
+            allowed="at least two classes",
+        )
+
+
+def _of_predictions(
+    predictions: Any, y: Any, second: Any, mask: Any, test: Any, groups: Any, name: str
+) -> Subject:
+    if second is not None:
+        raise UsageError(
+            "an audit of predictions takes predictions and labels",
+            got="three arrays beside mask=",
+            remedy="write op.audit(predictions, y, mask=mask)",
+        )
+    labels = as_examples((np.arange(len(y))[:, None], y), name="train")
+    train = Examples(None, labels.labels, labels.classes, labels.label_shape, name="train")
+    _check_enough(train)
+    return Subject(
+        "predictions",
+        predictions,
+        name or "predictions",
+        train,
+        groups=groups,
+        mask=np.asarray(mask),
+        test_predictions=test,
+        notes=labels.notes,
+    )
