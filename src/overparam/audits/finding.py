@@ -42,7 +42,7 @@ class Measured:
         """Return the number with the digits that its interval carries.
 
         >>> str(Measured(1.4321, 0.61, 2.21, "points"))
-        '1.43 [0.61, 2.21] points'
+        '1.4 [0.6, 2.2] points'
         >>> str(Measured(math.nan, math.nan, math.nan))
         'unknown'
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Stages:
             if self._is_begun(name):
                 n = self._plan.models_of(name)
                 self._tell(name, 0, n)
-                measured_or_lacking(self._evidence, name, lambda m=measure, n=n: m(n))
+                measured_or_lacking(self._evidence, name, partial(measure, n))
 
     @property
     def _subject(self) -> Subject:

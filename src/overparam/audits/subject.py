@@ -1,4 +1,4 @@
-"""`Subject`: what is audited: a model in one of four forms, its data, and how they belong together."""
+"""`Subject`: what is audited: a model in one of four forms, and its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`SubsetModels`: what models on random subsets lose on every row, of classes and of numbers alike."""
+"""`SubsetModels`: what models on random subsets lose on every row, of classes and of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Variant`: another recipe that is fitted to the same subsets: larger, smaller, longer, simpler."""
+"""`Variant`: another recipe, fitted to the same subsets: larger, smaller, longer, simpler."""
 
 from __future__ import annotations
 
