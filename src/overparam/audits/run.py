@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from overparam.audits.check import Check, ask, found_checks, ordered
 from overparam.audits.evidence import STAGES, Evidence
 from overparam.audits.of_predictions import models_of_predictions
 from overparam.audits.plan import RATIO, AuditPlan, plan_audit
-from overparam.audits.references import references_for
+from overparam.audits.references import reference_model, references_for
 from overparam.audits.result import AuditResult
 from overparam.audits.row_table import row_table
 from overparam.audits.stages import Machine, Stages, Stand
@@ -65,6 +66,9 @@ def run_audit(
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     seconds, every = read_seconds(budget), ordered([*found_checks(), *checks])
     muted = _known_codes(mute, every)
+    if subject.kind == "data":
+        model = reference_model(subject)
+        subject = replace(subject, kind="estimator", model=model, name="a random forest")
     evidence = Evidence(subject, seed=seed, confidence=confidence)
     begun, plan = time.monotonic(), None
     notes: list[str] = list(subject.notes)

@@ -111,7 +111,7 @@ class Stages:
         stage = next(s for s in self._plan.stages if s.name == name)
         if stage.n_models and stage.seconds <= max(self._left, 0.0) * _LATE:
             return True
-        wanted = self._plan.budget * 2 if not stage.n_models else self._plan.budget + stage.seconds
+        wanted = 2 * self._plan.budget + stage.seconds
         self._evidence.lack(
             name,
             "skipped",

@@ -1,0 +1,85 @@
+"""OP103: is it bad, here, that the model fits everything? Only other recipes can tell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from overparam.audits.check import Check
+from overparam.audits.checks.capacity._fits import FITTED
+from overparam.audits.comparison import Fitted, compare, gain_of
+from overparam.audits.evidence import Evidence, Missing
+from overparam.audits.finding import Finding, Measured, severity_of_cost
+
+
+def _run(evidence: Evidence) -> Finding:
+    trained = float(np.nanmean(evidence.models.seen_loss))
+    if trained > FITTED:
+        raise Missing(
+            "not applicable",
+            f"it does not fit everything ({trained:.1%} is lost on rows that it saw), so fitting "
+            "everything cannot be what is bad",
+        )
+    others = milder(evidence.variants)
+    if not others:
+        raise Missing(
+            "not applicable",
+            "every variant fits everything too, so there is nothing to hold it against; name a "
+            "knob that regularizes with capacity= (--capacity)",
+        )
+    found = compare(evidence, others)
+    names = [variant.name for variant, _ in others]
+    gain = gain_of(found, found.best - 1)
+    best, knob = names[found.best - 1], others[found.best - 1][0].knob
+    n = evidence.subject.n_rows
+    all_told = {
+        name: {"gain": float(g), "low": float(lo), "high": float(hi)}
+        for name, g, lo, hi in zip(names, found.gain, found.low, found.high, strict=True)
+    }
+    if found.answer == "harmful":
+        return Finding(
+            "found",
+            f"Fitting all {n:,} rows costs: with {best}, which fits less, error is {gain} lower",
+            severity=severity_of_cost(gain),
+            measured=gain,
+            cost=gain,
+            gain=gain,
+            action=f"train with {best}, and look for the best {knob} beyond it",
+            details=all_told,
+        )
+    if found.answer == "not told":
+        return Finding(
+            "undecided",
+            f"It fits all {n:,} rows; whether that costs anything is not told: {best}, the best "
+            f"that fits less, gains {gain}",
+            measured=gain,
+            action="a larger --budget narrows the interval",
+            details=all_told,
+        )
+    worse = {
+        "helps": f"every recipe that fits less is worse ({best} loses {_lost(gain)})",
+        "harmless": f"no recipe that fits less is better by a point ({best} gains {gain})",
+    }[found.answer]
+    return Finding(
+        "passed",
+        f"It fits all {n:,} rows, and that costs nothing here: {worse}",
+        measured=gain,
+        details=all_told,
+    )
+
+
+def milder(variants: Fitted) -> Fitted:
+    """Return the variants that do not fit everything."""
+    return [(v, m) for v, m in variants if float(np.nanmean(m.seen_loss)) > FITTED]
+
+
+def _lost(gain: Measured) -> str:
+    return str(Measured(-gain.value, -gain.high, -gain.low, gain.unit))
+
+
+CHECK = Check(
+    "OP103",
+    "Is fitting everything bad here",
+    _run,
+    ("models", "variants"),
+    validated_by="double_descent/cross_entropy",
+)

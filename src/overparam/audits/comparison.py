@@ -1,0 +1,60 @@
+"""Recipes held against the one that is audited, on rows that no model of theirs saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from overparam.audits.evidence import Evidence
+from overparam.audits.finding import POINTS, Measured
+from overparam.audits.subset_models import SubsetModels, on_equal_subsets
+from overparam.audits.variants import Variant
+from overparam.measures.test_error.interpolation_harm import (
+    InterpolationHarm,
+    estimate_interpolation_harm,
+)
+
+Fitted = Sequence[tuple[Variant, SubsetModels]]
+
+
+def compare(evidence: Evidence, others: Fitted) -> InterpolationHarm:
+    """Return what others gain or lose against the recipe that is audited, all bounds joint."""
+    scores = on_equal_subsets(evidence.models, [models for _, models in others])
+    known = np.isfinite(scores).any((0, 1))  # rows that some model did not see
+    groups = fresh_groups(evidence)
+    return estimate_interpolation_harm(
+        scores[:, :, known],
+        groups=None if groups is None else groups[known],
+        confidence=evidence.confidence,
+    )
+
+
+def fresh_groups(evidence: Evidence) -> np.ndarray | None:
+    """Return what belongs together among training and test rows, `[n + m]`; None for nothing."""
+    n, of_train = evidence.subject.n_rows, evidence.groups
+    tested = evidence.models.test_loss
+    if tested is None:
+        return of_train
+    m = tested.shape[1]
+    if evidence.subject.has_no_inputs or evidence.copies.group_of_other is None:
+        of_test = n + np.arange(m)
+    else:
+        of_test = np.asarray(evidence.copies.group_of_other)
+    if of_train is None and len(np.unique(of_test)) == m and (of_test >= n).all():
+        return None
+    first = np.arange(n) if of_train is None else of_train
+    # A test row that is a copy of a training row belongs to whatever that row belongs to.
+    return np.concatenate(
+        [first, np.where(of_test < n, first[np.minimum(of_test, n - 1)], of_test)]
+    )
+
+
+def gain_of(found: InterpolationHarm, which: int) -> Measured:
+    """Return what one of the others gains, in points, with its joint interval."""
+    return in_points(found.gain[which], found.low[which], found.high[which])
+
+
+def in_points(value: float, low: float, high: float) -> Measured:
+    """Return a difference of losses in points: hundredths."""
+    return Measured(100 * float(value), 100 * float(low), 100 * float(high), POINTS)
