@@ -26,9 +26,9 @@ from overparam.measures.copies.duplicates import Duplicates, find_duplicates, gr
 STAGES = {
     "one": "one model on all rows",
     "models": "models on random subsets of the rows",
+    "variants": "the same recipe, larger, smaller, longer or shorter",
     "shuffled": "models on rows whose labels were shuffled",
     "curve": "models on fewer rows",
-    "variants": "the same recipe, larger, smaller, longer or shorter",
     "references": "simple models of other kinds",
 }
 PARTS = (*STAGES, "test", "table", "copies")

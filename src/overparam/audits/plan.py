@@ -105,9 +105,9 @@ def plan_audit(
     shares = {
         "one": (1, one * workers),
         "models": (FEWEST_MODELS, FEWEST_MODELS * seconds_per_model),
+        "variants": (n_variants * _REPEATS[0], n_variants * _REPEATS[0] * seconds_per_model),
         "shuffled": (2 * len(SHUFFLED_SHARES), 2 * len(SHUFFLED_SHARES) * seconds_per_model),
         "curve": _of_curve(_REPEATS[0], seconds_per_model),
-        "variants": (n_variants * _REPEATS[0], n_variants * _REPEATS[0] * seconds_per_model),
         "references": (n_references * _REPEATS[0], n_references * _REPEATS[0] * seconds_per_model),
     }
     stages, left = [], have * workers
@@ -119,7 +119,7 @@ def plan_audit(
     if not plan.models_of("models"):
         return plan
     plan, left = _with_more(plan, "models", USUAL_MODELS // 2, left, most_models)
-    for name in ("curve", "variants", "references"):
+    for name in ("variants", "curve", "references"):
         plan, left = _with_more(plan, name, 2 * plan.models_of(name), left, 2**30)
     return _with_more(plan, "models", most_models, left, most_models)[0]
 

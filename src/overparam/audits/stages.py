@@ -84,9 +84,9 @@ class Stages:
         measures: dict[str, Callable[[int], Any]] = {
             "one": lambda n: fit_one(self._subject, self._evidence.seed),
             "models": self._models,
+            "variants": lambda n: self._fit_others("variants", n),
             "shuffled": self._shuffled,
             "curve": self._curve,
-            "variants": lambda n: self._fit_others("variants", n),
             "references": lambda n: self._fit_others("references", n),
         }
         for name, measure in measures.items():

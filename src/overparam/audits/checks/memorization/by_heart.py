@@ -25,7 +25,12 @@ def _run(evidence: Evidence) -> Finding:
     order = np.flatnonzero(likely)
     order = order[np.argsort(-scores.estimate[order], kind="stable")][:_MOST_ROWS]
     if not k:
-        return Finding("passed", f"No row of {n:,} is known by heart", measured=measured)
+        return Finding(
+            "passed",
+            f"No row of {n:,} is known by heart",
+            measured=measured,
+            details={"n_by_heart": 0, "n_surely": 0, "n": n},
+        )
     return Finding(
         "found",
         f"{k:,} of {n:,} rows are known by heart (memorization above one half; {int(sure.sum()):,} "
@@ -40,6 +45,7 @@ def _run(evidence: Evidence) -> Finding:
             "low": scores.low[order],
             "high": scores.high[order],
         },
+        details={"n_by_heart": k, "n_surely": int(sure.sum()), "n": n},
     )
 
 

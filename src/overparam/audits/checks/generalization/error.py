@@ -1,0 +1,123 @@
+"""OP301: error on rows that were not seen, on rows that were, and the gap between the two."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from overparam.audits.check import Check
+from overparam.audits.comparison import in_points
+from overparam.audits.evidence import Evidence, Missing
+from overparam.audits.finding import POINTS, Finding, Measured
+from overparam.measures.clustering import clustered_spread
+from overparam.measures.error import wilson_interval
+from overparam.measures.row_groups import mean_spread
+
+_FEWEST = 10  # rows, below which no interval is worth its name
+
+
+def _run(evidence: Evidence) -> Finding:
+    error, where = error_of(evidence)
+    train = training_error(evidence)
+    baseline = baseline_loss(evidence)
+    gap = Measured(
+        error.value - 100 * train, error.low - 100 * train, error.high - 100 * train, POINTS
+    )
+    constant = "the most frequent class" if evidence.subject.has_classes else "the mean"
+    measured = Measured(
+        error.value, error.low, error.high, POINTS, 100 * baseline, f"always {constant}"
+    )
+    told = (
+        f"Error {error} {where}, {_percent(train)} on the rows it was trained on, "
+        f"{_percent(baseline)} of always saying {constant}"
+    )
+    details = {
+        "test_error": {"value": error.value, "low": error.low, "high": error.high},
+        "training_error": 100 * train,
+        "gap": {"value": gap.value, "low": gap.low, "high": gap.high},
+        "where": where,
+    }
+    if error.high >= 100 * baseline:
+        worse = error.low > 100 * baseline
+        return Finding(
+            "found",
+            f"{told}: it is {'worse than' if worse else 'not shown to be better than'} a constant "
+            "answer",
+            severity="critical" if worse else "high",
+            measured=measured,
+            action="look for a mistake first: columns and labels in one order, scaling, the "
+            "learning rate; then try a simple model (OP308)",
+            details=details,
+        )
+    return Finding(
+        "passed",
+        f"{told}. The gap is no fault by itself: whether it can be made smaller at no cost is what "
+        "OP103 and OP307 measure",
+        measured=measured,
+        details=details,
+    )
+
+
+def error_of(evidence: Evidence) -> tuple[Measured, str]:
+    """Return the error on rows not seen, in points, and on which rows of which models that is.
+
+    Of the one model on test rows, where there are any; else of the models on subsets.
+    """
+    if evidence.has("one") and evidence.one.test is not None:
+        loss = evidence.one.test.loss
+        if len(loss) >= _FEWEST and np.isfinite(loss).all():
+            return _of_rows(loss, evidence), f"on {len(loss):,} test rows"
+    models = evidence.models
+    loss = models.test_loss if models.test_loss is not None else models.unseen_loss
+    known = np.isfinite(loss)
+    if int(known.any(0).sum()) < _FEWEST:
+        raise Missing("skipped", "hardly a row that a model did not see")
+    mean = float(np.nanmean(loss))
+    parts = np.where(known, loss - mean, 0.0) / known.sum()
+    spread = clustered_spread(parts.sum(0), parts.sum(1), float((parts**2).sum()))
+    half = spread.half_width(evidence.confidence)
+    where = "on test rows" if models.test_loss is not None else "on rows left out"
+    n = int(models.n_trained[0])
+    found = in_points(mean, max(mean - half, 0.0), mean + half)
+    return found, f"{where}, of models trained on {n:,} rows"
+
+
+def training_error(evidence: Evidence) -> float:
+    """Return the mean loss on rows trained on, of the one model or of those on subsets."""
+    if evidence.has("one") and np.isfinite(evidence.one.train_loss):
+        return evidence.one.train_loss
+    return float(np.nanmean(evidence.models.seen_loss))
+
+
+def baseline_loss(evidence: Evidence) -> float:
+    """Return the loss of the best constant answer: the most frequent class, or the mean."""
+    if not evidence.subject.has_classes:
+        return 1.0  # of the targets' variance
+    labels = evidence.subject.train.labels
+    return 1.0 - float(np.bincount(labels).max() / len(labels))
+
+
+def _of_rows(loss: np.ndarray, evidence: Evidence) -> Measured:
+    """Return the mean of independent rows' losses; copies among the rows count as one."""
+    group = None
+    if not evidence.subject.has_no_inputs and evidence.copies.group_of_other is not None:
+        group = np.unique(evidence.copies.group_of_other, return_inverse=True)[1]
+    mean = float(loss.mean())
+    if evidence.subject.has_classes and (group is None or group.max() + 1 == len(loss)):
+        low, high = wilson_interval(int(loss.sum()), len(loss), evidence.confidence)
+        return in_points(mean, low, high)
+    group = np.arange(len(loss)) if group is None else group
+    half = mean_spread(loss, group).half_width(evidence.confidence)
+    return in_points(mean, max(mean - half, 0.0), mean + half)
+
+
+def _percent(loss: float) -> str:
+    return f"{100 * loss:.3g} points"
+
+
+def _needs_one_or_models(evidence: Evidence) -> Finding:
+    if not evidence.has("one") and not evidence.has("models"):
+        evidence.require("one")  # says why
+    return _run(evidence)
+
+
+CHECK = Check("OP301", "Error and gap", _needs_one_or_models)
