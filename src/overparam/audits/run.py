@@ -22,7 +22,7 @@ from overparam.audits.verdict import numbers_of, verdict_of
 from overparam.checks import check_count, check_range
 from overparam.ensembles.create import plan_ensemble
 from overparam.ensembles.planning import read_seconds
-from overparam.errors import OverparamError, UsageError
+from overparam.errors import UsageError
 from overparam.lab.machine import describe_machine, describe_versions
 from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
@@ -59,8 +59,9 @@ def run_audit(
         on_plan: is told the plan before anything is trained. on_progress: how far it is.
 
     Raises:
-        UsageError: a number or a code that does not exist. Else whatever makes the audit
-        impossible as a whole; what makes a stage or a check impossible is said in the result.
+        UsageError: a number, a code or a knob that does not exist, or a model that cannot be
+        trained on these data. What makes a stage or a check impossible, such as a fit that raises,
+        is said in the result.
     """
     check_count("seed", seed, 0)
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
@@ -71,13 +72,12 @@ def run_audit(
         subject = replace(subject, kind="estimator", model=model, name="a random forest")
     evidence = Evidence(subject, seed=seed, confidence=confidence)
     begun, plan = time.monotonic(), None
-    notes: list[str] = list(subject.notes)
     with run_folder(folder) as place:
         if subject.can_fit:
             machine = Machine(
                 place, workers, device, memory_bytes, on_progress, accept_edits, begun
             )
-            plan = _train(evidence, seconds, machine, on_plan, notes)
+            plan = _train(evidence, seconds, machine, on_plan)
         else:
             _without_training(evidence)
         findings = {check.code: ask(check, evidence) for check in every}
@@ -96,7 +96,7 @@ def run_audit(
                 "machine": describe_machine(),
             },
             plan,
-            tuple(notes),
+            subject.notes,
             muted,
         )
 
@@ -106,23 +106,16 @@ def _train(
     seconds: float,
     machine: Machine,
     on_plan: Callable[[AuditPlan], None],
-    notes: list[str],
-) -> AuditPlan | None:
+) -> AuditPlan:
     subject = evidence.subject
     variants, references = variants_of(subject), references_for(subject)
     workers = available_cores() if machine.workers is None else max(machine.workers, 1)
-    try:
-        trial = plan_ensemble(
-            subject.model, subject.train, recipe=subject.recipe, ratio=RATIO, seed=evidence.seed,
-            groups=evidence.groups, evaluate=subject.test, arguments=subject.arguments,
-            workers=machine.workers, device=machine.device, memory_bytes=machine.memory_bytes,
-            one_run=False,
-        )  # fmt: skip
-    except OverparamError as error:  # no model can be trained: the data are audited all the same
-        for name in STAGES:
-            evidence.lack(name, "failed", f"{STAGES[name]}: {error}")
-        notes.append(f"no model could be trained: {error}")
-        return None
+    trial = plan_ensemble(
+        subject.model, subject.train, recipe=subject.recipe, ratio=RATIO, seed=evidence.seed,
+        groups=evidence.groups, evaluate=subject.test, arguments=subject.arguments,
+        workers=machine.workers, device=machine.device, memory_bytes=machine.memory_bytes,
+        one_run=False,
+    )  # fmt: skip
     plan = plan_audit(
         seconds,
         trial.seconds_per_model,

@@ -8,7 +8,7 @@ import numpy as np
 
 from overparam.audits.check import Check
 from overparam.audits.comparison import in_points
-from overparam.audits.evidence import Evidence
+from overparam.audits.evidence import Evidence, Missing
 from overparam.audits.finding import Finding, Measured, severity_of_cost
 from overparam.audits.said_by_members import Unseen, unseen_of
 from overparam.lab.figure import Table
@@ -17,6 +17,7 @@ from overparam.measures.test_error.error_budget import ErrorBudget, estimate_err
 # A label is doubted where models of other kinds, on average, give it less than this, and give
 # another class more than that. Elsewhere it is taken to be right: soft doubts are hard rows.
 _IMPROBABLE, _PROBABLE = 0.1, 0.8
+_FEWEST_MODELS, _FEWEST_ROWS = 4, 10  # of which the parts can be told
 _PARTS = {
     "averaging": "retraining: averaging many models would remove it",
     "labels": "wrong labels among these rows",
@@ -27,6 +28,7 @@ _PARTS = {
 
 def _run(evidence: Evidence) -> Finding:
     unseen = unseen_of(evidence, evidence.models)
+    _require_enough(unseen)
     inputs = _equal_inputs(evidence, unseen)
     found = _budget(evidence, unseen, inputs)
     parts = {name: _part(found, name) for name in ("total", *_PARTS)}
@@ -88,6 +90,17 @@ def _budget(evidence: Evidence, unseen: Unseen, inputs: np.ndarray | None) -> Er
     if truth is not None:
         how["truth"] = truth
     return estimate_error_budget(unseen.outputs, unseen.targets, **how)
+
+
+def _require_enough(unseen: Unseen) -> None:
+    """Refuse to split an error of which too few models say something."""
+    says = np.isfinite(unseen.outputs).reshape(*unseen.outputs.shape[:2], -1).all(-1)
+    if int((says.sum(0) >= _FEWEST_MODELS).sum()) < _FEWEST_ROWS:
+        raise Missing(
+            "skipped",
+            f"fewer than {_FEWEST_ROWS} rows were left out by {_FEWEST_MODELS} models or more; a "
+            "larger --budget, or a test set, would do",
+        )
 
 
 def _equal_inputs(evidence: Evidence, unseen: Unseen) -> np.ndarray | None:

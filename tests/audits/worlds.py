@@ -1,0 +1,53 @@
+"""Small subjects with a known answer, for the tests of an audit."""
+
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from overparam.audits.evidence import Evidence
+from overparam.audits.plan import RATIO
+from overparam.audits.subject import make_subject
+from overparam.audits.subset_models import SubsetModels
+from overparam.ensembles import subset_ensemble
+
+
+def blobs(n=160, seed=0, spread=0.6, wrong=0.0):
+    """Two classes around (-1, 0) and (1, 0); a share of the labels wrong."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    X = rng.normal(size=(n, 2)) * spread + np.stack([2.0 * y - 1, np.zeros(n)], axis=1)
+    flipped = rng.permutation(n)[: round(wrong * n)]
+    labels = y.copy()
+    labels[flipped] = 1 - labels[flipped]
+    return X, labels, np.sort(flipped)
+
+
+def subject_of(model=None, n=160, *, wrong=0.0, tested=True, **options):
+    X, y, _ = blobs(n, wrong=wrong)
+    test = blobs(200, seed=1)[:2] if tested else None
+    model = DecisionTreeClassifier() if model is None else model
+    return make_subject(model, X, y, test=test, **options)
+
+
+def line_subject(n=120):
+    """Numbers to predict: y = x with noise of a tenth of its spread."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1, 1, (n, 1))
+    y = x[:, 0] + 0.06 * rng.normal(size=n)
+    return make_subject(DecisionTreeRegressor(), x, y)
+
+
+def models_of(subject, n_models=6, model=None, ratio=RATIO, data=None):
+    """Models on subsets, in this process."""
+    model, data = (subject.model if model is None else model), data or subject.train
+    ensemble = subset_ensemble(
+        model, data, n_models=n_models, ratio=ratio,
+        evaluate=subject.test, recipe=subject.recipe, workers=0, one_run=False,
+    )  # fmt: skip
+    return SubsetModels(subject, ensemble)
+
+
+def evidence_of(subject, **parts):
+    evidence = Evidence(subject)
+    for name, part in parts.items():
+        evidence.put(name, part)
+    return evidence
