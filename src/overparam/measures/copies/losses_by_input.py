@@ -40,7 +40,8 @@ def mean_losses(
     if np.isin(losses[known], (0, 1)).all():
         return [nothing if mean is None else mean.of_a_rate(confidence) for mean in means]
     apart = np.concatenate([mean.apart for mean in some])
-    pooled = float((apart**2).sum()) / max(len(apart) - len(some), 1)
+    freedom = max(len(apart) - len(some), 1)
+    pooled = Spread(float((apart**2).sum()) / freedom, freedom)
     return [nothing if mean is None else mean.of_numbers(pooled, confidence) for mean in means]
 
 
@@ -75,14 +76,16 @@ class _Mean:
         high = 1.0 if mean == 1 else float(betaincinv(a, b, 1 - level))
         return mean, low, high
 
-    def of_numbers(self, pooled: float, confidence: float) -> Interval:
+    def of_numbers(self, pooled: Spread, confidence: float) -> Interval:
         if len(self.shares) < 2:
             return self.mean, -np.inf, np.inf
         free = len(self.shares) / (len(self.shares) - 1)
         own = free * float(((self.apart * self.shares) ** 2).sum())
-        more = max(pooled * float((self.shares**2).sum()) - own, 0.0)
-        spread = Spread(free * self.spread.variance + more, self.spread.freedom)
-        reach = spread.half_width(confidence)
+        more = Spread(
+            max(pooled.variance * float((self.shares**2).sum()) - own, 0.0), pooled.freedom
+        )
+        known = Spread(free * self.spread.variance, self.spread.freedom)
+        reach = float(np.hypot(known.half_width(confidence), more.half_width(confidence)))
         return self.mean, self.mean - reach, self.mean + reach
 
 
