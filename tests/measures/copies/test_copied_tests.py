@@ -114,6 +114,51 @@ def test_leaked_rows_that_are_easy_anyway_are_cleared_by_the_causal_version():
     assert 0 < causal.high < 0.02  # harmless, and known to be
 
 
+@pytest.mark.parametrize("kind", ["one model", "numbers", "several models", "causal"])
+def test_copies_within_the_test_set_are_one_draw(kind):
+    loss, test, train, in_subset = world(
+        np.random.default_rng(1), 10, 60, 20, 1.0, real=kind == "numbers"
+    )
+    loss = loss[0] if kind == "one model" else loss
+    masks = in_subset if kind == "causal" else None
+    once = cost_of_leaks(loss, test, train, masks)
+    often = cost_of_leaks(np.tile(loss, 5), np.tile(test, 5), train, masks)
+    np.testing.assert_allclose(
+        [often.cost, often.low, often.high], [once.cost, once.low, once.high], rtol=1e-9
+    )
+    assert (often.n, often.n_leaked) == (5 * once.n, 5 * once.n_leaked)
+
+
+def test_two_inputs_written_down_often_tell_nothing():
+    found = cost_of_leaks(np.repeat([0, 1], 20), np.repeat([0, 7], 20), [0, 1, 2])
+    assert (found.cost, found.is_found) == (0.5, False)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_leaked", "n_models"),
+    [([5] * 12, 4, 1), ([5] * 10 + [1] * 100, 10, 1), ([5] * 12, 4, 6)],
+)
+def test_leaks_with_copies_are_not_found_where_there_is_nothing(sizes, n_leaked, n_models):
+    inputs, found = np.repeat(np.arange(len(sizes)), sizes), 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        hard = rng.beta(0.2, 0.8, len(sizes))
+        loss = (rng.random((n_models, len(sizes))) < hard)[:, inputs]
+        found += cost_of_leaks(loss, inputs, np.arange(n_leaked)).is_found
+    assert found / 300 <= 0.08  # nominal .05
+
+
+@pytest.mark.parametrize(("n_leaked", "n_others"), [(10, 50), (30, 200)])
+def test_no_cost_is_found_in_losses_with_a_long_tail(n_leaked, n_others):
+    found, n = 0, n_leaked + n_others
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        odds = 3 * rng.standard_normal(n)
+        loss = np.logaddexp(0, np.where(rng.random(n) < expit(odds), -odds, odds))
+        found += cost_of_leaks(loss, np.arange(n), np.arange(n_leaked)).is_found
+    assert found / 300 <= 0.06  # nominal .05
+
+
 def test_unknown_losses_are_left_out():
     rng = np.random.default_rng(0)
     loss, test, train, in_subset = world(rng, 10, 80, 20, 1.0, real=True)

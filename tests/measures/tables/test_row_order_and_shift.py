@@ -152,6 +152,19 @@ def test_no_shift_is_found_between_halves(kind):
 def test_constant_tables_tell_nothing():
     found = estimate_shift(np.ones((20, 2)), np.ones((30, 2)))
     assert (found.together.auc, found.p_value) == (0.5, 1.0)
+    # A fold that holds more of one table leaves less of it to its classifier.
+    assert estimate_shift(np.ones((21, 2)), np.ones((33, 2))).together.auc == 0.5
+
+
+def test_the_auc_of_tables_that_are_alike_is_a_half_and_covered():
+    aucs, missed, draws = [], 0, 150
+    for seed in range(draws):
+        one, other = np.random.default_rng(seed).standard_normal((2, 50, 2))
+        found = estimate_shift(one, other, n_permutations=39, seed=seed).together
+        aucs.append(found.auc)
+        missed += not found.low <= 0.5 <= found.high
+    assert np.mean(aucs) == pytest.approx(0.5, abs=0.012)
+    assert missed <= 12  # nominal 7.5
 
 
 FRAME = pd.DataFrame({"a": np.arange(12.0), "b": list("xy") * 6})
@@ -164,6 +177,7 @@ FRAME = pd.DataFrame({"a": np.arange(12.0), "b": list("xy") * 6})
         (np.zeros((12, 2)), np.zeros((12, 3)), {}, DataError, "different numbers of columns"),
         (FRAME, FRAME[["b", "a"]].to_numpy(), {}, DataError, "is of another kind in the second"),
         (FRAME, FRAME[:5], {}, DataError, "too few rows to screen"),
+        (FRAME, FRAME[:10], {"n_folds": 11}, UsageError, "n_folds is out of range"),
         (FRAME, FRAME, {"n_permutations": 1}, UsageError, "n_permutations is out of range"),
         (FRAME, FRAME, {"confidence": 1}, UsageError, "confidence is out of range"),
         (FRAME, FRAME, {"most_rows": 1}, UsageError, "most_rows is out of range"),

@@ -146,6 +146,17 @@ def test_names_numbers_and_columns_are_classes_alike():
     assert estimate_error_budget(said, names[labels], classes=names) == estimate_error_budget(
         said, labels
     )
+    in_order = {"classes": names, "truth": np.eye(3)[labels]}
+    given = estimate_error_budget(names[said.argmax(2)], names[labels], **in_order)
+    assert given.labels.value == 0
+    assert given.total == votes_of.total
+
+
+def test_rows_of_one_class_may_have_no_error():
+    never = np.zeros((5, 40), int)
+    found = estimate_error_budget(never, never[0], classes=[0, 1])
+    assert (found.total.value, found.baseline) == (0, 0)
+    assert 0 < found.total.high < 0.2
 
 
 def test_rows_that_were_seen_or_not_said_do_not_count(monkeypatch):
@@ -222,7 +233,9 @@ NUMBERS = SAID[:, :, 0]
         (NAMES, [None, *["a"] * 19], {}, DataError, "targets hold missing"),
         (NAMES, LABELS.astype(str), {}, DataError, "no model ever answers with a class"),
         (NAMES.astype(object), LABELS, {}, DataError, "classes are of several types"),
-        (SAID, LABELS + 1, {}, DataError, "targets are no classes of the probabilities"),
+        (SAID, LABELS + 1, {}, DataError, "targets are none of the classes"),
+        (NAMES, NAMES[0], {"classes": ["a", "b"]}, DataError, "outputs are none of the classes"),
+        (NAMES[:, :1], ["a"], {"classes": 3}, DataError, "classes do not name every column"),
         (SAID, LABELS, {"classes": ["a", "a", "b"]}, DataError, "classes do not name every column"),
         (SAID * 5, LABELS, {}, DataError, "probabilities lie outside"),
         (NAMES[:, :, None], LABELS, {}, DataError, "outputs or targets are no numbers"),

@@ -93,6 +93,30 @@ def test_one_model_each_is_the_interval_of_bonett_and_price():
     assert (found.high - found.low)[0] / 2 == pytest.approx(reach, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("n_recipes", "n_models", "sd", "n"),
+    [(2, 2, 0.03, 2000), (6, 2, 0.1, 1000), (6, 3, 0.1, 1000), (6, 4, 0.03, 2000)],
+)
+def test_few_models_that_each_differ_do_not_pass_for_recipes(n_recipes, n_models, sd, n):
+    wrong = joint = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        rate = 0.7 + sd * rng.standard_normal((n_recipes, n_models, 1))
+        found = estimate_interpolation_harm((rng.random((n_recipes, n_models, n)) < rate) * 1.0)
+        wrong += found.best_low > 0 or found.best_high < 0
+        joint += bool(np.all((found.low <= 0) & (found.high >= 0)))
+    assert wrong <= 7  # nominal 5, of 100 draws
+    assert joint >= 91
+
+
+def test_models_that_differ_alike_on_all_rows_have_students_interval():
+    scores = np.zeros((2, 3, 2000))
+    scores[1] = np.array([0.0, 2.0, 4.0])[:, None]
+    found = estimate_interpolation_harm(scores)
+    assert found.gain[0] == 2
+    assert found.high[0] - 2 == pytest.approx(4.303 * 2 / np.sqrt(3), rel=1e-3)  # t of 2 degrees
+
+
 def test_copies_of_rows_in_one_group_change_nothing():
     scores = world(np.random.default_rng(1), [0, -0.3, 0.1])
     once = estimate_interpolation_harm(scores)

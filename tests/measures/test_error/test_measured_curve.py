@@ -5,7 +5,7 @@ import pytest
 
 from overparam.errors import DataError, UsageError
 from overparam.measures import estimate_curve_rise
-from overparam.measures.test_error.measured_curve import measured_curve
+from overparam.measures.test_error.measured_curve import _estimates, measured_curve
 
 ROWS = np.array([100, 200, 400, 800, 1600])
 
@@ -29,6 +29,29 @@ def test_where_nothing_rises_nothing_is_found(n_repeats, common):
     falls = estimate_curve_rise(ROWS, errors(np.random.default_rng(0), [0.5, 0.4, 0.3, 0.2, 0.1]))
     assert falls.p_value > 0.9
     assert falls.largest_possible < 0
+
+
+@pytest.mark.parametrize(("n_groups", "n_sizes"), [(6, 4), (4, 6)])
+def test_few_groups_of_rows_on_which_repeats_agree_do_not_rise(n_groups, n_sizes):
+    found = 0
+    for seed in range(60):
+        each = np.random.default_rng(seed).standard_normal((n_sizes, 1, n_groups))
+        rows = 100 * 2.0 ** np.arange(n_sizes)
+        values = np.tile(np.repeat(each, 3, 1), 2)  # each row twice
+        found += estimate_curve_rise(rows, values, groups=[*range(n_groups)] * 2).rises
+    assert found <= 7  # nominal 3
+
+
+def test_draws_of_a_covariance_average_to_it():
+    covariance = np.cov(np.random.default_rng(0).standard_normal((4, 20)))
+    for freedom in (2, 3, 9):
+        drawn = _estimates(covariance, freedom, np.random.default_rng(1))
+        scale = np.sqrt(np.diag(covariance))
+        error = np.abs(drawn.mean(0) - covariance) / np.outer(scale, scale)
+        assert error.max() < 5 * np.sqrt(2 / freedom / len(drawn))
+        spread = drawn[:, 0, 0].var() / covariance[0, 0] ** 2  # of a chi-square over its freedom
+        assert spread == pytest.approx(2 / freedom, rel=0.15)
+        assert np.linalg.matrix_rank(drawn[0]) == min(freedom, 4)
 
 
 def test_a_planted_rise_is_found_and_covered():

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv, stdtrit
 
 from overparam.checks import check_range
 from overparam.data.subsets import number_values
 from overparam.errors import DataError
 from overparam.measures.clustering import Spread, clustered_spread
+from overparam.measures.copies.losses_by_input import by_input, mean_losses
 from overparam.measures.jeffreys import squared_error
 from overparam.measures.subset_arrays import as_array, as_masks, check_fits, read_masks
 
@@ -69,23 +69,26 @@ def cost_of_leaks(
     Args:
         loss: `[K, n_test]` or `[n_test]`, 0 where right and 1 where wrong, or any loss (smaller is
             better). NaN (not known) leaves a row out of a model.
-        test_groups: `[n_test]`. train_groups: `[n_train]`. Equal for copies: `group_of_other` and
-            `group` of `find_duplicates(train, test)` or `find_near_duplicates`.
+        test_groups: `[n_test]`. train_groups: `[n_train]`. Equal for copies, also of rows of one
+            set: `group_of_other` and `group` of `find_duplicates(train, test)` or
+            `find_near_duplicates`.
         in_subset: bool `[K, n_train]`, the rows each model was trained on; None where all were
             trained on all.
         confidence: nominal coverage, in (0, 1).
 
     Returns:
-        `LeakCost`. Compared, of 0 and 1: each rate has Jeffreys' interval, of as many trials as its
-        rows and models are worth, and the difference Newcombe's. Else, and causal: Student's, the
-        variance over rows and models (`clustering`). Of rows without copies the cost is 0, exactly.
+        `LeakCost`. Test rows that are copies of each other count as one draw. Compared, of 0 and 1:
+        each rate has Jeffreys' interval, of as many trials as its inputs and models are worth, and
+        the difference Newcombe's. Else, and causal: Student's, the variance over inputs and models
+        (`clustering`); compared, no side's inputs count as more alike than those of both. Of rows
+        without copies the cost is 0, exactly.
 
     Raises:
         DataError: shapes that do not fit, missing groups, all test rows leaked (compared), or no
             leaked row with two models on either side (causal). UsageError: a wrong confidence.
 
-    Cost: O(K (n_test + n_train)). Assumption: test rows are drawn independently; subsets at random,
-    copies of one row apart or together.
+    Cost: O(K (n_test + n_train)). Assumption: test inputs are drawn independently; subsets at
+    random, copies of one row apart or together.
 
     >>> found = cost_of_leaks([1, 0, 1, 0, 0], [9, 8, 7, 1, 2], [1, 2, 3])
     >>> round(found.cost, 3), round(found.loss, 3), found.n_leaked  # 2 of 3 wrong, 2 of 5 in all
@@ -105,7 +108,7 @@ def cost_of_leaks(
     if not leaked.any():
         return _made(losses, leaked, (0.0, 0.0, 0.0), in_subset is not None, 0, confidence)
     if in_subset is None:
-        return _compared(losses, leaked, confidence)
+        return _compared(losses, test, leaked, confidence)
     masks = as_masks(in_subset)
     check_fits("loss", losses, masks, rows=False)
     if masks.shape[1] != len(train):
@@ -116,7 +119,7 @@ def cost_of_leaks(
     held_in = read_masks(masks, slice(None))
     n_groups = 1 + int(max(test.max(), train.max()))
     has_copy = np.stack([np.bincount(train[rows], minlength=n_groups) > 0 for rows in held_in])
-    return _causal(losses, leaked, has_copy[:, test], confidence)
+    return _causal(losses, test, leaked, has_copy[:, test], confidence)
 
 
 def _numbers(test: Any, train: Any, n_test: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,14 +138,16 @@ def _numbers(test: Any, train: Any, n_test: int) -> tuple[np.ndarray, np.ndarray
     return numbers[:n], numbers[n:]
 
 
-def _compared(losses: np.ndarray, leaked: np.ndarray, confidence: float) -> LeakCost:
+def _compared(
+    losses: np.ndarray, test: np.ndarray, leaked: np.ndarray, confidence: float
+) -> LeakCost:
     if leaked.all():
         raise DataError(
             "every test row has a copy in the training set: there is nothing to compare with",
             got=f"{len(leaked)} rows",
             remedy="give in_subset, of models trained on subsets, or other test rows",
         )
-    clean, copied = (_mean(losses[:, rows], confidence) for rows in (~leaked, leaked))
+    clean, copied = mean_losses(losses, test, [~leaked, leaked], confidence)
     known = ~np.isnan(losses)
     share = known[:, leaked].sum() / known.sum()
     difference = clean[0] - copied[0]
@@ -152,39 +157,12 @@ def _compared(losses: np.ndarray, leaked: np.ndarray, confidence: float) -> Leak
     return _made(losses, leaked, found, False, int(leaked.sum()), confidence)
 
 
-def _mean(losses: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    """Return the mean over models and rows, and its interval; without bounds where none is known.
-
-    Of 0 and 1 the mean is as good as one over n_effective draws, and has their Jeffreys' interval.
-    """
-    known = ~np.isnan(losses)
-    n = int(known.sum())
-    if not n:
-        return np.nan, np.nan, np.nan
-    mean = float(losses[known].mean())
-    apart = np.where(known, losses - mean, 0.0) / n
-    n_rows = int(known.any(0).sum())
-    free = n_rows / (n_rows - 1) if n_rows > 1 else 1.0
-    spread = clustered_spread(apart.sum(0), apart.sum(1), float((apart**2).sum()))
-    if np.isin(losses[known], (0, 1)).all():
-        trials = float(n_rows)
-        if spread.variance > 0:
-            normal, student = (stdtrit(f, (1 + confidence) / 2) for f in (np.inf, spread.freedom))
-            effective = mean * (1 - mean) / spread.variance
-            # A single model's trials are its rows; more models add what they do not share.
-            trials = min(effective, n) * (float(normal / student) ** 2 if len(losses) > 1 else 1)
-        a, b, level = mean * trials + 0.5, (1 - mean) * trials + 0.5, (1 - confidence) / 2
-        low = 0.0 if mean == 0 else float(betaincinv(a, b, level))
-        high = 1.0 if mean == 1 else float(betaincinv(a, b, 1 - level))
-        return mean, low, high
-    if n_rows < 2:
-        return mean, -np.inf, np.inf
-    reach = spread.half_width(confidence) * np.sqrt(free)
-    return mean, mean - reach, mean + reach
-
-
 def _causal(
-    losses: np.ndarray, leaked: np.ndarray, has_copy: np.ndarray, confidence: float
+    losses: np.ndarray,
+    test: np.ndarray,
+    leaked: np.ndarray,
+    has_copy: np.ndarray,
+    confidence: float,
 ) -> LeakCost:
     known = ~np.isnan(losses)
     n_in, n_out = (known & has_copy).sum(0), (known & ~has_copy).sum(0)
@@ -207,12 +185,17 @@ def _causal(
         residual += sign * apart / count
     m = int(judged.sum())
     share = leaked.sum() / len(leaked)
-    rows = (effect - effect.mean()) / m * np.sqrt(m / (m - 1) if m > 1 else 1.0)
-    of_models = residual.sum(1) / m
-    entries = float((residual**2).sum()) / m**2
-    spread = clustered_spread(rows, of_models * np.sqrt((len(losses) - 1) / len(losses)), entries)
-    if spread.variance == 0:  # rows on which nothing ever differed need not stay so
-        spread = Spread(float(squared_error(np.array(0), np.array(m))), spread.freedom)
+    of_input = np.unique(test[judged], return_inverse=True)[1]
+    inputs = by_input((effect - effect.mean())[None] / m, of_input)[0]
+    parts = by_input(residual / m, of_input)
+    n, k = len(inputs), len(losses)
+    spread = clustered_spread(
+        inputs * np.sqrt(n / (n - 1) if n > 1 else 1.0),
+        parts.sum(1) * np.sqrt((k - 1) / k),
+        float((parts**2).sum()),
+    )
+    if spread.variance == 0:  # inputs on which nothing ever differed need not stay so
+        spread = Spread(float(squared_error(np.array(0), np.array(n))), spread.freedom)
     reach = spread.half_width(confidence)
     cost = float(effect.mean())
     found = share * cost, share * (cost - reach), share * (cost + reach)

@@ -96,9 +96,12 @@ def read_budget_arrays(
         check_squares("outputs or targets", y)
         return BudgetArrays(values, counts, y, np.zeros(n, np.int64), 1, None, groups, False, True)
     if said.ndim == 2:
-        names = _names(np.concatenate([said[counts], given]))
+        if classes is None:
+            names = _names(np.concatenate([said[counts], given]))
+        else:
+            names = _columns(classes, _read_any("classes", classes).size)
         found = np.full(said.shape, -1)
-        found[counts] = np.searchsorted(names, said[counts])
+        found[counts] = _numbered("outputs are none of the classes", said[counts], names)
         if counts.any() and not np.isin(said[counts], given).any():
             raise DataError(
                 "no model ever answers with a class that a target is of",
@@ -111,16 +114,12 @@ def read_budget_arrays(
         names = _columns(classes, said.shape[2])
     width = len(names)
     if width < 2:
-        raise DataError("one class has no errors", got=f"{width} class")
-    places = {name: i for i, name in enumerate(names.tolist())}
-    columns = np.array([places.get(y, -1) for y in given.tolist()])
-    if (columns < 0).any():
         raise DataError(
-            "targets are no classes of the probabilities",
-            got=repr(given[columns < 0][0]),
-            allowed=", ".join(map(repr, names[:10].tolist())),
-            remedy="name the columns: classes=estimator.classes_",
+            "one class has no errors",
+            got=f"{width} class",
+            remedy="where rows happen to be of one class, name all: classes=[0, 1]",
         )
+    columns = _numbered("targets are none of the classes", given, names)
     right = None if truth is None else _truth(truth, columns, width)
     return BudgetArrays(
         found, counts, np.empty(0), columns, width, right, groups, said.ndim == 2, False
@@ -170,6 +169,21 @@ def _columns(classes: Any, n_columns: int) -> np.ndarray:
             "classes do not name every column once", got=list(names.shape), allowed=[n_columns]
         )
     return names
+
+
+def _numbered(problem: str, values: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return the column of each class; raises DataError where one has none."""
+    places = {name: i for i, name in enumerate(names.tolist())}
+    different, of_value = np.unique(values, return_inverse=True)
+    columns = np.array([places.get(value, -1) for value in different.tolist()], np.int64)
+    if (columns < 0).any():
+        raise DataError(
+            problem,
+            got=repr(different[columns < 0][0]),
+            allowed=", ".join(map(repr, names[:10].tolist())),
+            remedy="name all of them: classes=estimator.classes_",
+        )
+    return columns[of_value]
 
 
 def _truth(truth: Any, columns: np.ndarray, width: int) -> np.ndarray:

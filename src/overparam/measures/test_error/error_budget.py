@@ -101,7 +101,8 @@ def estimate_error_budget(
         loss: "zero_one", "squared" (of probabilities: Brier's, summed over classes) or "log".
         combine: "vote" or "average", for zero_one: by default votes of classes, and the average
             of probabilities.
-        classes: names of the columns of probabilities; by default 0 ... classes - 1.
+        classes: names of the columns of probabilities, by default 0 ... classes - 1; or all classes
+            that there are, by default those of outputs and targets.
         in_subset: bool `[K, n]`, where the rows are training rows: those that a model saw do not
             count for it.
         truth: `[n, classes]`, how probable each class is to be the right one (columns as `classes`,

@@ -66,10 +66,12 @@ def estimate_interpolation_harm(
     saw does. d_rki = score_rki - score_0ki on the same rows, and, where they are, on the same
     subsets; its mean's variance is clustered by row and by model (`clustered_spread`). For scores
     of 0 and 1 two rows are added to it, one in favour of each recipe (Bonett, Price 2012), so that
-    it is never 0. Bounds hold for all recipes at once (Dunnett's t, its distribution drawn with
-    the correlations found). The best of several is thereby not better by being chosen: the lower
-    bound of its gain is the largest of the joint lower bounds, and the upper bound the largest of
-    the single upper ones, which no choice can exceed.
+    it is never 0. The variance between models counts with the t quantile of K - 1 degrees of
+    freedom, that between rows with theirs (Banerjee 1960): how training again differs is known from
+    K models alone, and two of them leave most open. Bounds hold for all recipes at once (Dunnett's
+    t, its distribution drawn with the correlations found over rows). The best of several is thereby
+    not better by being chosen: the lower bound of its gain is the largest of the joint lower
+    bounds, and the upper bound the largest of the single upper ones, which no choice can exceed.
 
     Args:
         scores: `[R, K, n]`, of R recipes trained K times and seen on n rows, larger is better: 1
@@ -91,8 +93,8 @@ def estimate_interpolation_harm(
         UsageError: a reference, margin or confidence out of range.
 
     Cost: O(R K n). Assumption: the recipes were fixed before these rows were looked at. Sources:
-    Dunnett 1955, J. Amer. Statist. Assoc. 50, 1096; Bonett, Price 2012, J. Educ. Behav. Statist.
-    37, 479.
+    Dunnett 1955, J. Amer. Statist. Assoc. 50, 1096; Banerjee 1960, Sankhya 22, 357;
+    Bonett, Price 2012, J. Educ. Behav. Statist. 37, 479.
 
     >>> right = np.zeros((2, 1, 100))
     >>> right[0, 0, :90] = right[1, 0, :60] = 1  # the regularized one loses 30 rows, and wins none
@@ -121,14 +123,12 @@ def estimate_interpolation_harm(
         )
     is_binary = bool(np.isin(said[~np.isnan(said)], (0.0, 1.0)).all())
     gain = apart.sum((1, 2)) / known.sum((1, 2))
-    spreads, models, rows = zip(
-        *(_spread(a, k, of_group, is_binary) for a, k in zip(apart, known, strict=True)),
-        strict=True,
-    )
-    level = _joint_level(spreads, np.array(models), np.array(rows), confidence)
-    error = np.sqrt([s.variance for s in spreads])
-    joint = error * [float(stdtrit(s.freedom, 1 - level / 2)) for s in spreads]
-    single = np.array([s.half_width(confidence) for s in spreads])
+    differences = [
+        _difference(a, k, of_group, is_binary) for a, k in zip(apart, known, strict=True)
+    ]
+    level = _joint_level(differences, confidence)
+    joint = np.array([d.half_width(level) for d in differences])
+    single = np.array([d.half_width(1 - confidence) for d in differences])
     low, high = gain - joint, gain + joint
     best_low, best_high = float(low.max()), float((gain + single).max())
     if is_binary:
@@ -160,42 +160,71 @@ def _answer(low: float, high: float, margin: float) -> str:
     return "harmless" if high <= margin else "not told"
 
 
-def _spread(
+@dataclass(frozen=True, eq=False)
+class _Difference:
+    """What is not known of a mean difference.
+
+    Attributes:
+        models: `[K]` and rows: `[groups]`, what each adds to it, less the mean. entries: the sum of
+            squares of what each model adds on each group. doubt: variance of the two rows added.
+    """
+
+    models: np.ndarray
+    rows: np.ndarray
+    entries: float
+    doubt: float
+
+    def spread(self, of_models: float = 1.0) -> Spread:
+        """Return its variance, in which that between models counts so many times."""
+        if len(self.models) == 1:
+            return Spread(self.entries + self.doubt, len(self.rows) - 1)
+        # The two rows are in the sum over rows alone: they are of no model.
+        rows = np.append(self.rows, [np.sqrt(self.doubt)])
+        return clustered_spread(rows, self.models * np.sqrt(of_models), self.entries)
+
+    def half_width(self, level: float) -> float:
+        """Half the length of the interval that misses with a probability of at most `level`.
+
+        A single t with Satterthwaite's degrees of freedom misses too often: where models happen to
+        agree it takes their variance to be small, and to be well known.
+        """
+        t_rows, t_models = (
+            float(stdtrit(max(len(parts) - 1, 1), 1 - level / 2))
+            for parts in (self.rows, self.models)
+        )
+        return t_rows * float(np.sqrt(self.spread((t_models / t_rows) ** 2).variance))
+
+
+def _difference(
     apart: np.ndarray, known: np.ndarray, of_group: np.ndarray, is_binary: bool
-) -> tuple[Spread, np.ndarray, np.ndarray]:
-    """Return the spread of a mean difference, and the parts of it by model and by group."""
+) -> _Difference:
     n = known.sum()
     left = np.where(known, apart - apart.sum() / n, 0.0) / n
-    of_rows = np.bincount(of_group, left.sum(0))
-    of_cells = np.stack([np.bincount(of_group, each, len(of_rows)) for each in left])
-    some = known.any(1)
-    targets = left.sum(1)[some]
-    entries = float((of_cells**2).sum())
-    doubt = 2.0 / (len(of_rows) + 2) ** 2 if is_binary else 0.0
-    # The two rows are in the sum over rows alone: they are of no model.
-    spread = clustered_spread(np.append(of_rows, [np.sqrt(doubt)]), targets, entries)
-    if len(targets) == 1:
-        spread = Spread(entries + doubt, len(of_rows) - 1)
-    return spread, left.sum(1), of_rows
+    rows = np.bincount(of_group, left.sum(0))
+    of_cells = np.stack([np.bincount(of_group, each, len(rows)) for each in left])
+    doubt = 2.0 / (len(rows) + 2) ** 2 if is_binary else 0.0
+    return _Difference(left.sum(1)[known.any(1)], rows, float((of_cells**2).sum()), doubt)
 
 
-def _joint_level(
-    spreads: Sequence[Spread], models: np.ndarray, rows: np.ndarray, confidence: float
-) -> float:
-    """Return the level of single t intervals that hold together with the confidence asked for."""
-    if len(spreads) == 1:
+def _joint_level(differences: Sequence[_Difference], confidence: float) -> float:
+    """Return the level of single intervals that hold together with the confidence asked for."""
+    if len(differences) == 1:
         return 1 - confidence
-    covariance = rows @ rows.T + (models @ models.T if models.shape[1] > 1 else 0)
+    rows = np.stack([d.rows for d in differences])
+    # What recipes have in common is seen over rows; models are too few to show any of it.
+    covariance = rows @ rows.T
+    covariance += np.diag([d.spread().variance for d in differences] - np.diag(covariance)).clip(0)
     scale = np.sqrt(np.maximum(np.diag(covariance), np.finfo(float).tiny))
     correlation = covariance / np.outer(scale, scale)
     np.fill_diagonal(correlation, 1.0)  # also of a recipe that never differs
     rng = np.random.default_rng(0)
     normal = rng.multivariate_normal(np.zeros(len(scale)), correlation, _DRAWS, method="eigh")
     least = np.ones(_DRAWS)
-    for r, spread in enumerate(spreads):
+    for r, difference in enumerate(differences):
         # One draw of each variance: independent ones only make the bounds somewhat wider.
-        t = normal[:, r] / np.sqrt(rng.chisquare(spread.freedom, _DRAWS) / spread.freedom)
-        least = np.minimum(least, 2 * stdtr(spread.freedom, -np.abs(t)))
+        freedom = difference.spread().freedom
+        t = normal[:, r] / np.sqrt(rng.chisquare(freedom, _DRAWS) / freedom)
+        least = np.minimum(least, 2 * stdtr(freedom, -np.abs(t)))
     return float(np.quantile(least, 1 - confidence))
 
 

@@ -29,7 +29,8 @@ class MeasuredCurve:
         freedom: degrees of freedom with which the covariance is known, about.
         known: bool `[S, repeats]`, what was measured. of_training: `[S]`, variance of one model
             of the rest, what a repeat has in common at all sizes aside. of_rows: `[S, S]`,
-            covariance of the means over test rows.
+            covariance of the means over test rows; row_freedom: degrees of freedom of
+            it, infinite where errors are means.
     """
 
     rows: np.ndarray
@@ -39,6 +40,7 @@ class MeasuredCurve:
     known: np.ndarray
     of_training: np.ndarray
     of_rows: np.ndarray
+    row_freedom: float
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def estimate_curve_rise(
     Raises:
         DataError: as in `estimate_more_data`. UsageError: a confidence outside (0, 1).
 
-    Cost: O(S^2) for each of 5,000 draws of a fixed generator. Source of the simultaneous test:
+    Cost: O(S^3) for each of 5,000 draws of a fixed generator. Source of the simultaneous test:
     Hothorn, Bretz, Westfall 2008, Biometrical Journal 50, 346.
 
     >>> found = estimate_curve_rise([100, 200, 400], [[0.3, 0.31], [0.5, 0.51], [0.2, 0.21]])
@@ -120,10 +122,11 @@ def _errors(of_means: np.ndarray, of_rows: np.ndarray, pairs: tuple[np.ndarray, 
     """Return the standard errors of differences of means, `[..., pairs]`.
 
     Args:
-        of_means: `[..., S]`, variances over models. of_rows: `[S, S]`, covariance over test rows.
+        of_means: `[..., S]`, variances over models. of_rows: `[..., S, S]`, covariance over test
+            rows.
     """
     early, late = pairs
-    apart = of_rows[early, early] + of_rows[late, late] - 2 * of_rows[early, late]
+    apart = of_rows[..., early, early] + of_rows[..., late, late] - 2 * of_rows[..., early, late]
     return np.sqrt(of_means[..., early] + of_means[..., late] + apart)
 
 
@@ -137,8 +140,27 @@ def _largest_by_chance(curve: MeasuredCurve, early: np.ndarray, late: np.ndarray
     mean = each.sum(2) / n_each
     mean += rng.multivariate_normal(zero, curve.of_rows, _DRAWS, method="eigh")
     variance = _of_training(curve.rows, each, curve.known)[0]
-    error = _errors(variance / n_each, curve.of_rows, (early, late))
+    of_rows = curve.of_rows
+    if np.isfinite(curve.row_freedom):
+        of_rows = _estimates(of_rows, int(curve.row_freedom), rng)
+    error = _errors(variance / n_each, of_rows, (early, late))
     found: np.ndarray = ((mean[:, late] - mean[:, early]) / error).max(1)
+    return found
+
+
+def _estimates(covariance: np.ndarray, freedom: int, rng: np.random.Generator) -> np.ndarray:
+    """Return draws of what a covariance may be estimated to be, `[draws, S, S]`: Wishart's.
+
+    By Bartlett's decomposition; of fewer degrees of freedom than sizes they are singular.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    size = len(values)
+    lower = np.tril(rng.standard_normal((_DRAWS, size, size)), -1)
+    lower[:, :, freedom:] = 0
+    for i in range(min(size, freedom)):
+        lower[:, i, i] = np.sqrt(rng.chisquare(freedom - i, _DRAWS))
+    half = vectors * np.sqrt(np.maximum(values, 0)) @ lower
+    found: np.ndarray = half @ half.transpose(0, 2, 1) / freedom
     return found
 
 
@@ -204,13 +226,18 @@ def measured_curve(rows: Any, errors: Any, groups: Any = None) -> MeasuredCurve:
     common = max(float(shift.var(ddof=1)) - float(variance.mean()) / len(each), 0.0)
     least = (_EXACTEST * float(np.abs(mean).max())) ** 2 + np.finfo(float).tiny ** 0.5
     of_rows = least * np.eye(len(sizes))
+    row_freedom = np.inf
     if held.ndim == 3:
         of_group = as_groups("groups", groups, held.shape[2])
-        of_rows = of_rows + _of_rows(held, known, of_group)
+        n_groups = np.array([len(np.unique(of_group[each.any(0)])) for each in known])
+        row_freedom = float(max(n_groups.min() - 1, 1))
+        of_rows = of_rows + _of_rows(held, known, of_group, n_groups)
     covariance = np.diag(variance / n_known) + common / len(shift) + of_rows
     # A difference of two means rests on the noise of two sizes, and on the trend of all.
     worth = min(float(freedom), _PRIOR_FREEDOM + freedom / len(sizes))
-    return MeasuredCurve(sizes, mean, covariance, worth, ~np.isnan(each), variance, of_rows)
+    return MeasuredCurve(
+        sizes, mean, covariance, worth, ~np.isnan(each), variance, of_rows, row_freedom
+    )
 
 
 def _of_training(
@@ -240,15 +267,17 @@ def _of_training(
     return (_PRIOR_FREEDOM * trend + own * variance) / (_PRIOR_FREEDOM + own), shift
 
 
-def _of_rows(held: np.ndarray, known: np.ndarray, of_group: np.ndarray) -> np.ndarray:
+def _of_rows(
+    held: np.ndarray, known: np.ndarray, of_group: np.ndarray, n_groups: np.ndarray
+) -> np.ndarray:
     """Return the covariance of mean errors over draws of groups of test rows, `[S, S]`."""
     n_known = known.sum((1, 2))
     mean = np.where(known, held, 0).sum((1, 2)) / n_known
     parts = np.where(known, held - mean[:, None, None], 0).sum(1) / n_known[:, None]
     of_groups = np.stack([np.bincount(of_group, each) for each in parts])
+    of_groups *= np.sqrt(n_groups / np.maximum(n_groups - 1, 1))[:, None]
     found: np.ndarray = of_groups @ of_groups.T
     if ((held == 0) | (held == 1) | ~known).all():  # rows all right do not say that every row is
-        n_groups = [len(np.unique(of_group[each.any(0)])) for each in known]
-        least = squared_error(np.zeros(len(held)), np.array(n_groups))
+        least = squared_error(np.zeros(len(held)), n_groups)
         found[np.diag_indices(len(held))] = np.maximum(np.diag(found), least)
     return found
