@@ -11,7 +11,7 @@ RATIO = 0.7  # share of the rows in a subset
 CURVE_RATIOS = (0.09, 0.18, 0.35)  # beside RATIO: each about twice the one before
 SHUFFLED_SHARES = (0.2, 1.0)  # of labels that are replaced, two models each
 USUAL_MODELS, FEWEST_MODELS = 40, 4  # below the fewest some row has no model that left it out
-_REPEATS = (4, 8)  # models of each variant, and at each ratio of the curve
+_REPEATS = (5, 10)  # models of each variant, and at each ratio of the curve
 _READY = 0.85  # of the budget: the rest pays for workers to start, for checks and the report
 
 
@@ -96,7 +96,7 @@ def plan_audit(
 
     >>> plan = plan_audit(600, 1.0, workers=2, n_variants=2, n_references=3)
     >>> plan.models_of("models"), plan.models_of("variants"), plan.seconds <= 600
-    (40, 16, True)
+    (40, 20, True)
     >>> plan_audit(5, 1.0, workers=2, n_variants=2, n_references=3).models_of("variants")
     0
     """

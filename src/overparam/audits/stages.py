@@ -105,8 +105,9 @@ class Stages:
 
     def _is_begun(self, name: str) -> bool:
         """Whether a stage is worth beginning; if not, evidence says why it is lacking."""
-        if name in self._others and not self._others[name]:
-            self._evidence.lack(name, "not applicable", _NO_OTHERS[name])
+        why_not = self._why_not(name)
+        if why_not:
+            self._evidence.lack(name, "not applicable", why_not)
             return False
         stage = next(s for s in self._plan.stages if s.name == name)
         if stage.n_models and stage.seconds <= max(self._left, 0.0) * _LATE:
@@ -119,6 +120,14 @@ class Stages:
             f"try --budget '{max(round(wanted / 60), 1)} min'",
         )
         return False
+
+    def _why_not(self, name: str) -> str:
+        """Return why a stage does not apply to the subject; "" where it does."""
+        if name in self._others and not self._others[name]:
+            return _NO_OTHERS[name]
+        if name == "shuffled" and self._subject.kind == "function":
+            return "fit(rows, seed) holds its labels itself, so others cannot be given to it"
+        return ""
 
     def _models(self, n: int) -> SubsetModels:
         return self._fit("models", self._own(), n)
