@@ -1,0 +1,72 @@
+"""Means over rows of what their labels cost, with intervals that know of labels not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from overparam.measures.clustering import Spread
+from overparam.measures.probabilities.predicted_rows import PredictedRows
+from overparam.measures.row_groups import MeanInterval
+from overparam.measures.skewed_means import hit_and_miss, skewed_bounds
+
+
+def label_mean(
+    parts: list[np.ndarray],
+    rows: PredictedRows,
+    added: np.ndarray,
+    confidence: float,
+    floor: float | None = None,
+) -> MeanInterval:
+    """Return the mean of the first of some versions of a value, with what holds all intervals.
+
+    Args:
+        parts: each `[n, K]`, what a row counts if its label is this class.
+        added: `[n, K]`, of `added_labels`.
+        floor: below which the truth cannot lie; the mean, an estimate of it, may.
+    """
+    bounds = [label_bounds(values, rows, added, confidence) for values in parts]
+    low, high = min(b[0] for b in bounds), max(b[1] for b in bounds)
+    if floor is not None:
+        low, high = max(low, floor), max(high, floor)
+    return MeanInterval(float(of_labels(parts[0], rows).mean()), low, high)
+
+
+def label_bounds(
+    values: np.ndarray, rows: PredictedRows, added: np.ndarray, confidence: float
+) -> tuple[float, float]:
+    """Return bounds of the mean of `[n, K]` values of labels, groups drawn as wholes.
+
+    Moments are those of the groups and of one hit and one miss more, each of a whole group.
+    """
+    own = of_labels(values, rows)
+    n, n_groups = len(own), int(rows.group.max()) + 1
+    mean = float(own.mean())
+    sums = np.bincount(rows.group, weights=own - mean)
+    apart = (values - mean) * _sizes(rows.group)[:, None]
+    second, third = (float((sums**k).sum() + (added * apart**k).sum()) for k in (2, 3))
+    spread = Spread(second * n_groups / (n_groups - 1) / n**2, n_groups - 1)
+    return skewed_bounds(mean, spread, third / n**3, confidence)
+
+
+def added_labels(said: np.ndarray, group: np.ndarray, floor: float) -> np.ndarray:
+    """Return the weight `[n, K]` of each label in one hit and one miss that were not seen.
+
+    Each sums to 1. Rows of one group share the weight of one row, since they go together.
+    """
+    hit, miss = (p / _sizes(group)[:, None] for p in hit_and_miss(said, floor))
+    return hit / hit.sum() + miss / miss.sum()
+
+
+def rows_added(added: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return how many rows each added label is worth, `[n, K]`: all of its group."""
+    return added * _sizes(group)[:, None]
+
+
+def of_labels(values: np.ndarray, rows: PredictedRows) -> np.ndarray:
+    """Return what `[n, K]` values are for the labels, `[n]`."""
+    return np.take_along_axis(values, rows.labels[:, None], 1)[:, 0]
+
+
+def _sizes(group: np.ndarray) -> np.ndarray:
+    """Return how many rows the group of each row has, float64 `[n]`."""
+    return np.bincount(group)[group].astype(np.float64)
