@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from overparam.measures.clustering import Spread
@@ -11,24 +13,25 @@ from overparam.measures.skewed_means import hit_and_miss, skewed_bounds
 
 
 def label_mean(
-    parts: list[np.ndarray],
+    parts: Iterable[np.ndarray],
     rows: PredictedRows,
     added: np.ndarray,
     confidence: float,
-    floor: float | None = None,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> MeanInterval:
     """Return the mean of the first of some versions of a value, with what holds all intervals.
 
     Args:
         parts: each `[n, K]`, what a row counts if its label is this class.
         added: `[n, K]`, of `added_labels`.
-        floor: below which the truth cannot lie; the mean, an estimate of it, may.
+        within: where the truth must lie; the mean, an estimate of it, may lie elsewhere.
     """
-    bounds = [label_bounds(values, rows, added, confidence) for values in parts]
-    low, high = min(b[0] for b in bounds), max(b[1] for b in bounds)
-    if floor is not None:
-        low, high = max(low, floor), max(high, floor)
-    return MeanInterval(float(of_labels(parts[0], rows).mean()), low, high)
+    means, bounds = [], []
+    for values in parts:  # one after the other: each is large
+        means.append(float(of_labels(values, rows).mean()))
+        bounds.append(label_bounds(values, rows, added, confidence))
+    low, high = np.clip([min(b[0] for b in bounds), max(b[1] for b in bounds)], *within)
+    return MeanInterval(means[0], float(low), float(high))
 
 
 def label_bounds(
@@ -43,7 +46,10 @@ def label_bounds(
     mean = float(own.mean())
     sums = np.bincount(rows.group, weights=own - mean)
     apart = (values - mean) * _sizes(rows.group)[:, None]
-    second, third = (float((sums**k).sum() + (added * apart**k).sum()) for k in (2, 3))
+    second, third = (
+        float((sums**k).sum() + np.einsum("nk" + ",nk" * k + "->", added, *[apart] * k))
+        for k in (2, 3)
+    )
     spread = Spread(second * n_groups / (n_groups - 1) / n**2, n_groups - 1)
     return skewed_bounds(mean, spread, third / n**3, confidence)
 

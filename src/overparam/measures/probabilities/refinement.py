@@ -90,12 +90,13 @@ def loss_change(
         parts = _parts_of(rows, t)
         for name, values in parts.items():
             changes = [a - b for a, b in zip(values, base[name], strict=True)]
-            for key, some, by, floor in (
-                (name, values, [t], 0.0),
-                (f"{name}_change", changes, [t, reference], None),
+            most = 1.0 if name == "error" else np.inf
+            for key, some, by, within in (
+                (name, values, [t], (0.0, most)),
+                (f"{name}_change", changes, [t, reference], (-most, most)),
             ):
                 added = added_labels(rows.said[by].mean(0), rows.group, rows.floor)
-                mean = label_mean(some, rows, added, confidence, floor)
+                mean = label_mean(some, rows, added, confidence, within)
                 found.setdefault(key, []).append(mean)
     return LossChange(
         **{name: tuple(means) for name, means in found.items()},

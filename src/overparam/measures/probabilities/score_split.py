@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,19 +117,18 @@ def _split(
 ) -> ScoreSplit:
     added = added_labels(rows.said, rows.group, rows.floor)
 
-    def mean(*parts: np.ndarray) -> MeanInterval:
-        return label_mean(list(parts), rows, added, confidence, floor=0.0)
+    def mean(parts: Iterable[np.ndarray]) -> MeanInterval:
+        return label_mean(parts, rows, added, confidence, (0.0, np.inf))
 
     now = score(rows.said, rows)
     refined = [score(said, rows) for said in (unseen, seen)]
     trivial = [score(said, rows) for said in (prior_unseen, prior_seen)]
-    gained = [one - other for one, other in zip(trivial, refined, strict=True)]
     return ScoreSplit(
-        mean(now),
-        mean(*(now - part for part in refined)),
-        mean(*gained),
-        mean(*trivial),
-        mean(*refined),
+        mean([now]),
+        mean(now - part for part in refined),
+        mean(one - other for one, other in zip(trivial, refined, strict=True)),
+        mean(trivial),
+        mean(refined),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from overparam.checks import check_range
 from overparam.measures.probabilities.label_means import added_labels, label_mean, of_labels
 from overparam.measures.probabilities.predicted_rows import read_predicted
@@ -84,7 +86,7 @@ def estimate_temperature(
     before = log_losses(rows.said, rows)
     gains = [before - log_losses(said, rows) for said in (better.unseen, better.seen)]
     added = added_labels(rows.said, rows.group, rows.floor)
-    gain = label_mean(gains, rows, added, confidence, floor=0.0)
+    gain = label_mean(gains, rows, added, confidence, (0.0, np.inf))
     sure = rows.said.max(1)
     return TemperatureEstimate(
         *temperature_interval(rows, confidence),

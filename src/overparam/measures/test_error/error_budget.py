@@ -93,9 +93,11 @@ def estimate_error_budget(
     Intervals: clustered by row (by equal inputs, where given) and by model. The models' part is
     the jackknife's, models left out singly, or in 20 groups. Log and Brier losses have one hit and
     one miss more in the variance over rows, where the models expect them: errors that no row shows
-    yet cost most. Real numbers say nothing of outliers that no row shows. For `averaging`, `ensemble` and
-    `rest` of losses with steps, half the distance of the extrapolation counts as one more
-    standard error: from 4 models it goes about half the way, from 10 most of it.
+    yet cost most. Real numbers say nothing of outliers that no row shows.
+
+    For `averaging`, `ensemble` and `rest` of losses with steps, half the distance of the
+    extrapolation counts as one more standard error: from 4 models it goes about half the way, from
+    10 most of it.
 
     Args:
         outputs: `[K, n]` classes (numbers or strings) or, with loss "squared", real predictions;
