@@ -22,7 +22,7 @@ def skewed_bounds(
     >>> [round(b, 1) for b in skewed_bounds(1.0, Spread(1.0 + 1.0, np.inf), 2.0, 0.95)]
     [-0.7, 5.6]
     >>> from scipy.stats import chi2
-    >>> round(chi2.ppf(0.975, 2 * (1 + 1)) / 2, 1)  # exact, of one event
+    >>> round(float(chi2.ppf(0.975, 2 * (1 + 1))) / 2, 1)  # exact, of one event
     5.6
     """
     level = (1 + confidence) / 2

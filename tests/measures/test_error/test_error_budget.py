@@ -216,6 +216,16 @@ def test_errors_that_no_row_shows_yet_are_in_the_bounds(loss):
     assert copies.total.high == pytest.approx(found.total.high)
 
 
+def test_outliers_that_rows_hardly_hold_are_missed_as_the_page_says():
+    rng, missed, true = np.random.default_rng(0), np.zeros(2), 0.02 * 100 + 0.98 * 0.01
+    for _ in range(100):
+        numbers_of = np.where(rng.random(100) < 0.02, 10, 0.1) * rng.standard_normal(100)
+        total = estimate_error_budget([numbers_of] * 3, np.zeros(100), loss="squared").total
+        missed += [total.high < true, total.low > true]
+    assert 15 <= missed.sum() <= 50
+    assert missed[0] > 2 * missed[1]
+
+
 def test_copies_of_rows_are_no_more_rows():
     said, targets = numbers(np.random.default_rng(6), n=100)
     once = estimate_error_budget(said, targets, loss="squared")
