@@ -209,6 +209,23 @@ def test_changes_of_known_size_are_covered_and_none_is_found_where_there_is_none
     assert invented <= 5
 
 
+def test_models_that_are_as_good_do_not_differ_and_that_agree_may():
+    rng, draws, told = np.random.default_rng(0), 60, np.zeros(2)
+    for _ in range(draws):
+        true, _, labels = world(rng, 100, 3, 1.0)
+        true = softmax(4 * np.log(true), axis=1)  # sure: few rows on which models differ
+        labels = (np.log(true) + rng.gumbel(size=true.shape)).argmax(1)
+        blurred = [softmax(np.log(true) + 0.5 * rng.normal(size=true.shape), axis=1) for _ in "ab"]
+        found = loss_change(blurred, labels)
+        for i, change in enumerate((found.log_loss_change[1], found.error_change[1])):
+            told[i] += not change.low <= 0 <= change.high
+    assert (told <= 7).all(), told  # nominal 5 %; more than 7 of 60 in 1 %
+    agree = loss_change([true, softmax(0.9 * np.log(true), axis=1)], labels).error_change
+    assert (agree[0].low, agree[0].high) == (0, 0)  # a model and itself
+    assert agree[1].mean == 0
+    assert agree[1].high == -agree[1].low == pytest.approx(2.8 / 100, rel=0.02)
+
+
 def test_a_row_that_one_model_does_not_know_is_left_out_of_all():
     _, said, labels = world(np.random.default_rng(0), 100)
     other = said.copy()

@@ -66,7 +66,7 @@ def loss_change(
     Returns:
         A `LossChange`. Intervals are those of `proper_scores`, each widened to hold that of the
         parts fitted to all rows; every change has its own, none is simultaneous. Models whose
-        answers are alike on all rows have an error change of 0 without doubt.
+        answers are alike on all n rows have an error change of 0, about ±2.8/n.
 
     Raises:
         DataError, UsageError: as in `reliability_curve`, or a reference that is none of the models.
@@ -91,12 +91,13 @@ def loss_change(
         for name, values in parts.items():
             changes = [a - b for a, b in zip(values, base[name], strict=True)]
             most = 1.0 if name == "error" else np.inf
-            for key, some, by, within in (
-                (name, values, [t], (0.0, most)),
-                (f"{name}_change", changes, [t, reference], (-most, most)),
+            step = float(name == "error" and t != reference)
+            for key, some, by, within, swap in (
+                (name, values, [t], (0.0, most), None),
+                (f"{name}_change", changes, [t, reference], (-most, most), step),
             ):
                 added = added_labels(rows.said[by].mean(0), rows.group, rows.floor)
-                mean = label_mean(some, rows, added, confidence, within)
+                mean = label_mean(some, rows, added, confidence, within, swap)
                 found.setdefault(key, []).append(mean)
     return LossChange(
         **{name: tuple(means) for name, means in found.items()},
