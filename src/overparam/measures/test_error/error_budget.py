@@ -173,11 +173,9 @@ def estimate_error_budget(
             spread = Spread(spread.variance + reach**2, spread.freedom)
         value = float(means[p])
         if loss != "zero_one":
+            found = _losses(name, value, spread, third, confidence)
             is_square = name == "averaging" or (name == "total" and held.is_real)
-            is_loss = name in ("total", "at_hand")
-            parts[name] = _part_of_losses(
-                value, seen, spread, third, confidence, is_loss=is_loss, is_square=is_square
-            )
+            parts[name] = _square(found, seen, spread, confidence) if is_square else found
         elif name in ("total", "at_hand"):
             parts[name] = _rate(value, spread, n_groups, confidence)
         else:
@@ -251,29 +249,28 @@ def _spread(of_rows: float, n_rows: int, of_model: np.ndarray, entries: float, l
     return Spread(variance, max(variance**2 / doubt, 1.0) if doubt > 0 else n_models - 1)
 
 
-def _part_of_losses(
-    value: float,
-    seen: Spread,
-    spread: Spread,
-    third: float,
-    confidence: float,
-    *,
-    is_loss: bool,
-    is_square: bool,
-) -> BudgetPart:
-    """Return a part with bounds for skewed rows, and of a square for skewed models too.
+def _losses(name: str, value: float, spread: Spread, third: float, confidence: float) -> BudgetPart:
+    """Return a part with bounds for skewed rows; of differences, which lean by chance, both."""
+    low, high = skewed_bounds(value, spread, third, confidence)
+    if name in ("averaging", "labels"):
+        reach = spread.half_width(confidence)
+        low, high = min(low, value - reach), max(high, value + reach)
+    return BudgetPart(value, max(low, 0.0) if name in ("total", "at_hand") else low, high)
+
+
+def _square(part: BudgetPart, seen: Spread, spread: Spread, confidence: float) -> BudgetPart:
+    """Return a part above 0 with bounds as of chi-square, as few models scatter.
 
     Args:
-        seen, spread: of these rows, and with a hit and a miss added. third: moment of the latter.
+        seen, spread: of these rows, and with a hit and a miss added.
     """
-    low, high = skewed_bounds(value, spread, third, confidence)
-    if is_square and value > 0:  # few models scatter as chi-square does; its logarithm hardly leans
-        down, up = (
-            float(np.exp(min(s.half_width(confidence) / value, _LARGEST_LOG)))
-            for s in (spread, seen)
-        )
-        return BudgetPart(value, value / down, max(high, value * up))
-    return BudgetPart(value, max(low, 0.0) if is_loss else low, high)
+    if part.value <= 0:
+        return part
+    down, up = (
+        float(np.exp(min(s.half_width(confidence) / part.value, _LARGEST_LOG)))
+        for s in (spread, seen)
+    )  # the logarithm hardly leans
+    return BudgetPart(part.value, part.value / down, max(part.high, part.value * up))
 
 
 def _rate(value: float, spread: Spread, n_rows: int, confidence: float) -> BudgetPart:
