@@ -58,7 +58,7 @@ def main() -> None:
     for loss, make, true in BUDGETS:
         for n_models, n in ((4, 200), (10, 300), (20, 500)):
             said = budget(loss, make, true, n_models, n, draws)
-            _tell(found, f"{loss}, {n_models} models, {n} rows", said)
+            _tell(found, f"{loss}, {make.__name__}, {n_models} models, {n} rows", said)
     for n_recipes, n_models, n in ((2, 2, 200), (2, 10, 300), (4, 5, 500)):
         said = harm(n_recipes, n_models, n, draws)
         _tell(found, f"{n_recipes} recipes, {n_models} models, {n} rows", said)
@@ -114,11 +114,24 @@ def _true_log_losses() -> dict[str, float]:
     return {"total": total, "ensemble": ensemble, "averaging": total - ensemble}
 
 
+def rarely_wrong(rng: Rng, n_models: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of .995, as calibrated models say that are right so often."""
+    return np.tile([0.995, 0.005], (n_models, n, 1)), (rng.random(n) < 0.005).astype(int)
+
+
+def outliers(rng: Rng, n_models: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Real predictions that are far off on 2 % of rows."""
+    off = np.where(rng.random(n) < 0.02, 10, 0.1) * rng.standard_normal(n)
+    return np.tile(off, (n_models, 1)), np.zeros(n)
+
+
 _ONE, _VOTE = float(ndtr(-1 / np.sqrt(2.01))), float(ndtr(-1.0))
 BUDGETS: tuple[tuple[str, Callable[..., Any], dict[str, float]], ...] = (
     ("zero_one", votes, {"total": _ONE, "ensemble": _VOTE, "averaging": _ONE - _VOTE}),
     ("squared", numbers, {"total": 0.75, "ensemble": 0.49, "averaging": 0.26}),
     ("log", softmax, _true_log_losses()),
+    ("log", rarely_wrong, {"total": -0.995 * np.log(0.995) - 0.005 * np.log(0.005)}),
+    ("squared", outliers, {"total": 0.02 * 100 + 0.98 * 0.01}),
 )
 
 

@@ -117,20 +117,3 @@ def folds_of(group: np.ndarray, n_folds: int) -> np.ndarray:
     names, numbers = np.unique(group, return_inverse=True)
     order = np.random.default_rng(0).permutation(len(names))
     return (order % min(n_folds, len(names)))[numbers]
-
-
-def hulled_mean(
-    parts: list[np.ndarray], group: np.ndarray, confidence: float, floor: float | None = None
-) -> MeanInterval:
-    """Return the mean of the first of some versions of `[n]`, with what holds all their intervals.
-
-    Args:
-        floor: below which the truth cannot lie; the mean, an estimate of it, may.
-    """
-    means = [float(values.mean()) for values in parts]
-    halves = [mean_spread(values, group).half_width(confidence) for values in parts]
-    low = min(m - h for m, h in zip(means, halves, strict=True))
-    high = max(m + h for m, h in zip(means, halves, strict=True))
-    if floor is not None:
-        low, high = max(low, floor), max(high, floor)
-    return MeanInterval(means[0], low, high)

@@ -120,6 +120,33 @@ def test_copies_in_groups_change_nothing_but_in_groups_is_told():
     )
 
 
+@pytest.mark.parametrize("sizes", [[40, *[1] * 100], [20] + [1] * 300, [*[10] * 20, *[1] * 180]])
+def test_one_large_group_among_single_rows_shows_no_error(sizes):
+    rng, draws, told = np.random.default_rng(0), 80, np.zeros(2)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    for _ in range(draws):
+        said = rng.random(len(sizes))  # copies
+        labels = (rng.random(len(sizes)) < said).astype(int)
+        found = estimate_calibration_error(said[group], labels[group], groups=group)
+        told += [found.rms_low > 0, found.p_value <= 0.05]
+    assert told[0] <= 6  # nominal 2.5 %; more than 6 of 80 in 1 %
+    assert told[1] <= 9  # nominal 5 %; more than 9 of 80 in 1 %
+
+
+def test_variances_of_groups_of_unequal_size_are_unbiased():
+    # A bin of one group of 12 and six of one, copies each: all labels that there can be.
+    sizes = np.array([12, 1, 1, 1, 1, 1, 1])
+    group = np.repeat(np.arange(7), sizes)
+    found, rates = [], []
+    for labels in itertools.product([0.0, 1.0], repeat=7):
+        bins = cut_into_bins(np.full(18, 0.5), np.array(labels)[group], group, 1)
+        found.append(bins.covariance[0, 0])
+        rates.append(bins.rate[0])
+    assert np.mean(found) == pytest.approx(np.var(rates), rel=1e-12)
+    assert bins.together[0] == pytest.approx(0.25 * (sizes**2).sum() / 18**2)
+    assert bins.n_groups[0] == pytest.approx(18**2 / (sizes**2).sum())
+
+
 def test_a_sure_model_that_is_always_right_may_still_be_off():
     found = estimate_calibration_error(np.ones(100), np.ones(100, int))
     assert (found.rms, found.rms_low, found.p_value) == (0, 0, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import entr, log_softmax, softmax
 from sklearn.metrics import brier_score_loss, log_loss
 
 from overparam.errors import DataError, UsageError
@@ -87,12 +87,23 @@ def test_the_temperature_is_that_of_least_loss():
     _, said, labels = world(np.random.default_rng(0), 300, 4, 2.0)
     found = estimate_temperature(said, labels)
 
-    def loss(temperature):
+    def loss(temperature, n_added=0.0):
         logs = log_softmax(np.log(said) / temperature, axis=1)
-        return -logs[np.arange(300), labels].mean()
+        top = said.argmax(1)
+        hits = [(said[i, c], logs[i, c]) for i in range(300) for c in range(4) if c == top[i]]
+        misses = [(said[i, c], logs[i, c]) for i in range(300) for c in range(4) if c != top[i]]
+        added = sum(sum(p * log for p, log in of) / sum(p for p, _ in of) for of in (hits, misses))
+        return -(logs[np.arange(300), labels].sum() + n_added * added) / 300
 
-    least = minimize_scalar(loss, bounds=(0.1, 10), method="bounded", options={"xatol": 1e-8})
-    assert found.temperature == pytest.approx(least.x, rel=1e-5)
+    least, with_half = (
+        minimize_scalar(
+            loss, bounds=(0.1, 10), args=(n,), method="bounded", options={"xatol": 1e-8}
+        )
+        for n in (0.0, 0.5)
+    )
+    assert found.temperature == pytest.approx(with_half.x, rel=1e-5)
+    assert found.temperature == pytest.approx(least.x, rel=1e-3)
+    assert not found.separated
     assert found.gain_high > found.gain > found.gain_low > 0
     assert found.gain < loss(1) - least.fun < found.gain_high
     assert found.low < 2 < found.high
@@ -100,12 +111,56 @@ def test_the_temperature_is_that_of_least_loss():
 
 def test_temperatures_without_an_end():
     right = estimate_temperature(np.repeat([[0.9, 0.1]], 30, axis=0), [0] * 30)
-    assert (right.temperature, right.low) == (pytest.approx(0.01), 0)
+    assert right.temperature == pytest.approx(np.log(9) / np.log(30.5 / 0.5), rel=1e-6)
+    assert (right.low, right.separated) == (0, True)
     chance = estimate_temperature(np.repeat([[0.9, 0.1]], 40, axis=0), [0, 1] * 20)
     assert (chance.temperature, chance.high) == (pytest.approx(100), np.inf)
     assert chance.low > 1
     flat = estimate_temperature(np.full((30, 2), 0.5), [0, 1] * 15)  # no temperature matters
     assert (flat.gain, flat.low, flat.high) == (pytest.approx(0), 0, np.inf)
+    assert (flat.temperature, flat.separated) == (1, False)
+
+
+def test_a_model_that_is_right_on_every_row_is_not_shown_too_unsure():
+    said, labels = np.full(100, 0.995), np.ones(100, int)
+    found = estimate_temperature(said, labels)
+    exact = np.log(0.995 / 0.005) / np.log(1 / (1 - 0.025 ** (1 / 100)) - 1)  # Clopper, Pearson
+    assert found.low == found.gain_low == 0
+    assert found.high == pytest.approx(exact, rel=0.05)
+    scores = proper_scores(said, labels)
+    true = -(0.995 * np.log(0.995) + 0.005 * np.log(0.005))
+    for part in (scores.log_loss.score, scores.log_loss.refinement):
+        assert part.low <= true <= part.high < 0.04 * -np.log(0.005)
+    assert scores.log_loss.calibration.low == scores.brier.calibration.low == 0
+    assert scores.brier.score.high > 2 * 0.005 * 0.995
+    # Nobody was wrong yet: a surer model has not shown that it is better.
+    change = loss_change([said, np.full(100, 0.996)], labels).log_loss_change[1]
+    assert change.mean < 0 < change.high
+    # Nor is one that was always wrong so for ever.
+    wrong = proper_scores(said, 1 - labels).log_loss.score
+    assert wrong.low < wrong.mean - 0.03 * np.log(0.995 / 0.005)
+
+
+@pytest.mark.parametrize(
+    ("n", "draw"),
+    [
+        (100, lambda rng, n: np.full(n, 0.995)),
+        (100, lambda rng, n: rng.beta(200, 1, n).clip(1e-6, 1 - 1e-6)),
+        (100, lambda rng, n: softmax(10 * rng.normal(size=(n, 2)), axis=1)[:, 1]),
+    ],
+)
+def test_calibrated_models_that_are_hardly_ever_wrong(n, draw):
+    rng, draws, missed = np.random.default_rng(0), 40, np.zeros(5)
+    many = draw(rng, 200_000)
+    true = entr(np.stack([many, 1 - many])).sum(0).mean()
+    for _ in range(draws):
+        said = draw(rng, n)
+        labels = (rng.random(n) < said).astype(int)
+        heat, scores = estimate_temperature(said, labels), proper_scores(said, labels).log_loss
+        kept = [p.low <= true <= p.high for p in (scores.score, scores.refinement)]
+        kept += [heat.low <= 1 <= heat.high, heat.gain_low == 0, scores.calibration.low == 0]
+        missed += ~np.array(kept)
+    assert (missed <= 5).all(), missed  # nominal 5 %; more than 5 of 40 in 1 %
 
 
 def test_groups_of_copies_count_once():
@@ -152,6 +207,23 @@ def test_changes_of_known_size_are_covered_and_none_is_found_where_there_is_none
         invented += refined.low > 1e-6 or refined.high < -1e-6
     assert covered / 40 >= 0.85
     assert invented <= 5
+
+
+def test_models_that_are_as_good_do_not_differ_and_that_agree_may():
+    rng, draws, told = np.random.default_rng(0), 60, np.zeros(2)
+    for _ in range(draws):
+        true, _, labels = world(rng, 100, 3, 1.0)
+        true = softmax(4 * np.log(true), axis=1)  # sure: few rows on which models differ
+        labels = (np.log(true) + rng.gumbel(size=true.shape)).argmax(1)
+        blurred = [softmax(np.log(true) + 0.5 * rng.normal(size=true.shape), axis=1) for _ in "ab"]
+        found = loss_change(blurred, labels)
+        for i, change in enumerate((found.log_loss_change[1], found.error_change[1])):
+            told[i] += not change.low <= 0 <= change.high
+    assert (told <= 7).all(), told  # nominal 5 %; more than 7 of 60 in 1 %
+    agree = loss_change([true, softmax(0.9 * np.log(true), axis=1)], labels).error_change
+    assert (agree[0].low, agree[0].high) == (0, 0)  # a model and itself
+    assert agree[1].mean == 0
+    assert agree[1].high == -agree[1].low == pytest.approx(2.8 / 100, rel=0.02)
 
 
 def test_a_row_that_one_model_does_not_know_is_left_out_of_all():

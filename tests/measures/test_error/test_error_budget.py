@@ -207,6 +207,36 @@ def test_log_loss_of_hard_answers_is_not_extrapolated():
     assert found.ensemble.value >= (found.at_hand.value - np.log(4))
 
 
+@pytest.mark.parametrize("loss", ["log", "squared"])
+def test_errors_that_no_row_shows_yet_are_in_the_bounds(loss):
+    said = np.tile([0.005, 0.995], (4, 100, 1))
+    found = estimate_error_budget(said, np.ones(100, int), loss=loss)
+    right, wrong = {
+        "log": (-np.log(0.995), -np.log(0.005)),
+        "squared": (2 * 0.005**2, 2 * 0.995**2),
+    }[loss]
+    most = 1 - 0.025 ** (1 / 100)  # Clopper and Pearson's bound of the rate of errors
+    for part in (found.total, found.ensemble, found.rest, found.at_hand):
+        assert part.value == pytest.approx(right)
+        assert part.low <= right * 0.995 + wrong * 0.005  # the mean if probabilities are right
+        assert part.high == pytest.approx(right + most * (wrong - right), rel=0.1)
+    # Copies are one row; so is the error that was not seen.
+    copies = estimate_error_budget(
+        np.tile(said, (1, 3, 1)), np.ones(300, int), loss=loss, inputs=np.tile(np.arange(100), 3)
+    )
+    assert copies.total.high == pytest.approx(found.total.high)
+
+
+def test_outliers_that_rows_hardly_hold_are_missed_as_the_page_says():
+    rng, missed, true = np.random.default_rng(0), np.zeros(2), 0.02 * 100 + 0.98 * 0.01
+    for _ in range(100):
+        numbers_of = np.where(rng.random(100) < 0.02, 10, 0.1) * rng.standard_normal(100)
+        total = estimate_error_budget([numbers_of] * 3, np.zeros(100), loss="squared").total
+        missed += [total.high < true, total.low > true]
+    assert 15 <= missed.sum() <= 50
+    assert missed[0] > 2 * missed[1]
+
+
 def test_copies_of_rows_are_no_more_rows():
     said, targets = numbers(np.random.default_rng(6), n=100)
     once = estimate_error_budget(said, targets, loss="squared")

@@ -21,7 +21,9 @@ class Bins:
         bin: int64 `[n]`. n: rows of each bin, `[B]`. score, rate: their means, `[B]`.
         covariance: `[B, B]` of rate - score, groups drawn as wholes; diagonal where each row is
             its own.
-        n_groups: int64 `[B]`, groups that a bin has rows of.
+        together: `[B]`, variance of rate - score where scores are right and all rows of a group
+            go together, which is the most that groups can vary.
+        n_groups: `[B]`, groups of equal size that a bin's are worth, n^2 / sum_g n_g^2.
         grouped: whether any group has several rows.
     """
 
@@ -30,6 +32,7 @@ class Bins:
     score: np.ndarray
     rate: np.ndarray
     covariance: np.ndarray
+    together: np.ndarray
     n_groups: np.ndarray
     grouped: bool
 
@@ -56,28 +59,39 @@ def cut_into_bins(score: np.ndarray, event: np.ndarray, group: np.ndarray, n_bin
     n = np.bincount(of_row)
     mean_score, rate = (np.bincount(of_row, weights=values) / n for values in (score, event))
     residual = event - score - (rate - mean_score)[of_row]
-    # Sums of each group's residuals in each bin; products of two groups vanish on average.
-    shape = (n_groups, len(n))
-    sums = sparse.csr_matrix((residual / n[of_row], (group, of_row)), shape=shape)
-    counts = sparse.csr_matrix((np.ones(len(score)), (group, of_row)), shape=shape)
-    squares = np.asarray(counts.multiply(counts).sum(0))[0]
-    scale = np.sqrt(n**2 / (n**2 - squares))  # n/(n - 1) for groups of one row
+
+    def by_group(values: np.ndarray) -> sparse.csr_matrix:
+        """Return each group's share of the mean of each bin, `[groups, B]`."""
+        at = (group, of_row)
+        return sparse.csr_matrix((values / n[of_row], at), shape=(n_groups, len(n)))
+
+    sums = by_group(residual)  # products of two groups vanish on average
+    shares = by_group(np.ones(len(score)))
+    squares, cubes = (np.asarray(shares.power(k).sum(0))[0] for k in (2, 3))
+    # What centring takes away from groups that vary alike, however large; n/(n - 1) for single
+    # rows. Where one group is most of a bin, little is left, and that is made large again.
+    scale = np.sqrt(squares / (squares - 2 * cubes + squares**2))
     covariance = (sums.T @ sums).toarray() * np.outer(scale, scale)
+    together = np.asarray(by_group(np.sqrt(score * (1 - score))).power(2).sum(0))[0]
     grouped = n_groups < len(score)
-    in_bins = np.diff(counts.tocsc().indptr)
-    return Bins(of_row, n, mean_score, rate, covariance, in_bins, grouped)
+    return Bins(of_row, n, mean_score, rate, covariance, together, 1 / squares, grouped)
 
 
 def off_by_chance(bins: Bins, score: np.ndarray) -> np.ndarray:
     """Return draws `[draws, B]` of rate - score as they are where scores are right.
 
     Labels are drawn from the scores, those of an eighth of a bin taken as equal. Where rows vary
-    in groups the scores do not say how: normal draws of the covariance, around 0.
+    in groups the scores do not say how: normal draws around 0. Their variance is mostly what a
+    bin's groups show; of k groups' worth, 1/k of it is what groups of rows that all go together
+    would show. One group that is most of a bin says nothing of how groups vary.
     """
     rng = np.random.default_rng(0)
     n_bins = len(bins.n)
     if bins.grouped:
-        return rng.multivariate_normal(np.zeros(n_bins), bins.covariance, _DRAWS, method="svd")
+        v = np.diag(bins.covariance)
+        doubt = np.maximum(bins.together - v, 0) / bins.n_groups
+        spread = bins.covariance + np.diag(doubt)
+        return rng.multivariate_normal(np.zeros(n_bins), spread, _DRAWS, method="svd")
     draws = np.empty((_DRAWS, n_bins))
     for b in range(n_bins):
         ordered = np.sort(score[bins.bin == b])

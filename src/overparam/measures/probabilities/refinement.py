@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_count, check_range
+from overparam.measures.probabilities.label_means import added_labels, label_mean
 from overparam.measures.probabilities.predicted_rows import PredictedRows, read_predicted
 from overparam.measures.probabilities.recalibration import log_losses, recalibrate
-from overparam.measures.row_groups import MeanInterval, hulled_mean
+from overparam.measures.row_groups import MeanInterval
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ def loss_change(
         labels, classes, groups, confidence: as in `reliability_curve`.
 
     Returns:
-        A `LossChange`. Intervals are t intervals over rows, groups drawn as wholes, each widened to
-        hold that of the parts fitted to all rows; every change has its own, none is simultaneous.
+        A `LossChange`. Intervals are those of `proper_scores`, each widened to hold that of the
+        parts fitted to all rows; every change has its own, none is simultaneous. Models whose
+        answers are alike on all n rows have an error change of 0, about ±2.8/n.
 
     Raises:
         DataError, UsageError: as in `reliability_curve`, or a reference that is none of the models.
@@ -82,19 +84,23 @@ def loss_change(
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
     rows = read_predicted(probabilities, labels, classes, groups, n_axes=3)
     check_count("reference", reference, 0, len(rows.said) - 1)
-    parts = [_parts_of(rows, t) for t in range(len(rows.said))]
-    values = {
-        name: [
-            hulled_mean([a - b for a, b in zip(p[name], base, strict=True)], rows.group, confidence)
-            for base in ([0.0, 0.0], parts[reference][name])
-            for p in parts
-        ]
-        for name in parts[0]
-    }
-    n_models = len(parts)
+    base = _parts_of(rows, reference)
+    found: dict[str, list[MeanInterval]] = {}
+    for t in range(len(rows.said)):  # one after the other: each holds several [n, K]
+        parts = _parts_of(rows, t)
+        for name, values in parts.items():
+            changes = [a - b for a, b in zip(values, base[name], strict=True)]
+            most = 1.0 if name == "error" else np.inf
+            step = float(name == "error" and t != reference)
+            for key, some, by, within, swap in (
+                (name, values, [t], (0.0, most), None),
+                (f"{name}_change", changes, [t, reference], (-most, most), step),
+            ):
+                added = added_labels(rows.said[by].mean(0), rows.group, rows.floor)
+                mean = label_mean(some, rows, added, confidence, within, swap)
+                found.setdefault(key, []).append(mean)
     return LossChange(
-        **{name: tuple(found[:n_models]) for name, found in values.items()},
-        **{f"{name}_change": tuple(found[n_models:]) for name, found in values.items()},
+        **{name: tuple(means) for name, means in found.items()},
         reference=reference,
         n=len(rows.labels),
         n_unknown=rows.n_unknown,
@@ -103,14 +109,18 @@ def loss_change(
 
 
 def _parts_of(rows: PredictedRows, model: int) -> dict[str, list[np.ndarray]]:
-    """Return parts of each row's log loss, recalibrated by other rows and by all; its error."""
+    """Return parts of the log loss of each class as the label, and the error, each `[n, K]`.
+
+    Each twice: recalibrated by other rows, and by all.
+    """
     one = PredictedRows(
         rows.said[model], rows.labels, rows.group, rows.classes, rows.n_unknown, rows.floor
     )
     better = recalibrate(one, shifts=True)
     loss = log_losses(one.said, one)
     refined = [log_losses(said, one) for said in (better.unseen, better.seen)]
-    wrong = (one.said.argmax(1) != one.labels).astype(np.float64)
+    wrong = np.ones_like(loss)
+    np.put_along_axis(wrong, one.said.argmax(1)[:, None], 0.0, 1)
     return {
         "log_loss": [loss, loss],
         "calibration": [loss - r for r in refined],

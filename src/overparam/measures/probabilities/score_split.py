@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from overparam.checks import check_range
+from overparam.measures.probabilities.label_means import added_labels, label_mean
 from overparam.measures.probabilities.predicted_rows import PredictedRows, read_predicted
 from overparam.measures.probabilities.recalibration import log_losses, recalibrate
-from overparam.measures.row_groups import MeanInterval, hulled_mean
+from overparam.measures.row_groups import MeanInterval
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,10 @@ def proper_scores(
         probabilities, labels, classes, groups, confidence: as in `reliability_curve`.
 
     Returns:
-        `ProperScores`. The score's interval is a t interval, groups drawn as wholes: it has no
-        width where all rows have one loss, and is short where rare rows that cost much are missing.
+        `ProperScores`. Intervals are t intervals, groups drawn as wholes, shifted for skewness
+        (`skewed_bounds`). One hit and one miss more are in the variance, where the model expects
+        them: what rare errors cost is counted before any was seen, and how often they come is left
+        to the labels. Rare errors elsewhere, on rows that the model is surest of, are not.
 
     Raises:
         DataError, UsageError: as in `reliability_curve`.
@@ -112,17 +115,20 @@ def _split(
     prior_unseen: np.ndarray,
     confidence: float,
 ) -> ScoreSplit:
+    added = added_labels(rows.said, rows.group, rows.floor)
+
+    def mean(parts: Iterable[np.ndarray]) -> MeanInterval:
+        return label_mean(parts, rows, added, confidence, (0.0, np.inf))
+
     now = score(rows.said, rows)
     refined = [score(said, rows) for said in (unseen, seen)]
     trivial = [score(said, rows) for said in (prior_unseen, prior_seen)]
-    gained = [one - other for one, other in zip(trivial, refined, strict=True)]
-    group = rows.group
     return ScoreSplit(
-        hulled_mean([now], group, confidence),
-        hulled_mean([now - part for part in refined], group, confidence, floor=0.0),
-        hulled_mean(gained, group, confidence, floor=0.0),
-        hulled_mean(trivial, group, confidence),
-        hulled_mean(refined, group, confidence),
+        mean([now]),
+        mean(now - part for part in refined),
+        mean(one - other for one, other in zip(trivial, refined, strict=True)),
+        mean(trivial),
+        mean(refined),
     )
 
 
@@ -141,5 +147,5 @@ def _class_frequencies(rows: PredictedRows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _brier_scores(said: np.ndarray, rows: PredictedRows) -> np.ndarray:
-    own = np.take_along_axis(said, rows.labels[:, None], 1)[:, 0]
-    return (said**2).sum(1) - 2 * own + 1
+    """Return the score of each class as the label, `[n, K]`."""
+    return (said**2).sum(1, keepdims=True) - 2 * said + 1

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlogy
 
+from overparam.measures.skewed_means import hit_and_miss
 from overparam.measures.subset_arrays import blocks
 from overparam.measures.test_error.budget_arrays import BudgetArrays
 from overparam.measures.test_error.ensemble_losses import (
     MOST_LOG_LOSS,
+    SMALLEST,
     Losses,
     brier_losses,
     log_losses,
@@ -21,6 +23,26 @@ from overparam.measures.test_error.ensemble_losses import (
 LOSSES = {"zero_one": zero_one_losses, "squared": brier_losses, "log": log_losses}
 PARTS = ("total", "averaging", "ensemble", "labels", "conflicts", "rest", "at_hand")
 _MOST_GROUPS = 20  # of models left out together
+
+
+@dataclass(frozen=True)
+class BudgetSums:
+    """Parts of the loss, P of them, and how they change with rows, models and labels.
+
+    Attributes:
+        of_row: `[n, P]`. of_model: `[G, P]`, deviations of means over rows as models are left out
+            in G groups, scaled so that G/(G - 1) times the sum of their squares is the jackknife's
+            variance. cells: `[P]`, the sum of what single rows add to that.
+        unseen: `[2, n, P]`, of a hit and of a miss, which the rows may not hold yet.
+        weight: `[2, n]`, how probable each is (`hit_and_miss`); 0 where losses are not of
+            probabilities.
+    """
+
+    of_row: np.ndarray
+    of_model: np.ndarray
+    cells: np.ndarray
+    unseen: np.ndarray
+    weight: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -38,19 +60,14 @@ class _Block:
     most: float
 
 
-def budget_sums(
-    held: BudgetArrays, rows: np.ndarray, loss: str, combine: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return parts by row `[n, P]`, deviations of jackknife groups `[G, P]`, of cells `[P]`.
-
-    Deviations are of means over rows, scaled so that G/(G - 1) times the sum of their squares is
-    the jackknife's variance. Of cells: the sum of what single rows add to that.
-    """
+def budget_sums(held: BudgetArrays, rows: np.ndarray, loss: str, combine: str) -> BudgetSums:
+    """Return the parts of these rows' losses."""
     n_models = len(held.counts)
     n_groups = min(n_models, _MOST_GROUPS)
     group = np.arange(n_models) % n_groups
     of_row = np.empty((len(rows), len(PARTS)))
     of_model, cells = np.zeros((n_groups, len(PARTS))), np.zeros(len(PARTS))
+    unseen, weight = np.zeros((2, len(rows), len(PARTS))), np.zeros((2, len(rows)))
     lowest = _least_possible(held, rows, loss)
     for place in blocks(len(rows), n_models, 2 * held.width):
         block = _block(held, rows[place], lowest[place], loss, combine)
@@ -59,9 +76,14 @@ def budget_sums(
         without = np.where(np.isnan(without), whole, without)
         apart = (without - without.mean(0)) * (n_groups - 1) / n_groups / len(rows)
         of_row[place] = whole
+        if loss != "zero_one" and not held.is_real:
+            n_said = np.maximum(block.counts.sum(0), 1)[:, None]
+            for i, label in enumerate(hit_and_miss(block.values.sum(0) / n_said, SMALLEST)):
+                weight[i, place] = label.sum(1)
+                unseen[i, place] = _parts(block, group >= 0, label / label.sum(1, keepdims=True))
         of_model += apart.sum(1)
         cells += np.square(apart).sum((0, 1))
-    return of_row, of_model, cells * n_groups / (n_groups - 1)
+    return BudgetSums(of_row, of_model, cells * n_groups / (n_groups - 1), unseen, weight)
 
 
 def _block(
@@ -84,23 +106,29 @@ def _block(
     )
 
 
-def _parts(block: _Block, keep: np.ndarray) -> np.ndarray:
-    """Return `[rows, P]`, the parts of each row's loss under some of the models."""
+def _parts(block: _Block, keep: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
+    """Return `[rows, P]`, the parts of each row's loss under some of the models.
+
+    Args:
+        label: `[rows, classes]`, how probable each class is to be the label; by default, the row's
+            own is.
+    """
     values, counts = block.values[keep], block.counts[keep]
     at_hand, endless = of_infinitely_many(
         values, counts, block.losses, steps=block.steps, votes=block.votes, most=block.most
     )
-    row = np.arange(len(block.columns))
-    single = block.losses(values)[:, row, block.columns]
+    own = np.eye(endless.shape[1])[block.columns]
+    label = own if label is None else label
+    single = np.einsum("krc,rc->kr", block.losses(values), label)
     total = np.where(counts, single, 0).sum(0) / np.maximum(counts.sum(0), 1)
-    ensemble = endless[row, block.columns]
-    labels = np.zeros(len(row))
+    ensemble = (label * endless).sum(1)
+    labels = np.zeros(len(own))
     if block.truth is not None:
-        labels = ensemble - (block.truth * endless).sum(1)
+        labels = ((own - block.truth) * endless).sum(1)
         labels[block.lowest > 0] = 0.0  # a conflict is counted as one
     rest = ensemble - labels - block.lowest
-    own = at_hand[row, block.columns]
-    return np.stack([total, total - ensemble, ensemble, labels, block.lowest, rest, own], 1)
+    together = (label * at_hand).sum(1)
+    return np.stack([total, total - ensemble, ensemble, labels, block.lowest, rest, together], 1)
 
 
 def _least_possible(held: BudgetArrays, rows: np.ndarray, loss: str) -> np.ndarray:

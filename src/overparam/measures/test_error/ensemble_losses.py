@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-_SMALLEST = np.finfo(np.float64).eps  # probability that counts as none
-MOST_LOG_LOSS = -float(np.log(_SMALLEST))
+SMALLEST = np.finfo(np.float64).eps  # probability that counts as none
+MOST_LOG_LOSS = -float(np.log(SMALLEST))
 _TIE = 1e-9  # relative; sums of equal shares differ by rounding
 _STEP_POWER = 0.75
 _SPLITS = 8  # of the models in two halves, at random
@@ -38,7 +38,7 @@ def log_losses(shares: np.ndarray) -> np.ndarray:
     >>> log_losses(np.array([[1.0, 0.0]])).round(1)
     array([[-0., 36.]])
     """
-    found: np.ndarray = -np.log(np.maximum(shares, _SMALLEST))
+    found: np.ndarray = -np.log(np.maximum(shares, SMALLEST))
     return found
 
 

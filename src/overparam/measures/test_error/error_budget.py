@@ -11,8 +11,9 @@ from scipy.special import stdtrit, xlogy
 from overparam.checks import check_choice, check_range
 from overparam.errors import DataError, UsageError
 from overparam.measures.clustering import ClusteredRate, Spread
+from overparam.measures.skewed_means import skewed_bounds
 from overparam.measures.test_error.budget_arrays import BudgetArrays, read_budget_arrays
-from overparam.measures.test_error.budget_parts import LOSSES, PARTS, budget_sums
+from overparam.measures.test_error.budget_parts import LOSSES, PARTS, BudgetSums, budget_sums
 
 _FEWEST_ROWS = 10
 _LARGEST_LOG = 100.0  # of a factor between a variance and its bound
@@ -90,9 +91,13 @@ def estimate_error_budget(
     inputs. A row in a conflict is not also a wrong label.
 
     Intervals: clustered by row (by equal inputs, where given) and by model. The models' part is
-    the jackknife's, models left out singly, or in 20 groups. For `averaging`, `ensemble` and
-    `rest` of losses with steps, half the distance of the extrapolation counts as one more
-    standard error: from 4 models it goes about half the way, from 10 most of it.
+    the jackknife's, models left out singly, or in 20 groups. Log and Brier losses have one hit and
+    one miss more in the variance over rows, where the models expect them: errors that no row shows
+    yet cost most. Real numbers say nothing of outliers that no row shows.
+
+    For `averaging`, `ensemble` and `rest` of losses with steps, half the distance of the
+    extrapolation counts as one more standard error: from 4 models it goes about half the way, from
+    10 most of it.
 
     Args:
         outputs: `[K, n]` classes (numbers or strings) or, with loss "squared", real predictions;
@@ -152,23 +157,31 @@ def estimate_error_budget(
             allowed=f">= {_FEWEST_ROWS}",
             remedy="train more models" if held.counts.shape[1] >= _FEWEST_ROWS else "",
         )
-    of_row, of_model, entries = budget_sums(held, rows, loss, combine)
+    sums = budget_sums(held, rows, loss, combine)
     groups = np.unique(held.inputs[rows], return_inverse=True)[1]
-    means = of_row.mean(0)
+    means = sums.of_row.mean(0)
+    n_groups = int(groups.max()) + 1
     # What is said is the sum of its parts, whatever rounding does.
     means[PARTS.index("ensemble")] = means[0] - means[1]
     means[PARTS.index("rest")] = means[2] - means[3] - means[4]
     parts = {}
     for p, name in enumerate(PARTS):
-        left = np.bincount(groups, (of_row[:, p] - means[p]) / len(rows))
-        spread = _spread(left, of_model[:, p], entries[p], loss)
+        *seconds, third = _row_moments(sums, p, float(means[p]), groups)
+        of_model = sums.of_model[:, p]
+        seen, spread = (_spread(v, n_groups, of_model, sums.cells[p], loss) for v in seconds)
         if loss == "zero_one" and name in ("averaging", "ensemble", "rest"):
             reach = (means[PARTS.index("at_hand")] - means[PARTS.index("ensemble")]) / 2
             spread = Spread(spread.variance + reach**2, spread.freedom)
-        is_rate = loss == "zero_one" and name in ("total", "at_hand")
-        is_square = loss != "zero_one" and name in ("total", "averaging")
-        kind = "rate" if is_rate else "square" if is_square else ""
-        parts[name] = _part(float(means[p]), spread, len(left), confidence, kind)
+        value = float(means[p])
+        if loss != "zero_one":
+            found = _losses(name, value, spread, third, confidence)
+            is_square = name == "averaging" or (name == "total" and held.is_real)
+            parts[name] = _square(found, seen, spread, confidence) if is_square else found
+        elif name in ("total", "at_hand"):
+            parts[name] = _rate(value, spread, n_groups, confidence)
+        else:
+            reach = spread.half_width(confidence)
+            parts[name] = BudgetPart(value, value - reach, value + reach)
     return ErrorBudget(
         **parts,
         baseline=_baseline(held, rows, loss),
@@ -202,17 +215,32 @@ def _baseline(held: BudgetArrays, rows: np.ndarray, loss: str) -> float:
     return float(1 - np.square(share).sum() if loss == "squared" else -xlogy(share, share).sum())
 
 
-def _spread(left: np.ndarray, of_model: np.ndarray, entries: float, loss: str) -> Spread:
+def _row_moments(
+    sums: BudgetSums, part: int, mean: float, groups: np.ndarray
+) -> tuple[float, float, float]:
+    """Return a mean's second moment over rows, and second and third with a hit and a miss added."""
+    left = np.bincount(groups, sums.of_row[:, part] - mean)
+    sizes = np.bincount(groups)[groups]
+    weight = sums.weight / sizes  # rows of one input go together
+    weight = weight / np.maximum(weight.sum(1, keepdims=True), np.finfo(float).tiny)
+    apart = (sums.unseen[:, :, part] - mean) * sizes
+    seen, second, third = (
+        float((left**k).sum() + (w * apart**k).sum()) / len(groups) ** k
+        for k, w in ((2, 0 * weight), (2, weight), (3, weight))
+    )
+    return seen, second, third
+
+
+def _spread(of_rows: float, n_rows: int, of_model: np.ndarray, entries: float, loss: str) -> Spread:
     """Return the variance of a part: that over rows and that over models, single cells once.
 
     As `clustered_spread`, but never less than that over rows alone: where answers jump, the
     jackknife makes too much of single cells, in both of its terms alike. Losses of 0 and 1 get two
     rows more, one of each sign, so that it is never 0.
     """
-    n_models, n_rows = len(of_model), len(left)
+    n_models = len(of_model)
     # How far a square scatters is told by fourth powers: worth a third of the models or less.
     of_squares = 1 if loss == "zero_one" else 3
-    of_rows = float(np.square(left).sum())
     if loss == "zero_one":
         of_rows += 2.0 / (n_rows + 2) ** 2
     of_models = float(np.square(of_model).sum()) * n_models / (n_models - 1)
@@ -222,14 +250,32 @@ def _spread(left: np.ndarray, of_model: np.ndarray, entries: float, loss: str) -
     return Spread(variance, max(variance**2 / doubt, 1.0) if doubt > 0 else n_models - 1)
 
 
-def _part(value: float, spread: Spread, n_rows: int, confidence: float, kind: str) -> BudgetPart:
-    level, reach = (1 + confidence) / 2, spread.half_width(confidence)
-    if kind == "square" and value > 0:  # skewed, as chi-square is; its logarithm hardly
-        factor = np.exp(min(reach / value, _LARGEST_LOG))
-        return BudgetPart(value, float(value / factor), float(value * factor))
-    if kind != "rate":
-        return BudgetPart(value, value - reach, value + reach)
-    trials = float(n_rows)
+def _losses(name: str, value: float, spread: Spread, third: float, confidence: float) -> BudgetPart:
+    """Return a part with bounds for skewed rows; of differences, which lean by chance, both."""
+    low, high = skewed_bounds(value, spread, third, confidence)
+    if name in ("averaging", "labels"):
+        reach = spread.half_width(confidence)
+        low, high = min(low, value - reach), max(high, value + reach)
+    return BudgetPart(value, max(low, 0.0) if name in ("total", "at_hand") else low, high)
+
+
+def _square(part: BudgetPart, seen: Spread, spread: Spread, confidence: float) -> BudgetPart:
+    """Return a part above 0 with bounds as of chi-square, as few models scatter.
+
+    Args:
+        seen, spread: of these rows, and with a hit and a miss added.
+    """
+    if part.value <= 0:
+        return part
+    down, up = (
+        float(np.exp(min(s.half_width(confidence) / part.value, _LARGEST_LOG)))
+        for s in (spread, seen)
+    )  # the logarithm hardly leans
+    return BudgetPart(part.value, part.value / down, max(part.high, part.value * up))
+
+
+def _rate(value: float, spread: Spread, n_rows: int, confidence: float) -> BudgetPart:
+    level, trials = (1 + confidence) / 2, float(n_rows)
     if 0 < value < 1:
         student = float(stdtrit(np.inf, level) / stdtrit(spread.freedom, level))
         trials = value * (1 - value) / spread.variance * student**2
