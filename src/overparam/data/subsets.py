@@ -137,7 +137,8 @@ def number_values(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | N
     if values is None:
         return np.zeros(n_rows, dtype=np.int64)
     try:
-        held = list(values)  # as they are: an array would make one of 1 and "1"
+        # As they are (an array would make one of 1 and "1"), but tensors' numbers as numbers.
+        held = list(values.tolist() if hasattr(values, "tolist") else values)
     except TypeError:
         raise _no_values(name, values) from None
     if len(held) != n_rows:
