@@ -29,8 +29,8 @@ class GroupRates:
         worse: bool `[G]`, worse than the rest, all groups considered together (Holm).
         n_flagged: groups with a p-value of at most 1 - confidence. n_by_chance: how many such are
             to be expected where no group differs.
-        centre, centre_low, centre_high: mean of the population of groups.
-        spread, spread_low, spread_high: standard deviation of rates between groups.
+        centre, centre_low, centre_high: mean of the population of groups; the median of what it
+            may be. spread, spread_low, spread_high: standard deviation of rates between groups.
         overall: the rate of all rows, the trivial baseline.
         n_unknown: rows left out. confidence: nominal, in (0, 1).
     """
@@ -103,7 +103,7 @@ def estimate_group_rates(wrong: Any, groups: Any, *, confidence: float = 0.95) -
             missing names, one group, or nothing that is known.
         UsageError: a confidence outside (0, 1).
 
-    Cost: some 10,000 evaluations for each different pair (n_wrong, n). Assumption: rows are
+    Cost: some 30,000 evaluations for each different pair (n_wrong, n). Assumption: rows are
     independent within their groups. Sources: Efron, Morris 1975 (J. Amer. Statist. Assoc. 70, 311)
     for shrinkage; Gelman 2006 (Bayesian Analysis 1, 515) for a prior of the standard deviation
     between groups, here half-normal on the logit scale; Holm 1979 (Scand. J. Statist. 6, 65).
