@@ -98,6 +98,21 @@ def test_large_whole_numbers_beside_missing_ones_are_exact(column):
     assert first_of_equal(few, table).tolist() == [0, 1, 2, 0, 1, 0]
 
 
+def test_arrays_in_cells_are_compared_as_numbers():
+    numbers = np.array([1, 2**40])
+    cells = [
+        *(numbers.astype(dtype) for dtype in (np.int64, np.uint64, np.float64)),
+        np.array([1, 0], np.int8),
+        np.array([True, False]),
+        np.array([1, -0.0], np.float32),
+        np.array([0.5, np.nan], np.float32),
+        np.array([0.5, np.nan]),
+        np.array([2**60 + 1, 2**63], np.uint64),
+        np.array([2.0**60, 2.0**63]),
+    ]
+    assert first_of_equal(pd.DataFrame({"cell": cells})).tolist() == [0, 0, 0, 3, 3, 3, 6, 6, 8, 9]
+
+
 def sparse_row(numbers):
     return scipy.sparse.csr_matrix(numbers)
 

@@ -163,6 +163,18 @@ def _plain(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values)
 
 
+def _of_usual_type(values: np.ndarray) -> np.ndarray:
+    """Return numbers as int64 if all of them are whole, and fractions as float64."""
+    kind, largest = values.dtype.kind, 2.0**63
+    if kind in "bi" or (kind == "u" and int(values.max(initial=0)) < largest):
+        return values.astype(np.int64)
+    if kind != "f" or values.dtype.itemsize > 8:
+        return values
+    held = values.astype(np.float64)
+    whole = bool(((np.abs(held) < largest) & (held == np.trunc(held))).all())
+    return held.astype(np.int64) if whole else held
+
+
 def _key(value: Any) -> Any:
     """Return what is equal, and hashed alike, for equal values."""
     if isinstance(value, torch.Tensor):
@@ -170,7 +182,8 @@ def _key(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.ndim:
         if value.dtype.hasobject:
             return ("array", value.shape, *map(_key, value.flat))
-        return ("array", value.shape, value.dtype.kind, _plain(value).tobytes())
+        held = _plain(_of_usual_type(value))
+        return ("array", value.shape, held.dtype.kind, held.tobytes())
     if isinstance(value, list | tuple):
         return ("list", *map(_key, value))
     if isinstance(value, dict):

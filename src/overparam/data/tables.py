@@ -164,6 +164,11 @@ def check_same_rows(given: Mapping[str, Any]) -> None:
         check_rows(one, other, what, of)
 
 
+def by_row(table: Any) -> Any:
+    """Return what is `[K, n]` with its n rows first, where a table of pandas may name them."""
+    return table.T if hasattr(table, "iloc") else table
+
+
 def _is_nan(label: Any) -> bool:
     return isinstance(label, float) and label != label
 

@@ -209,6 +209,10 @@ MASKS = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
         ((np.zeros((4, 1)), [1], [1, 2, 3], MASKS), "in_subset and train_groups are not of the"),
         ((np.zeros((4, 1)), [1], [1, 2], MASKS[::-1] * 2), "in_subset holds other values"),
         ((np.zeros((4, 1)), [1], [1, 2], MASKS | 1), "no test row has a copy in training rows"),
+        (
+            (np.zeros((4, 1)), [1], pd.Series([1, 2])[::-1], pd.DataFrame(MASKS)),
+            "in_subset and train_groups have the same index in different orders",
+        ),
         (([0], [1], [1, 2], MASKS[:1]), "one model cannot have a row both in and out"),
     ],
 )

@@ -247,7 +247,9 @@ def test_tables_of_models_name_the_classes():
     with pytest.raises(UsageError, match="the table's columns are not those of the first model"):
         loss_change([turned[0], turned[1][["a", "b"]]], words)
     with pytest.raises(DataError, match="probabilities and labels have the same index in diff"):
-        loss_change([turned[0], turned[1][::-1]], pd.Series(words))
+        loss_change([turned[0][::-1], turned[1][::-1]], pd.Series(words))
+    with pytest.raises(DataError, match="probabilities and those of another model have the same"):
+        loss_change([turned[0], turned[1][::-1]], words)
     # The columns of a table [T, n] are rows.
     second = pd.DataFrame([said[:, 1], flat[:, 1]], columns=np.arange(60)[::-1])
     change = loss_change(second, labels).log_loss_change[1]

@@ -293,6 +293,13 @@ NUMBERS = SAID[:, :, 0]
         (SAID, LABELS, {"inputs": [1, 2]}, DataError, "inputs do not fit the rows"),
         (SAID, LABELS, {"inputs": [np.nan] * 20}, DataError, "inputs are missing in places"),
         (SAID, LABELS, {"inputs": [None, *range(19)]}, DataError, "inputs are missing in places"),
+        (
+            SAID,
+            LABELS,
+            {"inputs": [pd.NA, *range(19)]},
+            DataError,
+            "got '1 of 20 are None, NaN or NA",
+        ),
         (SAID, LABELS, {"truth": np.ones(20)}, DataError, "which class is right instead"),
         (SAID, LABELS, {"truth": np.ones((20, 2)) / 2}, DataError, "truth is not of the same"),
         (SAID, LABELS, {"truth": np.full((20, 3), np.nan)}, DataError, "truth holds NaN"),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_range
-from overparam.data.subsets import number_values
-from overparam.data.tables import check_rows
+from overparam.data.subsets import listed, number_values
+from overparam.data.tables import by_row, check_rows
 from overparam.errors import DataError
 from overparam.measures.clustering import Spread, clustered_spread
 from overparam.measures.copies.losses_by_input import by_input, mean_losses
@@ -98,7 +98,8 @@ def cost_of_leaks(
     (0.267, 0.4, 2)
     """
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    check_rows(loss.T if hasattr(loss, "iloc") else loss, test_groups, "test_groups", "loss")
+    check_rows(by_row(loss), test_groups, "test_groups", "loss")
+    check_rows(by_row(in_subset), train_groups, "train_groups", "in_subset")
     held = as_array("loss", loss, (1, 2))
     losses = np.array(held if held.ndim == 2 else held[None], np.float64)
     if np.isinf(losses).any() or np.isnan(losses).all(1).any():
@@ -128,10 +129,7 @@ def cost_of_leaks(
 
 def _numbers(test: Any, train: Any, n_test: int) -> tuple[np.ndarray, np.ndarray]:
     try:
-        given = [
-            values.tolist() if hasattr(values, "tolist") else values for values in (test, train)
-        ]
-        both, n = [*given[0], *given[1]], len(given[0])
+        both, n = [*listed(test), *listed(train)], len(test)
     except TypeError:
         raise DataError(
             "groups must be one value for each row", got=f"{type(test).__name__}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.data.tables import check_columns, check_same_rows, column_names, names_of
+from overparam.data.tables import check_columns, check_rows, check_same_rows, column_names, names_of
 from overparam.errors import DataError
 from overparam.measures.row_groups import cluster_numbers, numbered
 from overparam.measures.subset_arrays import as_array, check_probabilities
@@ -101,8 +101,9 @@ def _column_names(probabilities: Any, labels: Any, groups: Any, n_axes: int) -> 
     is_list = n_axes == 3 and isinstance(probabilities, list | tuple)
     tables = probabilities if is_list else [probabilities]
     for table in tables:
-        check_same_rows({"probabilities": table, "labels": labels, "groups": groups})
+        check_rows(tables[0], table, "those of another model", "probabilities")
         check_columns(table, column_names(tables[0]), "the first model")
+        check_same_rows({"probabilities": table, "labels": labels, "groups": groups})
     # Of a table [T, n] the columns are rows.
     return names_of(tables[0]) if is_list or n_axes == 2 else []
 
