@@ -164,7 +164,7 @@ def listed(values: Any) -> list[Any]:
 
     Only of a tensor, whose entries are tensors that equal nothing, the numbers.
     """
-    return values.tolist() if isinstance(values, torch.Tensor) else list(values)
+    return list(values.tolist() if isinstance(values, torch.Tensor) else values)
 
 
 def _no_values(name: str, found: Any) -> DataError:
