@@ -126,13 +126,13 @@ def test_a_model_that_is_right_on_every_row_is_not_shown_too_unsure():
     said, labels = np.full(100, 0.995), np.ones(100, int)
     found = estimate_temperature(said, labels)
     exact = np.log(0.995 / 0.005) / np.log(1 / (1 - 0.025 ** (1 / 100)) - 1)  # Clopper, Pearson
-    assert found.low == found.gain_low == 0
+    assert found.low == 0 >= found.gain_low
     assert found.high == pytest.approx(exact, rel=0.05)
     scores = proper_scores(said, labels)
     true = -(0.995 * np.log(0.995) + 0.005 * np.log(0.005))
     for part in (scores.log_loss.score, scores.log_loss.refinement):
         assert part.low <= true <= part.high < 0.04 * -np.log(0.005)
-    assert scores.log_loss.calibration.low == scores.brier.calibration.low == 0
+    assert max(s.calibration.low for s in (scores.log_loss, scores.brier)) <= 0
     assert scores.brier.score.high > 2 * 0.005 * 0.995
     # Nobody was wrong yet: a surer model has not shown that it is better.
     change = loss_change([said, np.full(100, 0.996)], labels).log_loss_change[1]
@@ -159,7 +159,7 @@ def test_calibrated_models_that_are_hardly_ever_wrong(n, draw):
         labels = (rng.random(n) < said).astype(int)
         heat, scores = estimate_temperature(said, labels), proper_scores(said, labels).log_loss
         kept = [p.low <= true <= p.high for p in (scores.score, scores.refinement)]
-        kept += [heat.low <= 1 <= heat.high, heat.gain_low == 0, scores.calibration.low == 0]
+        kept += [heat.low <= 1 <= heat.high, heat.gain_low <= 0, scores.calibration.low <= 0]
         missed += ~np.array(kept)
     assert (missed <= 5).all(), missed  # nominal 5 %; more than 5 of 40 in 1 %
 
