@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
@@ -73,6 +74,65 @@ def test_explicit_zeros_and_the_order_of_entries_are_no_difference():
 def test_what_nobody_can_compare_is_no_copy():
     frame = pd.DataFrame({"l": [Opaque(), Opaque()]})
     assert first_of_equal(frame).tolist() == [0, 1]
+
+
+LARGE = 2**60
+COUNTS = [LARGE + 1, LARGE + 2, None, LARGE + 1, None]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.array(COUNTS, dtype="Int64"),
+        pd.array(COUNTS, dtype="UInt64"),
+        pd.array(COUNTS, dtype=pd.ArrowDtype(pa.int64())),
+        pd.Categorical(COUNTS),
+        pa.array(COUNTS),
+    ],
+)
+def test_large_whole_numbers_beside_missing_ones_are_exact(column):
+    make = pa.table if isinstance(column, pa.Array) else pd.DataFrame
+    table = make({"id": column})
+    assert first_of_equal(table).tolist() == [0, 1, 2, 0, 2]
+    few = make({"id": column[2:3]})  # none of which is large
+    assert first_of_equal(few, table).tolist() == [0, 1, 2, 0, 1, 0]
+
+
+def test_arrays_in_cells_are_compared_as_numbers():
+    numbers = np.array([1, 2**40])
+    cells = [
+        *(numbers.astype(dtype) for dtype in (np.int64, np.uint64, np.float64)),
+        np.array([1, 0], np.int8),
+        np.array([True, False]),
+        np.array([1, -0.0], np.float32),
+        np.array([0.5, np.nan], np.float32),
+        np.array([0.5, np.nan]),
+        np.array([2**60 + 1, 2**63], np.uint64),
+        np.array([2.0**60, 2.0**63]),
+    ]
+    assert first_of_equal(pd.DataFrame({"cell": cells})).tolist() == [0, 0, 0, 3, 3, 3, 6, 6, 8, 9]
+
+
+def sparse_row(numbers):
+    return scipy.sparse.csr_matrix(numbers)
+
+
+@pytest.mark.parametrize("form", [np.array, sparse_row, pd.DataFrame])
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (np.int64(LARGE + 1), np.uint64(LARGE + 2), False),
+        (np.int64(LARGE + 1), np.uint64(LARGE + 1), True),
+        (np.int64(LARGE + 1), np.float64(LARGE), False),
+        (np.uint64(2**64 - 1), np.float64(2**64), False),
+        (np.int64(-LARGE - 1), np.float32(-LARGE), False),
+        (np.int64(-LARGE), np.float32(-LARGE), True),
+    ],
+)
+def test_whole_numbers_are_compared_exactly_whatever_the_types(form, one, other, equal):
+    rows = form(np.array([[one, 0], [4, 0]], one.dtype))
+    others = form(np.array([[other, 0], [4, 0]], other.dtype))
+    assert first_of_equal(rows, others).tolist() == [0, 1, 0 if equal else 2, 1]
 
 
 @pytest.mark.parametrize("form", ["Series", "sparse", "texts"])

@@ -137,7 +137,7 @@ def test_what_belongs_to_other_rows_is_refused(name):
         draw_subsets(4, 10, 0.7, Streams(0), **{name: np.zeros(9)})
 
 
-@pytest.mark.parametrize("values", [np.zeros((10, 2)), 5, torch.zeros(10, 2)])
+@pytest.mark.parametrize("values", [np.zeros((10, 2)), 5, torch.zeros(10, 2), torch.tensor(5)])
 @pytest.mark.parametrize("name", ["classes", "groups"])
 def test_several_values_a_row_are_refused(name, values):
     with pytest.raises(DataError, match=f"{name} must be one value for each row"):

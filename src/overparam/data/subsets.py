@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from overparam.checks import check_count, check_range
 from overparam.data.turns import deal, deal_by_class, longest_wait, round_of
@@ -137,13 +138,14 @@ def number_values(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | N
     if values is None:
         return np.zeros(n_rows, dtype=np.int64)
     try:
-        held = list(values)  # as they are: an array would make one of 1 and "1"
+        held = listed(values)
     except TypeError:
         raise _no_values(name, values) from None
     if len(held) != n_rows:
         raise DataError(f"{name} do not fit the rows", got=[len(held)], allowed=f"[{n_rows}]")
     try:
-        missing = sum(1 for v in held if v is None or bool(v != v))
+        # pandas.NA is neither equal to itself nor not.
+        missing = sum(1 for v in held if v is None or type(v).__name__ == "NAType" or bool(v != v))
         numbers: dict[Any, int] = {}
         numbered = np.array([numbers.setdefault(v, len(numbers)) for v in held], dtype=np.int64)
     except (TypeError, ValueError, RuntimeError):  # no one value a row
@@ -151,10 +153,18 @@ def number_values(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | N
     if missing:
         raise DataError(
             f"{name} are missing in places",
-            got=f"{missing} of {n_rows} are None or NaN",
+            got=f"{missing} of {n_rows} are None, NaN or NA",
             remedy="give each such row a value of its own, or leave it out",
         )
     return numbered
+
+
+def listed(values: Any) -> list[Any]:
+    """Return values one by one, as they are: an array would make one of 1 and "1".
+
+    Only of a tensor, whose entries are tensors that equal nothing, the numbers.
+    """
+    return list(values.tolist() if isinstance(values, torch.Tensor) else values)
 
 
 def _no_values(name: str, found: Any) -> DataError:

@@ -6,7 +6,8 @@ What names or an index say otherwise is refused, since no number that comes late
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,24 @@ def check_rows(inputs: Any, labels: Any, what: str = "labels", of: str = "inputs
         remedy=f"give {what}.loc[{of}.index] to join them by index, or {of}.to_numpy() and "
         f"{what}.to_numpy() where they belong together as they stand",
     )
+
+
+def check_same_rows(given: Mapping[str, Any]) -> None:
+    """Refuse any two of several things given for each row with one index in different orders.
+
+    Args:
+        given: what has one value for each row, or nothing (None), by what it is called.
+
+    Raises:
+        DataError: as `check_rows`.
+    """
+    for (of, one), (what, other) in combinations(given.items(), 2):
+        check_rows(one, other, what, of)
+
+
+def by_row(table: Any) -> Any:
+    """Return what is `[K, n]` with its n rows first, where a table of pandas may name them."""
+    return table.T if hasattr(table, "iloc") else table
 
 
 def _is_nan(label: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.data.subsets import number_values
 from overparam.errors import DataError
 from overparam.measures import checked_arrays
 
@@ -55,20 +56,10 @@ def as_vector(name: str, values: Any, length: int, of: str) -> np.ndarray:
 def as_groups(name: str, values: Any, n_rows: int) -> np.ndarray:
     """Return the number of each row's group, int64 `[n]`; without values each row is its own.
 
-    Values may be of any kind; what is missing is one group.
-
     Raises:
-        DataError: values of other rows.
+        DataError: values of other rows, missing ones, or no single ones.
     """
-    if values is None:
-        return np.arange(n_rows)
-    try:
-        held = checked_arrays.as_array(values)
-    except (TypeError, ValueError):  # ragged lists
-        held = np.empty(0)
-    if held.shape != (n_rows,):
-        raise DataError(f"{name} are not of the same rows", got=list(held.shape), allowed=[n_rows])
-    return np.unique(held.astype(str) if held.dtype.kind == "O" else held, return_inverse=True)[1]
+    return np.arange(n_rows) if values is None else number_values(name, n_rows, values)
 
 
 def as_masks(in_subset: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from overparam.errors import DataError, UsageError
 from overparam.measures import find_duplicates, label_conflicts
@@ -146,6 +147,18 @@ def test_a_known_rate_of_wrong_labels():
 def test_wrong_data(groups, labels, words):
     with pytest.raises(DataError, match=words):
         label_conflicts(groups, labels)
+
+
+def test_one_index_in_two_orders():
+    groups, labels = pd.Series([0, 0, 1]), pd.Series([1, 2, 2])
+    with pytest.raises(DataError, match="groups and labels have the same index in different"):
+        label_conflicts(groups, labels[::-1])
+
+
+def test_tensors_hold_numbers():
+    found = label_conflicts(torch.tensor([0, 0, 1]), torch.tensor([1, 2, 2]))
+    assert found.least_error == 1 / 3
+    assert found.n_repeated == 2
 
 
 @pytest.mark.parametrize(("name", "value"), [("noise_rate", 0.5), ("confidence", 1)])

@@ -1,7 +1,9 @@
 """What leaks flatter: by hand, coverage over worlds, harmless copies, bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from scipy.special import expit
 
 from overparam.errors import DataError, UsageError
@@ -174,6 +176,12 @@ def test_unknown_losses_are_left_out():
     assert not gone.is_found
 
 
+def test_kinds_of_which_some_may_be_equal_are_taken():
+    assert cost_of_leaks([0, 1], [1, "b"], ["a", 1.0]).n_leaked == 1
+    assert cost_of_leaks([0, 1], [(1, 2), (3, 4)], [(1, 2)]).n_leaked == 1
+    assert cost_of_leaks([0, 1], torch.tensor([1, 2]), torch.tensor([2])).n_leaked == 1
+
+
 def test_one_leaked_row_with_a_real_loss_has_no_interval():
     found = cost_of_leaks([0.1, 0.7, 0.4], [0, 1, 2], [2])
     assert (found.low, found.high) == (-np.inf, np.inf)
@@ -193,10 +201,18 @@ MASKS = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
         (([0, 1], 1, [1]), "groups must be one value for each row"),
         (([0, 1], [1, None], [1]), "groups are missing in places"),
         (([0, 1], [1, 2], [1, 2]), "every test row has a copy"),
+        (([0, 1], ["1", "2"], [1, 3]), "are of kinds that are never equal"),
+        (([0, 1], np.array([1, 2]), np.array(["1", "3"])), "got 'numbers and texts'"),
+        ((pd.Series([0, 1]), pd.Series([1, 2])[::-1], [1]), "loss and test_groups have the same"),
+        ((pd.DataFrame([[0, 1]]), pd.Series([1, 2])[::-1], [1]), "loss and test_groups have the"),
         ((np.zeros((3, 1)), [1], [1, 2], MASKS), "are not of the same models"),
         ((np.zeros((4, 1)), [1], [1, 2, 3], MASKS), "in_subset and train_groups are not of the"),
         ((np.zeros((4, 1)), [1], [1, 2], MASKS[::-1] * 2), "in_subset holds other values"),
         ((np.zeros((4, 1)), [1], [1, 2], MASKS | 1), "no test row has a copy in training rows"),
+        (
+            (np.zeros((4, 1)), [1], pd.Series([1, 2])[::-1], pd.DataFrame(MASKS)),
+            "in_subset and train_groups have the same index in different orders",
+        ),
         (([0], [1], [1, 2], MASKS[:1]), "one model cannot have a row both in and out"),
     ],
 )

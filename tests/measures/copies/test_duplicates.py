@@ -65,6 +65,14 @@ def test_a_number_and_its_text_are_no_copies():
     assert not find_duplicates(*tables).is_in_first.any()
 
 
+def test_lists_are_compared_value_by_value():
+    found = find_duplicates([[1, "a"], [1.0, "a"], ["1", "a"], [2, "b"]], [[1, "b"], [True, "a"]])
+    assert found.group.tolist() == [0, 0, 2, 3]
+    assert found.group_of_other.tolist() == [4, 0]
+    large = [[2**60 + 1, 0.5], [2**60 + 2, 0.5], [2**60 + 1, 0.5]]
+    assert find_duplicates(large).group.tolist() == [0, 1, 0]
+
+
 def test_groups_join_what_any_grouping_holds_together():
     rng = np.random.default_rng(1)
     one, other = rng.integers(40, size=50), rng.integers(40, size=50)
@@ -116,3 +124,9 @@ def test_one_set_has_no_other():
 def test_wrong_groups(groupings, words):
     with pytest.raises(DataError, match=words):
         group_of_rows(*groupings)
+
+
+def test_one_index_in_two_orders():
+    patients = pd.Series(["x", "y", "y"])
+    with pytest.raises(DataError, match="grouping 1 and grouping 3 have the same index in diff"):
+        group_of_rows(patients, [1, 2, 3], patients[::-1])

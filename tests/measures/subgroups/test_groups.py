@@ -1,5 +1,8 @@
 """Rates of groups: brute-force integration, Efron and Morris's batting averages, coverage."""
 
+from functools import cache
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,15 +39,22 @@ def test_batting_averages_are_drawn_in_as_by_james_and_stein():
 
 
 @pytest.mark.parametrize(
-    ("hits", "n"), [([1, 5, 0], [3, 40, 12]), ([0, 0], [1, 30]), ([20, 30, 25], [100, 100, 90])]
+    ("hits", "n"),
+    [
+        ([1, 5, 0], [3, 40, 12]),
+        ([0, 0], [1, 30]),
+        ([0, 0], [100, 100]),
+        ([20, 30, 25], [100, 100, 90]),
+    ],
 )
 def test_parameters_are_integrated_over_as_on_a_fine_grid(hits, n):
     hits, n = np.array(hits), np.array(n)
     found = pooled_rates(hits, n, 0.9)
-    # Midpoints in m = sin^2 (uniform under its prior) and in rho, both uniform a priori.
+    # Midpoints in m = sin^2 (uniform under its prior) and in quantiles of tau, half-normal.
     m = np.sin((np.arange(600) + 0.5) / 600 * np.pi / 2)[:, None] ** 2
-    rho = ((np.arange(200) + 0.5) / 200)[None]
-    a, b = m * (1 / rho**2 - 1), (1 - m) * (1 / rho**2 - 1)
+    tau = 1.5 * stats.halfnorm.ppf((np.arange(200) + 0.5) / 200)[None]
+    s = 1 / (m * (1 - m) * tau**2)
+    a, b = m * s, (1 - m) * s
     logs = sum(betaln(a + x, b + k - x) - betaln(a, b) for x, k in zip(hits, n, strict=True))
     weight = np.exp(logs - logs.max())
     weight /= weight.sum()
@@ -55,9 +65,12 @@ def test_parameters_are_integrated_over_as_on_a_fine_grid(hits, n):
         # Where nothing was hit, much of the posterior lies at 0, closer than floats tell apart.
         below = (weight * posterior.cdf(found.low[j])).sum()
         assert below == pytest.approx(0.05, abs=0.004) or found.low[j] < 1e-15
-        assert (weight * posterior.cdf(found.high[j])).sum() == pytest.approx(0.95, abs=0.004)
-    assert found.centre == pytest.approx((weight * m).sum(), rel=0.01)
-    assert found.spread == pytest.approx((weight * np.sqrt(m * (1 - m)) * rho).sum(), rel=0.01)
+        above = (weight * posterior.cdf(found.high[j])).sum()
+        # Nor are upper bounds below that of all rows as one group, if none is hit.
+        least = 0 if hits.any() else 1 - 0.05 ** (1 / n.sum())
+        assert above == pytest.approx(0.95, abs=0.004) or found.high[j] == pytest.approx(least)
+    for told, what in ((found.centre, m + 0 * s), (found.spread, np.sqrt(m * (1 - m) / (1 + s)))):
+        assert weight[what < told].sum() == pytest.approx(0.5, abs=0.03)  # medians
 
 
 @pytest.mark.parametrize(("mean", "strength"), [(0.1, 20), (0.5, 2), (0.02, 60), (0.1, np.inf)])
@@ -73,6 +86,59 @@ def test_rates_of_groups_from_1_to_10_000_rows_are_covered(mean, strength):
     assert np.mean(covered) >= 0.92  # nominal 95 %, less two standard errors of 300 rates
     if np.isfinite(strength):
         assert np.mean(covered) <= 0.98
+
+
+def exact_coverage(rows, rate):
+    """How often intervals of groups of one rate hold it, over all counts of any weight."""
+    each = []
+    for n in rows:
+        chance = stats.binom.pmf(np.arange(n + 1), n, rate)
+        each.append([(k, chance[k]) for k in np.flatnonzero(chance > 1e-4)])
+    covered = total = 0.0
+    for counts in product(*each):
+        chance = float(np.prod([weight for _, weight in counts]))
+        # Groups of as many rows are alike: one order stands for all.
+        order = [k for k, _ in counts] if len(set(rows)) > 1 else sorted(k for k, _ in counts)
+        low, high = bounds(tuple(rows), tuple(order))
+        covered += chance * float(np.mean((low <= rate) & (rate <= high)))
+        total += chance
+    return covered / total
+
+
+@cache
+def bounds(rows, counts):
+    found = pooled_rates(np.array(counts), np.array(rows), 0.95)
+    return found.low, found.high
+
+
+@pytest.mark.parametrize(
+    ("rows", "rates"),
+    [
+        ((100, 100), (0.005, 0.007, 0.015, 0.018, 0.03)),
+        ((10, 10), (0.01, 0.1, 0.15, 0.3, 0.5, 0.9)),
+        ((10, 100), (0.01, 0.05)),
+        ((5, 5, 5), (0.02, 0.1, 0.5)),
+    ],
+)
+def test_few_groups_with_few_wrong_rows_are_covered_by_enumeration(rows, rates):
+    assert min(exact_coverage(rows, rate) for rate in rates) >= 0.94
+
+
+@pytest.mark.parametrize(("n_groups", "n", "rate"), [(5, 20, 0.02), (10, 20, 0.01)])
+def test_groups_without_a_wrong_row_are_covered(n_groups, n, rate):
+    rng = np.random.default_rng(0)
+    held = [
+        bounds((n,) * n_groups, tuple(sorted(rng.binomial(n, rate, n_groups)))) for _ in range(400)
+    ]
+    assert np.mean([(low <= rate) & (rate <= high) for low, high in held]) >= 0.94
+
+
+def test_no_group_is_taken_for_surer_than_all_rows_are():
+    found = estimate_group_rates([0] * 200, ["a", "b"] * 100)
+    assert np.all(found.high >= 1 - 0.025 ** (1 / 200))  # the exact bound of 0 of 200
+    assert found.centre < 0.02
+    turned = estimate_group_rates([1] * 200, ["a", "b"] * 100)
+    np.testing.assert_allclose(turned.low, 1 - found.high, rtol=1e-3)
 
 
 def test_groups_that_do_not_differ_have_the_mean():
@@ -176,6 +242,14 @@ def test_wrong_data(wrong, groups, words):
         estimate_group_rates(wrong, groups)
     with pytest.raises(DataError, match=f"test set: {words}"):
         estimate_group_gaps([0, 1], [0, 1], wrong, groups)
+
+
+def test_one_index_in_two_orders():
+    wrong, groups = pd.Series([0, 1, 1]), pd.Series(["a", "b", "b"])
+    with pytest.raises(DataError, match="wrong and groups have the same index in different orders"):
+        estimate_group_rates(wrong, groups[::-1])
+    with pytest.raises(DataError, match="test set: wrong and groups have the same index in diff"):
+        estimate_group_gaps(wrong, groups, wrong, groups[::-1])
 
 
 def test_wrong_names_and_confidence():

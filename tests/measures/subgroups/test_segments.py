@@ -141,6 +141,30 @@ def test_dates_are_dates_and_infinity_is_large():
     assert best.rows.tolist() == list(range(50))
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_names_and_rows_agree_where_values_are_infinite_or_missing(side):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=400).round(2)  # which names tell exactly
+    x[:100], x[100:130], x[130:180] = side * np.inf, -side * np.inf, np.nan
+    frame = pd.DataFrame({"x": x})
+    worlds = [x == np.inf, x == -np.inf, np.isnan(x), np.isfinite(x), x > 0.5, x < 0]
+    for weak in worlds:
+        losses = weak + 0.1 * rng.random(400)
+        for segment in find_weak_segments(frame, losses).segments:
+            name = segment.name.replace("is not missing", "== x").replace("is missing", "!= x")
+            inside = frame.query(name, local_dict={"inf": np.inf})
+            assert segment.rows.tolist() == inside.index.tolist()
+
+
+def test_one_index_in_two_orders():
+    losses = pd.Series(LOSSES)
+    for search in (find_weak_segments, find_weak_clusters):
+        with pytest.raises(DataError, match="losses have the same index in different orders"):
+            search(pd.DataFrame(ROWS), losses[::-1])
+        with pytest.raises(DataError, match="losses and groups have the same index in different"):
+            search(ROWS, losses, groups=losses[::-1])
+
+
 ROWS, LOSSES = np.random.default_rng(0).random((60, 2)), np.arange(60) % 2
 
 

@@ -1,6 +1,7 @@
 """The error budget: it adds up, brute force, other libraries, coverage, null worlds, bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import ndtr
 from sklearn.metrics import brier_score_loss, log_loss, zero_one_loss
@@ -248,6 +249,20 @@ def test_copies_of_rows_are_no_more_rows():
     assert width[1] == pytest.approx(width[0], rel=0.15)
 
 
+def test_one_index_in_two_orders_and_inputs_of_any_kind():
+    said, labels = probabilities(np.random.default_rng(0), n=20)
+    right, turned = pd.Series(labels), pd.Series(range(20))[::-1]
+    with pytest.raises(DataError, match="targets and inputs have the same index in different"):
+        estimate_error_budget(said, right, inputs=turned)
+    with pytest.raises(DataError, match="targets and truth have the same index in different"):
+        estimate_error_budget(said, right, truth=pd.DataFrame(np.ones((20, 3)))[::-1])
+    with pytest.raises(DataError, match="outputs and targets have the same index in different"):
+        estimate_error_budget(pd.DataFrame(said.argmax(2)), right[::-1])
+    texts = [str(i) for i in range(10)]
+    apart = estimate_error_budget(said, labels, inputs=[*range(10), *texts])
+    assert apart.total == estimate_error_budget(said, labels).total  # 1 is not "1"
+
+
 SAID, LABELS = probabilities(np.random.default_rng(0), n=20)
 NAMES = np.array(["a", "b", "c"])[SAID.argmax(2)]
 NUMBERS = SAID[:, :, 0]
@@ -275,7 +290,16 @@ NUMBERS = SAID[:, :, 0]
         (SAID[:, :9], LABELS[:9], {}, DataError, "too few rows that enough models"),
         (SAID, LABELS, {"in_subset": np.ones((6, 20))}, DataError, "too few rows that enough"),
         (SAID, LABELS, {"in_subset": np.ones((5, 20))}, DataError, "in_subset and outputs"),
-        (SAID, LABELS, {"inputs": [1, 2]}, DataError, "inputs are not of the same rows"),
+        (SAID, LABELS, {"inputs": [1, 2]}, DataError, "inputs do not fit the rows"),
+        (SAID, LABELS, {"inputs": [np.nan] * 20}, DataError, "inputs are missing in places"),
+        (SAID, LABELS, {"inputs": [None, *range(19)]}, DataError, "inputs are missing in places"),
+        (
+            SAID,
+            LABELS,
+            {"inputs": [pd.NA, *range(19)]},
+            DataError,
+            "got '1 of 20 are None, NaN or NA",
+        ),
         (SAID, LABELS, {"truth": np.ones(20)}, DataError, "which class is right instead"),
         (SAID, LABELS, {"truth": np.ones((20, 2)) / 2}, DataError, "truth is not of the same"),
         (SAID, LABELS, {"truth": np.full((20, 3), np.nan)}, DataError, "truth holds NaN"),

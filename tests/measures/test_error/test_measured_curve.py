@@ -1,6 +1,7 @@
 """Measured learning curves: their noise against simulated draws, rises planted and absent."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from overparam.errors import DataError, UsageError
@@ -138,9 +139,12 @@ def test_wrong_data(rows, values, words):
 def test_wrong_options():
     with pytest.raises(UsageError, match="groups are of test rows"):
         estimate_curve_rise([1, 2], [[1, 2], [1, 2]], groups=[1, 2])
-    with pytest.raises(DataError, match="groups are not of the same rows"):
+    with pytest.raises(DataError, match="groups do not fit the rows"):
         estimate_curve_rise([1, 2], np.ones((2, 2, 3)), groups=[1, 2])
-    with pytest.raises(DataError, match="groups are not of the same rows"):
+    with pytest.raises(DataError, match="groups must be one value for each row"):
         estimate_curve_rise([1, 2], np.ones((2, 2, 2)), groups=[[1], [1, 2]])
+    sizes = pd.Series([1, 2])
+    with pytest.raises(DataError, match="errors and rows have the same index in different"):
+        estimate_curve_rise(sizes, pd.DataFrame([[1, 2], [3, 4]])[::-1])
     with pytest.raises(UsageError, match="confidence is out of range"):
         estimate_curve_rise([1, 2], [[1, 2], [1, 2]], confidence=1)

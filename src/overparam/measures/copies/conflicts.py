@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 from overparam.checks import check_range
 from overparam.data.subsets import number_values
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.clustering import ClusteredRate, clustered_spread
 from overparam.measures.copies.ambiguous_inputs import ambiguity_of_groups, surely_ambiguous
@@ -78,7 +79,8 @@ def label_conflicts(
         `LabelConflicts`. Intervals take groups as drawn independently (`clustering`).
 
     Raises:
-        DataError: groups and labels of different lengths, missing values, no rows.
+        DataError: groups and labels of different lengths or with one index in two orders, missing
+            values, no rows.
         UsageError: a rate or a confidence out of range.
 
     Cost: O(n log n). Assumption: labels of rows of one input are independent. Rows whose input
@@ -138,6 +140,7 @@ def label_conflicts(
 def _read(groups: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, list[Any]]:
     """Return numbers of groups and of labels, `[n]`, and what the labels are."""
     held = getattr(groups, "group", groups)
+    check_rows(held, labels, "labels", "groups")
     try:
         n = len(held)
     except TypeError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from overparam.checks import check_range
-from overparam.data.subsets import number_values
+from overparam.data.subsets import listed, number_values
+from overparam.data.tables import by_row, check_rows
 from overparam.errors import DataError
 from overparam.measures.clustering import Spread, clustered_spread
 from overparam.measures.copies.losses_by_input import by_input, mean_losses
@@ -84,8 +86,9 @@ def cost_of_leaks(
         without copies the cost is 0, exactly.
 
     Raises:
-        DataError: shapes that do not fit, missing groups, all test rows leaked (compared), or no
-            leaked row with two models on either side (causal). UsageError: a wrong confidence.
+        DataError: shapes that do not fit, one index in two orders, missing groups, groups of kinds
+            that are never equal (numbers and texts), all test rows leaked (compared), or no leaked
+            row with two models on either side (causal). UsageError: a wrong confidence.
 
     Cost: O(K (n_test + n_train)). Assumption: test inputs are drawn independently; subsets at
     random, copies of one row apart or together.
@@ -95,6 +98,8 @@ def cost_of_leaks(
     (0.267, 0.4, 2)
     """
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    check_rows(by_row(loss), test_groups, "test_groups", "loss")
+    check_rows(by_row(in_subset), train_groups, "train_groups", "in_subset")
     held = as_array("loss", loss, (1, 2))
     losses = np.array(held if held.ndim == 2 else held[None], np.float64)
     if np.isinf(losses).any() or np.isnan(losses).all(1).any():
@@ -124,8 +129,7 @@ def cost_of_leaks(
 
 def _numbers(test: Any, train: Any, n_test: int) -> tuple[np.ndarray, np.ndarray]:
     try:
-        both = [*test, *train]
-        n = len(test)
+        both, n = [*listed(test), *listed(train)], len(test)
     except TypeError:
         raise DataError(
             "groups must be one value for each row", got=f"{type(test).__name__}"
@@ -135,7 +139,21 @@ def _numbers(test: Any, train: Any, n_test: int) -> tuple[np.ndarray, np.ndarray
     if len(both) == n:
         raise DataError("there are no training rows", got="train_groups []")
     numbers = number_values("groups", len(both), both)
+    kinds = [{_kind(value) for value in values} for values in (both[:n], both[n:])]
+    if not kinds[0] & kinds[1]:
+        raise DataError(
+            "test_groups and train_groups are of kinds that are never equal: no copy could be seen",
+            got=" and ".join(", ".join(sorted(some)) for some in kinds),
+            remedy="read both alike: as texts, or as numbers",
+        )
     return numbers[:n], numbers[n:]
+
+
+def _kind(value: Any) -> str:
+    """Return what a value is; numbers equal numbers only, and texts only texts."""
+    return (
+        "numbers" if isinstance(value, Number) else "texts" if isinstance(value, str) else "other"
+    )
 
 
 def _compared(

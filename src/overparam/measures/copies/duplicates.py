@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from overparam.data.row_keys import first_of_equal
 from overparam.data.rows import as_inputs, n_rows
 from overparam.data.subsets import number_values
+from overparam.data.tables import check_same_rows
 from overparam.errors import DataError
 
 
@@ -62,8 +63,8 @@ def find_duplicates(inputs: Any, other: Any = None) -> Duplicates:
 
     Returns:
         `Duplicates`. Numbers are compared as numbers: 1 is 1.0 and 0 is -0, but 0.1 of float32 is
-        not 0.1 of float64. A missing value is like another of its kind, so rows that lack the same
-        are copies.
+        not 0.1 of float64; whole numbers of any size exactly, also beside missing ones. A missing
+        value is like another of its kind, so rows that lack the same are copies.
 
     Raises:
         DataError: no rows, masked or ragged ones, sets of different forms, shapes or columns.
@@ -98,7 +99,7 @@ def group_of_rows(*groupings: Any) -> np.ndarray:
         The position of the first row of each row's group. Groups that share a row are one.
 
     Raises:
-        DataError: no grouping, other lengths, missing values.
+        DataError: no grouping, other lengths, one index in two orders, missing values.
 
     Cost: O(n) for each grouping.
 
@@ -115,6 +116,7 @@ def group_of_rows(*groupings: Any) -> np.ndarray:
             "groups must be one value for each row", got=type(held[0]).__name__
         ) from None
     numbers = [number_values("groups", n, values) for values in held]
+    check_same_rows({f"grouping {i}": values for i, values in enumerate(held, 1)})
     start = np.cumsum([n, *(int(of_row.max(initial=-1)) + 1 for of_row in numbers)])
     values = np.concatenate([at + of_row for at, of_row in zip(start, numbers, strict=False)])
     return joined_groups(n, np.tile(np.arange(n), len(held)), values)
@@ -154,6 +156,18 @@ def rows_to_search(name: str, inputs: Any) -> Any:
         DataError: no rows, or as in `overparam.data.rows.as_inputs`.
     """
     rows = as_inputs(inputs)
+    if isinstance(inputs, list | tuple) and isinstance(rows, np.ndarray) and _may_differ(rows):
+        rows = np.array(inputs, dtype=object)
     if not n_rows(rows):
         raise DataError(f"{name} hold no rows", got="0 rows", allowed="at least one row")
     return rows
+
+
+def _may_differ(rows: np.ndarray) -> bool:
+    """Whether one type for all of a list may have changed what it holds.
+
+    It makes "1" of 1 among texts, and 2**53 of 2**53 + 1 among fractions.
+    """
+    return rows.dtype.kind in "US" or (
+        rows.dtype.kind == "f" and bool((np.abs(rows) >= 2**53).any())
+    )

@@ -113,7 +113,8 @@ def reliability_curve(
         bin is worth by the design effect (Korn, Graubard 1998).
 
     Raises:
-        DataError: no probabilities, labels that are no classes, missing labels or groups, a single
+        DataError: no probabilities, one index in two orders, labels that are no classes, classes
+            in another order than the columns of that name, missing labels or groups, a single
             class or group, or fewer than two rows that are known.
         UsageError: a class that is none, a number of bins or a confidence out of range.
 

@@ -25,7 +25,8 @@ def label_mean(
     Args:
         parts: each `[n, K]`, what a row counts if its label is this class.
         added: `[n, K]`, of `added_labels`.
-        within: where the truth must lie; the mean, an estimate of it, may lie elsewhere.
+        within: where the truth must lie. The mean, an estimate of it, may lie elsewhere; bounds
+            then reach to it, and no further.
         swap: of a change between two models, as in `label_bounds`.
     """
     means, bounds = [], []
@@ -33,7 +34,7 @@ def label_mean(
         means.append(float(of_labels(values, rows).mean()))
         bounds.append(label_bounds(values, rows, added, confidence, swap))
     low, high = np.clip([min(b[0] for b in bounds), max(b[1] for b in bounds)], *within)
-    return MeanInterval(means[0], float(low), float(high))
+    return MeanInterval(means[0], min(float(low), means[0]), max(float(high), means[0]))
 
 
 def label_bounds(

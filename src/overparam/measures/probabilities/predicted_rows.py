@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.data.tables import check_rows, names_of
+from overparam.data.tables import check_columns, check_rows, check_same_rows, column_names, names_of
 from overparam.errors import DataError
 from overparam.measures.row_groups import cluster_numbers, numbered
 from overparam.measures.subset_arrays import as_array, check_probabilities
@@ -47,16 +47,18 @@ def read_predicted(
 
     Args:
         probabilities: `[n, K]`, or `[n]` of the second of two classes; with n_axes = 3, of T
-            models, `[T, n, K]` or `[T, n]`. Columns of a DataFrame may be called as the classes.
+            models, `[T, n, K]` or `[T, n]`. Columns of a DataFrame, or of a list of T of them, may
+            be called as the classes.
         labels: `[n]`, positions 0 ... K - 1, or names of classes. classes: `[K]`, the names in
             the order of the columns. groups: `[n]`, or None.
 
     Raises:
-        DataError: shapes that do not fit, no probabilities, labels that are no classes, one class,
-            missing labels or groups, or fewer than two rows or groups that are known.
+        DataError: shapes that do not fit, one index in two orders, no probabilities, labels that
+            are no classes, classes in another order than the table's columns, one class, missing
+            labels or groups, or fewer than two rows or groups that are known.
+        UsageError: tables of models whose columns differ.
     """
-    check_rows(probabilities, labels)
-    names = names_of(probabilities)
+    names = _column_names(probabilities, labels, groups, n_axes)
     held = as_array("probabilities", probabilities, (n_axes - 1, n_axes))
     floor = float(np.finfo(held.dtype if held.dtype.kind == "f" else np.float64).eps)
     said = np.array(held, np.float64)
@@ -94,6 +96,18 @@ def read_predicted(
     )
 
 
+def _column_names(probabilities: Any, labels: Any, groups: Any, n_axes: int) -> list[Any]:
+    """Return what the table, or all tables of models, call their columns; nothing of no table."""
+    is_list = n_axes == 3 and isinstance(probabilities, list | tuple)
+    tables = probabilities if is_list else [probabilities]
+    for table in tables:
+        check_rows(tables[0], table, "those of another model", "probabilities")
+        check_columns(table, column_names(tables[0]), "the first model")
+        check_same_rows({"probabilities": table, "labels": labels, "groups": groups})
+    # Of a table [T, n] the columns are rows.
+    return names_of(tables[0]) if is_list or n_axes == 2 else []
+
+
 def _class_names(classes: Any, columns: list[Any], given: list[Any], n_classes: int) -> np.ndarray:
     """Return what the columns are called: as the user says, as a table does, or by position."""
     if classes is None:
@@ -105,6 +119,12 @@ def _class_names(classes: Any, columns: list[Any], given: list[Any], n_classes: 
             got=f"{list(held.shape)}: {held.reshape(-1).tolist()[:5]}",
             allowed=f"{n_classes} names, in the order of the columns",
             remedy="give estimator.classes_",
+        )
+    if set(held.tolist()) == set(columns) and held.tolist() != columns:
+        raise DataError(
+            "classes are in another order than the columns that are called so",
+            got=f"{held.tolist()[:5]}, columns {columns[:5]}",
+            remedy="leave classes out, or give probabilities.to_numpy() where columns are misnamed",
         )
     return held
 

@@ -59,7 +59,8 @@ def loss_change(
 
     Args:
         probabilities: `[T, n, K]` of T epochs or models, or `[T, n]` of the second of two classes.
-            A row of which any model says NaN is left out of all.
+            A list of T DataFrames, with the same columns, may name the classes. A row of which any
+            model says NaN is left out of all.
         reference: the model that others are compared with, 0 ... T - 1.
         labels, classes, groups, confidence: as in `reliability_curve`.
 
@@ -69,7 +70,8 @@ def loss_change(
         answers are alike on all n rows have an error change of 0, about ±2.8/n.
 
     Raises:
-        DataError, UsageError: as in `reliability_curve`, or a reference that is none of the models.
+        DataError, UsageError: as in `reliability_curve`, DataFrames whose columns differ, or a
+            reference that is none of the models.
 
     Cost: 6 T convex fits. Assumption: groups are independent. Source: Berta, Holzmüller, Jordan,
     Bach 2025 (arXiv:2501.19195) for refinement as the loss after recalibration; pairing, shifts and

@@ -66,8 +66,9 @@ def proper_scores(
     class; resolution what recalibrated probabilities gain over class frequencies. Both are
     measured on rows that the recalibration was not fitted to (five folds), class frequencies on
     rows left out likewise. The interval reaches from that of the cross-fitted parts to that of the
-    parts fitted to all rows, since the best recalibration lies between; calibration and resolution
-    are not below 0, so neither is their interval.
+    parts fitted to all rows, since the best recalibration lies between. Calibration and resolution
+    are not below 0, so neither is their interval, unless their estimate is: of few rows the
+    cross-fitted one may be, and the interval begins there.
 
     Args:
         probabilities, labels, classes, groups, confidence: as in `reliability_curve`.

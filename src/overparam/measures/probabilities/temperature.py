@@ -27,7 +27,7 @@ class TemperatureEstimate:
             no temperature matters, 1, from 0 to infinity.
         gain: log loss that it takes away from rows that it was not fitted to, in nats; at times
             below 0. gain_low, gain_high: of what the best temperature takes away, which is never
-            below 0.
+            below 0; where the gain is, it is the lower end.
         log_loss: before, in nats.
         separated: every label is the most probable class. The sharper, the better these rows are
             fitted: they give no lower end, and the temperature is what the half miss makes it.

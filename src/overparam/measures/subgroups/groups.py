@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import hypergeom
 
 from overparam.checks import check_range
+from overparam.data.tables import check_rows
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats
 from overparam.measures.jeffreys import Accuracies, difference_interval
@@ -28,8 +29,8 @@ class GroupRates:
         worse: bool `[G]`, worse than the rest, all groups considered together (Holm).
         n_flagged: groups with a p-value of at most 1 - confidence. n_by_chance: how many such are
             to be expected where no group differs.
-        centre, centre_low, centre_high: mean of the population of groups.
-        spread, spread_low, spread_high: standard deviation of rates between groups.
+        centre, centre_low, centre_high: mean of the population of groups; the median of what it
+            may be. spread, spread_low, spread_high: standard deviation of rates between groups.
         overall: the rate of all rows, the trivial baseline.
         n_unknown: rows left out. confidence: nominal, in (0, 1).
     """
@@ -93,18 +94,19 @@ def estimate_group_rates(wrong: Any, groups: Any, *, confidence: float = 0.95) -
 
     Returns:
         `GroupRates`. Intervals are of a posterior: over groups as the population has them they
-        cover at the nominal rate; a single group that is unlike all others is drawn to them, and
-        its interval covers less often (its p-value is not drawn).
+        cover at about the nominal rate, also where few rows are wrong or none is; a single group
+        that is unlike all others is drawn to them, and its interval covers less often (its p-value
+        is not drawn).
 
     Raises:
-        DataError: shapes that do not fit, other values than 0 and 1, missing names, one group, or
-            nothing that is known.
+        DataError: shapes that do not fit, one index in two orders, other values than 0 and 1,
+            missing names, one group, or nothing that is known.
         UsageError: a confidence outside (0, 1).
 
-    Cost: some 10,000 evaluations for each different pair (n_wrong, n). Assumption: rows are
+    Cost: some 30,000 evaluations for each different pair (n_wrong, n). Assumption: rows are
     independent within their groups. Sources: Efron, Morris 1975 (J. Amer. Statist. Assoc. 70, 311)
-    for shrinkage; Gelman 2006 (Bayesian Analysis 1, 515) for a prior that is uniform in the
-    standard deviation between groups; Holm 1979 (Scand. J. Statist. 6, 65).
+    for shrinkage; Gelman 2006 (Bayesian Analysis 1, 515) for a prior of the standard deviation
+    between groups, here half-normal on the logit scale; Holm 1979 (Scand. J. Statist. 6, 65).
 
     >>> wrong = [1] * 3 + [0] * 97 + [1] * 30 + [0] * 70
     >>> found = estimate_group_rates(wrong, ["a"] * 100 + ["b"] * 100)
@@ -200,6 +202,7 @@ def _counted(
     what: str, wrong: Any, called: str, groups: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Return names of groups, rows and wrong rows of each, and how many rows are not known."""
+    check_rows(wrong, groups, called, what)
     values = checked_floats(what, wrong, "[n]")
     names, numbers = numbered(called, groups, len(values))
     known = ~np.isnan(values)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from overparam.checks import check_count, check_range
-from overparam.data.tables import check_rows
+from overparam.data.tables import check_same_rows
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import checked_floats
 from overparam.measures.row_groups import cluster_numbers, folds_of
@@ -89,9 +89,10 @@ def find_weak_segments(
     """Return regions of a table where the loss is higher than elsewhere.
 
     The rows are halved. In each half regions of one column or two are searched (intervals of
-    numbers, sets of categories, what is missing), and the best few are measured on the other half,
-    which had no part in the search: so the difference is without the bias of a maximum, and where
-    losses have nothing to do with the table, anything is found in at most 1 - confidence of tables.
+    numbers and dates, sets of categories, what is missing), and the best few are measured on the
+    other half, which had no part in the search: so the difference is without the bias of a maximum,
+    and where losses have nothing to do with the table, anything is found in at most 1 - confidence
+    of tables.
 
     Args:
         table: DataFrame or array `[n, d]`, of anything that goes with the rows; missing values are
@@ -106,8 +107,8 @@ def find_weak_segments(
         `WeakSegments`, up to 2 n_segments; one that both halves find stands there twice.
 
     Raises:
-        DataError: no table, lengths that differ, infinite losses, fewer than 40 rows (groups) of
-            which the loss is known, or none.
+        DataError: no table, lengths that differ, one index in two orders, infinite losses, fewer
+            than 40 rows (groups) of which the loss is known, or none.
         UsageError: a number of segments, a share or a confidence out of range.
 
     Cost: some 40 means of n losses for each column. Intervals: of 0 and 1, Newcombe's of two
@@ -122,7 +123,7 @@ def find_weak_segments(
     >>> found[0].conditions[0].column, len(find_weak_segments(table, rng.random(1000) < 0.2).found)
     ('column 1', 0)
     """
-    check_rows(table, losses, "losses")
+    check_same_rows({"table": table, "losses": losses, "groups": groups})
     columns = columns_of(table)
     n = len(columns[0].values)
     check_count("n_segments", n_segments, 1, 100)
@@ -176,6 +177,7 @@ def find_weak_clusters(
     >>> len(find_weak_clusters(features, wrong, n_clusters=2).found)  # by either half
     2
     """
+    check_same_rows({"features": features, "losses": losses, "groups": groups})
     held = checked_floats("features", features, "[n, d]", finite=True)
     check_count("n_clusters", n_clusters, 2, 10_000)
     check_count("n_segments", n_segments, 1, 100)

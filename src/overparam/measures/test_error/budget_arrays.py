@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.data.tables import by_row, check_same_rows
 from overparam.errors import DataError, UsageError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.subset_arrays import (
@@ -58,6 +59,8 @@ def read_budget_arrays(
     Raises:
         DataError, UsageError: as in `estimate_error_budget`.
     """
+    of_models = {"outputs": by_row(outputs), "in_subset": by_row(in_subset)}
+    check_same_rows({**of_models, "targets": targets, "truth": truth, "inputs": inputs})
     said = _read_any("outputs", outputs)
     if said.ndim not in (2, 3) or 0 in said.shape:
         raise DataError(

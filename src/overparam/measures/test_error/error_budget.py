@@ -113,16 +113,16 @@ def estimate_error_budget(
         truth: `[n, classes]`, how probable each class is to be the right one (columns as `classes`,
             or as the sorted classes); for two classes `[n]`, how probable it is that the label is
             wrong. Not from the models judged here: they would acquit themselves.
-        inputs: `[n]`, equal where rows have equal inputs; any values.
+        inputs: `[n]`, equal where rows have equal inputs; any values but missing ones.
         confidence: nominal coverage, in (0, 1).
 
     Returns:
         `ErrorBudget`, in the unit of the loss. Models that are all alike have an `averaging` of 0.
 
     Raises:
-        DataError: shapes that do not fit, targets that are missing or no classes, values that are
-            no probabilities, fewer than 4 models (3 without steps), or fewer than 10 rows that as
-            many say something of.
+        DataError: shapes that do not fit, one index in two orders, targets or inputs that are
+            missing, targets that are no classes, values that are no probabilities, fewer than 4
+            models (3 without steps), or fewer than 10 rows that as many say something of.
         UsageError: an unknown loss or combination, a confidence out of range, `truth` for real
             targets.
 

@@ -79,7 +79,7 @@ def estimate_interpolation_harm(
             the model was trained on. Model k of each recipe may share its subset or seed, which
             makes the interval narrower, and need not.
         reference: index of the recipe that fits everything.
-        groups: `[n]`, rows that belong together (duplicates, one patient); any values.
+        groups: `[n]`, rows that belong together (duplicates, one patient); no missing values.
         margin: a gain that counts as nothing, >= 0, in the unit of the scores.
         confidence: nominal coverage, in (0, 1).
 
@@ -89,7 +89,7 @@ def estimate_interpolation_harm(
 
     Raises:
         DataError: not `[R, K, n]` with two recipes, no common entry of a recipe and the reference,
-            fewer than 10 rows or groups with one, infinite scores, groups of other rows.
+            fewer than 10 rows or groups with one, infinite scores, groups of other rows or missing.
         UsageError: a reference, margin or confidence out of range.
 
     Cost: O(R K n). Assumption: the recipes were fixed before these rows were looked at. Sources:

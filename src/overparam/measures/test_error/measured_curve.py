@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import digamma, polygamma
 
 from overparam.checks import check_range
+from overparam.data.tables import check_rows
 from overparam.errors import DataError, UsageError
 from overparam.measures.checked_arrays import as_array as _plain
 from overparam.measures.jeffreys import squared_error
@@ -174,10 +175,12 @@ def measured_curve(rows: Any, errors: Any, groups: Any = None) -> MeasuredCurve:
     every size.
 
     Raises:
-        DataError: shapes that do not fit, rows that are no distinct positive numbers, infinite
-            errors, fewer than two sizes, fewer than two known repeats at a size, or repeats that
-            do not overlap enough to tell their noise from their level.
+        DataError: shapes that do not fit, one index in two orders, rows that are no distinct
+            positive numbers, infinite errors, missing groups, fewer than two sizes, fewer than two
+            known repeats at a size, or repeats that do not overlap enough to tell their noise from
+            their level.
     """
+    check_rows(errors, rows, "rows", "errors")
     held = as_array("errors", errors, (2, 3)).astype(np.float64)
     sizes = as_vector("rows", rows, len(held), "sizes as errors").astype(np.float64)
     if not (np.isfinite(sizes).all() and (sizes > 0).all() and len(np.unique(sizes)) == len(sizes)):

@@ -163,7 +163,8 @@ def estimate_more_data(
             single test rows, the same for all, which adds the doubt about new test rows. NaN
             where nothing was measured (a row that the model was trained on). Column k may be the
             same draw or fold at all sizes, and need not be.
-        groups: `[n]`, test rows that belong together (duplicates, one patient); any values.
+        groups: `[n]`, test rows that belong together (duplicates, one patient); no missing
+            values.
         least: the error that nothing can fall below; 0 for error rates and most losses.
         confidence: nominal coverage, in (0, 1).
 
@@ -173,7 +174,8 @@ def estimate_more_data(
 
     Raises:
         DataError: fewer than 4 sizes, or than 2 repeats at one; shapes that do not fit; sizes that
-            are not distinct and positive; infinity; a mean error below `least`.
+            are not distinct and positive; one index in two orders; infinity; missing groups; a
+            mean error below `least`.
         UsageError: a confidence outside (0, 1), a `least` that is no number, or groups with
             `[S, repeats]`.
 
