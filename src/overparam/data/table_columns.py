@@ -180,7 +180,8 @@ def positions_of(names: Any, columns: Sequence[Column]) -> set[int]:
 def _position_of(name: Any, known: list[str]) -> int:
     if str(name) in known:
         return known.index(str(name))
-    if isinstance(name, Integral) and not isinstance(name, bool) and 0 <= name < len(known):
+    is_position = isinstance(name, Integral) and not isinstance(name, bool)
+    if is_position and 0 <= int(name) < len(known):
         return int(name)
     raise UsageError(
         "the table has no such column",

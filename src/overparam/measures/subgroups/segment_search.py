@@ -26,8 +26,9 @@ class SegmentCondition:
 
     Attributes:
         column: its name. low, high: bounds of a number, low <= x < high, or of a date, in seconds
-            since 1970; whole numbers or fractions where float64 would merge entries. categories: of which it is one; empty for numbers and dates. missing:
-            whether the value must be missing instead. is_date: whether bounds are of dates.
+            since 1970; exact numbers or fractions where float64 would merge entries.
+        categories: of which it is one; empty for numbers and dates. missing: whether the value must
+            be missing instead. is_date: whether bounds are of dates.
     """
 
     column: str

@@ -106,7 +106,8 @@ def estimate_column_scores(
 
     Raises:
         DataError: a table or target that cannot be read, missing targets, one class, fewer than 10
-            rows, targets or groups that have the table's index in another order. UsageError: an unknown choice, or a number out of range.
+            rows, or targets or groups that have the table's index in another order. UsageError: an
+            unknown choice, or a number out of range.
 
     Cost: O(n p (permutations x classes + log n)). Assumptions: rows (or groups) are independent.
     p-values are exact then, by permutation. Intervals are about the mean score over data sets of

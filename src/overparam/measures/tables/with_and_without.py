@@ -57,7 +57,8 @@ def score_without_columns(
             `[n]`, or probabilities `[n, classes]` in the sorted order of the classes; or None for a
             forest of 100 trees.
         table, target, task, balanced: as in `estimate_column_scores`; `fit` is given rows of both.
-            Without a task, a classifier of scikit-learn has classes. Predicted probabilities are divided by the classes' shares where classes count alike.
+            Without a task, a classifier of scikit-learn has classes. Predicted probabilities are
+            divided by the classes' shares where classes count alike.
         columns: names of those that are left out in the second score, or positions (of which none
             is a name), or one of them by itself.
         groups: `[n]`, rows that belong together: of one fold, and intervals are wider by how much
@@ -69,7 +70,8 @@ def score_without_columns(
     Raises:
         DataError: as `estimate_column_scores`, fewer groups than folds, predictions of another
             shape, or of what is no class of the target. UsageError: no such column, none of them or
-            all, something that cannot be fitted, or a classifier for numbers. CodeError: the model raised.
+            all, something that cannot be fitted, or a classifier for numbers. CodeError: the model
+            raised.
 
     Cost: 2 n_folds fits. Assumption: intervals are those of independent rows, widened by sqrt(1.5)
     since models of other folds share rows; a model that varies much with its rows varies more.
