@@ -211,9 +211,10 @@ def _as_array(values: Any) -> np.ndarray:
         keeps = numbers.dtype.kind in "biufM" and not _may_be_rounded(numbers)
         return numbers if keeps else np.array(values, dtype=object)
     array = np.asarray(values)
-    # Whole numbers beside missing ones: pandas and pyarrow make them float64.
+    # Whole numbers beside missing ones: pyarrow and polars make them float64.
     listed = getattr(values, "to_pylist", getattr(values, "to_list", None))
-    if listed is not None and _may_be_rounded(array):
+    was_float = isinstance(getattr(values, "dtype", None), np.dtype)
+    if listed is not None and not was_float and _may_be_rounded(array):
         return np.array(listed(), dtype=object)
     return array
 

@@ -120,14 +120,14 @@ def read_predictions(said: Any, target: Target, n_rows: int) -> np.ndarray:
         return np.interp(values.astype(np.float64), known, target.ranks[first])
     if not wide:
         return np.eye(target.n_classes)[_places(_like(values, target.given), target)]
-    places = _places(classes, target)
+    places = _places(_like(np.asarray(classes), target.given), target)
     check_probabilities(values[None].astype(np.float64))
     found = np.zeros((n_rows, target.n_classes))
     found[:, places] = values
     return found
 
 
-def _places(labels: Sequence[Any] | np.ndarray, target: Target) -> list[int]:
+def _places(labels: Sequence[Any], target: Target) -> list[int]:
     """Return the number of each label's class."""
     number = {str(c): k for k, c in enumerate(target.classes)}
     unknown = [label for label in labels if str(label) not in number]
