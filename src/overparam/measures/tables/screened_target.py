@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from overparam.checks import check_choice, check_count
 from overparam.data.table_columns import Column, n_rows_of, read_column, read_columns
-from overparam.data.tables import check_rows
+from overparam.data.tables import check_same_rows
 from overparam.errors import DataError
 
 FEWEST_ROWS = 10
@@ -139,9 +139,7 @@ def read_problem(
     >>> len(columns), target.task
     (1, 'classes')
     """
-    check_rows(table, target, "targets")
-    check_rows(table, groups, "groups")
-    check_rows(target, groups, "groups", "targets")
+    check_same_rows({"table": table, "targets": target, "groups": groups})
     return read_columns(table), read_target(target, n_rows_of(table), task)
 
 
