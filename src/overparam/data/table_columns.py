@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
-from numbers import Real
+from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 
-from overparam.checks import read_number
+from overparam.data.column_dates import (
+    PER_SECOND,
+    all_read,
+    array_nanoseconds,
+    date_nanoseconds,
+    read_dates,
+)
+from overparam.data.exact_entries import EXACT, kept_apart, read_exact_number, rounded_numbers
 from overparam.data.tables import column_names, names_of
 from overparam.errors import DataError, UsageError
-
-_EPOCH = datetime.datetime(1970, 1, 1)
-_FORMS_OF_DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d %b %Y")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +33,14 @@ class Column:
         name: the table's, as text, or its position.
         kind: ``number`` (truth values are 0 and 1), ``date`` or ``word``.
         values: float64 `[n]`: numbers, seconds since 1970, or numbers of levels; NaN is missing.
-        levels: of words, in the order of their numbers: alphabetical.
+        levels: words in alphabetical order. Of numbers and dates none; but where float64 would
+            merge different entries, these as they are (dates as fractions of seconds), in order.
     """
 
     name: str
     kind: str
     values: np.ndarray
-    levels: tuple[str, ...] = ()
+    levels: tuple[Any, ...] = ()
 
     @property
     def missing(self) -> np.ndarray:
@@ -50,13 +55,20 @@ def read_columns(table: Any) -> tuple[Column, ...]:
     reads as numbers, dates where all of it is ISO 8601 or of one other usual form (days and months
     that could be either leave it words), else words. Mixed entries are words.
 
+    Numbers and dates that differ stay apart, also where float64 would merge them (whole numbers
+    beyond 2^53, dates to the nanosecond): then all of the column are numbered in their order, and
+    `Column.levels` has what they are. Order is kept so whatever their spread, and cells, cuts and
+    ranks need no more. Of text only fractions are rounded: whole numbers with more digits than
+    float64 holds are words, as names have so many and sizes seldom do. Numbers beyond 1.8e308 are
+    words too.
+
     Args:
         table: `[n, p]`: an array, tensor, list of rows, SciPy sparse matrix, or a table of pandas,
             polars or pyarrow.
 
     Raises:
         DataError: another number of axes, no rows, no columns, columns of one name, or entries
-            that are neither numbers, dates nor words.
+            that are neither numbers, dates nor words, or have too many digits to be written.
 
     >>> [c.kind for c in read_columns([["1.5", "a", "2020-01-31"], ["", "b", None]])]
     ['number', 'word', 'date']
@@ -90,14 +102,17 @@ def read_column(name: str, entries: Any) -> Column:
     given = _as_array(entries)
     if given.ndim != 1:
         raise DataError(f"{name} must have one entry for each row", got=list(given.shape))
-    if given.dtype.kind in "biuf":
+    kind = given.dtype.kind
+    if kind in "bf" or (kind in "iu" and not _beyond(given)):
         return Column(name, "number", given.astype(np.float64))
-    if given.dtype.kind == "M":
-        return Column(name, "date", _seconds(given))
-    if given.dtype.kind == "m":
-        micro = given.astype("timedelta64[us]")
-        return Column(name, "number", np.where(np.isnat(micro), np.nan, micro.astype(np.int64)))
-    if given.dtype.kind not in "OUS":
+    if kind in "iu":
+        held = kept_apart(given.tolist(), given.astype(np.float64))
+        return Column(name, "number", *held)
+    if kind in "mM":
+        there = ~np.isnat(given)
+        nano, unit = array_nanoseconds(given[there]), PER_SECOND if kind == "M" else 1000
+        return _among(there, name, "date" if kind == "M" else "number", *_times(nano, unit))
+    if kind not in "OUS":
         raise DataError(
             f"column {name!r} holds neither numbers, dates nor words",
             got=f"dtype {given.dtype}",
@@ -105,10 +120,8 @@ def read_column(name: str, entries: Any) -> Column:
         )
     entries = [_plain(entry) for entry in given.tolist()]
     there = np.array([not _is_missing(entry) for entry in entries], dtype=bool)
-    kind, values, levels = _read_present([e for e, t in zip(entries, there, strict=True) if t])
-    filled = np.full(len(entries), np.nan)
-    filled[there] = values
-    return Column(name, kind, filled, levels)
+    present = [entry for entry, is_there in zip(entries, there, strict=True) if is_there]
+    return _among(there, name, *_read_present(name, present))
 
 
 def n_rows_of(table: Any) -> int:
@@ -146,19 +159,35 @@ def take(table: Any, rows: np.ndarray | None, columns: Sequence[int] | None = No
     return table if columns is None else table[:, list(columns)]
 
 
-def position_of(name: Any, columns: Sequence[Column]) -> int:
-    """Return the position of the column of a name, or of a position.
+def positions_of(names: Any, columns: Sequence[Column]) -> set[int]:
+    """Return the positions of columns.
+
+    Args:
+        names: names, or positions where they are no column's name, or one of them by itself.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such column.
 
-    >>> position_of("b", [Column("a", "number", np.zeros(1)), Column("b", "number", np.zeros(1))])
-    1
+    >>> known = [Column(name, "number", np.zeros(1)) for name in ("a", "b", "ab")]
+    >>> positions_of("ab", known), positions_of(["a", 1], known)
+    ({2}, {0, 1})
     """
     known = [column.name for column in columns]
-    if str(name) not in known:
-        raise UsageError("the table has no such column", got=name, allowed=", ".join(known[:20]))
-    return known.index(str(name))
+    is_one = isinstance(names, str) or not hasattr(names, "__iter__") or str(names) in known
+    return {_position_of(name, known) for name in ([names] if is_one else names)}
+
+
+def _position_of(name: Any, known: list[str]) -> int:
+    if str(name) in known:
+        return known.index(str(name))
+    is_position = isinstance(name, Integral) and not isinstance(name, bool)
+    if is_position and 0 <= int(name) < len(known):
+        return int(name)
+    raise UsageError(
+        "the table has no such column",
+        got=name,
+        allowed=f"{', '.join(known[:20])}, or positions up to {len(known) - 1}",
+    )
 
 
 def _column_at(table: Any, i: int) -> Any:
@@ -179,8 +208,24 @@ def _as_array(values: Any) -> np.ndarray:
             numbers = np.asarray(values)
         except ValueError:  # ragged
             return np.empty(0, dtype=object)
-        return numbers if numbers.dtype.kind in "biufM" else np.array(values, dtype=object)
-    return np.asarray(values)
+        keeps = numbers.dtype.kind in "biufM" and not _may_be_rounded(numbers)
+        return numbers if keeps else np.array(values, dtype=object)
+    array = np.asarray(values)
+    # Whole numbers beside missing ones: pyarrow and polars make them float64.
+    listed = getattr(values, "to_pylist", getattr(values, "to_list", None))
+    was_float = isinstance(getattr(values, "dtype", None), np.dtype)
+    if listed is not None and not was_float and _may_be_rounded(array):
+        return np.array(listed(), dtype=object)
+    return array
+
+
+def _may_be_rounded(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and _beyond(array)
+
+
+def _beyond(numbers: np.ndarray) -> bool:
+    """Whether there are numbers so large that float64 does not hold all whole ones."""
+    return bool(((numbers > EXACT) | (numbers < -EXACT)).any())
 
 
 def _check_shape(shape: Sequence[int]) -> None:
@@ -198,70 +243,64 @@ def _wrong_shape(shape: list[int]) -> DataError:
 
 
 def _plain(entry: Any) -> Any:
+    if isinstance(entry, np.ndarray | torch.Tensor):
+        return entry.tolist()  # as text, an array leaves out its middle
     return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
 
 
 def _is_missing(entry: Any) -> bool:
     if entry is None or (isinstance(entry, str) and not entry.strip()):
         return True
+    if isinstance(entry, Decimal):
+        return entry.is_nan()
     try:
         return bool(entry != entry)
     except (TypeError, ValueError):  # pandas.NA compares with nothing
         return type(entry).__name__ == "NAType"
 
 
-def _read_present(entries: list[Any]) -> tuple[str, np.ndarray, tuple[str, ...]]:
+def _among(
+    there: np.ndarray, name: str, kind: str, values: np.ndarray, levels: tuple[Any, ...]
+) -> Column:
+    """Return a column of what is there and what is missing."""
+    filled = np.full(len(there), np.nan)
+    filled[there] = values
+    return Column(name, kind, filled, levels)
+
+
+def _read_present(name: str, entries: list[Any]) -> tuple[str, np.ndarray, tuple[Any, ...]]:
     """Return kind, values and levels of entries of which none is missing."""
     if all(isinstance(entry, Real | Decimal | np.bool_) for entry in entries):
-        return "number", np.array([float(entry) for entry in entries]), ()
+        rounded = rounded_numbers(entries)
+        if rounded is not None:
+            return "number", *kept_apart(entries, rounded)
     if all(isinstance(entry, datetime.date | np.datetime64) for entry in entries):
-        return "date", np.array([_seconds_of(entry) for entry in entries]), ()
-    levels, which = np.unique([str(entry) for entry in entries], return_inverse=True)
+        return "date", *_times([date_nanoseconds(entry) for entry in entries], PER_SECOND)
+    levels, which = np.unique([_text(name, entry) for entry in entries], return_inverse=True)
+    texts = [str(level) for level in levels]
     if all(isinstance(entry, str) for entry in entries):
-        texts = [str(level) for level in levels]
-        numbers = _all_read(texts, read_number)
+        numbers = all_read(texts, read_exact_number)
         if numbers is not None:
             return "number", np.array(numbers, dtype=np.float64)[which], ()
-        dates = _as_dates(texts)
+        dates = read_dates(texts)
         if dates is not None:
-            return "date", dates[which], ()
-    return "word", which.astype(np.float64), tuple(str(level) for level in levels)
+            return "date", *_times([dates[i] for i in which], PER_SECOND)
+    return "word", which.astype(np.float64), tuple(texts)
 
 
-def _as_dates(texts: list[str]) -> np.ndarray | None:
-    """Return seconds of texts that are dates of one form, and of one only."""
-    found = _all_read(texts, datetime.datetime.fromisoformat)
-    if found is None:
-        read = [_all_read(texts, partial(_parsed, form)) for form in _FORMS_OF_DATES]
-        fitting = [dates for dates in read if dates is not None]
-        found = fitting[0] if len(fitting) == 1 else None
-    return None if found is None else np.array([_seconds_of(date) for date in found])
+def _times(nanoseconds: list[int], unit: int) -> tuple[np.ndarray, tuple[Fraction, ...]]:
+    """Return values and levels of times, in units of so many nanoseconds."""
+    rounded = np.array([nano / unit for nano in nanoseconds], dtype=np.float64)
+    values, levels = kept_apart(nanoseconds, rounded)
+    return values, tuple(Fraction(nano, unit) for nano in levels)
 
 
-def _parsed(form: str, text: str) -> datetime.datetime:
-    return datetime.datetime.strptime(text, form)
-
-
-def _all_read(texts: list[str], read: Callable[[str], Any]) -> list[Any] | None:
-    found = []
-    for text in texts:
-        try:
-            found.append(read(text.strip()))
-        except ValueError:
-            return None
-    return found
-
-
-def _seconds_of(date: Any) -> float:
-    if isinstance(date, np.datetime64):
-        return float(_seconds(np.array([date]))[0])
-    if not isinstance(date, datetime.datetime):
-        date = datetime.datetime(date.year, date.month, date.day)
-    if date.tzinfo is not None:
-        date = date.astimezone(datetime.UTC).replace(tzinfo=None)
-    return float((date - _EPOCH).total_seconds())
-
-
-def _seconds(dates: np.ndarray) -> np.ndarray:
-    micro = dates.astype("datetime64[us]")
-    return np.where(np.isnat(micro), np.nan, micro.astype(np.int64) / 1e6)
+def _text(name: str, entry: Any) -> str:
+    try:
+        return str(entry)
+    except ValueError as error:  # Python writes numbers of up to some thousand digits
+        raise DataError(
+            f"column {name!r} holds a number with too many digits to be written",
+            got=str(error),
+            remedy="give it as text, or leave it out",
+        ) from error

@@ -179,6 +179,14 @@ def test_more_columns_than_rows():
     assert found.rank == 4
 
 
+def test_targets_in_another_order_of_the_index():
+    x = pd.DataFrame({"a": np.arange(9.0)})
+    y = pd.Series(np.arange(9.0))
+    with pytest.raises(DataError, match="features and targets have the same index in different"):
+        minimum_norm_solution(x, y[::-1])
+    assert minimum_norm_solution(x, y[::-1].to_numpy()).coefficients.shape == (1, 1)
+
+
 def test_one_row_and_only_zeros():
     found = identify_coefficients([[1.0, 2.0]])
     assert (found.rank, found.not_identified) == (1, ("0", "1"))
@@ -284,6 +292,7 @@ X = np.arange(12.0).reshape(4, 3)
         ([[1.0, 1e150]], {}, DataError, "columns are so large or so small"),
         ([[1e-200, 1.0]], {}, DataError, "columns are so large or so small"),
         ([[1.0, "red"]], {}, DataError, "these columns hold words or dates"),
+        ([[2**60], [2**60 + 1]], {}, DataError, "different numbers that float64 would merge"),
         (np.zeros((0, 2)), {}, DataError, "a table has rows and columns"),
         (np.zeros(3), {}, DataError, "a table has rows and columns"),
         (X, {"names": ["a", "b"]}, DataError, "names do not tell the columns apart"),

@@ -125,6 +125,26 @@ def test_conditions_are_read_aloud():
     assert str(SegmentCondition("x", high=-1, is_date=True)) == "x < 1969-12-31 23:59:59"
 
 
+def test_bounds_of_what_float64_would_merge_are_exact():
+    rng, flag = np.random.default_rng(0), np.arange(1000) % 4 == 0
+    losses = rng.random(1000) < np.where(flag, 0.6, 0.1)
+    frame = pd.DataFrame({"id": 2**60 + 100 * flag})
+    (first, *_) = find_weak_segments(frame, losses).found
+    assert first.name == f"id >= {2**60 + 100}"
+    assert first.conditions[0].low == 2**60 + 100
+    np.testing.assert_array_equal(np.sort(first.rows), np.flatnonzero(flag))
+    at = np.datetime64("2026-01-01", "ns") + 100 * flag.astype("timedelta64[ns]")
+    (first, *_) = find_weak_segments(pd.DataFrame({"at": at}), losses).found
+    assert first.name == "at >= 2026-01-01 00:00:00.000000100"
+    np.testing.assert_array_equal(np.sort(first.rows), np.flatnonzero(flag))
+
+
+def test_groups_in_another_order_of_the_index():
+    losses = pd.Series(np.random.default_rng(0).random(100))
+    with pytest.raises(DataError, match="groups have the same index in different orders"):
+        find_weak_segments(losses.to_frame("x"), losses, groups=pd.Series(range(100))[::-1])
+
+
 def test_dates_are_dates_and_infinity_is_large():
     rng = np.random.default_rng(1)
     frame = table(rng, 1000)[["seen"]]

@@ -264,8 +264,12 @@ def test_wrong_targets(target, task, words):
 
 def test_an_index_in_another_order():
     x = pd.DataFrame({"a": np.arange(20.0)})
+    y, groups = pd.Series(np.arange(20) % 2), pd.Series(np.arange(20))
     with pytest.raises(DataError, match="the same index in different orders"):
-        estimate_column_scores(x, pd.Series(np.arange(20) % 2)[::-1])
+        estimate_column_scores(x, y[::-1])
+    with pytest.raises(DataError, match="groups have the same index in different orders"):
+        estimate_column_scores(x, y, groups=groups[::-1])
+    assert estimate_column_scores(x, y[::-1].to_numpy(), groups=groups.to_numpy()).n_rows == 20
 
 
 def test_too_few_rows():
@@ -285,7 +289,54 @@ def test_what_targets_are_taken_for():
     assert target_of(pd.array([0, 1] * 10, dtype="Int64")).classes.tolist() == [0, 1]
     assert target_of(pd.Categorical(["u", "v"] * 10)).classes.tolist() == ["u", "v"]
     assert target_of(pd.date_range("2020", periods=30)).n_classes == 0
+    days = pd.date_range("2020", periods=2).repeat(10)
+    assert target_of(days).n_classes == target_of([str(day) for day in days]).n_classes == 2
+    assert target_of(days, "numbers").n_classes == 0
     np.testing.assert_allclose(target_of(np.arange(40) ** 3.0).ranks, (np.arange(40) + 0.5) / 40)
+
+
+BIG = 2**60
+
+
+def test_targets_that_float64_would_merge():
+    found = target_of(BIG + np.arange(40) % 2)
+    assert found.classes.tolist() == [BIG, BIG + 1]
+    mixed = pd.array([BIG, BIG + 1, BIG] * 10, dtype="Int64")
+    assert target_of(mixed).classes.tolist() == [BIG, BIG + 1]
+    assert class_balance([2**70, 2**70 + 1] * 5).classes.tolist() == [str(2**70), str(2**70 + 1)]
+    found = target_of(BIG + 3 * np.arange(40)[::-1])
+    np.testing.assert_array_equal(found.given, 3.0 * np.arange(40)[::-1])  # sizes, not places
+    np.testing.assert_allclose(found.ranks, (np.arange(40)[::-1] + 0.5) / 40)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        BIG + np.arange(200),
+        [str(10**18 + i) for i in range(200)],
+        ["7" * 1020 + f"{i:03}" for i in range(200)],
+    ],
+)
+def test_long_names_are_told_apart(names):
+    names = np.array(names)
+    y = np.arange(200) % 2
+    few = names[y]
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"key": names, "few": few, "other": names[rng.permutation(200)]})
+    found = find_column_faults(table)
+    assert (found.constant, found.duplicated) == ((), ())
+    scores = estimate_column_scores(table, y, n_permutations=99)
+    assert scores.score[1] == 1
+    assert scores.predictive == ("few",)
+    again = find_column_faults(table.assign(again=table["key"]))
+    assert again.duplicated == (("key", "again"),)
+
+
+def test_columns_of_a_stray_sign():
+    table = pd.DataFrame(
+        {"age": ["31", "44", "?", "50"], "word": list("abcd"), "half": ["1", "2", "x", "y"]}
+    )
+    assert find_column_faults(table).nearly_numbers == {"age": ("?",)}
 
 
 def test_faults_by_name():
@@ -305,13 +356,14 @@ def test_faults_by_name():
             "gaps": np.where(rng.random(50) < 0.2, np.nan, a),
             "huge": a * 1e200,
             "key": [f"id{i}" for i in range(50)],
+            "long": BIG + np.arange(50),
         }
     )
     found = find_column_faults(table)
     assert (found.constant, found.empty, found.not_checked) == (
         ("one",),
         ("none",),
-        ("gaps", "huge"),
+        ("gaps", "huge", "long"),
     )
     assert found.duplicated == (("a", "a again"),)
     assert found.renamed == (("code", "word"),)

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse
 from sklearn.datasets import load_iris
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -250,11 +250,144 @@ def test_every_kind_of_model():
 def test_predicted_labels_of_another_type():
     target = read_target(np.arange(12) % 2, 12)
     assert read_predictions(np.array([1.0, 0.0]), target, 2).argmax(1).tolist() == [1, 0]
-    assert read_predictions(np.array([7, 0.5]), target, 2).sum() == 0
+    of_words = read_target(["no", "yes"] * 6, 12)
+    assert read_predictions(["yes", "no"], of_words, 2).argmax(1).tolist() == [1, 0]
     assert read_predictions(np.array([[True], [False]]), target, 2).argmax(1).tolist() == [1, 0]
     numbers = read_target(np.arange(20) ** 2.0, 20)
     said = read_predictions(np.array([-9.0, 0.0, 361.0, 1e9]), numbers, 4)
     np.testing.assert_allclose(said, [0.025, 0.025, 0.975, 0.975])
+
+
+class Bare:
+    """An estimator that is none of scikit-learn's, and has none of its tags."""
+
+    def get_params(self, deep=True):
+        return {}
+
+    def fit(self, rows, targets):
+        self.nearest = KNeighborsRegressor(1).fit(rows, targets)
+        return self
+
+    def predict(self, rows):
+        return self.nearest.predict(rows)
+
+
+class BareClassifier(Bare):
+    """One that says only by its probabilities that it is a classifier."""
+
+    def fit(self, rows, targets):
+        self.nearest = KNeighborsClassifier(1).fit(rows, targets)
+        self.classes_ = self.nearest.classes_
+        return self
+
+    def predict_proba(self, rows):
+        return self.nearest.predict_proba(rows)
+
+
+MANY = np.arange(90) % 30  # of more values than are taken for classes
+DAYS = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03"] * 30).to_numpy()
+
+
+@pytest.mark.parametrize("model", [KNeighborsClassifier(1), LinearSVC(), BareClassifier()])
+@pytest.mark.parametrize("target", [MANY, DAYS, pd.Series(DAYS).astype(object), DAYS.tolist()])
+def test_the_target_of_a_classifier_is_classes(model, target):
+    codes = np.unique(np.asarray(target), return_inverse=True)[1]
+    x = np.stack([np.eye(30)[codes].argmax(1), codes % 7, np.arange(90) % 2], axis=1) * 1.0
+    one_hot = np.eye(30)[codes] if isinstance(model, LinearSVC) else x
+    found = score_without_columns(model, np.hstack([one_hot, x]), target, [1], n_folds=3)
+    assert (found.measure, found.one.score) == ("balanced accuracy", 1.0)
+    assert score_in_blocks(model, one_hot, target, n_folds=3).measure == "balanced accuracy"
+
+
+def test_the_target_of_any_other_estimator_is_what_it_looks_like():
+    found = score_without_columns(Bare(), np.stack([MANY, MANY], axis=1), MANY, [1], n_folds=3)
+    assert (found.measure, found.one.score) == ("R² of ranks", 1.0)
+
+
+def test_leaks_of_a_classifier_and_many_whole_numbers():
+    x = np.stack([np.random.default_rng(0).random(90), MANY * 1.0], axis=1)
+    found = estimate_leaks(x, MANY, fit=KNeighborsClassifier(1))
+    assert found.alone.measure == "balanced accuracy"
+
+
+def test_a_classifier_predicts_no_numbers():
+    for score in (
+        lambda: estimate_leaks(X, MANY[:60], fit=LinearSVC(), task="numbers"),
+        lambda: score_in_blocks(LinearSVC(), X, MANY[:60], task="numbers"),
+        lambda: score_without_columns(LinearSVC(), X, MANY[:60], [0], task="numbers"),
+    ):
+        with pytest.raises(UsageError, match=r'a classifier predicts no numbers.*task="classes"'):
+            score()
+
+
+def halves(rows, targets):
+    return lambda held_out: np.full(len(held_out), 0.5)
+
+
+def probabilities(rows, targets):
+    return lambda held_out: np.full((len(held_out), 2), 0.5)
+
+
+def words(rows, targets):
+    return lambda held_out: ["no"] * len(held_out)
+
+
+def nothing(rows, targets):
+    return lambda held_out: 0.5
+
+
+def ragged(rows, targets):
+    return lambda held_out: [[0.5], [0.5, 0.5]]
+
+
+class Renaming(KNeighborsClassifier):
+    """A classifier whose classes are none of the target's."""
+
+    def fit(self, rows, targets):
+        super().fit(rows, targets)
+        self.classes_ = np.array(["low", "high"])
+        return self
+
+
+@pytest.mark.parametrize("fit", [LinearRegression(), Ridge(), halves, words, Renaming()])
+def test_predictions_that_are_no_classes_are_refused(fit):
+    # Scores of 0 would make every honest column better than all others.
+    rng, x, y = world(0)
+    x["strong"] = y + 0.2 * rng.standard_normal(len(y))
+    for score in (
+        lambda: estimate_leaks(x, y, fit=fit),
+        lambda: score_in_blocks(fit, x, y),
+        lambda: score_without_columns(fit, x, y, "a"),
+    ):
+        with pytest.raises(DataError, match=r'no classes of the target.*task="numbers" for a regr'):
+            score()
+    if fit is not words and not isinstance(fit, Renaming):
+        assert estimate_leaks(x, y, fit=fit, task="numbers").alone.measure == "R² of ranks"
+
+
+def test_one_column_by_its_name_and_by_its_position():
+    _, x, y = world(1)
+    x = x.rename(columns={"e": "ab"})
+    by_name = score_without_columns(LINEAR, x, y, "ab", n_folds=2)
+    assert by_name == score_without_columns(LINEAR, x, y, ["ab"], n_folds=2)
+    assert by_name == score_without_columns(LINEAR, x, y, 4, n_folds=2)
+    assert by_name != score_without_columns(LINEAR, x, y, ["a", "b"], n_folds=2)
+
+
+def test_an_index_in_another_order():
+    _, x, y = world(0, n=60)
+    groups = pd.Series(np.arange(60) // 2)
+    for more in ({"target": y[::-1]}, {"groups": groups[::-1]}):
+        of = {"target": y, "groups": groups, **more}
+        for score in (
+            lambda of=of: estimate_leaks(x, fit=LINEAR, **of),
+            lambda of=of: score_in_blocks(LINEAR, x, **of),
+            lambda of=of: score_without_columns(LINEAR, x, columns="a", **of),
+        ):
+            with pytest.raises(DataError, match="the same index in different orders"):
+                score()
+    with pytest.raises(DataError, match="targets and groups have the same index in different"):
+        score_in_blocks(LINEAR, x.to_numpy(), y, groups=groups[::-1])
 
 
 def raising(rows, targets):
@@ -287,7 +420,11 @@ X = np.stack([Y, np.arange(60)], axis=1)
         (raising, [0], {}, CodeError, "cannot be fitted to a part of the rows.*no convergence"),
         (refusing, [0], {}, DataError, "my own"),
         (narrow, [0], {}, DataError, "predictions have the wrong shape"),
+        (nothing, [0], {}, DataError, "predictions have the wrong shape"),
+        (ragged, [0], {}, DataError, "predictions have the wrong shape"),
         (nan, [0], {}, DataError, "predictions hold NaN"),
+        (words, [0], {"task": "numbers"}, DataError, 'are no numbers.*task="classes"'),
+        (probabilities, [0], {"task": "numbers"}, DataError, 'wrong shape.*task="classes"'),
         (logits, [0], {}, DataError, "probabilities lie outside"),
         (7, [0], {}, UsageError, "this cannot be fitted"),
         (LogisticRegression, [0], {}, UsageError, "this cannot be fitted.*the class"),

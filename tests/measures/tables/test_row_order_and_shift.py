@@ -50,6 +50,13 @@ def test_blocks_of_words_and_a_drift_are_found_by_name():
     assert estimate_row_order(table).position is None
 
 
+def test_running_numbers_that_float64_would_merge():
+    found = estimate_row_order((2**60 + np.arange(100))[:, None])
+    assert found.rising == found.identifiers == found.dependent == ("0",)
+    ticks = np.datetime64("2026-01-01", "ns") + 100 * np.arange(100).astype("timedelta64[ns]")
+    assert estimate_row_order(pd.DataFrame({"at": ticks})).rising == ("at",)
+
+
 def test_a_target_sorted_by_class():
     found = estimate_row_order(np.random.default_rng(0).standard_normal((60, 2)), [0, 1, 2] * 20)
     assert found.dependent == ()
@@ -147,6 +154,17 @@ def test_no_shift_is_found_between_halves(kind):
         }[kind]
         found += estimate_shift(one, other, n_permutations=59, seed=seed).p_value <= 0.05
     assert found <= 7
+
+
+def test_numbers_that_float64_would_merge():
+    rng, big = np.random.default_rng(0), 2**60
+    same = estimate_shift(*(big + rng.integers(0, 50, (60, 1)) for _ in range(2)))
+    assert same.p_value > 0.05
+    moved = estimate_shift(*(big + i + rng.integers(0, 20, (60, 1)) for i in (0, 20)))
+    assert moved.columns.predictive == ("0",)
+    # One table has only numbers that stay apart when rounded: the other is rounded alike.
+    alike = estimate_shift(np.full((60, 1), big + 1), big + 1 + np.arange(60)[:, None] % 2)
+    assert alike.p_value == 1
 
 
 def test_constant_tables_tell_nothing():

@@ -115,6 +115,13 @@ def _numbers(features: Any) -> tuple[np.ndarray, tuple[str, ...]]:
             got=", ".join(map(repr, words[:_NAMED_AT_MOST])),
             remedy="encode them, or give the fitted pipeline that does as model",
         )
+    merged = [column.name for column in columns if column.levels]
+    if merged:
+        raise DataError(
+            "features hold different numbers that float64 would merge",
+            got=f"in {', '.join(map(repr, merged[:_NAMED_AT_MOST]))}",
+            remedy="subtract what they have in common, or leave them out",
+        )
     bad = [column.name for column in columns if not np.isfinite(column.values).all()]
     if bad:
         raise DataError(

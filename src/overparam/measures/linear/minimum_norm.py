@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.data.tables import check_rows
 from overparam.measures.leave_one_out import (
     LeaveOneOut,
     checked_targets,
@@ -56,7 +57,8 @@ def minimum_norm_solution(
         `MinimumNorm`, with leave-one-out predictions by `leave_one_out_minimum_norm`.
 
     Raises:
-        DataError: as `identify_coefficients`, or targets that do not fit.
+        DataError: as `identify_coefficients`, or targets that do not fit, or have the features'
+            index in another order.
 
     Cost: that of `identify_coefficients` and of one more decomposition.
 
@@ -64,6 +66,7 @@ def minimum_norm_solution(
     >>> found.coefficients[:, 0].round(12).tolist(), found.design.not_identified
     ([1.0, 1.0], ('0', '1'))
     """
+    check_rows(features, targets, "targets", "features")
     of = read_design(features, model, fit_intercept, names, None)
     y = checked_targets(targets, len(of.rows))
     design = identify_coefficients(of.rows, fit_intercept=of.fit_intercept, names=of.names)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -24,8 +26,9 @@ class SegmentCondition:
 
     Attributes:
         column: its name. low, high: bounds of a number, low <= x < high, or of a date, in seconds
-            since 1970. categories: of which it is one; empty for numbers and dates. missing:
-            whether the value must be missing instead. is_date: whether bounds are of dates.
+            since 1970; exact numbers or fractions where float64 would merge entries.
+        categories: of which it is one; empty for numbers and dates. missing: whether the value must
+            be missing instead. is_date: whether bounds are of dates.
     """
 
     column: str
@@ -55,8 +58,11 @@ class SegmentCondition:
         return f"{low} <= {self.column} < {high}"
 
     def _told(self, bound: float) -> str:
-        if not self.is_date or not np.isfinite(bound):
-            return f"{bound:.6g}"
+        if self.is_date and isinstance(bound, Fraction):
+            second, rest = divmod(bound, 1)
+            return f"{datetime(1970, 1, 1) + timedelta(seconds=second)}.{int(rest * 10**9):09}"
+        if not self.is_date or bound in (-np.inf, np.inf):
+            return f"{bound:.6g}" if isinstance(bound, float) else str(bound)
         date = datetime(1970, 1, 1) + timedelta(seconds=bound)
         return str(date).removesuffix(" 00:00:00")
 
@@ -147,7 +153,10 @@ def _conditions(column: Column, losses: np.ndarray) -> list[SegmentCondition]:
         return found
     if column.kind != "word":
         inner = np.quantile(known, np.arange(1, _CUTS) / _CUTS, method="higher")
-        ends = [-np.inf, *(c for c in np.unique(inner) if c > known.min()), np.inf]
+        cuts = [c for c in np.unique(inner).tolist() if c > known.min()]
+        if column.levels:
+            cuts = [column.levels[int(c)] for c in cuts]
+        ends = [-np.inf, *cuts, np.inf]
         pairs = combinations(range(len(ends)), 2)
         whole, is_date = (0, len(ends) - 1), column.kind == "date"
         found += [
@@ -176,8 +185,11 @@ def _fulfil(condition: SegmentCondition, column: Column) -> np.ndarray:
     if column.kind == "word":
         codes = [i for i, name in enumerate(column.levels) if name in condition.categories]
         return np.isin(column.values, codes)
-    below = column.values < condition.high if condition.high < np.inf else ~column.missing
-    return below & (column.values >= condition.low)
+    low, high = condition.low, condition.high
+    if column.levels:  # of which values are places
+        low, high = bisect_left(column.levels, low), bisect_left(column.levels, high)
+    below = column.values < high if high < np.inf else ~column.missing
+    return below & (column.values >= low)
 
 
 def _strikes(losses: np.ndarray, inside: np.ndarray) -> float:

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from overparam.checks import check_range
+from overparam.checks import check_range, read_number
+from overparam.data.column_dates import all_read
 from overparam.data.table_columns import Column, n_rows_of, read_columns
 from overparam.measures.jeffreys import jeffreys_accuracies
 from overparam.measures.linear.linear_columns import can_be_multiplied
 from overparam.measures.linear.linear_design import Relation, identify_coefficients
 from overparam.measures.tables.screened_target import read_target
+
+_NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,11 @@ class ColumnFaults:
             (one to one): codes and words for them.
         collinear: each column of numbers that is a sum of multiples of others and a constant; none
             are looked for where there are as many columns as rows, since then every one is.
-        not_checked: columns of numbers that have missing entries, infinity, or entries too large or
-            small to be multiplied, which cannot be compared so.
+        not_checked: columns of numbers that have missing entries, infinity, entries too large or
+            small to be multiplied, or different ones that float64 would merge: they cannot be
+            compared so.
+        nearly_numbers: columns of words of which more than half of the different entries are
+            numbers, each with entries that are none, such as ``?``: what is missing, perhaps.
     """
 
     constant: tuple[str, ...]
@@ -36,6 +42,7 @@ class ColumnFaults:
     renamed: tuple[tuple[str, ...], ...]
     collinear: tuple[Relation, ...]
     not_checked: tuple[str, ...]
+    nearly_numbers: dict[str, tuple[str, ...]]
 
 
 def find_column_faults(table: Any) -> ColumnFaults:
@@ -69,7 +76,7 @@ def find_column_faults(table: Any) -> ColumnFaults:
     words = {c.name for c in rest if c.kind == "word"}
     renamed = tuple(group for group in renamed if words & {*group})
     numbers = [c for c in rest if c.kind == "number"]
-    usable = [c for c in numbers if can_be_multiplied(np.abs(c.values).max(keepdims=True)).all()]
+    usable = [c for c in numbers if not c.levels and can_be_multiplied(_largest(c)).all()]
     relations: tuple[Relation, ...] = ()
     if len(usable) > 1 and len(usable[0].values) > len(usable):
         design = np.stack([c.values for c in usable], axis=1)
@@ -82,6 +89,7 @@ def find_column_faults(table: Any) -> ColumnFaults:
         renamed,
         relations,
         tuple(c.name for c in numbers if c not in usable),
+        {c.name: others for c in columns if (others := _among_numbers(c))},
     )
 
 
@@ -140,16 +148,27 @@ def class_balance(target: Any, *, confidence: float = 0.95) -> ClassBalance:
 
 
 def _groups(columns: list[Column], key: Any) -> tuple[tuple[str, ...], ...]:
-    found: dict[bytes, list[str]] = {}
+    found: dict[Any, list[str]] = {}
     for column in columns:
         found.setdefault(key(column), []).append(column.name)
     return tuple(tuple(names) for names in found.values() if len(names) > 1)
 
 
-def _entries(column: Column) -> bytes:
+def _entries(column: Column) -> tuple[Any, ...]:
     """What equal columns share: words by their texts."""
-    texts = "\0".join(column.levels).encode()
-    return column.kind.encode() + texts + (column.values + 0.0).tobytes()
+    return column.kind, column.levels, (column.values + 0.0).tobytes()
+
+
+def _largest(column: Column) -> np.ndarray:
+    return np.abs(column.values).max(keepdims=True)
+
+
+def _among_numbers(column: Column) -> tuple[str, ...]:
+    """Return the first words that are no numbers where most of the column's are."""
+    if column.kind != "word":
+        return ()
+    others = [word for word in column.levels if all_read([word], read_number) is None]
+    return tuple(others[:_NAMED_AT_MOST]) if 2 * len(others) < len(column.levels) else ()
 
 
 def _partition(column: Column) -> bytes:

@@ -106,7 +106,8 @@ def estimate_column_scores(
 
     Raises:
         DataError: a table or target that cannot be read, missing targets, one class, fewer than 10
-            rows. UsageError: an unknown choice, or a number out of range.
+            rows, or targets or groups that have the table's index in another order. UsageError: an
+            unknown choice, or a number out of range.
 
     Cost: O(n p (permutations x classes + log n)). Assumptions: rows (or groups) are independent.
     p-values are exact then, by permutation. Intervals are about the mean score over data sets of
@@ -122,7 +123,7 @@ def estimate_column_scores(
     check_choice("of", of, _PARTS)
     check_count("n_permutations", n_permutations, low=19)
     check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    columns, known = read_problem(table, target, task)
+    columns, known = read_problem(table, target, task, groups)
     streams = Streams(seed)
     rows = rows_to_look_at(len(known.codes), groups, most_rows, streams.numpy("rows"))
     known = known.take(rows)

@@ -71,14 +71,12 @@ class Scale:
     def decided(self, said: np.ndarray) -> np.ndarray:
         """Return predicted classes `[n]` of probabilities `[n, K]`; of numbers, the ranks as given.
 
-        The class that is more probable than its share, where classes count alike. A row of which
-        all is 0 is of no class (-1).
+        The class that is more probable than its share, where classes count alike.
         """
         if not self.target.n_classes:
             return said
         counts = np.bincount(self.target.codes, minlength=self.target.n_classes)
-        said = said / counts if self.balanced else said
-        return np.where((said > 0).any(1), said.argmax(1), -1)
+        return (said / counts if self.balanced else said).argmax(1)
 
     def outcomes(self, predicted: np.ndarray) -> np.ndarray:
         """Return what each row adds: 1 where the class is right, or the squared error of a rank."""

@@ -11,6 +11,7 @@ from overparam.checks import check_count, check_range
 from overparam.data.table_columns import take
 from overparam.measures.tables.columns import MOST_ROWS, ColumnScores, estimate_column_scores
 from overparam.measures.tables.screened_target import read_problem, rows_to_look_at
+from overparam.measures.tables.screening_models import task_for
 from overparam.measures.tables.with_and_without import Crossing, TwoScores, scores_without
 from overparam.streams import Streams
 
@@ -113,7 +114,7 @@ def estimate_leaks(
     """
     check_range("at_least", at_least, 0, 1, open_low=True, open_high=True)
     check_count("most_columns", most_columns)
-    _, known = read_problem(table, target, task)
+    _, known = read_problem(table, target, task_for(fit, task), groups)
     rows = rows_to_look_at(len(known.codes), groups, most_rows, Streams(seed).numpy("rows"))
     table, given = take(table, rows), known.given[rows]
     same: Any = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import rankdata
 
 from overparam.checks import check_choice, check_count
 from overparam.data.table_columns import Column, n_rows_of, read_column, read_columns
-from overparam.data.tables import check_rows
+from overparam.data.tables import check_same_rows
 from overparam.errors import DataError
 
 FEWEST_ROWS = 10
@@ -23,7 +24,8 @@ class Target:
     """A checked target.
 
     Attributes:
-        given: `[n]`, as it was given, for models to be trained on.
+        given: `[n]`, as it was given, for models to be trained on; numbers that float64 would
+            merge, less the least of them.
         classes: what `codes` number, sorted as scikit-learn does; empty for numbers.
         codes: int64 `[n]`, class of each row; zeros for numbers.
         ranks: float64 `[n]`, of numbers, in (0, 1), ties share theirs; NaN for classes.
@@ -58,8 +60,8 @@ def read_target(
 ) -> Target:
     """Return a target of classes or numbers, for a table of as many rows.
 
-    Without a task, words and truth values are classes, and so are whole numbers of at most 20
-    different values, each twice on average; all else is numbers.
+    Without a task, words and truth values are classes, and so are whole numbers and dates of at
+    most 20 different values, each twice on average; all else is numbers.
 
     Args:
         target: `[n]` or `[n, 1]`: an array, tensor, list or series. task: ``classes``,
@@ -94,31 +96,50 @@ def read_target(
     if task == "numbers" and of_words:
         raise DataError(f"{name} is words where numbers are asked for", got=values[0])
     few = len(different) <= _FEW_CLASSES and 2 * len(different) <= n_rows
-    whole = column.kind == "number" and bool((different == np.round(different)).all())
+    whole = column.kind == "date" or bool((different == np.round(different)).all())
     if task == "classes" or (task is None and (of_words or (few and whole))):
-        given = values
-        if values.dtype.kind == "O":  # mixed entries sort as text
-            is_number = column.kind == "number"
-            given = column.values if is_number else np.array([str(v) for v in values])
+        given = _classes_of(column, values)
         classes, codes = np.unique(given, return_inverse=True)
         return Target(given, classes, codes.astype(np.int64), np.full(n_rows, np.nan))
     ranks = (rankdata(column.values) - 0.5) / n_rows
-    return Target(column.values, np.empty(0), np.zeros(n_rows, np.int64), ranks)
+    return Target(_sizes(column), np.empty(0), np.zeros(n_rows, np.int64), ranks)
+
+
+def _classes_of(column: Column, values: np.ndarray) -> np.ndarray:
+    """Return the classes of rows as models take them: numbers, truth values or text."""
+    if column.kind == "number" and values.dtype.kind == "O":
+        if not column.levels:
+            return column.values
+        values = np.array([column.levels[int(i)] for i in column.values])
+    if values.dtype.kind in "OM":  # mixed entries sort as text
+        return np.array([str(value) for value in values])
+    return values
+
+
+def _sizes(column: Column) -> np.ndarray:
+    """Return numbers of rows as models take them."""
+    if not column.levels:
+        return column.values
+    least = Fraction(column.levels[0])
+    return np.array([float(Fraction(level) - least) for level in column.levels])[
+        column.values.astype(np.int64)
+    ]
 
 
 def read_problem(
-    table: Any, target: Any, task: str | None = None
+    table: Any, target: Any, task: str | None = None, groups: Any = None
 ) -> tuple[tuple[Column, ...], Target]:
     """Return the columns of a table and its target; arguments and errors are those of both.
 
     Raises:
-        DataError: also where both have the same index in different orders.
+        DataError: also where two of table, target and groups have the same index in different
+            orders.
 
     >>> columns, target = read_problem([[1.0], [2.0]] * 5, ["a", "b"] * 5)
     >>> len(columns), target.task
     (1, 'classes')
     """
-    check_rows(table, target, "targets")
+    check_same_rows({"table": table, "targets": target, "groups": groups})
     return read_columns(table), read_target(target, n_rows_of(table), task)
 
 

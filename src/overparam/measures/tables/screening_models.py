@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,24 @@ def fitting(fit: Any, table: Any, columns: Iterable[Column], task: str, seed: in
     return (_cloning(fit) if _is_estimator(fit) else fit), table
 
 
+def task_for(fit: Any, task: str | None) -> str | None:
+    """Return the task, which is classes where none is given and the model is a classifier.
+
+    Raises:
+        UsageError: a classifier for numbers.
+    """
+    if isinstance(fit, type) or not _is_estimator(fit) or not _is_classifier(fit):
+        return task
+    if task == "numbers":
+        raise UsageError(
+            "a classifier predicts no numbers",
+            got=type(fit).__name__,
+            allowed="a regressor",
+            remedy='give task="classes", or a regressor',
+        )
+    return task or "classes"
+
+
 def predictions(
     train: Fit, rows: Any, targets: np.ndarray, held_out: Any, n_held_out: int, target: Target
 ) -> Any:
@@ -69,38 +87,65 @@ def predictions(
 
 
 def read_predictions(said: Any, target: Target, n_rows: int) -> np.ndarray:
-    """Return probabilities `[n, K]` (of labels: 0 and 1; of unknown ones: 0), or ranks `[n]`.
+    """Return probabilities `[n, K]` (of labels: 0 and 1), or ranks `[n]`.
 
     Ranks are the places of predicted numbers among those of the target.
 
     Raises:
-        DataError: predictions of another shape, NaN, or `[n, K]` that are no probabilities.
+        DataError: predictions of another shape, NaN, `[n, K]` that are no probabilities, or what is
+            no class of the target, or no number.
     """
     classes = said.classes if isinstance(said, Probabilities) else target.classes
-    values = said.values if isinstance(said, Probabilities) else said
-    values = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    values = _as_array(said.values if isinstance(said, Probabilities) else said)
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-    wide = values.ndim == 2 and values.shape[1] == len(classes)
-    if len(values) != n_rows or not (values.ndim == 1 or wide):
+    wide = values.ndim == 2 and values.shape[1] == len(classes) and target.n_classes > 0
+    if values.shape[:1] != (n_rows,) or not (values.ndim == 1 or wide):
         of_classes = f" or [{n_rows}, {target.n_classes}]" if target.n_classes else ""
         raise DataError(
             "predictions have the wrong shape",
             got=list(values.shape),
             allowed=f"[{n_rows}]{of_classes}",
+            remedy="" if target.n_classes else 'give task="classes" where these are probabilities',
         )
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise DataError("predictions hold NaN", got=f"{int(np.isnan(values).sum())} entries")
     if not target.n_classes:
+        if values.dtype.kind not in "biuf":
+            raise DataError(
+                "predictions are no numbers",
+                got=str(values[0]),
+                remedy='give task="classes" where these are classes',
+            )
         known, first = np.unique(target.given, return_index=True)
         return np.interp(values.astype(np.float64), known, target.ranks[first])
+    if not wide:
+        return np.eye(target.n_classes)[_places(_like(values, target.given), target)]
+    places = _places(_like(np.asarray(classes), target.given), target)
+    check_probabilities(values[None].astype(np.float64))
+    found = np.zeros((n_rows, target.n_classes))
+    found[:, places] = values
+    return found
+
+
+def _places(labels: Sequence[Any], target: Target) -> list[int]:
+    """Return the number of each label's class."""
     number = {str(c): k for k, c in enumerate(target.classes)}
-    if wide and values.ndim == 2:
-        check_probabilities(values[None].astype(np.float64))
-        found = np.zeros((n_rows, target.n_classes))
-        found[:, [number[str(c)] for c in classes]] = values
-        return found
-    labels = [number.get(str(label), target.n_classes) for label in _like(values, target.given)]
-    return np.eye(target.n_classes + 1)[labels][:, : target.n_classes]
+    unknown = [label for label in labels if str(label) not in number]
+    if unknown:
+        raise DataError(
+            "predictions are no classes of the target",
+            got=f"{unknown[0]}, one of {len(unknown)} such",
+            allowed=", ".join(map(str, target.classes[:10])),
+            remedy='give task="numbers" for a regressor, or a model that predicts these classes',
+        )
+    return [number[str(label)] for label in labels]
+
+
+def _as_array(values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except ValueError:  # ragged
+        return np.empty(0, dtype=object)
 
 
 def forest(task: str, seed: int) -> Fit:
@@ -140,6 +185,17 @@ def _is_estimator(fit: Any) -> bool:
     return hasattr(fit, "fit") and hasattr(fit, "get_params")
 
 
+def _is_classifier(estimator: Any) -> bool:
+    if hasattr(estimator, "predict_proba"):
+        return True
+    from sklearn.base import is_classifier
+
+    try:
+        return bool(is_classifier(estimator))
+    except AttributeError:  # one that has none of scikit-learn's tags
+        return False
+
+
 def _cloning(estimator: Any) -> Fit:
     def train(rows: Any, targets: Any) -> Predict:
         from sklearn.base import clone
@@ -152,9 +208,10 @@ def _cloning(estimator: Any) -> Fit:
     return train
 
 
-def _like(labels: np.ndarray, given: np.ndarray) -> np.ndarray:
+def _like(labels: np.ndarray, given: np.ndarray) -> Sequence[Any]:
     """Return predicted labels in the type of the given ones: 1.0 is the class 1."""
-    if given.dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+    if given.dtype.kind not in "biuf" or labels.dtype.kind not in "biuf":
+        return list(labels)
+    with np.errstate(invalid="ignore"):  # numbers that no integer is
         whole = labels.astype(given.dtype)
-        return np.where(whole == labels, whole, labels) if (whole != labels).any() else whole
-    return labels
+    return [w if w == label else label for w, label in zip(whole, labels, strict=True)]

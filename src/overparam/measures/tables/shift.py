@@ -150,17 +150,22 @@ def _joined(one: Sequence[Column], other: Sequence[Column]) -> list[Column]:
                 allowed=f"{a.kind}s",
                 remedy="convert it in both, or leave it out",
             )
-        levels = tuple(sorted({*a.levels, *b.levels}))
-        values = np.concatenate([_renumbered(c, levels) for c in (a, b)])
+        # Of words and of numbers kept apart by their places, those among both; one alone is rounded
+        # as the other is.
+        apart = all(c.levels for c in (a, b) if not c.missing.all())
+        levels = tuple(sorted({*a.levels, *b.levels})) if apart else ()
+        place = {level: i for i, level in enumerate(levels)}
+        values = np.concatenate([_values_of(c, place) for c in (a, b)])
         found.append(Column(a.name, kinds.pop() if kinds else a.kind, values, levels))
     return found
 
 
-def _renumbered(column: Column, levels: tuple[str, ...]) -> np.ndarray:
-    if column.kind != "word":
+def _values_of(column: Column, place: dict[Any, int]) -> np.ndarray:
+    """Return a column's values, those of its levels being their places, or they as float64."""
+    if not column.levels:
         return column.values
-    places = np.array([*(levels.index(level) for level in column.levels), np.nan])
-    return places[np.where(column.missing, -1, np.nan_to_num(column.values)).astype(np.int64)]
+    of_levels = np.array([*(place.get(level, level) for level in column.levels), np.nan], float)
+    return of_levels[np.where(column.missing, -1, np.nan_to_num(column.values)).astype(np.int64)]
 
 
 def _kernel(columns: Sequence[Column], rng: np.random.Generator) -> np.ndarray:

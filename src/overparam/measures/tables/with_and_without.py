@@ -5,18 +5,18 @@ Both are held-out scores of the same rows, so that their difference has an inter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from overparam.checks import check_range
-from overparam.data.table_columns import Column, position_of, take
+from overparam.data.table_columns import Column, positions_of, take
 from overparam.errors import DataError, UsageError
 from overparam.measures.tables.held_out_scores import CROSS_FITTED, Scale, ScoreEstimate
 from overparam.measures.tables.screened_target import folds_of, numbers_of_groups, read_problem
-from overparam.measures.tables.screening_models import fitting, predictions
+from overparam.measures.tables.screening_models import fitting, predictions, task_for
 from overparam.streams import Streams
 
 
@@ -40,7 +40,7 @@ def score_without_columns(
     fit: Any,
     table: Any,
     target: Any,
-    columns: Iterable[Any],
+    columns: Any,
     *,
     task: str | None = None,
     groups: Any = None,
@@ -57,8 +57,10 @@ def score_without_columns(
             `[n]`, or probabilities `[n, classes]` in the sorted order of the classes; or None for a
             forest of 100 trees.
         table, target, task, balanced: as in `estimate_column_scores`; `fit` is given rows of both.
-            Predicted probabilities are divided by the classes' shares where classes count alike.
-        columns: names or positions of those that are left out in the second score.
+            Without a task, a classifier of scikit-learn has classes. Predicted probabilities are
+            divided by the classes' shares where classes count alike.
+        columns: names of those that are left out in the second score, or positions (of which none
+            is a name), or one of them by itself.
         groups: `[n]`, rows that belong together: of one fold, and intervals are wider by how much
             more sums over groups spread than rows.
 
@@ -66,9 +68,10 @@ def score_without_columns(
         `TwoScores`, ``one`` with the columns and ``other`` without, in the same folds.
 
     Raises:
-        DataError: as `estimate_column_scores`, fewer groups than folds, or predictions of another
-            shape. UsageError: no such column, none of them or all, or something that cannot be
-            fitted. CodeError: the model raised.
+        DataError: as `estimate_column_scores`, fewer groups than folds, predictions of another
+            shape, or of what is no class of the target. UsageError: no such column, none of them or
+            all, something that cannot be fitted, or a classifier for numbers. CodeError: the model
+            raised.
 
     Cost: 2 n_folds fits. Assumption: intervals are those of independent rows, widened by sqrt(1.5)
     since models of other folds share rows; a model that varies much with its rows varies more.
@@ -80,18 +83,17 @@ def score_without_columns(
     >>> found.one.score, found.chance
     (1.0, 0.5)
     """
+    task = task_for(fit, task)
     of = Crossing.of(table, target, task, groups, balanced, n_folds, confidence, seed)
     return scores_without(fit, table, of, [columns])[0]
 
 
-def scores_without(
-    fit: Any, table: Any, of: Crossing, sets: Sequence[Iterable[Any]]
-) -> list[TwoScores]:
+def scores_without(fit: Any, table: Any, of: Crossing, sets: Sequence[Any]) -> list[TwoScores]:
     """Return `score_without_columns` for several sets of columns, the whole fitted once."""
     train, inputs = fitting(fit, table, of.columns, of.scale.target.task, of.seed)
     stays = []
     for columns in sets:
-        left_out = {position_of(column, of.columns) for column in columns}
+        left_out = positions_of(columns, of.columns)
         if not 0 < len(left_out) < len(of.columns):
             raise UsageError(
                 "some of the columns must be left out, and not all",
@@ -141,6 +143,7 @@ def score_in_blocks(
     >>> found.one.score, found.other.score < 0.8
     (1.0, True)
     """
+    task = task_for(fit, task)
     of = Crossing.of(table, target, task, groups, balanced, n_folds, confidence, seed)
     train, inputs = fitting(fit, table, of.columns, of.scale.target.task, of.seed)
     _, first, group = np.unique(of.groups, return_index=True, return_inverse=True)
@@ -172,7 +175,7 @@ class Crossing:
     ) -> Crossing:
         """Check and cut; raises as `score_without_columns` does."""
         check_range("confidence", confidence, 0, 1, open_low=True, open_high=True)
-        columns, known = read_problem(table, target, task)
+        columns, known = read_problem(table, target, task, groups)
         rng = Streams(seed).numpy("folds")
         folds, of_rows = folds_of(known, n_folds, rng), np.arange(len(known.codes))
         if groups is not None:
