@@ -215,6 +215,11 @@ def test_tables_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "t.csv").write_text("y\n1\n2\n")
     with pytest.raises(DataError, match="no column beside its labels"):
         read_table_file(tmp_path / "t.csv", "y")
+    (tmp_path / "header.csv").write_text("a,y\n")
+    np.savez(tmp_path / "none.npz", X=np.empty((0, 2)), y=np.empty(0))
+    for name in ("header.csv", "none.npz"):
+        with pytest.raises(DataError, match=f"the table has no rows; got .*{name}"):
+            read_table_file(tmp_path / name, "y")
     monkeypatch.setattr(pd, "read_parquet", lambda path: __import__("no_such_engine"))
     with pytest.raises(UsageError, match=r"pandas cannot read \.parquet files here"):
         read_table_file(path, "y")

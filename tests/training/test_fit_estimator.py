@@ -310,6 +310,24 @@ def test_numbers_of_a_mask_are_no_positions():
     assert fitted_to(DecisionTreeClassifier(), rows=np.arange(N) % 3).n_rows == N
 
 
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (pd.array([True] * (N - 1) + [None], dtype="boolean"), "missing values; got .1 of 60"),
+        (pd.Series([False] * (N - 2) + [None, None], dtype="boolean"), "missing.*2 of 60.*fillna"),
+        ([True] * (N - 1) + [pd.NA], "missing values"),
+        (pd.array([3, None], dtype="Int64"), "missing values.*dropna"),
+        (np.array([1.0, np.nan]), "missing values"),
+        (np.ma.masked_array([3, 4], [False, True]), "masked values"),
+    ],
+)
+def test_rows_of_which_some_are_missing_are_refused(rows, says):
+    with pytest.raises(DataError, match=f"rows hold {says}"):
+        fitted_to(DecisionTreeClassifier(), rows=rows)
+    with pytest.raises(DataError, match=f"rows to leave out hold {says}"):
+        op.subset_ensemble(DecisionTreeClassifier(), X, Y, leave_out=rows, workers=0)
+
+
 def test_a_cell_trains_on_any_form_of_data():
     net, recipe = nn.Linear(X.shape[1], len(np.unique(Y))), op.Recipe(epochs=2)
     positions = np.unique(Y, return_inverse=True)[1]

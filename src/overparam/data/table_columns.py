@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from overparam.checks import read_number
+from overparam.data.arrays import is_missing
 from overparam.data.tables import column_names, names_of
 from overparam.errors import DataError, UsageError
 
@@ -104,7 +105,7 @@ def read_column(name: str, entries: Any) -> Column:
             remedy="leave it out, or convert it",
         )
     entries = [_plain(entry) for entry in given.tolist()]
-    there = np.array([not _is_missing(entry) for entry in entries], dtype=bool)
+    there = np.array([not _says_nothing(entry) for entry in entries], dtype=bool)
     kind, values, levels = _read_present([e for e, t in zip(entries, there, strict=True) if t])
     filled = np.full(len(entries), np.nan)
     filled[there] = values
@@ -201,13 +202,8 @@ def _plain(entry: Any) -> Any:
     return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
 
 
-def _is_missing(entry: Any) -> bool:
-    if entry is None or (isinstance(entry, str) and not entry.strip()):
-        return True
-    try:
-        return bool(entry != entry)
-    except (TypeError, ValueError):  # pandas.NA compares with nothing
-        return type(entry).__name__ == "NAType"
+def _says_nothing(entry: Any) -> bool:
+    return is_missing(entry) or (isinstance(entry, str) and not entry.strip())
 
 
 def _read_present(entries: list[Any]) -> tuple[str, np.ndarray, tuple[str, ...]]:
