@@ -207,6 +207,14 @@ def test_arrays(tmp_path):
         read_table_file(path, "label")
 
 
+def test_ids_that_become_one_number_are_told(here, tmp_path):
+    ids = 2**53 + np.arange(60)
+    table = pd.DataFrame({"id": ids, "size": ids % 7 / 2, "kind": ids % 2})
+    table.to_csv(tmp_path / "ids.csv", index=False)
+    _, out, _ = here("ensemble", "ids.csv", "--target", "kind", "--models", "4", "--plan")
+    assert "note: float64 merges different inputs: column 'id' (60 values become 31); " in out
+
+
 def test_tables_that_cannot_be_read(tmp_path, monkeypatch):
     path = tmp_path / "table.parquet"
     path.write_bytes(b"no parquet")

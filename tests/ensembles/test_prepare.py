@@ -51,7 +51,7 @@ def test_a_network_that_fits_no_subset_is_refused_before_any_is_trained(network,
     says = r"output size differs.*got 4; allowed: 2; an ensemble counts .* occur, here 2: 1, 3"
     with pytest.raises(UsageError, match=says):  # op.fit wants 4 outputs, of the classes 0 to 3
         prepare(network, INPUTS, 1 + 2 * LABELS, recipe=recipe)
-    with pytest.raises(UsageError, match="does not take the inputs|input size differs"):
+    with pytest.raises(UsageError, match=r"does not take the inputs|input size differs"):
         prepare(op.models.mlp(2, 4, 2), INPUTS, LABELS, recipe=recipe)
 
 

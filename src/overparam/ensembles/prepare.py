@@ -44,7 +44,7 @@ from overparam.training.estimator_clone import check_task
 from overparam.training.estimator_request import checked_arguments
 from overparam.training.fit import as_model_takes, refuse_arguments
 from overparam.training.recipe import Recipe
-from overparam.training.train import train
+from overparam.training.train import notes_on_precision, train
 
 _MODELS = (
     "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn, or a "
@@ -96,7 +96,7 @@ def prepare(
     notes = list(examples.notes)
     if isinstance(learner, NetworkLearner):
         made = learner.make(Streams(0))
-        notes += learner.data.notes
+        notes += [*learner.data.notes, *notes_on_precision(learner.data, learner.recipe)]
     left_out = _left_out(leave_out, examples)
 
     def what_it_is_of() -> WhatItIsOf:
