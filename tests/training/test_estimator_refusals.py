@@ -147,9 +147,9 @@ def test_other_refusals():
         fitted_to(draws, arguments={"sample_weight": X})
     with pytest.raises(UsageError, match=r"fit\(\) got an unexpected keyword.*STEP__ARGUMENT"):
         fitted_to(DecisionTreeClassifier(), arguments={"weights": TWO})
-    with pytest.raises(DataError, match=r"rows are no rows of the data; got .float64"):
+    with pytest.raises(DataError, match=r"rows must be rows of the data; got .float64"):
         fitted_to(draws, rows=[0.5])
-    with pytest.raises(DataError, match=r"rows are no rows of the data; got .*0 60.*0\.\.59"):
+    with pytest.raises(DataError, match=r"rows must be rows of the data; got .*0 60.*0\.\.59"):
         fitted_to(draws, rows=[0, N])
     with pytest.raises(DataError, match=r"no rows to fit to; got 'rows=\[\]'"):
         fitted_to(draws, rows=[])

@@ -72,7 +72,7 @@ def row_positions(what: str, rows: Any, inputs: Any) -> np.ndarray:
     """Return rows of inputs, told by position or as a mask, as positions int64, in their order.
 
     Args:
-        what: they are, for the messages.
+        what: the argument is called.
 
     Raises:
         DataError: missing or masked entries, other numbers than those of rows, a mask of another
@@ -92,14 +92,14 @@ def row_positions(what: str, rows: Any, inputs: Any) -> np.ndarray:
         return np.empty(0, np.int64)
     if found.shape == (n,) and n > 2 and bool(np.isin(found, (0, 1)).all()):
         raise DataError(
-            f"{what} are as many as the data has, and all of them are 0 or 1",
+            f"{what} must be positions or a mask, not a 0 or 1 for each row",
             got=f"{found.dtype} [{n}]",
             allowed="positions of rows, or a mask of truth values",
             remedy="if it is a mask, write mask.astype(bool)",
         )
     if found.ndim != 1 or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
         raise DataError(
-            f"{what} are no rows of the data",
+            f"{what} must be rows of the data",
             got=f"{found.dtype} {list(found.shape)}: {str(found)[:80]}",
             allowed=f"whole numbers 0..{n - 1}, or a mask [{n}]",
         )
@@ -111,7 +111,7 @@ def _refuse_missing(what: str, found: np.ndarray) -> None:
     missing = sum(map(is_missing, found.flat)) if found.dtype.kind in "Of" else 0
     if missing:
         raise DataError(
-            f"{what} hold missing values",
+            f"missing values in {what}",
             got=f"{missing:,} of {found.size:,}",
             allowed="positions of rows, or a mask that says of each row whether it is one",
             remedy="such as mask.fillna(False), or positions.dropna()",

@@ -185,7 +185,7 @@ def with_classes(examples: Examples) -> Examples:
 def _left_out(rows: Any, examples: Examples) -> np.ndarray:
     """Return positions or a mask of rows as positions, rising, each once."""
     given = [] if rows is None else rows
-    found = np.unique(row_positions("rows to leave out", given, examples.inputs))
+    found = np.unique(row_positions("leave_out", given, examples.inputs))
     if len(found) > len(examples) - 2:
         raise DataError("too few rows are left", got=len(examples) - len(found), allowed=">= 2")
     return found

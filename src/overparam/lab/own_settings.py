@@ -68,7 +68,7 @@ class _Settings:
         folder = None
         with contextlib.suppress(OSError):
             folder = os.getcwd()
-        return cls(LibrarySettings.here(), _held().copy(), folder)
+        return cls(LibrarySettings.here(), dict(_held()), folder)
 
     def put(self) -> None:
         """Let them be this process's."""
