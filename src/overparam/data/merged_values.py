@@ -103,9 +103,11 @@ def _doubtful(flat: Tensor, dtype: torch.dtype, exact: float) -> list[int]:
     large = ((size > exact) & (size <= _EXACT)).nonzero().flatten().tolist()
     found = {i for i in large if bool((flat[:, i] == flat[:, i].round()).all())}
     n = min(len(flat), _SAMPLE_ROWS, max(8, _SAMPLE_ENTRIES // flat.shape[1]))
-    some = flat[torch.linspace(0, len(flat) - 1, n).long()].sort(dim=0).values
-    before, after = _n_different(some), _n_different(some.to(dtype))
-    return sorted(found.union((before - after >= _SHARE * before).nonzero().flatten().tolist()))
+    some = flat[torch.linspace(0, len(flat) - 1, n, dtype=torch.float64).long()]
+    rounded = (some.to(dtype).to(flat.dtype) != some).any(0).nonzero().flatten()
+    rising = some[:, rounded].sort(dim=0).values
+    before, after = _n_different(rising), _n_different(rising.to(dtype))
+    return sorted(found.union(rounded[before - after >= _SHARE * before].tolist()))
 
 
 def _n_different(rising: Tensor) -> Tensor:
