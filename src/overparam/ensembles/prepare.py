@@ -11,7 +11,6 @@ from torch import nn
 
 from overparam.checks import check_choice, check_count
 from overparam.data.accepted import as_dataset
-from overparam.data.dataset import Dataset
 from overparam.data.examples import Examples, as_examples
 from overparam.data.row_keys import first_of_equal
 from overparam.data.rows import row_positions
@@ -44,14 +43,13 @@ from overparam.training.estimator_clone import check_task
 from overparam.training.estimator_request import checked_arguments
 from overparam.training.fit import as_model_takes, refuse_arguments
 from overparam.training.recipe import Recipe
-from overparam.training.train import notes_on_precision, train
+from overparam.training.train import notes_on_precision
 
 _MODELS = (
     "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn, or a "
     "function that makes one; or fit(rows, seed) -> predict"
 )
 
-_BATCH = 64  # rows that a network is tried on where a batch is all rows
 _SEMI_SUPERVISED, _NO_LABEL = "sklearn.semi_supervised", -1  # which its estimators do not learn
 
 
@@ -271,27 +269,9 @@ def _network(
     if tested is not None:
         test_data = as_dataset((tested.inputs, tested.labels), name="evaluated", like=data)
     trial = NetworkLearner(model, recipe, data, test_data).make(Streams(0))
-    data = as_model_takes(trial, data)
-    _refuse_untrainable(trial, data, recipe, examples)
-    return NetworkLearner(model, recipe, data, test_data)
-
-
-def _refuse_untrainable(
-    network: nn.Module, data: Dataset, recipe: Recipe, examples: Examples
-) -> None:
-    """Refuse, by one batch, what could be trained on no subset: every member would fail alike.
-
-    Raises:
-        UsageError, DataError: as `train`.
-    """
-    batch = data.head(min(len(data), recipe.batch_size or _BATCH))
-    try:
-        train(network, batch, recipe, Streams(0)).close()
-    except UsageError as error:
-        classes = ", ".join(map(str, _classes(examples)[:20].tolist()))
-        counted = f"an ensemble counts the classes that occur, here {data.n_outputs}: {classes}"
-        said = "; ".join(filter(None, [error.remedy, counted]))
-        raise UsageError(error.what, got=error.got, allowed=error.allowed, remedy=said) from None
+    learner = NetworkLearner(model, recipe, as_model_takes(trial, data), test_data)
+    learner.check_trains(trial, _classes(examples))
+    return learner
 
 
 def _copies(inputs: Any, groups: Any) -> list[str]:
