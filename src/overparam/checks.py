@@ -64,7 +64,7 @@ def check_range(
     >>> check_range("label_noise_rate", 0.2, 0, 1)
     0.2
     """
-    allowed = f"{'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
+    allowed = told_range(low, high, open_low=open_low, open_high=open_high)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise UsageError(f"{name} must be a number", got=value, allowed=allowed)
     inside = (low < value if open_low else low <= value) and (
@@ -73,6 +73,16 @@ def check_range(
     if not inside or not _is_finite(value):
         raise UsageError(f"{name} is out of range", got=value, allowed=allowed)
     return value
+
+
+def told_range(low: float, high: float, *, open_low: bool = False, open_high: bool = False) -> str:
+    """Return a range of finite numbers as it is written: an end without a bound is open.
+
+    >>> told_range(0, 1, open_low=True), told_range(0, math.inf)
+    ('(0, 1]', '[0, inf)')
+    """
+    starts, ends = open_low or math.isinf(low), open_high or math.isinf(high)
+    return f"{'(' if starts else '['}{low}, {high}{')' if ends else ']'}"
 
 
 def check_count(name: str, value: int, low: int = 1, high: float = MOST_COUNT) -> int:

@@ -207,6 +207,14 @@ def test_arrays(tmp_path):
         read_table_file(path, "label")
 
 
+def test_ids_that_become_one_number_are_told(here, tmp_path):
+    ids = 2**53 + np.arange(60)
+    table = pd.DataFrame({"id": ids, "size": ids % 7 / 2, "kind": ids % 2})
+    table.to_csv(tmp_path / "ids.csv", index=False)
+    _, out, _ = here("ensemble", "ids.csv", "--target", "kind", "--models", "4", "--plan")
+    assert "note: float64 merges different inputs: column 'id' (60 values become 31); " in out
+
+
 def test_tables_that_cannot_be_read(tmp_path, monkeypatch):
     path = tmp_path / "table.parquet"
     path.write_bytes(b"no parquet")
@@ -215,6 +223,11 @@ def test_tables_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "t.csv").write_text("y\n1\n2\n")
     with pytest.raises(DataError, match="no column beside its labels"):
         read_table_file(tmp_path / "t.csv", "y")
+    (tmp_path / "header.csv").write_text("a,y\n")
+    np.savez(tmp_path / "none.npz", X=np.empty((0, 2)), y=np.empty(0))
+    for name in ("header.csv", "none.npz"):
+        with pytest.raises(DataError, match=f"the table has no rows; got .*{name}"):
+            read_table_file(tmp_path / name, "y")
     monkeypatch.setattr(pd, "read_parquet", lambda path: __import__("no_such_engine"))
     with pytest.raises(UsageError, match=r"pandas cannot read \.parquet files here"):
         read_table_file(path, "y")

@@ -141,6 +141,7 @@ def test_a_set_like_another_has_its_classes():
         ((NUMBERS, ["no"] * N), -1, DataError, "one class; got 'no'"),
         ((NUMBERS, [None, "a"] * 6), -1, DataError, "labels hold missing"),
         ((NUMBERS, [np.nan, 1.0] * 6), -1, DataError, "labels hold missing"),
+        ((NUMBERS, pd.array([None, "a"] * 6, dtype="string")), -1, DataError, "labels hold miss"),
         ((NUMBERS, np.arange(N) % 2), 0, DataError, "n_classes must be a whole number"),
         ((NUMBERS, np.array([1, "a"] * 6, dtype=object)), -1, DataError, "no order .*int, str"),
         ((NUMBERS, [1j, 2] * 6), -1, DataError, "labels must be"),

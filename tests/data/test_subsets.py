@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -144,7 +145,7 @@ def test_several_values_a_row_are_refused(name, values):
         draw_subsets(4, 10, 0.7, Streams(0), **{name: values})
 
 
-@pytest.mark.parametrize("missing", [None, float("nan")])
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
 @pytest.mark.parametrize("name", ["classes", "groups"])
 def test_what_is_missing_is_no_value(name, missing):
     with pytest.raises(DataError, match=f"{name} are missing in places; got '3 of 10"):

@@ -71,10 +71,10 @@ def test_a_second_look_without_what_looked_wrong_finds_more():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([N_ROWS], "no row of the data; got"),
-        ([-1], "no row of the data"),
-        ([0.5], "no row of the data"),
-        (np.zeros(N_ROWS - 1, bool) | True, "no row of the data"),
+        ([N_ROWS], "leave_out must be rows of the data; got"),
+        ([-1], "must be rows of the data"),
+        ([0.5], "must be rows of the data"),
+        (np.zeros(N_ROWS - 1, bool) | True, "must be rows of the data"),
         (np.ones(N_ROWS, bool), "too few rows are left; got 0"),
     ],
 )

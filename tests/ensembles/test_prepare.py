@@ -44,6 +44,17 @@ def test_models_and_settings_that_are_refused(model, options, message):
         prepare(model, INPUTS, LABELS, **options)
 
 
+@pytest.mark.parametrize("batch_size", [32, None])
+@pytest.mark.parametrize("network", [op.models.mlp(3, 4, 4), lambda: nn.Linear(3, 4)])
+def test_a_network_that_fits_no_subset_is_refused_before_any_is_trained(network, batch_size):
+    recipe = op.Recipe(epochs=2, batch_size=batch_size)
+    says = r"output size differs.*got 4; allowed: 2; an ensemble counts .* occur, here 2: 1, 3"
+    with pytest.raises(UsageError, match=says):  # op.fit wants 4 outputs, of the classes 0 to 3
+        prepare(network, INPUTS, 1 + 2 * LABELS, recipe=recipe)
+    with pytest.raises(UsageError, match=r"does not take the inputs|input size differs"):
+        prepare(op.models.mlp(2, 4, 2), INPUTS, LABELS, recipe=recipe)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -10,12 +10,14 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.special
 import sklearn
 import torch
 
 from overparam.errors import StoreError
+from overparam.lab.known_settings import SETTINGS
 from overparam.lab.library_settings import LibrarySettings
 from overparam.lab.phenomenon import Phenomenon, Scale, factor, quantity
 from overparam.lab.runner import run_study
@@ -105,6 +107,7 @@ MORE = {
     ),
     "decimal.getcontext prec": lambda: setattr(decimal.getcontext(), "prec", 5),
     "scipy.special.seterr domain": lambda: scipy.special.seterr(domain="raise"),
+    "pandas.set_option compute.use_numexpr": lambda: pd.set_option("compute.use_numexpr", False),
 }
 
 
@@ -123,9 +126,34 @@ def test_other_settings_that_decide_numbers_reach_cells_and_belong_to_the_study(
         run_study(STUDY, workers=0, folder=tmp_path / "s")
 
 
-def test_how_things_look_is_no_part_of_a_study():
+def test_how_things_look_is_no_part_of_a_study_and_reaches_cells_all_the_same():
     sklearn.set_config(display="text", print_changed_only=False)
+    pd.set_option("display.precision", 3)
+    np.set_printoptions(precision=2)
+    sys.setrecursionlimit(4321)
     assert LibrarySettings.here().told() == {}
+    own = repr(LibrarySettings.here())
+    assert all(text in own for text in ("'display.precision': 3", "'precision': 2", "4321"))
+    for workers in (0, 1):
+        found = run_study(STUDY, workers=workers).records.where(sets=False)
+        assert {r.outcome.found for r in found} == {own}
+
+
+def test_options_of_pandas_are_those_that_it_has_registered():
+    # Their names and values by themselves are read where pandas keeps them.
+    assert "pandas.set_option" not in LibrarySettings.here().values
+    found = SETTINGS["pandas.set_option"].default(pd)
+    assert found["mode.sim_interactive"] is False
+    assert SETTINGS["pandas.set_option"].default(sys) == {}  # as while pandas is being imported
+    pd.set_option("mode.sim_interactive", True)
+    name = "pandas.set_option mode.sim_interactive"
+    assert LibrarySettings.here().told() == {name: "True"}
+
+
+def test_a_stack_that_is_deeper_already_keeps_its_limit():
+    before = sys.getrecursionlimit()
+    LibrarySettings({"sys.setrecursionlimit": 2}).put()
+    assert sys.getrecursionlimit() == before
 
 
 def test_cells_find_what_the_script_has_set_wherever_they_run():

@@ -44,7 +44,7 @@ def listed(base):
         ({"depths": "2 21"}, "depths is out of range; got 21"),
         ({"depths": "9" * 30}, "depths is out of range"),
         ({"depth": 0}, "depth is out of range; got 0"),
-        ({"kernel_size": 4}, r"kernel_size must be odd; got 4; allowed: \[1, inf\], odd"),
+        ({"kernel_size": 4}, r"kernel_size must be odd; got 4; allowed: \[1, inf\), odd"),
         ({"arm": "control"}, "arm is placed by the design; got 'arm=control'; set depths"),
         ({"ratio": "x"}, "ratio must be a number"),
     ],

@@ -299,7 +299,7 @@ def test_a_control_that_is_not_in_the_design_is_told(name, settings, arm):
         ("identity/by_depth", {"depths": "7 9"}, "no shallow network; got 'depths=7 9'"),
         ("identity/by_depth", {"n_train": 200}, r"n_train is out of range; got 200.*\[1, 40\]"),
         ("identity/kernel_size", {"kernel_sizes": "3 4"}, "kernel_sizes must be odd; got 4"),
-        ("identity/through_layers", {"depths": "1"}, r"depths is out of range; got 1.*\[4, inf\]"),
+        ("identity/through_layers", {"depths": "1"}, r"depths is out of range; got 1.*\[4, inf\)"),
         ("identity/more_images", {"counts": "0 3"}, r"counts is out of range; got 0.*\[1, 10\]"),
         ("memorization/autoencoders", {"n_control": 4}, "n_control above 4, twice n_train"),
         ("memorization/autoencoders", {"kind": "linear"}, "kind is placed by the design"),

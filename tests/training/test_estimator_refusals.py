@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
@@ -133,15 +134,25 @@ def test_what_is_no_prediction_is_told(estimator, match):
         fitted_to(estimator).outputs(X)
 
 
+@pytest.mark.parametrize("detector", [IsolationForest(), make_pipeline(OneClassSVM())])
+def test_an_outlier_detector_learns_no_classes(detector):
+    with pytest.raises(UsageError, match=r"looks for outliers.*got 'classes .*-1 for outliers"):
+        fitted_to(detector, (X, TWO))
+    judged = fitted_to(detector, (X, np.where(X[:, 0] > 1.5, -1, 1)))
+    assert set(judged.predict(X)) == {-1, 1}  # of labels that are its own it can be judged
+
+
 def test_other_refusals():
     with pytest.raises(UsageError, match=r"arguments are an estimator's.*got 'sample_weight'"):
         fitted_to(draws, arguments={"sample_weight": X})
     with pytest.raises(UsageError, match=r"fit\(\) got an unexpected keyword.*STEP__ARGUMENT"):
         fitted_to(DecisionTreeClassifier(), arguments={"weights": TWO})
-    with pytest.raises(DataError, match=r"rows must be positions.*float64"):
+    with pytest.raises(DataError, match=r"rows must be rows of the data; got .float64"):
         fitted_to(draws, rows=[0.5])
-    with pytest.raises(DataError, match=r"rows lie outside the data; got '?0\.\.60"):
+    with pytest.raises(DataError, match=r"rows must be rows of the data; got .*0 60.*0\.\.59"):
         fitted_to(draws, rows=[0, N])
+    with pytest.raises(DataError, match=r"no rows to fit to; got 'rows=\[\]'"):
+        fitted_to(draws, rows=[])
     with pytest.raises(UsageError, match=r"no set of this name was evaluated.*evaluate"):
         fitted_to(draws).error("test")
     with pytest.raises(UsageError, match="random numbers come from streams; got 3"):

@@ -303,11 +303,35 @@ def test_columns_in_another_order_are_refused_wherever_place_decides():
 
 def test_numbers_of_a_mask_are_no_positions():
     mask = np.isin(np.arange(N), ROWS)
-    with pytest.raises(DataError, match=r"rows are as many as the data has.*mask\.astype\(bool\)"):
+    with pytest.raises(DataError, match=r"rows must be positions or a mask.*mask\.astype\(bool\)"):
         fitted_to(DecisionTreeClassifier(), rows=mask.astype(int))
-    with pytest.raises(DataError, match="rows to leave out are as many as the data has"):
+    with pytest.raises(DataError, match="leave_out must be positions or a mask"):
         op.subset_ensemble(DecisionTreeClassifier(), X, Y, leave_out=mask.astype(int), workers=0)
     assert fitted_to(DecisionTreeClassifier(), rows=np.arange(N) % 3).n_rows == N
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (
+            pd.array([True] * (N - 1) + [None], dtype="boolean"),
+            "missing values in {}; got .1 of 60",
+        ),
+        (
+            pd.Series([False] * (N - 2) + [None, None], dtype="boolean"),
+            "missing values in {}; got .2 of 60.*fillna",
+        ),
+        ([True] * (N - 1) + [pd.NA], "missing values in {}"),
+        (pd.array([3, None], dtype="Int64"), "missing values in {}.*dropna"),
+        (np.array([1.0, np.nan]), "missing values in {}"),
+        (np.ma.masked_array([3, 4], [False, True]), "{} hold masked values"),
+    ],
+)
+def test_rows_of_which_some_are_missing_are_refused(rows, says):
+    with pytest.raises(DataError, match=says.format("rows")):
+        fitted_to(DecisionTreeClassifier(), rows=rows)
+    with pytest.raises(DataError, match=says.format("leave_out")):
+        op.subset_ensemble(DecisionTreeClassifier(), X, Y, leave_out=rows, workers=0)
 
 
 def test_a_cell_trains_on_any_form_of_data():

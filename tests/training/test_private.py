@@ -199,6 +199,7 @@ def test_an_attack_stays_below_the_account_of_an_update():
         ({"clip_norm": 0.0}, "clip_norm is out of range"),
         ({"noise_multiplier": -1.0}, "noise_multiplier is out of range"),
         ({"learning_rate": 0.0}, "learning_rate is out of range"),
+        ({"noise_multiplier": float("inf")}, r"out of range; got inf; allowed: \[0, inf\)"),
         ({"data": (INPUTS, LABELS)}, "DP-SGD needs rows of classes"),
         ({"data": op.make_dataset(INPUTS, INPUTS, n_classes=None)}, "DP-SGD needs rows of classes"),
     ],

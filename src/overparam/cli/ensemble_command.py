@@ -125,6 +125,7 @@ def _options(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, 
 
     Beside them, how a file was read.
     """
+    from overparam.data.merged_values import notes_on_whole_columns
     from overparam.ensembles.usual_network import usual_network
 
     (X, y, notes), groups, evaluate = _data(arguments)
@@ -143,7 +144,7 @@ def _options(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, 
         model, inputs, labels, recipe = usual_network(X, y)
         _refuse_fits(arguments, "without --model")
         usual = {"model": model, "X": inputs, "y": labels, "recipe": recipe, "evaluate": None}
-        return options | usual, notes
+        return options | usual, (*notes, *notes_on_whole_columns(X))
     return options | _named_model(arguments) | {"X": X, "y": y}, notes
 
 

@@ -127,6 +127,18 @@ def refuse_masked(what: str, values: Any) -> None:
         )
 
 
+def is_missing(value: Any) -> bool:
+    """Whether one entry of an array or a table stands for none: None, NaN, NaT or NA.
+
+    >>> is_missing(None), is_missing(float("nan")), is_missing("")
+    (True, True, False)
+    """
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA compares with nothing
+        return type(value).__name__ == "NAType"
+
+
 def _from_array(what: str, values: Any) -> Tensor:
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise DataError(

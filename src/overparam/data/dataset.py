@@ -12,6 +12,7 @@ from torch import Tensor
 from overparam.data.arrays import as_tensor, check_plain
 from overparam.data.finite import check_finite
 from overparam.data.labels import read_labels
+from overparam.data.merged_values import notes_on_whole_columns
 from overparam.data.tables import check_rows, column_names
 from overparam.errors import DataError
 
@@ -27,7 +28,8 @@ class Dataset:
         n_classes: number of classes K, or None for floating targets.
         name: what it is, with what was done to it, such as ``"fashion_mnist[:500]+noise"``.
         source: where it comes from. licence: its terms.
-        notes: how labels were read, and which classes have no rows.
+        notes: how labels were read, which classes have no rows, and which columns of a table have
+            fewer different values than were given.
         origin: hash of name, inputs and labels as they were first given. Views, relabelled and
             preprocessed sets keep it, so that a row's random draws are its own (see `corruption`).
         label_shape: of one row's label as it was given, `()` or `(k,)`, which predictions have too.
@@ -250,6 +252,7 @@ def make_dataset(
     check_finite(base)
     floating = base.dtype if base.is_floating_point() else torch.float64
     read, k, notes = read_labels(given, n_classes, floating)
+    notes += notes_on_whole_columns(inputs) if base.is_floating_point() else ()
     rows, shape, columns = torch.arange(len(base)), tuple(given.shape[1:]), column_names(inputs)
     return Dataset(base, rows, read, k, name, source, licence, notes, "", shape, columns)
 

@@ -17,7 +17,7 @@ import torch
 from torch.utils import data as torch_data
 
 from overparam.data.accepted import as_dataset
-from overparam.data.arrays import as_array, as_tensor, refuse_masked
+from overparam.data.arrays import as_array, as_tensor, is_missing, refuse_masked
 from overparam.data.dataset import Dataset
 from overparam.data.labels import ASK, FEW_CLASSES, REGRESSION, notes_on_classes, read_labels
 from overparam.data.rows import as_inputs, n_rows, pieces, read_only, take_rows
@@ -209,7 +209,7 @@ def _as_labels(labels: Any) -> np.ndarray:
 def _misses(array: np.ndarray) -> bool:
     if array.dtype.kind == "f":
         return not bool(np.isfinite(array).all())
-    return array.dtype.kind == "O" and any(v is None or v != v for v in array.flat)
+    return array.dtype.kind == "O" and any(map(is_missing, array.flat))
 
 
 def _read(

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from overparam.data.arrays import as_array, refuse_masked
-from overparam.data.tables import names_of
+from overparam.data.arrays import as_array, is_missing, refuse_masked
+from overparam.data.tables import check_rows, names_of
 from overparam.errors import DataError
 
 
@@ -68,18 +68,53 @@ def take_rows(values: Any, rows: np.ndarray) -> Any:
     return values[rows]
 
 
-def refuse_numbers_of_a_mask(what: str, rows: np.ndarray, n: int) -> None:
-    """Refuse positions that are a 0 or 1 for each of n rows: a mask that lost its type.
+def row_positions(what: str, rows: Any, inputs: Any) -> np.ndarray:
+    """Return rows of inputs, told by position or as a mask, as positions int64, in their order.
+
+    Args:
+        what: the argument is called.
 
     Raises:
-        DataError: they are.
+        DataError: missing or masked entries, other numbers than those of rows, a mask of another
+            length or under the index of the inputs in another order, or one that lost its type.
+
+    >>> row_positions("rows", [False, True, True], np.zeros((3, 1)))
+    array([1, 2])
     """
-    if rows.shape == (n,) and n > 2 and bool(np.isin(rows, (0, 1)).all()):
+    n = n_rows(inputs)
+    refuse_masked(what, rows)
+    found = np.asarray(rows)
+    _refuse_missing(what, found)
+    if found.dtype == bool and found.shape == (n,):
+        check_rows(inputs, rows, what)
+        return np.flatnonzero(found)
+    if not found.size:
+        return np.empty(0, np.int64)
+    if found.shape == (n,) and n > 2 and bool(np.isin(found, (0, 1)).all()):
         raise DataError(
-            f"{what} are as many as the data has, and all of them are 0 or 1",
-            got=f"{rows.dtype} [{n}]",
+            f"{what} must be positions or a mask, not a 0 or 1 for each row",
+            got=f"{found.dtype} [{n}]",
             allowed="positions of rows, or a mask of truth values",
             remedy="if it is a mask, write mask.astype(bool)",
+        )
+    if found.ndim != 1 or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
+        raise DataError(
+            f"{what} must be rows of the data",
+            got=f"{found.dtype} {list(found.shape)}: {str(found)[:80]}",
+            allowed=f"whole numbers 0..{n - 1}, or a mask [{n}]",
+        )
+    return found.astype(np.int64)
+
+
+def _refuse_missing(what: str, found: np.ndarray) -> None:
+    """Refuse a mask or positions some of which are missing: nobody said which rows are meant."""
+    missing = sum(map(is_missing, found.flat)) if found.dtype.kind in "Of" else 0
+    if missing:
+        raise DataError(
+            f"missing values in {what}",
+            got=f"{missing:,} of {found.size:,}",
+            allowed="positions of rows, or a mask that says of each row whether it is one",
+            remedy="such as mask.fillna(False), or positions.dropna()",
         )
 
 

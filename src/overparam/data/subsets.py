@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from overparam.checks import check_count, check_range
+from overparam.data.arrays import is_missing
 from overparam.data.turns import deal, deal_by_class, longest_wait, round_of
 from overparam.errors import DataError, UsageError
 from overparam.streams import Streams, check_streams
@@ -144,8 +145,7 @@ def number_values(name: str, n_rows: int, values: Sequence[Any] | np.ndarray | N
     if len(held) != n_rows:
         raise DataError(f"{name} do not fit the rows", got=[len(held)], allowed=f"[{n_rows}]")
     try:
-        # pandas.NA is neither equal to itself nor not.
-        missing = sum(1 for v in held if v is None or type(v).__name__ == "NAType" or bool(v != v))
+        missing = sum(map(is_missing, held))
         numbers: dict[Any, int] = {}
         numbered = np.array([numbers.setdefault(v, len(numbers)) for v in held], dtype=np.int64)
     except (TypeError, ValueError, RuntimeError):  # no one value a row

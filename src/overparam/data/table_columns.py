@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from overparam.data.arrays import is_missing
 from overparam.data.column_dates import (
     PER_SECOND,
     all_read,
@@ -119,7 +120,7 @@ def read_column(name: str, entries: Any) -> Column:
             remedy="leave it out, or convert it",
         )
     entries = [_plain(entry) for entry in given.tolist()]
-    there = np.array([not _is_missing(entry) for entry in entries], dtype=bool)
+    there = np.array([not _says_nothing(entry) for entry in entries], dtype=bool)
     present = [entry for entry, is_there in zip(entries, there, strict=True) if is_there]
     return _among(there, name, *_read_present(name, present))
 
@@ -248,15 +249,10 @@ def _plain(entry: Any) -> Any:
     return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
 
 
-def _is_missing(entry: Any) -> bool:
-    if entry is None or (isinstance(entry, str) and not entry.strip()):
-        return True
-    if isinstance(entry, Decimal):
+def _says_nothing(entry: Any) -> bool:
+    if isinstance(entry, Decimal):  # of which some raise where they are compared
         return entry.is_nan()
-    try:
-        return bool(entry != entry)
-    except (TypeError, ValueError):  # pandas.NA compares with nothing
-        return type(entry).__name__ == "NAType"
+    return is_missing(entry) or (isinstance(entry, str) and not entry.strip())
 
 
 def _among(

@@ -42,8 +42,8 @@ def read_table_file(path: str | Path, target: str, *, groups: str | None = None)
 
     Raises:
         UsageError: another kind of file, no such column, or pandas is not installed.
-        DataError: the file cannot be read, its header does not say which column is which, or its
-            labels are numbers with a comma.
+        DataError: the file cannot be read, its header does not say which column is which, it has
+            no rows, or its labels are numbers with a comma.
     """
     place = Path(path)
     kinds = {".csv": "read_csv", ".parquet": "read_parquet", ".npz": ""}
@@ -56,9 +56,14 @@ def read_table_file(path: str | Path, target: str, *, groups: str | None = None)
         )
     if not place.is_file():
         raise UsageError("there is no such file", got=str(path))
-    if suffix == ".npz":
-        return _of_arrays(place, target)
-    return _of_frame(place, suffix, target, groups)
+    table = (
+        _of_arrays(place, target) if suffix == ".npz" else _of_frame(place, suffix, target, groups)
+    )
+    if np.ndim(table.labels) and not len(table.labels):
+        raise DataError(
+            "the table has no rows", got=str(path), remedy="is there more in it than its header?"
+        )
+    return table
 
 
 def as_numbers(table: Any) -> np.ndarray:

@@ -30,6 +30,7 @@ from overparam.training.recipe import Recipe
 from overparam.training.train import train
 
 MakeModel = Callable[[], nn.Module]
+_BATCH = 64  # rows that a network is tried on where a batch is all rows
 
 
 class Learner(Protocol):
@@ -123,6 +124,26 @@ class NetworkLearner:
                 remedy="leave out the recipe for an estimator or a fit(rows, seed) of your own",
             )
         return made
+
+    def check_trains(self, made: nn.Module, classes: np.ndarray) -> None:
+        """Refuse, by one batch, what could be trained on no subset: every member would fail.
+
+        Args:
+            made: the network. classes: that occur, which are counted here and nowhere else.
+
+        Raises:
+            UsageError, DataError: as `train`.
+        """
+        batch = self.data.head(min(len(self.data), self.recipe.batch_size or _BATCH))
+        try:
+            train(made, batch, self.recipe, Streams(0)).close()
+        except UsageError as error:
+            named = ", ".join(map(str, classes[:20].tolist()))
+            counted = f"an ensemble counts the classes that occur, here {len(classes)}: {named}"
+            said = "; ".join(filter(None, [error.remedy, counted]))
+            raise UsageError(
+                error.what, got=error.got, allowed=error.allowed, remedy=said
+            ) from None
 
     def gap_when_made_again(self, streams: Streams) -> float:
         """Return how far weights are apart that are made twice of equal streams.

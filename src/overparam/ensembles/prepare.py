@@ -13,7 +13,7 @@ from overparam.checks import check_choice, check_count
 from overparam.data.accepted import as_dataset
 from overparam.data.examples import Examples, as_examples
 from overparam.data.row_keys import first_of_equal
-from overparam.data.rows import refuse_numbers_of_a_mask
+from overparam.data.rows import row_positions
 from overparam.data.subsets import models_until_balanced, number_values
 from overparam.data.tables import check_columns, check_rows
 from overparam.ensembles.fit_arguments import refuse_rows_of_subsets
@@ -43,6 +43,7 @@ from overparam.training.estimator_clone import check_task
 from overparam.training.estimator_request import checked_arguments
 from overparam.training.fit import as_model_takes, refuse_arguments
 from overparam.training.recipe import Recipe
+from overparam.training.train import notes_on_precision
 
 _MODELS = (
     "an nn.Module or a function that makes one, with a recipe; an estimator of scikit-learn, or a "
@@ -93,7 +94,7 @@ def prepare(
     notes = list(examples.notes)
     if isinstance(learner, NetworkLearner):
         made = learner.make(Streams(0))
-        notes += learner.data.notes
+        notes += [*learner.data.notes, *notes_on_precision(learner.data, learner.recipe)]
     left_out = _left_out(leave_out, examples)
 
     def what_it_is_of() -> WhatItIsOf:
@@ -181,22 +182,11 @@ def with_classes(examples: Examples) -> Examples:
 
 def _left_out(rows: Any, examples: Examples) -> np.ndarray:
     """Return positions or a mask of rows as positions, rising, each once."""
-    n, found = len(examples), np.asarray([] if rows is None else rows)
-    if found.dtype == bool and found.shape == (n,):
-        check_rows(examples.inputs, rows, "leave_out")
-        found = np.flatnonzero(found)
-    if not found.size:
-        return np.empty(0, np.int64)
-    refuse_numbers_of_a_mask("rows to leave out", found, n)
-    if found.ndim != 1 or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
-        raise DataError(
-            "what is to be left out is no row of the data",
-            got=str(found)[:80],
-            allowed=f"whole numbers 0..{n - 1}, or a mask [{n}]",
-        )
-    if len(found := np.unique(found)) > n - 2:
-        raise DataError("too few rows are left", got=n - len(found), allowed=">= 2")
-    return found.astype(np.int64)
+    given = [] if rows is None else rows
+    found = np.unique(row_positions("leave_out", given, examples.inputs))
+    if len(found) > len(examples) - 2:
+        raise DataError("too few rows are left", got=len(examples) - len(found), allowed=">= 2")
+    return found
 
 
 def _classes(examples: Examples) -> np.ndarray:
@@ -279,7 +269,9 @@ def _network(
     if tested is not None:
         test_data = as_dataset((tested.inputs, tested.labels), name="evaluated", like=data)
     trial = NetworkLearner(model, recipe, data, test_data).make(Streams(0))
-    return NetworkLearner(model, recipe, as_model_takes(trial, data), test_data)
+    learner = NetworkLearner(model, recipe, as_model_takes(trial, data), test_data)
+    learner.check_trains(trial, _classes(examples))
+    return learner
 
 
 def _copies(inputs: Any, groups: Any) -> list[str]:

@@ -10,7 +10,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from overparam.checks import check_choice, check_count, check_range, read_number, read_whole
+from overparam.checks import (
+    check_choice,
+    check_count,
+    check_range,
+    read_number,
+    read_whole,
+    told_range,
+)
 from overparam.errors import UsageError, suggest
 
 _BEYOND = 2**63  # what neither NumPy nor SQLite holds
@@ -138,4 +145,4 @@ def _range(meta: Mapping[str, Any]) -> tuple[float, float]:
 
 def _allowed(meta: Mapping[str, Any]) -> str:
     low, high = _range(meta)
-    return f"[{low}, {high}]" + (", odd" if meta.get("odd") else "")
+    return told_range(low, high) + (", odd" if meta.get("odd") else "")

@@ -24,7 +24,8 @@ from overparam.lab.design import Unit
 from overparam.lab.encoding import encode
 from overparam.lab.imports_in_cells import imports_apart
 from overparam.lab.lazy import fields_of
-from overparam.lab.library_settings import LibrarySettings, with_own_settings
+from overparam.lab.library_settings import LibrarySettings
+from overparam.lab.own_settings import with_own_settings
 from overparam.lab.records import Record, Status
 from overparam.lab.rows import field_values
 from overparam.models.own_imports import imported_files
@@ -104,7 +105,7 @@ def run_unit(job: Job, report: Callable[[float], None]) -> UnitResult:
 
 
 async def run_cell(job: Job, condition: Any, streams: Streams) -> Any:
-    """Run one cell, which has the settings of libraries to itself."""
+    """Run one cell, which has what it sets for its process to itself."""
     return await with_own_settings(partial(_outcome, job, condition, streams))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.data.arrays import is_missing
 from overparam.errors import DataError
 from overparam.measures.checked_arrays import as_array
 from overparam.measures.clustering import Spread
@@ -61,18 +62,6 @@ def numbered(name: str, values: Any, n_rows: int) -> tuple[np.ndarray, np.ndarra
             remedy="make all of them texts, or numbers",
         ) from None
     return names, numbers.reshape(-1).astype(np.int64)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether one value stands for none: None, NaN, or a table's NA and NaT.
-
-    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
-    [True, True, False, False]
-    """
-    # pandas.NA answers comparisons with itself, which is neither true nor false.
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return np.ndim(value) == 0 and bool(value != value)
 
 
 def cluster_numbers(groups: Any, n_rows: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import clone, is_classifier, is_outlier_detector, is_regressor
 from torch import nn
 
 from overparam.data.examples import Examples
@@ -17,6 +17,7 @@ from overparam.models.estimator_attributes import is_estimator
 from overparam.streams import Streams
 
 N_SEEDS = 1 << 32  # as many NumPy and scikit-learn know
+_INLIERS = [-1, 1]  # what an outlier detector says of a row: whether it is like the others
 
 
 def name_of(estimator: Any) -> str:
@@ -86,8 +87,9 @@ def check_task(estimator: Any, examples: Examples, name: str) -> None:
     A function that has rows of its own may say so: its `check_data(examples)` is asked.
 
     Raises:
-        UsageError: a classifier of targets, a regressor of classes, or one whose decision values
-            are of pairs of classes; or what `check_data` raises.
+        UsageError: a classifier of targets, a regressor of classes, an outlier detector of other
+            classes than its own, or decision values of pairs of classes; or what `check_data`
+            raises.
     """
     if not is_estimator(estimator):
         getattr(estimator, "check_data", lambda examples: None)(examples)
@@ -105,6 +107,14 @@ def check_task(estimator: Any, examples: Examples, name: str) -> None:
             f"{name} is a classifier, and the labels are targets of regression",
             got=repr(examples),
             remedy="give labels that are classes (n_classes=K for whole numbers), or a regressor",
+        )
+    classes = None if examples.classes is None else examples.classes.tolist()
+    if is_outlier_detector(estimator) and classes not in (None, _INLIERS):
+        raise UsageError(
+            f"{name} looks for outliers, and learns no classes",
+            got=f"classes {', '.join(map(str, classes[:20]))}",
+            allowed="labels of -1 for outliers and 1 for all others, by which it is judged",
+            remedy="give such labels, or a classifier",
         )
     if is_regressor(estimator) and examples.classes is not None:
         raise UsageError(

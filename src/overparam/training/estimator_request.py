@@ -14,7 +14,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 
 from overparam.data.examples import Examples, as_examples
 from overparam.data.labels import ASK
-from overparam.data.rows import n_rows, refuse_numbers_of_a_mask, take_rows
+from overparam.data.rows import n_rows, row_positions, take_rows
 from overparam.data.tables import check_rows
 from overparam.errors import DataError, UsageError
 from overparam.models.estimator_attributes import is_estimator
@@ -219,22 +219,10 @@ class EstimatorRequest(Request):
 def _checked_rows(rows: Any, examples: Examples) -> np.ndarray | None:
     if rows is None:
         return None
-    n, found = len(examples), np.asarray(rows)
-    if found.dtype == bool and found.shape == (n,):
-        check_rows(examples.inputs, rows, "rows")
-        found = np.flatnonzero(found)
-    if found.ndim != 1 or found.dtype.kind not in "iu" or len(found) == 0:
-        raise DataError(
-            "rows must be positions of rows, at least one",
-            got=f"{found.dtype} {list(found.shape)}",
-            allowed=f"whole numbers 0..{n - 1}, or a mask [{n}]",
-        )
-    refuse_numbers_of_a_mask("rows", found, n)
-    if found.min() < 0 or found.max() >= n:
-        raise DataError(
-            "rows lie outside the data", got=f"{found.min()}..{found.max()}", allowed=f"0..{n - 1}"
-        )
-    return found.astype(np.int64)
+    found = row_positions("rows", rows, examples.inputs)
+    if not len(found):
+        raise DataError("there are no rows to fit to", got="rows=[]", allowed="at least one row")
+    return found
 
 
 def checked_arguments(

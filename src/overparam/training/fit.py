@@ -18,6 +18,7 @@ from overparam.checks import check_count
 from overparam.data.accepted import as_dataset
 from overparam.data.dataset import Dataset
 from overparam.data.labels import ASK
+from overparam.data.merged_values import notes_on_merged
 from overparam.errors import ResourceError, UsageError
 from overparam.streams import Streams
 from overparam.training.copies import copy_module
@@ -195,8 +196,10 @@ def as_model_takes(model: nn.Module, train_set: Dataset) -> Dataset:
     if not _takes(model, train_set, torch.float32):
         return train_set  # refused with the reason when it is trained
     note = "inputs are whole numbers, which the model does not take: given as floating ones"
-    floating = replace(train_set, base=train_set.base.to(torch.float64))
-    return replace(floating, notes=(*train_set.notes, note))
+    whole, names = train_set.base, train_set.columns
+    merged = notes_on_merged("inputs", whole, torch.float64, rows=train_set.rows, names=names)
+    floating = replace(train_set, base=whole.to(torch.float64))
+    return replace(floating, notes=(*train_set.notes, note, *merged))
 
 
 @torch.no_grad()

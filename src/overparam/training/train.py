@@ -13,6 +13,7 @@ from torch import nn
 from overparam.data.accepted import as_dataset
 from overparam.data.dataset import Dataset
 from overparam.data.finite import check_range
+from overparam.data.merged_values import notes_on_merged
 from overparam.errors import ResourceError, UsageError
 from overparam.models.targets import blaming
 from overparam.streams import Streams, check_streams
@@ -113,6 +114,7 @@ def train(
         passes = check_fit(asked_for, train_set, recipe, streams, evaluated, original=model)
         if not asked_for.training:  # what is trained, and kept, is the module in training mode
             asked_for.train()
+    train_set = replace(train_set, notes=(*train_set.notes, *notes_on_precision(train_set, recipe)))
     if passes.interacting:
         said = note_on_rows(passes.interacting)
         train_set = replace(train_set, notes=(*train_set.notes, said))
@@ -120,6 +122,20 @@ def train(
     return answer_to(
         TrainRequest(asked_for, train_set, recipe, streams, evaluated, draws, watch, interacts)
     )
+
+
+def notes_on_precision(train_set: Dataset, recipe: Recipe) -> tuple[str, ...]:
+    """Return notes where the recipe's precision has fewer numbers than a column has values.
+
+    Whole numbers are given as they are, and what bfloat16 rounds besides was asked for.
+    """
+    if recipe.precision == "float64":
+        return ()
+    notes: tuple[str, ...] = ()
+    if train_set.base.is_floating_point():
+        rows, names = train_set.rows, train_set.columns
+        notes = notes_on_merged("inputs", train_set.base, torch.float32, rows=rows, names=names)
+    return (*notes, *notes_on_merged("targets", train_set.labels, torch.float32))
 
 
 def check_names(evaluate: Mapping[Any, object]) -> None:
