@@ -94,6 +94,11 @@ def is_cache(name: str, value: Any) -> bool:
     return is_data and "cache" in name.lower()
 
 
+def is_generator(value: Any) -> bool:
+    """Whether a value is a random generator, but for the global ones."""
+    return isinstance(value, _GENERATORS) and not is_global_generator(value)
+
+
 def _digest(told: Hashable) -> str:
     return hashlib.sha256(repr(told).encode(errors="surrogatepass")).hexdigest()
 
@@ -215,7 +220,7 @@ class _Walk(Walk):
         # The environment is another in a worker, and in every shell.
         if library == "logging" or thing is os.environ or isinstance(thing, MemberDescriptorType):
             return ("passed over", kind.__qualname__)
-        if isinstance(thing, _GENERATORS) and not is_global_generator(thing):
+        if is_generator(thing):
             self.missing.append(f"{GENERATOR}{kind.__qualname__}")
             return ("unknown", kind.__qualname__)
         if isinstance(thing, weakref.ReferenceType):
