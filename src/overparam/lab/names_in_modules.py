@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from overparam.lab.held_values import is_cache, is_generator
+from overparam.lab.value_walk import is_cache, is_generator
 from overparam.models.own_imports import is_own
 
 # What IPython keeps in `__main__` for whoever types there.
