@@ -197,7 +197,7 @@ def test_what_is_reached_in_another_way_and_is_equal_is_no_other_value(claim, tm
 def test_data_of_values_that_are_only_followed_are_not_read(claim, tmp_path, monkeypatch):
     held = [settings().Kind(), settings().act, make_dataset(torch.ones(2, 1), torch.arange(2), 2)]
     _, code = digest_of_value(held, tmp_path)
-    monkeypatch.setattr("overparam.lab.held_values.digest_of", None)
+    monkeypatch.setattr("overparam.lab.value_walk.digest_of", None)
     assert set(code_in([*held, np.ones(2)])) == {*code, settings().Kind, settings().act}
 
 

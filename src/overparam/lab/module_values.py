@@ -25,7 +25,8 @@ from overparam.errors import UsageError
 from overparam.lab.code import PHENOMENON, OwnCode
 from overparam.lab.digests import IF_KNOWN, is_other
 from overparam.lab.held_values import digest_of_value
-from overparam.lab.reached import is_in_no_file, module_of, what_is_reached
+from overparam.lab.names_in_modules import is_in_no_file
+from overparam.lab.reached import module_of, what_is_reached
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import resolve_name
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 _LOOK_UPS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")  # Python's instructions
 
@@ -18,7 +19,7 @@ def global_names(code: CodeType) -> set[str]:
     """Return the names that code looks up in its module; those of attributes are not among them."""
     return {
         str(instruction.argval)
-        for part in _parts(code)
+        for part in parts_of_code(code)
         for instruction in dis.get_instructions(part)
         if instruction.opname in _LOOK_UPS
     }
@@ -26,24 +27,32 @@ def global_names(code: CodeType) -> set[str]:
 
 def all_names(code: CodeType) -> set[str]:
     """Return the names of globals, attributes and imports in code."""
-    return {name for part in _parts(code) for name in part.co_names}
+    return {name for part in parts_of_code(code) for name in part.co_names}
 
 
 def held_modules(function: FunctionType) -> list[ModuleType]:
     """Return the modules that a function finds in its own module and in its closure."""
     held = [function.__globals__.get(name) for name in sorted(global_names(function.__code__))]
-    for cell in function.__closure__ or ():
+    held += closed_over(function).values()
+    return [thing for thing in held if isinstance(thing, ModuleType)]
+
+
+def closed_over(function: FunctionType) -> dict[str, Any]:
+    """Return the variables of the functions around it that a function holds, where they are set."""
+    held = {}
+    cells = function.__closure__ or ()
+    for variable, cell in zip(function.__code__.co_freevars, cells, strict=True):
         try:
-            held.append(cell.cell_contents)
+            held[variable] = cell.cell_contents
         except ValueError:  # not set yet
             continue
-    return [thing for thing in held if isinstance(thing, ModuleType)]
+    return held
 
 
 def imported_modules(function: FunctionType) -> list[ModuleType]:
     """Return the modules that a function imports where it runs, of those that are there already."""
     package = function.__globals__.get("__package__") or ""
-    names = {n for part in _parts(function.__code__) for n in _imported(part, package)}
+    names = {n for part in parts_of_code(function.__code__) for n in _imported(part, package)}
     every = {whole for name in names for whole in _with_parents(name)}
     found = [sys.modules.get(name) for name in sorted(every)]
     return [module for module in found if isinstance(module, ModuleType)]
@@ -64,24 +73,37 @@ def named_submodules(function: FunctionType) -> set[str]:
     }
 
 
-def _parts(code: CodeType) -> Iterator[CodeType]:
+def parts_of_code(code: CodeType) -> Iterator[CodeType]:
+    """Yield code, and all code within it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _parts(constant)
+            yield from parts_of_code(constant)
+
+
+def instructions_of(code: CodeType) -> list[dis.Instruction]:
+    """Return the instructions of code, but for those that only lengthen others."""
+    return [i for i in dis.get_instructions(code) if i.opname != "EXTENDED_ARG"]
+
+
+def imported_name(given: list[dis.Instruction], place: int, package: str) -> str:
+    """Return the whole name of what an instruction imports; "" for what is outside a package.
+
+    How many dots the name has lies on the stack.
+    """
+    level = given[place - 2].argval if place >= 2 else 0
+    dots = "." * level if isinstance(level, int) else ""
+    try:
+        return resolve_name(f"{dots}{given[place].argval}", package)
+    except ImportError:
+        return ""
 
 
 def _imported(code: CodeType, package: str) -> Iterator[str]:
-    """Yield the whole names of what code imports; how many dots a name has lies on the stack."""
-    given = [i for i in dis.get_instructions(code) if i.opname != "EXTENDED_ARG"]
+    given = instructions_of(code)
     for place, instruction in enumerate(given):
         if instruction.opname == "IMPORT_NAME":
-            level = given[place - 2].argval if place >= 2 else 0
-            dots = "." * level if isinstance(level, int) else ""
-            try:
-                yield resolve_name(f"{dots}{instruction.argval}", package)
-            except ImportError:  # a relative one outside a package
-                continue
+            yield imported_name(given, place, package)
 
 
 def _with_parents(name: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ name. Of a notebook, whose cells are in no file, functions and classes are known
 Names lead through modules, however deep a thing lies in them. A module that code imports where it
 runs is followed if it is there already: a fresh process has it later, and then as it is written.
 So of its values those are told that are not as they are written; and of what is not plainly written
-it is only said what it is where it is known.
+it is only said what it is where it is known. So are all values of a module that code takes whole.
 
 Of a value in a file's module the order decides nothing: the text of the file says how it is made.
 """
@@ -22,15 +22,28 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from overparam.lab.callables import bare
 from overparam.lab.digests import ANY_ORDER, IF_KNOWN, ORDER
-from overparam.lab.held_values import code_in, digest_of_value, is_cache
-from overparam.lab.names_in_code import all_names, global_names, held_modules, imported_modules
+from overparam.lab.held_values import code_in, digest_of_value
+from overparam.lab.names_in_code import (
+    all_names,
+    closed_over,
+    global_names,
+    held_modules,
+    imported_modules,
+)
+from overparam.lab.names_in_modules import (
+    all_of_modules,
+    is_in_no_file,
+    is_own_module,
+    of_modules,
+    settings_in,
+)
+from overparam.lab.whole_modules import whole_modules
 from overparam.lab.written import UNSAID, is_as_written, written
-from overparam.models.own_imports import is_own
 from overparam.training.describe import Code
 
 
@@ -63,7 +76,7 @@ def what_is_reached(
     seen: set[int] = set()
     alive = []  # so that no identity is used twice
     while waiting or later:
-        is_later = not waiting  # imported within functions, and by nothing else
+        is_later = not waiting  # imported within functions, or perhaps read, and nothing else
         name, thing = (later if is_later else waiting).pop()
         into, thing = later if is_later else waiting, bare(thing)
         if not isinstance(thing, FunctionType | type):
@@ -75,7 +88,7 @@ def what_is_reached(
             alive.append(thing)
             found.note_text(thing, is_later)
             into += _reached(thing)
-            later += _imported_by(thing)
+            later += _perhaps_read_by(thing)
     texts, values = _one_each(found.texts), _one_each(found.values)
     more = {n: f"{IF_KNOWN}{d}" for n, d in _one_each(found.if_known).items() if n not in values}
     return Reached(texts, dict(sorted((values | more).items())), dict(sorted(found.files.items())))
@@ -121,7 +134,7 @@ class _Found:
             self.files[thing.__module__] = Path(file or "")
 
     def _known(self, name: str, is_late: bool) -> defaultdict[str, set[str]]:
-        is_plain = not is_late or not _is_own_module(module_of(name))
+        is_plain = not is_late or not is_own_module(module_of(name))
         return self.values if is_plain or _written(name) is not UNSAID else self.if_known
 
 
@@ -151,30 +164,12 @@ def module_of(name: str) -> str:
     return name.rpartition(" of ")[2] if _is_of_module(name) else ""
 
 
-def is_in_no_file(module: str) -> bool:
-    """Whether code is of a notebook, of the running script, or of a module that nobody can find."""
-    if module in sys.builtin_module_names or _origin(module) in ("frozen", "built-in"):
-        return False
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return module == "__main__" or file is None
-
-
 def _is_of_module(name: str) -> bool:
     return " of " in name
 
 
-def _origin(module: str) -> str | None:
-    return getattr(getattr(sys.modules.get(module), "__spec__", None), "origin", None)
-
-
 def _is_own(thing: Any) -> bool:
-    return _is_own_module(thing.__module__)
-
-
-def _is_own_module(module: str) -> bool:
-    if is_in_no_file(module):
-        return True
-    return is_own(module, getattr(sys.modules.get(module), "__file__", None))
+    return is_own_module(thing.__module__)
 
 
 def _reached(thing: Any) -> Iterator[tuple[str, Any]]:
@@ -208,60 +203,25 @@ def _held_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
     held = dict(function.__kwdefaults__ or {}) | vars(function)
     held.pop("__wrapped__", None)  # it is in the closure
     defaults = function.__defaults__ or ()
-    code = function.__code__
-    arguments = code.co_varnames[: code.co_argcount]
+    arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
     held |= zip(arguments[len(arguments) - len(defaults) :], defaults, strict=True)
-    for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            held[variable] = cell.cell_contents
-        except ValueError:  # not set yet
-            continue
-    for name, value in _settings_in(held, set(held)):
+    held |= closed_over(function)
+    for name, value in settings_in(held, set(held)):
         yield f"{name} in {_name(function)}", value
 
 
 def _named_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    for name, value in _settings_in(function.__globals__, global_names(function.__code__)):
+    for name, value in settings_in(function.__globals__, global_names(function.__code__)):
         yield f"{name} of {function.__module__}", value
-    yield from _of_modules(held_modules(function), all_names(function.__code__))
+    yield from of_modules(held_modules(function), all_names(function.__code__))
 
 
-def _imported_by(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what a function names in modules that it imports itself."""
+def _perhaps_read_by(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a function names in modules that it imports itself, and all that it may name."""
     if isinstance(thing, FunctionType) and _is_own(thing):
-        yield from _of_modules(imported_modules(thing), all_names(thing.__code__))
-
-
-def _of_modules(modules: list[ModuleType], names: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield what names lead to in modules, and in the modules to which they lead there."""
-    waiting, seen = list(modules), set[str]()
-    while waiting:
-        module = waiting.pop()
-        if module.__name__ in seen:
-            continue
-        seen.add(module.__name__)
-        whole = is_own(module.__name__, getattr(module, "__file__", None))
-        for name, held in _settings_in(vars(module), names):
-            if isinstance(held, ModuleType):
-                waiting.append(held)
-            # Of a library, what the user put there: a function in place of its own.
-            elif whole or _is_put(held, name):
-                yield f"{name} of {module.__name__}", held
-
-
-def _is_put(thing: Any, name: str) -> bool:
-    """Whether what a library has under a name may have been put there by the user."""
-    is_code = isinstance(thing, FunctionType | BuiltinFunctionType | type)
-    if is_code and thing.__name__ != name:
-        return True
-    kind = thing if is_code else type(thing)
-    return kind.__module__ in sys.modules and _is_own(kind)
-
-
-def _settings_in(held: Mapping[str, Any], names: set[str]) -> Iterator[tuple[str, Any]]:
-    for name in names & set(held):
-        if not (name.startswith("__") or is_cache(name, held[name])):
-            yield name, held[name]
+        names = all_names(thing.__code__)
+        yield from of_modules(imported_modules(thing), names)
+        yield from all_of_modules(whole_modules(thing), names)
 
 
 def _name(thing: Any) -> str:

@@ -12,6 +12,7 @@ every process, so that it can name a choice that is kept on the machine.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import hashlib
@@ -34,6 +35,9 @@ _VALUES = frozenset((bool, int, str, bytes, type(None), type(Ellipsis), type(Not
 _TEXTS = frozenset((float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format))
 _SEQUENCES = frozenset((list, tuple, deque, torch.Size))
 _MAPPINGS = frozenset((dict, OrderedDict, defaultdict))
+MEASURED = (
+    "is measured"  # in the metadata of a field that decides nothing, as the time that it took
+)
 _OF_PYTHON = 1 << 9  # flag of classes that Python code made
 
 
@@ -215,16 +219,23 @@ class Walk:
         is_told = hasattr(thing, "__dict__") or "__slots__" in vars(kind)
         if not (is_pythons and is_told):
             raise Undescribable(f"an object of the type {kind.__qualname__}")
-        return ("object", _class(kind), *self._attributes(attributes_of(thing)))
+        return ("object", _class(kind), *self._attributes(self._held_by(thing)))
+
+    def _held_by(self, thing: object) -> dict[str, Any]:
+        return attributes_of(thing)
 
     def _attributes(self, held: dict[str, Any]) -> list[Hashable]:
         return [(name, self.describe(value)) for name, value in sorted(held.items())]
 
 
 def attributes_of(thing: object) -> dict[str, Any]:
-    """Return what an object holds, by name and in slots."""
+    """Return what an object holds, by name and in slots, but for what was only measured of it."""
     slots = [name for name in slots_of(type(thing)) if hasattr(thing, name)]
-    return {name: getattr(thing, name) for name in slots} | getattr(thing, "__dict__", {})
+    held = {name: getattr(thing, name) for name in slots} | getattr(thing, "__dict__", {})
+    kind = type(thing)
+    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    measured = [field.name for field in fields if MEASURED in field.metadata]
+    return {name: value for name, value in held.items() if name not in measured}
 
 
 def slots_of(kind: type) -> list[str]:

@@ -32,6 +32,7 @@ from overparam.data.tables import check_columns
 from overparam.errors import UsageError, suggest
 from overparam.streams import Streams
 from overparam.training.answers import array_of, columns_by_name, sum_to_one
+from overparam.training.describe import MEASURED
 from overparam.training.estimator_errors import naming
 
 # Methods of scikit-learn that return the class of the largest probability, and nothing else.
@@ -67,7 +68,7 @@ class FittedEstimator:
     label_shape: tuple[int, ...]
     flat: bool
     n_rows: int
-    seconds: float
+    seconds: float = field(metadata={MEASURED: True})
     errors: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     status: str = "done"
