@@ -202,7 +202,7 @@ def audit(
         model, X, y, recipe=recipe, test=test, task=task, groups=groups, arguments=arguments,
         mask=mask, fitted=fitted, capacity=capacity, name=name,
     )  # fmt: skip
-    told = {"on_plan": write_plan, "on_progress": write_stand} if progress else {}
+    told: dict[str, Any] = {"on_plan": write_plan, "on_progress": write_stand} if progress else {}
     result = run_audit(
         subject, budget=budget, checks=checks, mute=mute, seed=seed, confidence=confidence,
         folder=None if folder is None else check_path(folder), workers=workers, device=device,

@@ -119,8 +119,8 @@ def _step(code: str, old: Finding | None, new: Finding | None) -> Step | None:
     was, now = (f is not None and f.status == "found" for f in (old, new))
     if not was and not now:
         return None
-    by_cost = difference_of(old and old.cost, new and new.cost)
-    difference = by_cost or difference_of(old and old.measured, new and new.measured)
+    by_cost = _difference("cost", old, new)
+    difference = by_cost or _difference("measured", old, new)
     clear = difference is not None and not difference.low <= 0 <= difference.high
     title = (new or old).title  # type: ignore[union-attr]  # one of them is there
 
@@ -142,12 +142,21 @@ def _step(code: str, old: Finding | None, new: Finding | None) -> Step | None:
     return _both(step, old, new, by_cost, clear)
 
 
+def _difference(name: str, old: Finding | None, new: Finding | None) -> Measured | None:
+    return (
+        None
+        if old is None or new is None
+        else difference_of(*(getattr(f, name) for f in (old, new)))
+    )
+
+
 def _both(step: Any, old: Any, new: Any, by_cost: Measured | None, clear: bool) -> Step:
     told = _numbers(old, new)
     if not clear:
         return step("alike", f"found in both{told}")
     if by_cost is not None:
-        return step("better" if by_cost.value < 0 else "worse", f"it costs{told}")
+        fell = by_cost.value < 0
+        return step("better" if fell else "worse", f"it costs {'less' if fell else 'more'}{told}")
     change = SEVERITIES.index(new.severity) - SEVERITIES.index(old.severity)
     if change:
         severities = f"{old.severity} before, {new.severity} now"

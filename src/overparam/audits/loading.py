@@ -117,7 +117,7 @@ def _check(document: dict[str, Any]) -> None:
 
 
 def _finding(entry: dict[str, Any]) -> Finding:
-    texts = {name: _text(entry[name]) for name in _TEXTS}
+    texts: dict[str, Any] = {name: _text(entry[name]) for name in _TEXTS}
     if entry["status"] not in get_args(Status) or entry["severity"] not in SEVERITIES:
         raise ValueError(f"{entry['code']}: status or severity")
     rows = np.array([_expect(row, int) for row in _expect(entry["rows"], list)], np.int64)

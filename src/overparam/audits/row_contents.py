@@ -7,7 +7,7 @@ text, or the picture. Where rows must not leave the place of the data, only coun
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,13 +73,13 @@ def pictures_of(subject: Subject | None, finding: Finding) -> ImageGrid | None:
         "numbers and labels. Brightness is on one scale, that of these images.",
         np.stack(images)[None],
         [""],
-        [f"row {row}: {_label(label)}" for row, label in zip(rows, labels, strict=True)],
+        [f"row {row}, label {_label(label)}" for row, label in zip(rows, labels, strict=True)],
         low=float(values.min()) if len(values) else 0.0,
         high=float(values.max()) if len(values) else 1.0,
     )
 
 
-def columns_without_contents(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+def columns_without_contents(columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return those columns that say nothing of what rows hold: numbers that are no labels."""
     return {
         name: values

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 5_000_000  # bytes of a report
 BUDGET = "OP302"  # the check whose figure, how the test error splits up, stands in the head
-_WIDE = 910.0  # of a chart within a finding, pixels
+_WIDE = 760.0  # of a chart within a finding, pixels
 _LONGEST = 5_000  # letters of one text
 _SCRIPTS = ("tip.js", "theme.js", "heatmap.js", "report.js", "audit.js")
 _STYLES = ("page.css", "report.css", "audit.css")
@@ -79,6 +79,8 @@ class Card:
     finding: Finding
     mark: str
     words: str
+    cost: str
+    gain: str
     numbers: list[Number]
     rows: RowsShown | None
     figures: list[tuple[int, PageFigure]]
@@ -106,7 +108,7 @@ def render_audit(audit: Audit, *, rows: bool = True, change: AuditChange | None 
         "audit.html.j2",
         policy=Markup(page_policy(*filter(None, [bundle, script]))),
         css=Markup(page_style(_STYLES)),
-        verdict=_clean(audit.verdict),
+        verdict=_clean(audit.verdict).partition(". "),
         name=_clean(str(audit.about.get("name", ""))),
         numbers=[_head_number(k, v) for k, v in audit.numbers.items()],
         facts=_facts(audit),
@@ -155,6 +157,8 @@ def _card(
         finding,
         MARKS[finding.severity],
         " ".join(words).lower(),
+        "" if finding.cost is None else _text(finding.cost),
+        "" if finding.gain is None else _text(finding.gain),
         list(_numbers(finding)),
         _rows(audit, finding, rows),
         figures,
@@ -239,7 +243,7 @@ def _facts(audit: Audit) -> list[str]:
     tests = f"{about['test_rows']:,} test rows" if about.get("test_rows") else "no test set"
     took = format_seconds(about.get("seconds"))
     version = (about.get("versions") or {}).get("overparam", "")
-    budget = f"{took} of a budget of {format_seconds(about.get('budget'))}"
+    budget = f"{took} of a budget of {format_seconds(about.get('budget'))}".removesuffix(" 0 s")
     facts = [time_text(about.get("created")), f"{rows}, {tests}", budget, f"overparam {version}"]
     return [_clean(fact) for fact in facts if fact]
 
@@ -267,7 +271,8 @@ def _provenance(audit: Audit) -> list[tuple[str, str]]:
 def _cleaned(finding: Finding) -> Finding:
     """Return a finding whose texts can be shown."""
     names = ("code", "title", "sentence", "action", "page", "validated_by")
-    return replace(finding, **{name: _clean(getattr(finding, name)) for name in names})
+    texts: dict[str, Any] = {name: _clean(getattr(finding, name)) for name in names}
+    return replace(finding, **texts)
 
 
 def _text(measured: Measured) -> str:

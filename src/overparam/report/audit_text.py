@@ -36,7 +36,7 @@ def audit_text(audit: KeptAudit) -> str:
 
 def others_sentence(audit: KeptAudit) -> str:
     """Return how many checks came to what else, in one line."""
-    counts = Counter(f.status for f in audit.findings.values())
+    counts: Counter[str] = Counter(f.status for f in audit.findings.values())
     told = [f"{counts[status]} {status}" for status in _OTHERS if counts[status]]
     if audit.muted:
         told.append(f"{len(audit.muted)} muted")
