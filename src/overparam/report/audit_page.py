@@ -6,19 +6,14 @@ Like a study's page it loads nothing, works without scripts, and forbids every r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from overparam.audits.change import KINDS, AuditChange
-from overparam.audits.finding import SEVERITIES, Finding, Measured
-from overparam.audits.row_contents import (
-    MOST_SHOWN,
-    columns_without_contents,
-    figures_of,
-    inputs_of,
-)
+from overparam.audits.finding import SEVERITIES, Finding
+from overparam.audits.row_contents import figures_of
 from overparam.lab.figure import Chart, Figure
 from overparam.lab.figure_checks import clean_texts
+from overparam.report.audit_cards import Card, Number, card_of, clean, cleaned
 from overparam.report.audit_text import MARKS, others_sentence
 from overparam.report.drawing import figure_looks
 from overparam.report.facts import machine_text, time_text
@@ -32,7 +27,7 @@ from overparam.report.page import (
     script_safe_json,
     vega_bundle,
 )
-from overparam.report.page_figure import Cell, PageFigure, fit_figures, page_figure
+from overparam.report.page_figure import PageFigure, fit_figures, page_figure
 from overparam.report.palette import LIGHT
 
 if TYPE_CHECKING:
@@ -41,7 +36,6 @@ if TYPE_CHECKING:
 SIZE_LIMIT = 5_000_000  # bytes of a report
 BUDGET = "OP302"  # the check whose figure, how the test error splits up, stands in the head
 _WIDE = 760.0  # of a chart within a finding, pixels
-_LONGEST = 5_000  # letters of one text
 _SCRIPTS = ("tip.js", "theme.js", "heatmap.js", "report.js", "audit.js")
 _STYLES = ("page.css", "report.css", "audit.css")
 _OTHERS = {
@@ -54,38 +48,6 @@ _OTHERS = {
 }
 
 
-@dataclass(frozen=True)
-class Number:
-    """A measured number as the page shows it: value, interval and unit apart."""
-
-    name: str
-    text: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class RowsShown:
-    """The first rows of a finding: headers, cells, and of how many."""
-
-    columns: list[str]
-    rows: list[list[Cell]]
-    n_rows: int
-
-
-@dataclass(frozen=True)
-class Card:
-    """One finding as the page shows it."""
-
-    finding: Finding
-    mark: str
-    words: str
-    cost: str
-    gain: str
-    numbers: list[Number]
-    rows: RowsShown | None
-    figures: list[tuple[int, PageFigure]]
-
-
 def render_audit(audit: Audit, *, rows: bool = True, change: AuditChange | None = None) -> str:
     """Return the report as one HTML document of at most about `SIZE_LIMIT` bytes.
 
@@ -96,46 +58,51 @@ def render_audit(audit: Audit, *, rows: bool = True, change: AuditChange | None 
     """
     from markupsafe import Markup
 
-    found = [_cleaned(f) for f in audit.found]
-    figures = {f.code: figures_of(f, audit.result.subject, rows=rows) for f in found}
-    head = _main_figure(audit, figures)
+    found = [cleaned(f) for f in audit.found]
+    others = {status: _others(audit, status) for status in _OTHERS}
+    subject = audit.result.subject
+    figures = {
+        f.code: figures_of(f, subject, rows=rows)
+        for f in (*found, *others["undecided"], *others["passed"])
+    }
+    head, figures[BUDGET] = figures.get(BUDGET, [])[:1], figures.get(BUDGET, [])[1:]
     pages = _pages([*head, *(one for some in figures.values() for one in some)])
     bundle = vega_bundle() if any("wide" in p.payload for p in pages) else ""
     script = page_script(_SCRIPTS)
     numbered = iter(enumerate(pages))
     main = [next(numbered) for _ in head]
+    placed = {code: [next(numbered) for _ in some] for code, some in figures.items()}
+
+    def cards(findings: Sequence[Finding]) -> list[Card]:
+        return [card_of(f, placed.get(f.code, []), subject, rows=rows) for f in findings]
+
     return render_template(
         "audit.html.j2",
         policy=Markup(page_policy(*filter(None, [bundle, script]))),
         css=Markup(page_style(_STYLES)),
-        verdict=_clean(audit.verdict).partition(". "),
-        name=_clean(str(audit.about.get("name", ""))),
+        verdict=clean(audit.verdict).partition(". "),
+        name=clean(str(audit.about.get("name", ""))),
         numbers=[_head_number(k, v) for k, v in audit.numbers.items()],
         facts=_facts(audit),
         main=main,
-        cards=[_card(audit, f, [next(numbered) for _ in figures[f.code]], rows) for f in found],
+        cards=cards(found),
         severities=_severities(found),
         counts=others_sentence(audit),
         change=None if change is None else _change(change),
-        others=_others(audit),
+        others=[
+            {"title": title, "words": words, "cards": cards(others[status])}
+            for status, (title, words) in _OTHERS.items()
+            if others[status]
+        ],
         plan=[] if audit.plan is None else audit.plan.lines(),
         provenance=_provenance(audit),
-        notes=[_clean(n) for n in audit.notes],
-        command=_clean(audit.command),
+        notes=[clean(n) for n in audit.notes],
+        command=clean(audit.command),
         with_rows=rows,
         payload=Markup(script_safe_json({"light": dict(LIGHT), "figures": _payloads(pages)})),
         bundle=Markup(bundle),
         script=Markup(script),
     )
-
-
-def _main_figure(audit: Audit, figures: dict[str, list[Figure]]) -> list[Figure]:
-    """Return the figure of the error budget, which the head shows and its finding does not."""
-    if BUDGET in figures:
-        head, figures[BUDGET] = figures[BUDGET][:1], figures[BUDGET][1:]
-        return head
-    finding = audit.findings.get(BUDGET)
-    return [] if finding is None or BUDGET in audit.muted else list(finding.figures[:1])
 
 
 def _pages(figures: Sequence[Figure]) -> list[PageFigure]:
@@ -149,73 +116,19 @@ def _payloads(pages: Sequence[PageFigure]) -> list[dict[str, Any]]:
     return [page.payload for page in pages]
 
 
-def _card(
-    audit: Audit, finding: Finding, figures: list[tuple[int, PageFigure]], rows: bool
-) -> Card:
-    words = (finding.code, finding.title, finding.sentence, finding.action, finding.severity)
-    return Card(
-        finding,
-        MARKS[finding.severity],
-        " ".join(words).lower(),
-        "" if finding.cost is None else _text(finding.cost),
-        "" if finding.gain is None else _text(finding.gain),
-        list(_numbers(finding)),
-        _rows(audit, finding, rows),
-        figures,
-    )
-
-
-def _numbers(finding: Finding) -> list[Number]:
-    found = []
-    if finding.measured is not None:
-        m = finding.measured
-        trivial = "" if m.baseline is None else f"{m.baseline_name}: {format_number(m.baseline)}"
-        found.append(Number("Measured", _text(m), _clean(trivial.removeprefix(": "))))
-    if finding.cost is not None:
-        found.append(Number("Cost", _text(finding.cost), "of test error"))
-    if finding.gain is not None:
-        found.append(Number("Gain of acting", _text(finding.gain), "measured by doing it"))
-    return found
-
-
-def _rows(audit: Audit, finding: Finding, rows: bool) -> RowsShown | None:
-    shown = finding.rows[:MOST_SHOWN]
-    if not len(shown):
-        return None
-    columns: dict[str, Any] = {k: v[: len(shown)] for k, v in finding.row_columns.items()}
-    if rows:
-        inputs = inputs_of(audit.result.subject, shown)
-        columns |= {f"input: {k}" if k in columns else k: v for k, v in inputs.items()}
-    else:
-        columns = columns_without_contents(columns)
-    cells = [
-        [Cell(format_number(v, 4), isinstance(v, str)) for v in map(_plain, row)]
-        for row in zip(shown.tolist(), *columns.values(), strict=True)
-    ]
-    return RowsShown(clean_texts(["row", *columns], 100), cells, len(finding.rows))
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    return _clean(value) if isinstance(value, str) else value
-
-
 def _severities(found: Sequence[Finding]) -> list[dict[str, Any]]:
     counts = {s: sum(f.severity == s for f in found) for s in reversed(SEVERITIES)}
     return [{"name": s, "mark": MARKS[s], "count": n} for s, n in counts.items() if n]
 
 
-def _others(audit: Audit) -> list[dict[str, Any]]:
-    groups = []
-    for status, (title, words) in _OTHERS.items():
-        some = [
-            _cleaned(f)
-            for f in audit.findings.values()
-            if (f.code in audit.muted if status == "muted" else f.status == status)
-        ]
-        if some:
-            groups.append({"title": title, "words": words, "findings": some})
-    return groups
+def _others(audit: Audit, status: str) -> list[Finding]:
+    """Return the findings of one of `_OTHERS`, by code."""
+    return [
+        cleaned(f)
+        for f in audit.findings.values()
+        if f.status == ("found" if status == "muted" else status)
+        and (status != "muted" or f.code in audit.muted)
+    ]
 
 
 def _change(change: AuditChange) -> dict[str, Any]:
@@ -228,13 +141,13 @@ def _change(change: AuditChange) -> dict[str, Any]:
 
 
 def _step_texts(step: Any) -> dict[str, str]:
-    return {k: _clean(getattr(step, k)) for k in ("code", "title", "sentence")}
+    return {k: clean(getattr(step, k)) for k in ("code", "title", "sentence")}
 
 
 def _head_number(title: str, text: str) -> Number:
     """Return a number of the head, its interval apart where it has one."""
-    value, bracket, rest = _clean(text).partition(" [")
-    return Number(_clean(title), format_number(value), format_number(bracket.strip() + rest))
+    value, bracket, rest = clean(text).partition(" [")
+    return Number(clean(title), format_number(value), format_number(bracket.strip() + rest))
 
 
 def _facts(audit: Audit) -> list[str]:
@@ -245,7 +158,7 @@ def _facts(audit: Audit) -> list[str]:
     version = (about.get("versions") or {}).get("overparam", "")
     budget = f"{took} of a budget of {format_seconds(about.get('budget'))}".removesuffix(" 0 s")
     facts = [time_text(about.get("created")), f"{rows}, {tests}", budget, f"overparam {version}"]
-    return [_clean(fact) for fact in facts if fact]
+    return [clean(fact) for fact in facts if fact]
 
 
 def _provenance(audit: Audit) -> list[tuple[str, str]]:
@@ -265,19 +178,4 @@ def _provenance(audit: Audit) -> list[tuple[str, str]]:
         ("Machine", machine_text(about.get("machine") or {})),
         ("Versions", ", ".join(f"{k} {v}" for k, v in versions.items()) or "–"),
     ]
-    return [(name, _clean(value)) for name, value in rows]
-
-
-def _cleaned(finding: Finding) -> Finding:
-    """Return a finding whose texts can be shown."""
-    names = ("code", "title", "sentence", "action", "page", "validated_by")
-    texts: dict[str, Any] = {name: _clean(getattr(finding, name)) for name in names}
-    return replace(finding, **texts)
-
-
-def _text(measured: Measured) -> str:
-    return format_number(_clean(str(measured)))
-
-
-def _clean(text: str) -> str:
-    return clean_texts(text, _LONGEST)
+    return [(name, clean(value)) for name, value in rows]
