@@ -105,9 +105,12 @@ def test_columns_that_say_nothing_of_rows(name, values, kept):
 
 
 def test_figures_without_contents():
-    table = Table("t", "t", "c", {"text": ["secret"], "score": [1.0]}, {"score": "u", "text": ""})
-    assert list(figure_without_contents(table).columns) == ["score"]
-    assert figure_without_contents(Table("t", "t", "c", {"text": ["secret"]})) is None
+    columns = {"test row": [3], "text": ["secret"], "label": [1], "score": [1.0]}
+    table = Table("t", "t", "c", columns, {"score": "u", "text": ""})
+    assert list(figure_without_contents(table).columns) == ["test row", "score"]
+    parts = Table("t", "t", "c", {"part": ["the rest"], "rows": [10], "class": ["secret"]})
+    assert list(figure_without_contents(parts).columns) == ["part", "rows"]
+    assert figure_without_contents(Table("t", "t", "c", {"label": ["secret"]})) is None
     images = ImageGrid("i", "i", "c", np.zeros((1, 1, 2, 2)), [""], [""])
     assert figure_without_contents(images) is None
     heat = HeatMap("h", "h", "c", Axis("x"), Axis("y"), ["a"], [("", np.zeros((1, 1)))], "q",

@@ -27,7 +27,7 @@ def test_in_a_terminal_it_is_the_verdict_and_a_table():
     found = [line.split()[0] for line in lines if line.startswith("OP")]
     assert found == ["OP501", "OP302", "OP202", "OP201"]  # the costliest first
     assert "◆ critical" in text
-    assert "1.9 [1.1, 2.7] points" in text
+    assert "costs 1.9 [1.1, 2.7]" in text
     assert "Next (OP501): leave column 3 out" in text
     assert "10 checks: 4 found, 2 passed, 1 undecided, 1 not applicable, 1 skipped" in text
 

@@ -63,6 +63,21 @@ def test_page_holds_what_a_reader_needs():
     assert badges == [f"badge {s}" for s in ("critical", "high", "medium", "low")] * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "note"),
+    [
+        ("20.8 [17.1, 25.0] % of the rows", "20.8 %", "[17.1, 25.0] of the rows"),
+        ("0.1 [-0.2, 0.4]; gap 3 [1, 5] points", "0.1", "[−0.2, 0.4]; gap 3 [1, 5] points"),
+        ("past the threshold (82%)", "past the threshold (82%)", ""),
+        ("not measured", "not measured", ""),
+    ],
+)
+def test_numbers_of_the_head_stand_apart_from_their_intervals(text, value, note):
+    page = Audit(made_result(numbers={"N": text})).to_html()
+    assert f"<strong>{value}</strong>" in page
+    assert note in page
+
+
 def test_severity_is_a_word_and_a_mark():
     text = page_of(made_result()).text
     for mark, word in (("◆", "critical"), ("▲", "high"), ("●", "medium"), ("○", "low")):

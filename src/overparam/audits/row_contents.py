@@ -80,23 +80,28 @@ def pictures_of(subject: Subject | None, finding: Finding) -> ImageGrid | None:
 
 
 def columns_without_contents(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those columns that say nothing of what rows hold: numbers that are no labels."""
+    """Return of columns about rows those that say nothing of what rows hold: numbers, no labels."""
     return {
         name: values
-        for name, values in columns.items()
-        if name.replace("_", " ").lower().split()[-1:] not in [[word] for word in _OF_DATA]
-        and all(v is None or isinstance(v, int | float | np.number | np.bool_) for v in values)
+        for name, values in _without_labels(columns).items()
+        if all(v is None or isinstance(v, int | float | np.number | np.bool_) for v in values)
     }
 
 
 def figure_without_contents(figure: Figure) -> Figure | None:
-    """Return a figure without what rows hold: no pictures, of tables only the numbers."""
+    """Return a figure without what rows hold: no pictures, no labels.
+
+    Of a table that tells of rows one by one, in a column called "row" or such as "test row", only
+    the numbers stay.
+    """
     if isinstance(figure, ImageGrid | NetworkGallery):
         return None
     if isinstance(figure, HeatMap):
         return dataclasses.replace(figure, notes=None)
     if isinstance(figure, Table):
-        columns = columns_without_contents(figure.columns)
+        tells_rows = any("row" in name.lower().split() for name in figure.columns)
+        kept = columns_without_contents if tells_rows else _without_labels
+        columns = kept(figure.columns)
         units = {k: v for k, v in figure.units.items() if k in columns}
         return dataclasses.replace(figure, columns=columns, units=units) if columns else None
     return figure
@@ -108,6 +113,12 @@ def figures_of(finding: Finding, subject: Subject | None, *, rows: bool = True) 
         return [f for f in map(figure_without_contents, finding.figures) if f is not None]
     pictures = pictures_of(subject, finding)
     return [*finding.figures, *([] if pictures is None else [pictures])]
+
+
+def _without_labels(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns whose names do not end as those of labels do."""
+    words = {name: name.replace("_", " ").lower().split() for name in columns}
+    return {k: v for k, v in columns.items() if not words[k] or words[k][-1] not in _OF_DATA}
 
 
 def _picture(image: np.ndarray) -> np.ndarray:

@@ -147,6 +147,9 @@ def _step_texts(step: Any) -> dict[str, str]:
 def _head_number(title: str, text: str) -> Number:
     """Return a number of the head, its interval apart where it has one."""
     value, bracket, rest = clean(text).partition(" [")
+    interval, end, unit = rest.partition("] %")
+    if end:  # the sign stands at its number
+        value, rest = f"{value} %", f"{interval}]{unit}"
     return Number(clean(title), format_number(value), format_number(bracket.strip() + rest))
 
 

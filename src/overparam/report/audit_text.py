@@ -7,7 +7,7 @@ from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
-from overparam.audits.finding import Finding, Measured
+from overparam.audits.finding import POINTS, Finding, Measured
 from overparam.report.notebook import notebook_style
 from overparam.report.page import prose
 from overparam.texts import printable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100  # columns of a terminal
 MARKS = {"critical": "◆", "high": "▲", "medium": "●", "low": "○"}  # besides the word
-_HEADERS = ("code", "severity", "finding", "measured", "cost")
+_HEADERS = ("code", "severity", "finding", "measured", "points")
 _WIDEST = (9, 10, 32, 30, 26)
 _OTHERS = ("passed", "undecided", "not applicable", "skipped", "failed")
 
@@ -47,10 +47,10 @@ def audit_html(audit: KeptAudit) -> str:
     """Return verdict and findings for a cell of a notebook, in its own theme."""
     rows = "".join(
         f"<tr><td>{escape(f.code)}</td><td>{_mark(f)}</td><td>{prose(_clean(f.sentence))}</td>"
-        f"<td>{escape(_text(f.cost))}</td></tr>"
+        f"<td>{escape(_points(f))}</td></tr>"
         for f in audit.found
     )
-    head = "<tr><td>code</td><td>severity</td><td>finding</td><td>cost</td></tr>"
+    head = "<tr><td>code</td><td>severity</td><td>finding</td><td>points</td></tr>"
     numbers = "; ".join(f"{k}: {v}" for k, v in audit.numbers.items())
     return (
         f'<div class="overparam-audit">{notebook_style(".overparam-audit")}'
@@ -62,7 +62,14 @@ def audit_html(audit: KeptAudit) -> str:
 
 def _row(finding: Finding) -> tuple[str, ...]:
     texts = (finding.code, _mark(finding), finding.title)
-    return (*texts, _text(finding.measured), _text(finding.cost))
+    return (*texts, _text(finding.measured), _points(finding))
+
+
+def _points(finding: Finding) -> str:
+    """Return what it costs, or else what acting wins."""
+    if finding.cost is not None:
+        return f"costs {_text(finding.cost)}".removesuffix(f" {POINTS}")
+    return "" if finding.gain is None else f"wins {_text(finding.gain)}".removesuffix(f" {POINTS}")
 
 
 def _mark(finding: Finding) -> str:
