@@ -37,6 +37,19 @@ def test_columns_of_a_frame_and_of_an_array():
     assert len(inputs_of(subject_of(np.ones((30, 100))), ROWS)) == 6
 
 
+def test_columns_of_every_kind():
+    from pandas import DataFrame, date_range
+
+    days = date_range("2020-01-01", periods=30)
+    frame = DataFrame({"day": days, "n": range(30), "x": np.linspace(0, 1, 30), "ok": [True] * 30})
+    assert inputs_of(subject_of(frame), ROWS) == {
+        "day": ["2020-01-03 00:00:00", "2020-01-01 00:00:00"],
+        "n": [2, 0],
+        "x": [pytest.approx(2 / 29), 0.0],
+        "ok": [True, True],
+    }
+
+
 def test_texts():
     shown = inputs_of(subject_of([f"text {k}\x1b" * 100 for k in range(30)]), ROWS)
     assert list(shown) == ["text"]
@@ -76,6 +89,8 @@ def test_a_picture_is_that_of_its_row():
 
 
 def test_no_pictures_where_there_are_none():
+    words = np.full((30, 4, 4), "word")
+    assert pictures_of(subject_of(words), FINDING) is None
     assert pictures_of(table_subject(), FINDING) is None
     empty = dataclasses.replace(FINDING, rows=np.empty(0, np.int64))
     assert pictures_of(image_subject(), empty) is None

@@ -45,18 +45,18 @@ def inputs_of(subject: Subject | None, rows: np.ndarray) -> dict[str, list[Any]]
     some = take_rows(inputs, rows)
     if is_table(some):
         names = [str(name) for name in some.columns][:_MOST_COLUMNS]
-        columns = [np.asarray(some.iloc[:, k] if hasattr(some, "iloc") else some[:, k])
-                   for k in range(len(names))]  # fmt: skip
     else:
-        names = list(subject.train.columns) or [f"column {k}" for k in range(some.shape[1])]
-        names = names[:_MOST_COLUMNS]
-        columns = [some[:, k] for k in range(len(names))]
-    return {n: [_cell(v) for v in c.tolist()] for n, c in zip(names, columns, strict=True)}
+        given = list(subject.train.columns) or [f"column {k}" for k in range(some.shape[1])]
+        names = given[:_MOST_COLUMNS]
+    at = some.iloc if hasattr(some, "iloc") else some
+    return {name: [_cell(v) for v in at[:, k]] for k, name in enumerate(names)}
 
 
 def pictures_of(subject: Subject | None, finding: Finding) -> ImageGrid | None:
     """Return the first rows of a finding as pictures, where inputs are images."""
     if subject is None or not subject.has_images or not len(finding.rows):
+        return None
+    if np.asarray(subject.train.inputs[:1]).dtype.kind not in "biuf":
         return None
     from overparam.data.rows import take_rows  # loads PyTorch
 
@@ -141,6 +141,8 @@ def _label(label: Any) -> str:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, np.number | np.bool_):
+        value = value.item()
     if value is None or isinstance(value, bool | int | float):
         return value
     return printable(str(value), _MOST_LETTERS)
