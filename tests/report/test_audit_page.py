@@ -84,6 +84,19 @@ def test_severity_is_a_word_and_a_mark():
         assert f"{mark} {word}" in text
 
 
+def test_costs_lie_on_one_scale_that_holds_zero():
+    html = Audit(made_result()).to_html()
+    glance = html[html.index('class="glance"') : html.index('class="filter')]
+    assert "0 to 17 points" in glance
+    assert re.findall(r'<i style="left:([\d.]+)%', glance) == [
+        str(round(100 * low / 17, 2)) for low in (13.9, 2.2, 1.1)
+    ]
+    assert glance.count('<u style="left:0.0%">') == 3
+    harmless = {c: f for c, f in made_findings().items() if c in ("OP201", "OP504")}
+    harmless["OP202"] = dataclasses.replace(harmless["OP201"], code="OP202")
+    assert "to 0 points" not in Audit(made_result(findings=harmless)).to_html()
+
+
 def test_nothing_found():
     page = page_of(made_result(findings={}, numbers={}, plan=None, verdict="Nothing is amiss."))
     assert "Nothing was found" in page.text

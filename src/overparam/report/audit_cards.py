@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from overparam.lab.figure_checks import clean_texts
 from overparam.report.audit_text import MARKS
 from overparam.report.formatting import format_number
 from overparam.report.page_figure import Cell, PageFigure
+from overparam.report.strips import interval_strip
 
 if TYPE_CHECKING:
     from overparam.audits.subject import Subject
@@ -45,6 +47,7 @@ class Card:
     words: str
     cost: str
     gain: str
+    strip: dict[str, Any] | None
     numbers: list[Number]
     rows: RowsShown | None
     figures: list[tuple[int, PageFigure]]
@@ -56,13 +59,16 @@ def card_of(
     subject: Subject | None,
     *,
     rows: bool,
+    scale: Sequence[float] = (),
 ) -> Card:
     """Return a finding whose texts were cleaned as the page shows it.
 
     Args:
         figures: with their numbers on the page. subject: whose rows are shown.
-        rows: whether what rows hold is shown.
+        rows: whether what rows hold is shown. scale: points that the strip of its cost, or else
+            of its gain, is drawn on.
     """
+    points = points_of(finding)
     words = (finding.code, finding.title, finding.sentence, finding.action, finding.severity)
     return Card(
         finding,
@@ -70,10 +76,18 @@ def card_of(
         " ".join(words).lower(),
         "" if finding.cost is None else measured_text(finding.cost),
         "" if finding.gain is None else measured_text(finding.gain),
+        None
+        if points is None
+        else interval_strip((points.low, points.value, points.high), [0.0], scale),
         list(_numbers(finding)),
         _rows(finding, subject, rows),
         figures,
     )
+
+
+def points_of(finding: Finding) -> Measured | None:
+    """Return what a finding costs, or else what acting on it wins."""
+    return finding.gain if finding.cost is None else finding.cost
 
 
 def _numbers(finding: Finding) -> list[Number]:

@@ -5,6 +5,7 @@ Like a study's page it loads nothing, works without scripts, and forbids every r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from overparam.audits.finding import SEVERITIES, Finding
 from overparam.audits.row_contents import figures_of
 from overparam.lab.figure import Chart, Figure
 from overparam.lab.figure_checks import clean_texts
-from overparam.report.audit_cards import Card, Number, card_of, clean, cleaned
+from overparam.report.audit_cards import Card, Number, card_of, clean, cleaned, points_of
 from overparam.report.audit_text import MARKS, others_sentence
 from overparam.report.drawing import figure_looks
 from overparam.report.facts import machine_text, time_text
@@ -73,8 +74,12 @@ def render_audit(audit: Audit, *, rows: bool = True, change: AuditChange | None 
     main = [next(numbered) for _ in head]
     placed = {code: [next(numbered) for _ in some] for code, some in figures.items()}
 
+    scale = _scale(found)
+
     def cards(findings: Sequence[Finding]) -> list[Card]:
-        return [card_of(f, placed.get(f.code, []), subject, rows=rows) for f in findings]
+        return [
+            card_of(f, placed.get(f.code, []), subject, rows=rows, scale=scale) for f in findings
+        ]
 
     return render_template(
         "audit.html.j2",
@@ -87,6 +92,9 @@ def render_audit(audit: Audit, *, rows: bool = True, change: AuditChange | None 
         main=main,
         cards=cards(found),
         severities=_severities(found),
+        scale=f"{format_number(min(scale), 2)} to {format_number(max(scale), 2)} points"
+        if len(scale) > 1
+        else "",
         counts=others_sentence(audit),
         change=None if change is None else _change(change),
         others=[
@@ -114,6 +122,13 @@ def _pages(figures: Sequence[Figure]) -> list[PageFigure]:
 
 def _payloads(pages: Sequence[PageFigure]) -> list[dict[str, Any]]:
     return [page.payload for page in pages]
+
+
+def _scale(found: Sequence[Finding]) -> list[float]:
+    """Return the points that all strips are drawn on: what is known of any, and 0."""
+    known = [points for points in map(points_of, found) if points is not None]
+    ends = [end for m in known for end in (m.low, m.value, m.high)]
+    return [0.0, *(end for end in ends if math.isfinite(end))]
 
 
 def _severities(found: Sequence[Finding]) -> list[dict[str, Any]]:

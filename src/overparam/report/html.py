@@ -27,6 +27,7 @@ from overparam.report.page import (
 )
 from overparam.report.page_figure import fit_figures, page_figure
 from overparam.report.palette import LIGHT
+from overparam.report.strips import interval_strip
 from overparam.report.thumbnails import thumbnail_svg
 
 SIZE_LIMIT = 3_000_000  # bytes of a report
@@ -86,7 +87,9 @@ def _arms(arms: Sequence[Arm]) -> list[dict[str, Any]]:
             "symbol": SYMBOLS.get(arm.kind, ""),
             "estimate": format_measured(arm.estimate, arm.low, arm.high),
             "interval": interval_sentence(arm),
-            "strip": _strip((arm.low, arm.estimate, arm.high), arm.bounds, scales[arm.unit]),
+            "strip": interval_strip(
+                (arm.low, arm.estimate, arm.high), arm.bounds, scales[arm.unit]
+            ),
             "clauses": [
                 {
                     "clause": clause,
@@ -111,29 +114,4 @@ def _is_effect(clause: ClauseContent, arm: Arm) -> bool:
 def _clause_strip(clause: ClauseContent) -> dict[str, Any] | None:
     ends = clause.low, clause.estimate, clause.high
     bounds = [b for b in (clause.above, clause.below) if math.isfinite(b)]
-    return _strip(ends, bounds, [*ends, *bounds])
-
-
-def _strip(
-    ends: tuple[float, float, float], bounds: Sequence[float], scale: Sequence[float]
-) -> dict[str, Any] | None:
-    """Return an interval and the rule's bounds as percents of a common scale."""
-    known = [v for v in scale if math.isfinite(v)]
-    if not all(map(math.isfinite, ends)):
-        return None
-    low, high = min(known), max(known)
-    span = high - low
-    if not 0 < span < math.inf:
-        return None
-
-    def percent(value: float) -> float:
-        return round(100 * ((value - low) / span), 2)
-
-    return {
-        "left": percent(ends[0]),
-        "width": round(percent(ends[2]) - percent(ends[0]), 2),
-        "at": percent(ends[1]),
-        "bounds": [percent(b) for b in bounds],
-        "low": format_measured(low, low, high),
-        "high": format_measured(high, low, high),
-    }
+    return interval_strip(ends, bounds, [*ends, *bounds])
