@@ -68,6 +68,12 @@ def test_what_may_be_chance_is_said():
     assert "chance" not in step.sentence
 
 
+def test_no_text_steers_a_terminal():
+    evil = Finding("found", "s", severity="low", code="OP1", title="\x1b[2J\nOP2 all is well")
+    assert "\x1b" not in repr(change(None, evil)) + repr(evil)
+    assert len(repr(change(None, evil)).splitlines()) == 3
+
+
 def test_other_units_are_not_compared():
     assert difference_of(points(3), Measured(2, 1, 3, "rows")) is None
     assert difference_of(None, points(3)) is None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +239,23 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr("overparam.audits.loading.MOST_BYTES", 100)
     with pytest.raises(StoreError, match="too large"):
         load_document(written(tmp_path, document_of(made_result())))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "audit.json")
+    with pytest.raises(StoreError, match=r"this is no audit.*no plain file"):
+        load_document(tmp_path)
+
+
+def test_what_is_nested_beyond_reason_is_refused(tmp_path):
+    document = document_of(made_result())
+    deep: dict = {}
+    for _ in range(200):
+        deep = {"a": [deep]}
+    document["findings"][0]["details"] = deep
+    with pytest.raises(StoreError, match=r"damaged.*levels"):
+        load_document(written(tmp_path, document))
 
 
 def test_nothing_there(tmp_path):

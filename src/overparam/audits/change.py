@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from overparam.audits.finding import SEVERITIES, Finding, Measured
+from overparam.texts import printable
 
 Kind = Literal["new", "worse", "better", "gone", "moved", "not known", "alike"]
 KINDS: Mapping[str, str] = {  # in the order in which they are read
@@ -71,7 +72,7 @@ class AuditChange:
             steps = self.of(kind)
             lines += [f"{words}:"] * bool(steps)
             lines += [f"  {s.code} {s.title}: {s.sentence}" for s in steps]
-        return "\n".join(lines)
+        return "\n".join(printable(line, one_line=True) for line in lines)
 
 
 def compare_findings(

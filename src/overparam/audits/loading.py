@@ -21,6 +21,7 @@ from overparam.errors import OverparamError, StoreError
 NAME = "audit.json"
 MOST_BYTES = 64 * 2**20
 _MOST_FINDINGS = 10_000
+_DEEPEST = 50
 _LONGEST = 20_000  # letters of one text
 _TEXTS = ("code", "title", "sentence", "action", "page", "validated_by")
 
@@ -66,6 +67,8 @@ def findings_of(document: dict[str, Any]) -> dict[str, Finding]:
 
 
 def _parsed(file: Path) -> Any:
+    if file.exists() and not file.is_file():  # reading a pipe would not end
+        raise StoreError("this is no audit", got=f"{file}, no plain file", allowed=f"an {NAME}")
     try:
         with open(file, "rb") as opened:
             size = os.fstat(opened.fileno()).st_size
@@ -94,6 +97,7 @@ def _no_number(text: str) -> NoReturn:
 
 def _check(document: dict[str, Any]) -> None:
     """Raise a ValueError or TypeError unless the parts around the findings are what they are."""
+    _check_depth(document)
     _text(document["verdict"])
     for name in ("notes", "muted"):
         _expect(document[name], list)
@@ -114,6 +118,17 @@ def _check(document: dict[str, Any]) -> None:
     codes = [entry["code"] for entry in document["findings"]]
     if len(set(codes)) < len(codes):
         raise ValueError("two findings have one code")
+
+
+def _check_depth(value: Any) -> None:
+    """Raise a ValueError where lists and mappings lie within each other as nobody writes them."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inside = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for part in inside for v in part if isinstance(v, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"more than {_DEEPEST} levels")
 
 
 def _finding(entry: dict[str, Any]) -> Finding:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.audits.finding import SEVERITIES, Finding
+from overparam.audits.finding import Finding, costliest_first, of_severity
 from overparam.audits.plan import AuditPlan
 from overparam.audits.subject import Subject
 
@@ -42,12 +42,8 @@ class AuditResult:
     @property
     def found(self) -> list[Finding]:
         """What was found, the costliest first; muted codes are left out."""
-        some = [
-            f for f in self.findings.values() if f.status == "found" and f.code not in self.muted
-        ]
-        return sorted(some, key=lambda f: (*f.rank, f.code))
+        return costliest_first(self.findings, self.muted)
 
     def at_least(self, severity: str) -> list[Finding]:
         """Return what was found of this severity or a higher one."""
-        least = SEVERITIES.index(severity)
-        return [f for f in self.found if SEVERITIES.index(f.severity) >= least]
+        return of_severity(self.found, severity)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from overparam.audits.change import AuditChange, compare_findings
-from overparam.audits.finding import SEVERITIES, Finding
+from overparam.audits.finding import Finding, costliest_first, of_severity
 from overparam.audits.loading import findings_of, load_document
-from overparam.checks import check_choice
 from overparam.errors import UsageError, suggest
 from overparam.lab.plain_values import plain
 from overparam.report.audit_text import audit_html, audit_text
@@ -77,8 +76,7 @@ class KeptAudit:
     @property
     def found(self) -> list[Finding]:
         """What was found, the costliest first; muted codes are left out."""
-        some = [f for c, f in self.findings.items() if f.status == "found" and c not in self.muted]
-        return sorted(some, key=lambda f: (*f.rank, f.code))
+        return costliest_first(self.findings, self.muted)
 
     def at_least(self, severity: str) -> list[Finding]:
         """Return what was found of this severity or a higher one.
@@ -86,8 +84,7 @@ class KeptAudit:
         Raises:
             UsageError: no such severity.
         """
-        least = SEVERITIES.index(check_choice("severity", severity, SEVERITIES))
-        return [f for f in self.found if SEVERITIES.index(f.severity) >= least]
+        return of_severity(self.found, severity)
 
     def to_json(self) -> str:
         """Return the audit as strict JSON (values that are not finite are null)."""
