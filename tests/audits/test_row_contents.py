@@ -112,6 +112,7 @@ def test_pictures_are_left_out_with_the_rows():
         ("suggested_label", [0, 1], False),
         ("Suggested class", [0, 1], False),
         ("target", [0.5, 1.5], False),
+        ("residual", [0.5, 1.5], False),
         ("words", ["a", None], False),
     ],
 )

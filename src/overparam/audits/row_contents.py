@@ -24,7 +24,8 @@ _MOST_COLUMNS = 6  # of a table's inputs
 _MOST_LETTERS = 200  # of one cell
 _MOST_PICTURES = 8
 _MOST_PIXELS = 96  # along the side of a picture; larger ones are averaged down
-_OF_DATA = ("label", "labels", "target", "targets", "class", "classes")  # last word of a column
+# Last words of columns that are labels, or give them away beside a prediction.
+_OF_DATA = ("label", "labels", "target", "targets", "class", "classes", "residual", "residuals")
 
 
 def inputs_of(subject: Subject | None, rows: np.ndarray) -> dict[str, list[Any]]:
