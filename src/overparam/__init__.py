@@ -18,6 +18,8 @@ _HOME = {
     "run": "api",
     "plan": "api",
     "load": "api",
+    "audit": "api",
+    "load_audit": "report.kept_audit",
     "run_chapter": "collection",
     "write_index": "collection",
     "find": "api",
@@ -26,6 +28,7 @@ _HOME = {
     "factor": "lab.phenomenon",
     "quantity": "lab.phenomenon",
     "Study": "report.study",
+    "Audit": "report.audit",
     "Streams": "streams",
     "Dataset": "data.dataset",
     "make_dataset": "data.dataset",
@@ -50,6 +53,7 @@ _HOME = {
 _ELSEWHERE = {"load_data": "load"}
 
 _FLOORS = (
+    "audits",
     "data",
     "ensembles",
     "lab",

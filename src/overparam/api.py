@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from overparam import phenomena, probes
 from overparam.checks import check_choice, check_count, check_path
@@ -13,8 +13,15 @@ from overparam.lab.plan import Plan, plan_study
 from overparam.lab.recorded import load_records
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, MAX_SEED, Advance, load_study, run_study
 from overparam.lab.store import Store
+from overparam.report.audit import Audit
+from overparam.report.audit_progress import write_plan, write_stand
+from overparam.report.kept_audit import KeptAudit, load_audit
 from overparam.report.study import Study
 from overparam.training.choices import choices_file
+
+if TYPE_CHECKING:
+    from overparam.audits.check import Check
+    from overparam.training.recipe import Recipe
 
 MAX_SEEDS = 100_000  # of one study; more are no experiment but a slip of the keyboard
 
@@ -119,6 +126,89 @@ def phenomenon_of(folder: Path) -> Phenomenon | None:
     with Store.read_only(folder) as store:
         name = store.phenomenon
     return find(name) if name in (*phenomena.names(), *probes.NAMES) else None
+
+
+def audit(
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    test: Any = None,
+    recipe: Recipe | None = None,
+    task: str | None = None,
+    groups: Any = None,
+    arguments: Mapping[str, Any] | None = None,
+    mask: Any = None,
+    fitted: Any = None,
+    capacity: Mapping[str, Sequence[Any]] | None = None,
+    name: str = "",
+    budget: float | str = "10 min",
+    checks: Iterable[Check] = (),
+    mute: Iterable[str] = (),
+    against: KeptAudit | str | Path | None = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    folder: str | Path | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    accept_edits: bool = False,
+    progress: bool = False,
+) -> Audit:
+    """Audit a model and its data: did it learn or cram, what does that cost, what to do next.
+
+    Args:
+        model: an unfitted estimator of scikit-learn's kind; a module, or a function that makes
+            one, with a `recipe`; a function ``fit(rows, seed) -> predict``; predictions of K
+            models ``[K, n, classes]`` or ``[K, n]``, with labels in place of `X` and a `mask`; or
+            None, to audit the data with reference models.
+        X, y: inputs and labels of the n training rows; or one of the other forms of data in place
+            of `X` (see `subset_ensemble`), such as ``(frame, "label")`` or a `Dataset`.
+        test: others of the same task, ``(X, y)``. Without it every row counts where a model was
+            not trained on it.
+        task: ``classes`` or ``numbers``; by default as the model and the labels say.
+        groups: `[n]`, rows that belong together: they are trained on, and left out, together.
+        arguments: of an estimator's fit, such as ``sample_weight``; one value a row where they
+            are as long as the rows.
+        mask: bool `[K, n]`, which rows each model of predictions was trained on.
+        fitted: the model in use, beside the recipe that made it.
+        capacity: what makes the model larger or smaller, such as ``{"max_depth": [2, 4, 8]}``;
+            known estimators need none. name: of the model, for the report.
+        budget: of time, in seconds or as ``"10 min"``: it decides what is measured.
+        checks: of your own, asked beside the package's. mute: codes that are not shown as found.
+        against: an older audit, or where one was saved, with which the report compares this one.
+        seed: of subsets, weights and all that is drawn. confidence: of all intervals.
+        folder: where models are kept, so that a call with a larger budget trains only what is
+            missing; None keeps nothing.
+        workers, device, memory_bytes, accept_edits: as in `subset_ensemble`.
+        progress: whether the plan, and how far it is, are written to standard error.
+
+    Raises:
+        UsageError: something that cannot be fitted, or a code or number that does not exist.
+        DataError: data that cannot be audited. StoreError: `against` cannot be read, or `folder`
+        holds another audit's models. What keeps a part from being measured is said in the report.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> report = audit(KNeighborsClassifier(1), *load_iris(return_X_y=True), budget=5, workers=0)
+    >>> report.findings["OP505"].status
+    'passed'
+    """
+    from overparam.audits.run import run_audit  # loads what no study needs
+    from overparam.audits.subject import make_subject
+
+    old = load_audit(against) if isinstance(against, str | Path) else against
+    subject = make_subject(
+        model, X, y, recipe=recipe, test=test, task=task, groups=groups, arguments=arguments,
+        mask=mask, fitted=fitted, capacity=capacity, name=name,
+    )  # fmt: skip
+    told: dict[str, Any] = {"on_plan": write_plan, "on_progress": write_stand} if progress else {}
+    result = run_audit(
+        subject, budget=budget, checks=checks, mute=mute, seed=seed, confidence=confidence,
+        folder=None if folder is None else check_path(folder), workers=workers, device=device,
+        memory_bytes=memory_bytes, accept_edits=accept_edits, **told,
+    )  # fmt: skip
+    return Audit(result, old)
 
 
 def _seeds(phenomenon: Phenomenon, scale: str, n_seeds: int | None, first_seed: int) -> range:

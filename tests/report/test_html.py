@@ -18,6 +18,7 @@ from overparam.lab.figure import ImageGrid
 from overparam.lab.phenomenon import Scale
 from overparam.lab.records import Records
 from overparam.lab.verdict import UNKNOWN, Interval, decide, exceeds, judge
+from overparam.report import page_figure
 from overparam.report.content import describe
 from overparam.report.html import SIZE_LIMIT
 from overparam.report.study import Study
@@ -187,8 +188,8 @@ def test_measured_numbers_have_the_digits_of_their_interval(synthetic):
     words = describe(result).figures[0]
     assert words.measured == (2, 3, 4)
     row = ("test error", 10, 0.6234567, 0.61, 0.64, 5)
-    assert html_module.row_texts(row, words) == ["test error", "10", "0.623", "0.610", "0.640", "5"]
-    assert html_module.row_texts((*row[:3], None, None, 1), words)[2:5] == ["0.6235", "–", "–"]
+    assert page_figure.row_texts(row, words) == ["test error", "10", "0.623", "0.610", "0.640", "5"]
+    assert page_figure.row_texts((*row[:3], None, None, 1), words)[2:5] == ["0.6235", "–", "–"]
 
 
 def test_notebook_picture_fits_and_follows_the_dark_theme(synthetic):
@@ -230,7 +231,7 @@ def test_too_large_figures_leave_the_page_and_say_so(synthetic, monkeypatch):
 
 
 def test_long_tables_are_cut_with_a_word(synthetic, monkeypatch):
-    monkeypatch.setattr(html_module, "_MOST_ROWS", 10)
+    monkeypatch.setattr(page_figure, "_MOST_ROWS", 10)
     page = Page(rendered(synthetic(1)))
     assert "The first 10 of 152 rows ; the CSV has all" in page.text.replace("rows;", "rows ;")
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from overparam.audits.check import Check
+    from overparam.audits.document import document_of
     from overparam.audits.evidence import Evidence
     from overparam.audits.finding import Finding, Measured
+    from overparam.audits.loading import load_document
     from overparam.audits.result import AuditResult
     from overparam.audits.run import run_audit
     from overparam.audits.subject import Subject
@@ -28,10 +30,22 @@ _MODULE_OF = {
     "Finding": "finding",
     "Measured": "finding",
     "Subject": "subject",
+    "document_of": "document",
+    "load_document": "loading",
     "run_audit": "run",
 }
 
-__all__ = ["AuditResult", "Check", "Evidence", "Finding", "Measured", "Subject", "run_audit"]
+__all__ = [
+    "AuditResult",
+    "Check",
+    "Evidence",
+    "Finding",
+    "Measured",
+    "Subject",
+    "document_of",
+    "load_document",
+    "run_audit",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ from overparam.checks import check_choice
 from overparam.errors import UsageError
 from overparam.lab.digits import write_measured
 from overparam.lab.figure import Figure
+from overparam.texts import printable
 
 Status = Literal["found", "passed", "undecided", "not applicable", "skipped", "failed"]
 Severity = Literal["none", "low", "medium", "high", "critical"]
@@ -123,7 +124,23 @@ class Finding:
 
     def __repr__(self) -> str:
         mark = f", {self.severity}" if self.status == "found" else ""
-        return f"{self.code} {self.title} ({self.status}{mark}): {self.sentence}"
+        return printable(f"{self.code} {self.title} ({self.status}{mark}): {self.sentence}")
+
+
+def costliest_first(findings: Mapping[str, Finding], muted: Sequence[str] = ()) -> list[Finding]:
+    """Return what was found, but for muted codes, the costliest first."""
+    some = [f for code, f in findings.items() if f.status == "found" and code not in muted]
+    return sorted(some, key=lambda f: (*f.rank, f.code))
+
+
+def of_severity(found: Sequence[Finding], least: str) -> list[Finding]:
+    """Return what is of a severity or a higher one.
+
+    Raises:
+        UsageError: no such severity.
+    """
+    rank = SEVERITIES.index(check_choice("severity", least, SEVERITIES))
+    return [f for f in found if SEVERITIES.index(f.severity) >= rank]
 
 
 def severity_of_cost(cost: Measured) -> Severity:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from overparam.audits.finding import SEVERITIES, Finding
+from overparam.audits.finding import Finding, costliest_first, of_severity
 from overparam.audits.plan import AuditPlan
+from overparam.audits.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,8 @@ class AuditResult:
         about: of the subject and the run, plain values: name, kind, rows, classes, budget,
             seconds, seed, versions.
         plan: what was planned; None where nothing is trained. notes: what is to be known.
+        muted: codes that are not shown as found. subject: what was audited, whose rows a report
+            shows; None where it is not at hand.
     """
 
     verdict: str
@@ -33,17 +36,14 @@ class AuditResult:
     about: Mapping[str, Any]
     plan: AuditPlan | None = None
     notes: tuple[str, ...] = ()
-    muted: tuple[str, ...] = field(default=())
+    muted: tuple[str, ...] = ()
+    subject: Subject | None = None
 
     @property
     def found(self) -> list[Finding]:
         """What was found, the costliest first; muted codes are left out."""
-        some = [
-            f for f in self.findings.values() if f.status == "found" and f.code not in self.muted
-        ]
-        return sorted(some, key=lambda f: (*f.rank, f.code))
+        return costliest_first(self.findings, self.muted)
 
     def at_least(self, severity: str) -> list[Finding]:
         """Return what was found of this severity or a higher one."""
-        least = SEVERITIES.index(severity)
-        return [f for f in self.found if SEVERITIES.index(f.severity) >= least]
+        return of_severity(self.found, severity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def run_audit(
         subject = replace(subject, kind="estimator", model=model, name="a random forest")
     evidence = Evidence(subject, seed=seed, confidence=confidence)
     begun, plan = time.monotonic(), None
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     with run_folder(folder) as place:
         if subject.can_fit:
             machine = Machine(
@@ -88,6 +90,7 @@ def run_audit(
             row_table(evidence, findings),
             {
                 **_about(subject),
+                "created": created,
                 "budget": seconds,
                 "seconds": time.monotonic() - begun,
                 "seed": seed,
@@ -98,6 +101,7 @@ def run_audit(
             plan,
             subject.notes,
             muted,
+            subject,
         )
 
 

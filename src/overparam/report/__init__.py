@@ -6,12 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from overparam.report.audit import Audit
     from overparam.report.content import Content, describe
+    from overparam.report.kept_audit import load_audit
     from overparam.report.study import Study
 
-__all__ = ["Content", "Study", "describe"]
+__all__ = ["Audit", "Content", "Study", "describe", "load_audit"]
 
-_HOME = {"Content": "content", "Study": "study", "describe": "content"}
+_HOME = {
+    "Audit": "audit",
+    "Content": "content",
+    "Study": "study",
+    "describe": "content",
+    "load_audit": "kept_audit",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 
 from overparam.errors import OverparamError
 from overparam.lab.phenomenon import TREATMENT, paragraph
+from overparam.lab.plain_values import plain
 from overparam.lab.study import StudyResult
 from overparam.report.arms import Arm, describe_arm
-from overparam.report.figure_content import FigureContent, describe_figure, plain
+from overparam.report.figure_content import FigureContent, describe_figure
 from overparam.report.formatting import format_number
 from overparam.texts import printable
 

@@ -17,7 +17,7 @@ def head_facts(content: Content) -> list[str]:
     version = _mapping(known.get("versions")).get("overparam")
     revision = f"revision {content.revision} of the experiment"
     facts = [
-        _when(known.get("created")),
+        time_text(known.get("created")),
         " on ".join(str(v) for v in (device, machine) if v),
         f"{format_seconds(known['seconds'])} of computing" if known.get("seconds") else "",
         f"{content.n_recorded:,} of {content.n_planned:,} cells",
@@ -48,19 +48,20 @@ def provenance_rows(content: Content) -> list[tuple[str, str]]:
     known.pop("notes", None)
     machine, versions = _mapping(known.pop("machine", None)), _mapping(known.pop("versions", None))
     rows = [
-        ("Created", _when(known.pop("created", None))),
+        ("Created", time_text(known.pop("created", None))),
         ("Experiment", f"{content.name}, revision {content.revision}"),
         ("Computing time", format_seconds(known.pop("seconds", None)) + ", all workers"),
         ("Peak memory", format_bytes(known.pop("peak_memory_bytes", None))),
         ("Device", str(known.pop("device", None) or "–")),
         ("Workers", str(known.pop("workers", None) or "–")),
-        ("Machine", _machine(machine)),
+        ("Machine", machine_text(machine)),
         ("Versions", ", ".join(f"{k} {v}" for k, v in versions.items()) or "–"),
     ]
     return rows + [(str(k).replace("_", " ").capitalize(), _text(v)) for k, v in known.items()]
 
 
-def _machine(machine: Mapping[str, Any]) -> str:
+def machine_text(machine: Mapping[str, Any]) -> str:
+    """Return processor, cores, memory and system."""
     parts = [
         str(machine.get("cpu") or ""),
         f"{machine['cores']} cores" if machine.get("cores") else "",
@@ -70,7 +71,7 @@ def _machine(machine: Mapping[str, Any]) -> str:
     return ", ".join(p for p in parts if p) or "–"
 
 
-def _when(created: Any) -> str:
+def time_text(created: Any) -> str:
     """Return an ISO 8601 time as date, hour and minute."""
     text = str(created or "")
     return text[:16].replace("T", " ") + " UTC" if "T" in text else text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from overparam.lab.plain_values import plain
 from overparam.report.content import Content
-from overparam.report.figure_content import plain
 
 
 def to_json(content: Content, indent: int | None = 2) -> str:

@@ -31,7 +31,8 @@ def study_html(content: Content, figures: Sequence[Figure]) -> str:
         for a in content.arms
     )
     return (
-        f'<div class="overparam-study">{_style()}<p><b>{prose(content.title)}</b></p>'
+        f'<div class="overparam-study">{notebook_style(".overparam-study")}'
+        f"<p><b>{prose(content.title)}</b></p>"
         f"<p>{prose(content.claim)}</p><p>{prose(content.headline)}</p>"
         f"<table>{rows}</table>{_picture(content, figures)}</div>"
     )
@@ -48,8 +49,8 @@ def _picture(content: Content, figures: Sequence[Figure]) -> str:
     return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
 
 
-def _style() -> str:
-    box = ".overparam-study"
+def notebook_style(box: str) -> str:
+    """Return the style sheet of what one cell shows, in the notebook's theme; box: its class."""
     dark = ", ".join(f"{page} {box}" for page in _DARK_PAGES)
     look = "background: var(--op-paper); color: var(--op-ink); padding: 8px 10px;"
     return (

@@ -17,7 +17,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from overparam.cache import kept_text
-from overparam.report.figure_content import plain
+from overparam.lab.plain_values import plain
 from overparam.report.palette import DARK, LIGHT
 
 _EXPOSED = "window.vegaEmbed = vegaEmbed;"  # what a page calls
