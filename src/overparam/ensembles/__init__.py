@@ -1,7 +1,8 @@
 """Subset ensembles: models trained on balanced random subsets of one data set.
 
 From the same fits follow memorization and influence scores with intervals, predictions out of
-sample, label errors, membership risk, a learning curve and the prediction of all. An ensemble is a
+sample, label errors, membership risk, a learning curve and the prediction of all. Models may be of
+classes (`Ensemble`) or of one target for each row (`TargetEnsemble`). An ensemble is a
 study of the lab: its cells are models (`member`), its units are written as they end, and it is
 resumed, extended and refused as any other. What decides a member is in its key (`identity`); what
 members say is read one kind at a time (`columns`); what it costs is said before (`planning`).
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ProxyValidation,
         validate_proxies,
     )
+    from overparam.ensembles.target_ensemble import TargetEnsemble
 
 _MODULE_OF = {
     "Ensemble": "ensemble",
@@ -34,6 +36,7 @@ _MODULE_OF = {
     "NamedModel": "learners",
     "ProxyScore": "proxy_validation",
     "ProxyValidation": "proxy_validation",
+    "TargetEnsemble": "target_ensemble",
     "load_ensemble": "loading",
     "plan_ensemble": "create",
     "subset_ensemble": "create",
@@ -47,6 +50,7 @@ __all__ = [
     "NamedModel",
     "ProxyScore",
     "ProxyValidation",
+    "TargetEnsemble",
     "load_ensemble",
     "plan_ensemble",
     "subset_ensemble",

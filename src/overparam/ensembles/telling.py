@@ -10,6 +10,7 @@ from overparam.errors import OverparamError
 
 if TYPE_CHECKING:
     from overparam.ensembles.ensemble import Ensemble
+    from overparam.ensembles.of_members import EnsembleOfMembers
 
 MEMORIZED = 0.25  # a row of at least this score; the published threshold of influential rows
 _SHOWN, _FINDINGS, _LETTERS = 5, 2, 110
@@ -20,21 +21,26 @@ def lines_of(ensemble: Ensemble) -> list[str]:
     measured = ensemble.members.measured
     accuracy = [np.mean([r.value(n) for r in measured]) for n in ("accuracy_in", "accuracy_out")]
     shares = ", ".join(f"{100 * r:g} %" for r in ensemble.ratios)
-    lines = [
+    return [
         f"Ensemble: {ensemble.n_models:,} models, {ensemble.model}, each on {shares} of "
-        f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes{_which(ensemble)}",
+        f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes{which_scored(ensemble)}",
         f"  accuracy   {accuracy[0]:.4f} on rows seen, {accuracy[1]:.4f} on rows never seen",
         f"  memorized  {_memorized(ensemble)}",
         f"  labels     {_labels(ensemble)}",
         f"  study      {ensemble.folder}",
+        *end_of(ensemble),
     ]
-    lines += [f"  finding    {text[:_LETTERS]}" for text in ensemble.findings[:_FINDINGS]]
+
+
+def end_of(ensemble: EnsembleOfMembers) -> list[str]:
+    """Return the last lines: what is amiss."""
+    lines = [f"  finding    {text[:_LETTERS]}" for text in ensemble.findings[:_FINDINGS]]
     if len(ensemble.findings) > _FINDINGS:
         lines.append(f"  ... and {len(ensemble.findings) - _FINDINGS} more findings")
     return lines
 
 
-def _which(ensemble: Ensemble) -> str:
+def which_scored(ensemble: EnsembleOfMembers) -> str:
     """Say of which models the scores are, where those are not all."""
     if len(ensemble.ratios) == 1:
         return ""

@@ -162,6 +162,7 @@ if TYPE_CHECKING:
         score_in_blocks,
         score_without_columns,
     )
+    from overparam.measures.target_memorization import TargetMemorization, target_memorization
     from overparam.measures.test_error.error_budget import (
         BudgetPart,
         ErrorBudget,
@@ -330,6 +331,7 @@ _HOMES = {
     ),
     "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
+    "target_memorization": ("TargetMemorization", "target_memorization"),
     "probabilities.temperature": (
         "TemperatureEstimate",
         "estimate_temperature",
@@ -398,6 +400,7 @@ __all__ = [
     "SegmentCondition",
     "Shift",
     "StrongColumn",
+    "TargetMemorization",
     "TemperatureEstimate",
     "TprEstimate",
     "TwoScores",
@@ -503,6 +506,7 @@ __all__ = [
     "squared_error",
     "stable_logit",
     "stable_rank",
+    "target_memorization",
     "visible_shape",
     "watchable",
     "watson_scores",
