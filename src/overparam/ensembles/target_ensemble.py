@@ -11,7 +11,7 @@ from overparam.ensembles.kept_models import predictions_of
 from overparam.ensembles.of_members import EnsembleOfMembers
 from overparam.ensembles.target_findings import target_findings_of
 from overparam.ensembles.target_telling import target_lines_of
-from overparam.measures.target_memorization import TargetMemorization, target_memorization
+from overparam.measures.memorized_targets import TargetMemorization, target_memorization
 
 
 class TargetEnsemble(EnsembleOfMembers):

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         watson_scores,
     )
     from overparam.measures.memorization import MemorizationScores, memorization_scores
+    from overparam.measures.memorized_targets import TargetMemorization, target_memorization
     from overparam.measures.module_proxies import gradient_norm, input_curvature
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
@@ -162,7 +163,6 @@ if TYPE_CHECKING:
         score_in_blocks,
         score_without_columns,
     )
-    from overparam.measures.target_memorization import TargetMemorization, target_memorization
     from overparam.measures.test_error.error_budget import (
         BudgetPart,
         ErrorBudget,
@@ -278,6 +278,7 @@ _HOMES = {
         "watson_scores",
     ),
     "memorization": ("MemorizationScores", "memorization_scores"),
+    "memorized_targets": ("TargetMemorization", "target_memorization"),
     "linear.minimum_norm": (
         "MinimumNorm",
         "minimum_norm_solution",
@@ -331,7 +332,6 @@ _HOMES = {
     ),
     "smoothers": ("effective_parameters", "leaf_smoother", "linear_smoother"),
     "spectral_radius": ("jacobian_spectral_radius",),
-    "target_memorization": ("TargetMemorization", "target_memorization"),
     "probabilities.temperature": (
         "TemperatureEstimate",
         "estimate_temperature",

@@ -146,7 +146,7 @@ def _variance(targets: np.ndarray) -> float:
     if not np.isfinite(targets).all() or not (variance := float(targets.var())) > 0:
         raise DataError(
             "targets do not vary, or are not all known",
-            got=f"{np.nanmin(targets):g}..{np.nanmax(targets):g}",
+            got=f"{targets.min():g}..{targets.max():g}",
             allowed="finite numbers, not all alike",
         )
     return variance
