@@ -56,6 +56,13 @@ def test_what_is_not_said_is_not_counted():
     assert found.mean == pytest.approx(np.nanmean(found.estimate))
 
 
+def test_without_answers_inside_there_are_predictions_and_no_scores():
+    masks, said, y = world()
+    found = target_memorization(masks, np.where(masks, np.nan, said), y)
+    assert np.isnan([*found.estimate, found.mean, found.mean_low]).all()
+    np.testing.assert_array_equal(found.prediction, target_memorization(masks, said, y).prediction)
+
+
 def test_models_that_are_exact_inside_have_an_interval_of_the_outside_alone():
     masks, said, y = world()
     found = target_memorization(masks, np.where(masks, y, said), y)
@@ -107,7 +114,7 @@ def test_the_mean_of_rows_is_covered_where_models_differ():
         ({"targets": np.ones(N - 1)}, "not of the same rows"),
         ({"predictions": np.ones((K, N - 1))}, "not of the same models and rows"),
         ({"predictions": np.full((K, N), 1e80)}, "too large to square"),
-        ({"in_subset": np.ones((K, N))}, "no row is in the subset of one model and out of"),
+        ({"in_subset": np.ones((K, N))}, "no row was left out by a model"),
         ({"in_subset": np.ones((1, N)), "predictions": np.ones((1, N))}, "one model cannot"),
     ],
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from overparam.ensembles.exposure import Exposure
     from overparam.ensembles.learners import NamedModel
     from overparam.ensembles.loading import load_ensemble
+    from overparam.ensembles.of_predictions import ensemble_of_predictions
     from overparam.ensembles.planning import EnsemblePlan
     from overparam.ensembles.proxy_validation import (
         ProxyScore,
@@ -37,6 +38,7 @@ _MODULE_OF = {
     "ProxyScore": "proxy_validation",
     "ProxyValidation": "proxy_validation",
     "TargetEnsemble": "target_ensemble",
+    "ensemble_of_predictions": "of_predictions",
     "load_ensemble": "loading",
     "plan_ensemble": "create",
     "subset_ensemble": "create",
@@ -51,6 +53,7 @@ __all__ = [
     "ProxyScore",
     "ProxyValidation",
     "TargetEnsemble",
+    "ensemble_of_predictions",
     "load_ensemble",
     "plan_ensemble",
     "subset_ensemble",

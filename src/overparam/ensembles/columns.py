@@ -31,6 +31,7 @@ _TEST_FIELDS = {
     "test_correct": np.bool_,
     "test_prediction": np.float64,
 }
+_SILENT = np.float32(np.nan)
 
 
 class Columns:
@@ -77,6 +78,17 @@ class Columns:
         if name in _TEST_FIELDS:
             return self._matrix(name, self._n_test, _TEST_FIELDS[name])
         return self._matrix(name, self._n_rows, _ROW_FIELDS[name])
+
+    @property
+    def known(self) -> np.ndarray:
+        """Where each member says something, bool `[K, n]`: predictions of others may have gaps."""
+        return ~np.isnan(self["probability"])
+
+    @property
+    def answers(self) -> np.ndarray:
+        """Which answers are right, `[K, n]`: the column ``correct``, or float32 with NaN in gaps."""
+        known = self.known
+        return self["correct"] if known.all() else np.where(known, self["correct"], _SILENT)
 
     @property
     def contradicted(self) -> bool:

@@ -30,7 +30,9 @@ _OUT_OF_SAMPLE = ("probabilities", "standard_error", "n_out", "n_missing")
 
 
 class Ensemble(EnsembleOfMembers):
-    """K classifiers, each trained on a random subset of n rows. Made by `subset_ensemble`."""
+    """K classifiers, each trained on a random subset of n rows. Made by `subset_ensemble`,
+    or of predictions by `ensemble_of_predictions`.
+    """
 
     @property
     def labels(self) -> np.ndarray:
@@ -70,7 +72,7 @@ class Ensemble(EnsembleOfMembers):
             margins = columns["margin"]
             prior = self.members.chosen_prior(prior, masks)
             return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
-        return memorization_scores(masks, columns["correct"], confidence=confidence)
+        return memorization_scores(masks, columns.answers, confidence=confidence)
 
     def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
         """Return the mean probabilities `[n, classes]` of the models that did not see a row."""
@@ -133,11 +135,11 @@ class Ensemble(EnsembleOfMembers):
 
     def c_scores(self) -> CScores:
         """Return the consistency of each row: its accuracy out of sample, over all ratios."""
-        return c_scores(self.in_subset, self.columns["correct"], self.members.ratio_of_each)
+        return c_scores(self.in_subset, self.columns.answers, self.members.ratio_of_each)
 
     def learning_curve(self, *, confidence: float = 0.95) -> LearningCurve:
         """Return how accuracy out of sample grows with the share of rows, a point a ratio."""
-        correct = self.columns["correct"]
+        correct = self.columns.answers
         return learning_curve(
             self.in_subset, correct, self.members.ratio_of_each, confidence=confidence
         )

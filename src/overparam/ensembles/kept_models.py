@@ -61,7 +61,9 @@ def _learner_of(ensemble: EnsembleOfMembers) -> NetworkLearner:
         return learner
     raise UsageError(
         "the members' models are not at hand",
-        got="an ensemble that was loaded from its folder" if learner is None else "not kept",
+        got="an ensemble that was loaded from its folder, or is of predictions"
+        if learner is None
+        else "not kept",
         remedy="give keep='models' (networks), or evaluate=(X_test, y_test), to subset_ensemble; "
         "with the same folder a loaded ensemble has its model again",
     )

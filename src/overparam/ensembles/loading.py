@@ -10,7 +10,7 @@ from overparam.checks import check_path
 from overparam.ensembles.ensemble import Ensemble
 from overparam.ensembles.members import Members
 from overparam.ensembles.of_members import MakeLarger
-from overparam.ensembles.setup import ABOUT, Setup, outcome_of, study_of
+from overparam.ensembles.setup import ABOUT, Setup, kind_of_outcome, study_of
 from overparam.ensembles.target_ensemble import TargetEnsemble
 from overparam.errors import StoreError
 from overparam.lab.records import Records
@@ -28,7 +28,7 @@ def load_ensemble(folder: str | Path) -> Ensemble | TargetEnsemble:
     with Store.read_only(place) as store:
         store.check_phenomenon(study_of())  # before it is asked what it is the ensemble of
         about = about_of(store)
-        records = store.read(study_of(outcome=outcome_of(about["classes"])))
+        records = store.read(study_of(outcome=kind_of_outcome(about["classes"])))
     ordered = sorted(records, key=lambda r: (r.condition.ratio, r.condition.number))
     return ensemble_of(Members.of(place, Records(ordered), about))
 

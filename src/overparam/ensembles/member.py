@@ -85,7 +85,7 @@ class MemberRun:
         tested = silence(0, self.n_classes)
         if self.test_labels is not None:
             _, tested = await self._ask(fitted, self.learner.test_inputs, self.test_labels)
-        outcome = self._outcome(fitted, inside, said, tested, gap)
+        outcome = outcome_of(fitted.form, inside, said, tested, gap)
         if "logits" in self.keep:
             outcome = replace(outcome, outputs=outputs.astype(np.float32))
         return replace(outcome, state=state_of(fitted) if "models" in self.keep else {})
@@ -96,31 +96,8 @@ class MemberRun:
         fitted, losses = await self.learner.fit_watched(streams)
         _, said = await self._ask(fitted, self.learner.inputs, self.labels)
         whole, tested = np.ones(len(self.labels), bool), silence(0, self.n_classes)
-        outcome = self._outcome(fitted, whole, said, tested, float("nan"))
+        outcome = outcome_of(fitted.form, whole, said, tested)
         return replace(outcome, cumulative_loss=losses.astype(np.float32))
-
-    def _outcome(
-        self, fitted: Any, inside: np.ndarray, said: Statements, tested: Statements, gap: float
-    ) -> MemberOutcome:
-        nothing = np.empty(0, np.float32)
-        return MemberOutcome(
-            int(inside.sum()),
-            _share(said.correct[inside]),
-            _share(said.correct[~inside]),
-            gap,
-            fitted.form,
-            packed_subsets(inside),
-            said.margin.astype(np.float32),
-            said.probability.astype(np.float32),
-            said.correct,
-            said.probabilities[~inside].astype(np.float16),
-            tested.margin.astype(np.float32),
-            tested.correct,
-            tested.probabilities.astype(np.float16),
-            outputs=nothing,
-            state={},
-            cumulative_loss=nothing,
-        )
 
     async def _ask(
         self, fitted: Any, inputs: Any, labels: np.ndarray
@@ -157,6 +134,35 @@ async def gap_of_second_fit(
     with np.errstate(invalid="ignore"):
         apart = np.where(second == outputs, 0.0, np.abs(second - outputs))
     return float(apart.max())
+
+
+def outcome_of(
+    form: str,
+    inside: np.ndarray,
+    said: Statements,
+    tested: Statements,
+    gap: float = float("nan"),
+) -> MemberOutcome:
+    """Return what a member says, NaN where it says nothing, in types that take little room."""
+    nothing, known = np.empty(0, np.float32), ~np.isnan(said.probability)
+    return MemberOutcome(
+        int(inside.sum()),
+        _share(said.correct[inside & known]),
+        _share(said.correct[~inside & known]),
+        gap,
+        form,
+        packed_subsets(inside),
+        said.margin.astype(np.float32),
+        said.probability.astype(np.float32),
+        said.correct,
+        said.probabilities[~inside].astype(np.float16),
+        tested.margin.astype(np.float32),
+        tested.correct,
+        tested.probabilities.astype(np.float16),
+        outputs=nothing,
+        state={},
+        cumulative_loss=nothing,
+    )
 
 
 def _share(correct: np.ndarray) -> float:

@@ -14,9 +14,11 @@ import numpy as np
 from overparam.checks import check_path
 from overparam.ensembles.columns import Columns
 from overparam.ensembles.members import Members
-from overparam.ensembles.setup import Setup
+from overparam.ensembles.setup import ABOUT, Setup, kind_of_outcome, study_of
 from overparam.errors import UsageError
+from overparam.lab.database import DATABASE
 from overparam.lab.records import Records
+from overparam.lab.store import Store
 
 MakeLarger = Callable[..., Members]
 
@@ -53,6 +55,11 @@ class EnsembleOfMembers(ABC):
     def folder(self) -> Path:
         """Where the study is kept."""
         return self.members.folder
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether there is a study in it: of predictions that were given there is none."""
+        return (self.folder / DATABASE).is_file()
 
     @property
     def records(self) -> Records:
@@ -157,7 +164,7 @@ class EnsembleOfMembers(ABC):
         return self
 
     def save(self, folder: str | Path) -> Path:
-        """Copy the study into a folder that is not there yet, or is empty; return it.
+        """Write the study into a folder that is not there yet, or is empty; return it.
 
         Raises:
             UsageError: something is there.
@@ -169,7 +176,13 @@ class EnsembleOfMembers(ABC):
                 got=str(place),
                 allowed="a new folder, or an empty one",
             )
-        shutil.copytree(self.folder, place, dirs_exist_ok=True)
+        if self.has_folder:
+            shutil.copytree(self.folder, place, dirs_exist_ok=True)
+            return place
+        about = dict(self.members.about)
+        with Store.open(place, study_of(outcome=kind_of_outcome(about["classes"]))) as store:
+            store.set(ABOUT, about)
+            store.write(self.records, "predictions")
         return place
 
     def __repr__(self) -> str:

@@ -104,7 +104,7 @@ class Setup:
         cells = MemberCells(range(first, n_models), self.ratios, self.has_run and first == 0)
         stack = self.learner.stack_size
         loads, parts = self.of.loads, self.of.parts
-        run, outcome = self._run(masks), outcome_of(self.classes)
+        run, outcome = self._run(masks), kind_of_outcome(self.classes)
         return study_of(run, cells, self.digest, stack, lambda condition: loads, parts, outcome)
 
     def _run(self, masks: Mapping[float, np.ndarray]) -> MemberRun | TargetRun:
@@ -144,9 +144,7 @@ class Setup:
         """What a study keeps, so that it can be read without the data and the model."""
         return {
             "model": self.model,
-            "labels": self.labels.tolist(),
-            "classes": None if self.classes is None else [_plain(c) for c in self.classes],
-            "test_labels": None if self.test_labels is None else self.test_labels.tolist(),
+            **about_labels(self.labels, self.classes, self.test_labels),
             "keep": list(self.keep),
             "left_out": self.left_out.tolist(),
             "findings": list(self.findings),
@@ -240,7 +238,18 @@ def study_of(
     )
 
 
-def outcome_of(classes: Sequence[Any] | None) -> type:
+def about_labels(
+    labels: np.ndarray, classes: Sequence[Any] | None, test_labels: np.ndarray | None
+) -> dict[str, Any]:
+    """Return what a study keeps of labels, arguments as the attributes of `Setup`."""
+    return {
+        "labels": labels.tolist(),
+        "classes": None if classes is None else [_plain(c) for c in classes],
+        "test_labels": None if test_labels is None else test_labels.tolist(),
+    }
+
+
+def kind_of_outcome(classes: Sequence[Any] | None) -> type:
     """Return what members say where labels are of these classes, or are targets."""
     return TargetOutcome if classes is None else MemberOutcome
 

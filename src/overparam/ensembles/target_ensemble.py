@@ -15,7 +15,8 @@ from overparam.measures.memorized_targets import TargetMemorization, target_memo
 
 
 class TargetEnsemble(EnsembleOfMembers):
-    """K regressions, each trained on a random subset of n rows. Made by `subset_ensemble`.
+    """K regressions, each trained on a random subset of n rows. Made by `subset_ensemble`,
+    or of predictions by `ensemble_of_predictions`.
 
     Scores are of the members at the largest ratio, unless a method is given another; arrays
     `[K, n]` are of all members.

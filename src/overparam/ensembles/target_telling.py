@@ -23,12 +23,15 @@ def target_lines_of(ensemble: TargetEnsemble) -> list[str]:
     return [
         f"Ensemble: {ensemble.n_models:,} models, {ensemble.model}, each on {shares} of "
         f"{ensemble.n_rows:,} rows, targets{which_scored(ensemble)}",
-        f"  error      root mean square {error[0] ** 0.5:.4g} on rows seen, {error[1] ** 0.5:.4g} "
-        f"on rows never seen (R2 {1 - error[1] / variance:.3f})",
+        f"  error      root mean square {_root(seen)} on rows seen, {_root(unseen)} on rows never "
+        f"seen (R2 {1 - unseen / variance:.3f})",
         f"  memorized  {_memorized(ensemble)}",
-        f"  study      {ensemble.folder}",
         *end_of(ensemble),
     ]
+
+
+def _root(square: float) -> str:
+    return "unknown" if np.isnan(square) else f"{square**0.5:.4g}"
 
 
 def _memorized(ensemble: TargetEnsemble) -> str:
@@ -36,6 +39,8 @@ def _memorized(ensemble: TargetEnsemble) -> str:
         found = ensemble.memorization_scores()
     except OverparamError as error:
         return error.what
+    if np.isnan(found.mean):
+        return "not known: no model says anything of a row that it saw"
     order = np.argsort(-np.nan_to_num(found.estimate, nan=-np.inf))[:_SHOWN]
     return (
         f"{100 * found.mean:.3g} % of the targets' variance "

@@ -38,7 +38,9 @@ def read_examples(model: Any, X: Any, y: Any = None, task: str | None = None) ->
             got=f"{read!r} for a task of numbers",
             remedy="give (X, y) as they came, or as_examples(data, n_classes=None)",
         )
-    return with_classes(read) if wanted == CLASSES or read.classes is not None else _numbers(read)
+    return (
+        with_classes(read) if wanted == CLASSES or read.classes is not None else with_numbers(read)
+    )
 
 
 def with_classes(examples: Examples) -> Examples:
@@ -62,7 +64,7 @@ def with_classes(examples: Examples) -> Examples:
     return examples
 
 
-def _numbers(examples: Examples) -> Examples:
+def with_numbers(examples: Examples) -> Examples:
     """Return examples of one target for each row.
 
     Raises:

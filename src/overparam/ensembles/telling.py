@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,17 +24,21 @@ def lines_of(ensemble: Ensemble) -> list[str]:
     return [
         f"Ensemble: {ensemble.n_models:,} models, {ensemble.model}, each on {shares} of "
         f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes{which_scored(ensemble)}",
-        f"  accuracy   {accuracy[0]:.4f} on rows seen, {accuracy[1]:.4f} on rows never seen",
+        f"  accuracy   {_rate(accuracy[0])} on rows seen, {_rate(accuracy[1])} on rows never seen",
         f"  memorized  {_memorized(ensemble)}",
         f"  labels     {_labels(ensemble)}",
-        f"  study      {ensemble.folder}",
         *end_of(ensemble),
     ]
 
 
+def _rate(value: Any) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.4f}"
+
+
 def end_of(ensemble: EnsembleOfMembers) -> list[str]:
-    """Return the last lines: what is amiss."""
-    lines = [f"  finding    {text[:_LETTERS]}" for text in ensemble.findings[:_FINDINGS]]
+    """Return the last lines: where the study is, what is amiss."""
+    lines = [f"  study      {ensemble.folder}"] if ensemble.has_folder else []
+    lines += [f"  finding    {text[:_LETTERS]}" for text in ensemble.findings[:_FINDINGS]]
     if len(ensemble.findings) > _FINDINGS:
         lines.append(f"  ... and {len(ensemble.findings) - _FINDINGS} more findings")
     return lines

@@ -82,7 +82,7 @@ def target_memorization(
 
     Raises:
         DataError: shapes that do not fit, one model, targets that do not vary or are not finite,
-            numbers too large to square, or no row that is both in and out.
+            numbers too large to square, or no row that a model leaves out.
         UsageError: a confidence outside (0, 1).
 
     Cost: O(K n), by blocks of rows. Assumption: models are independent given their subsets.
@@ -112,9 +112,9 @@ def target_memorization(
         n, mean, squares = _moments(shift, ~is_in & known)
         answer[rows], answer_error[rows] = y[rows] + mean, _standard_error(n, squares)
     both = (inside.n > 0) & (outside.n > 0)
-    if not both.any():
+    if not outside.n.any():
         raise DataError(
-            "no row is in the subset of one model and out of that of another",
+            "no row was left out by a model that says something of it",
             got=f"{len(masks)} models of {len(y)} rows",
             remedy="train models on random subsets of the rows",
         )
@@ -205,8 +205,10 @@ def _mean_of_rows(
     models beyond this scatter.
     """
     of_row = (outside.mean - inside.mean)[both]
-    n_rows, mean = len(of_row), float(of_row.mean())
+    n_rows, mean = len(of_row), float(of_row.mean()) if len(of_row) else float("nan")
     of_model, entries = np.zeros(len(masks)), 0.0
+    if n_rows < 2:
+        return mean, float("nan")
     for rows in blocks(len(targets), len(masks)):
         values, is_in = read_numbers(said, rows), read_masks(masks, rows)
         counts, errors = ~np.isnan(values) & both[rows], np.square(values - targets[rows])
@@ -215,8 +217,6 @@ def _mean_of_rows(
             parts = np.where(some, sign * apart, 0.0)
             of_model += parts.sum(1)
             entries += float(np.square(parts).sum())
-    if n_rows < 2:
-        return mean, float("nan")
     over_rows = float(np.square(of_row - mean).sum()) / (n_rows * (n_rows - 1))
     over_models = float(np.square(of_model).sum()) * len(masks) / (len(masks) - 1)
     variance = over_rows + max(over_models - entries, 0.0)
