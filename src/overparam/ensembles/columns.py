@@ -86,7 +86,7 @@ class Columns:
 
     @property
     def answers(self) -> np.ndarray:
-        """Which answers are right, `[K, n]`: the column ``correct``, or float32 with NaN in gaps."""
+        """Which answers are right, `[K, n]`: the column `correct`, or float32 with NaN in gaps."""
         known = self.known
         return self["correct"] if known.all() else np.where(known, self["correct"], _SILENT)
 

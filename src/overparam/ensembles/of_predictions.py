@@ -279,10 +279,14 @@ def _statements(said: GivenPredictions, k: int, examples: Examples, form: str) -
     known, width = said.known[k], examples.n_outputs
     values = said.values[k][known]
     outputs = values if said.are_outputs else np.eye(width)[_positions(values, k, examples)]
-    found, whole = statements(outputs, form, examples.labels[known]), silence(len(known), width)
-    whole.margin[known], whole.probability[known] = found.margin, found.probability
-    whole.correct[known], whole.probabilities[known] = found.correct, found.probabilities
-    return whole
+    found, places = statements(outputs, form, examples.labels[known]), np.flatnonzero(known)
+    correct = np.zeros(len(known), bool)
+    correct[places] = found.correct
+    margin, probability = np.full((2, len(known)), np.nan)
+    margin[places], probability[places] = found.margin, found.probability
+    probabilities = np.full((len(known), width), np.nan)
+    probabilities[places] = found.probabilities
+    return Statements(margin, probability, correct, probabilities)
 
 
 def _positions(values: np.ndarray, k: int, examples: Examples) -> np.ndarray:

@@ -18,7 +18,7 @@ _SHOWN = 5
 def target_lines_of(ensemble: TargetEnsemble) -> list[str]:
     """Return what is shown of an ensemble: its size, what it found, what is amiss."""
     measured, variance = ensemble.members.measured, float(ensemble.targets.var())
-    error = [np.nanmean([r.value(n) for r in measured]) for n in ("error_in", "error_out")]
+    seen, unseen = (np.mean([r.value(n) for r in measured]) for n in ("error_in", "error_out"))
     shares = ", ".join(f"{100 * r:g} %" for r in ensemble.ratios)
     return [
         f"Ensemble: {ensemble.n_models:,} models, {ensemble.model}, each on {shares} of "
