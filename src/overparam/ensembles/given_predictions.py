@@ -105,8 +105,8 @@ def read_predictions(name: str, given: Any, classes: Sequence[Any] | None) -> Gi
     held = _numbers_if_such(held)
     if held.ndim == 3 and held.dtype.kind not in "biuf":
         raise DataError(f"{name} hold no numbers", got=held.dtype, allowed=_SHAPES, remedy=_GAPS)
-    missing = np.array([_is_missing(of_model) for of_model in held])
-    found = GivenPredictions(held, ~(missing.any(2) if held.ndim == 3 else missing), names)
+    missing = [_is_missing(of_model).reshape(held.shape[1], -1).any(1) for of_model in held]
+    found = GivenPredictions(held, ~np.array(missing), names)
     if not found.known.any():
         raise DataError(f"{name} hold nothing but missing values", got=list(held.shape))
     _refuse_infinity(name, found)

@@ -83,11 +83,12 @@ def ensemble_of_predictions(
     masks = _masks(mask, said)
     examples = _examples(said, y, classes, task)
     tested = None if test is None else _tested(test, said, examples)
+    notes, classes = list(examples.notes), None
     if examples.classes is None:
-        notes, outcomes = (), list(_of_numbers(said, masks, examples, tested))
+        outcomes = list(_of_numbers(said, masks, examples, tested))
     else:
-        form = said.form() if said.are_outputs else VOTES
-        notes = (_LOGITS,) if form == "logits" else ()
+        classes, form = examples.classes.tolist(), said.form() if said.are_outputs else VOTES
+        notes += [_LOGITS] if form == "logits" else []
         outcomes = list(_of_classes(said, masks, examples, tested, form))
     records = [
         Record(Member(number, ratio), 0, outcome)
@@ -95,13 +96,11 @@ def ensemble_of_predictions(
     ]
     about = {
         "model": "given by predictions",
-        **about_labels(
-            _column(examples), examples.classes, None if tested is None else _column(tested[1])
-        ),
+        **about_labels(_column(examples), classes, tested and _column(tested[1])),
         "keep": [],
         "left_out": [],
         "findings": [],
-        "notes": [*examples.notes, *notes],
+        "notes": notes,
         "identity": {},
     }
     nowhere = Path(tempfile.gettempdir()) / "no study of predictions"
