@@ -83,11 +83,11 @@ def ensemble_of_predictions(
     masks = _masks(mask, said)
     examples = _examples(said, y, classes, task)
     tested = None if test is None else _tested(test, said, examples)
-    notes, classes = list(examples.notes), None
+    notes, names = list(examples.notes), None
     if examples.classes is None:
         outcomes = list(_of_numbers(said, masks, examples, tested))
     else:
-        classes, form = examples.classes.tolist(), said.form() if said.are_outputs else VOTES
+        names, form = examples.classes.tolist(), said.form() if said.are_outputs else VOTES
         notes += [_LOGITS] if form == "logits" else []
         outcomes = list(_of_classes(said, masks, examples, tested, form))
     records = [
@@ -96,7 +96,7 @@ def ensemble_of_predictions(
     ]
     about = {
         "model": "given by predictions",
-        **about_labels(_column(examples), classes, tested and _column(tested[1])),
+        **about_labels(_column(examples), names, tested and _column(tested[1])),
         "keep": [],
         "left_out": [],
         "findings": [],
