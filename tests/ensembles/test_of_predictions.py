@@ -201,8 +201,11 @@ def test_numbers_make_an_ensemble_of_targets():
     assert (found.row_table["n_in"] > 0).all()
     single = ensemble_of_predictions(said[:, :, None], targets, masks)
     np.testing.assert_array_equal(single.predictions, said)
-    whole = ensemble_of_predictions(said, np.arange(N_ROWS) % 5, masks, task="numbers")
-    assert isinstance(whole, TargetEnsemble)
+    for many in (5, 60):  # whole numbers beside fractions
+        whole = ensemble_of_predictions(said, np.arange(N_ROWS) % many, masks)
+        assert isinstance(whole, TargetEnsemble)
+    rounded = ensemble_of_predictions(said.round(), np.arange(N_ROWS) % 5, masks, task="numbers")
+    assert isinstance(rounded, TargetEnsemble)
     gaps = np.where(masks, np.nan, said).astype(object)
     gaps[np.isnan(gaps.astype(float))] = None
     out = ensemble_of_predictions(gaps, targets, masks)
@@ -261,6 +264,7 @@ GAPS = np.full((K, N_ROWS), np.nan)
         ((GAPS, LABELS, MASKS), {}, "nothing but missing values"),
         ((VOTES * 3, LABELS, MASKS), {}, "no class of y; got '3 of model 0'"),
         ((SAID[:, :, 1], LABELS, MASKS), {}, r"fractions, and y are classes.*np.stack\(\[1 - p"),
+        ((SAID[:, :, 1], ["a", "b"] * 60, MASKS), {}, "fractions, and y are classes"),
         ((VOTES.astype(str), NUMBERS, MASKS), {}, "are no numbers, and y are targets"),
         ((NUMBERS + GAPS, [np.nan, *NUMBERS[1:]], MASKS), {}, "missing values"),
         ((SAID, LABELS, MASKS), {"test": SAID}, "test is no pair"),

@@ -53,7 +53,7 @@ class EnsembleOfMembers(ABC):
 
     @property
     def folder(self) -> Path:
-        """Where the study is kept."""
+        """Where the study is kept; of given predictions, nowhere (`has_folder`)."""
         return self.members.folder
 
     @property

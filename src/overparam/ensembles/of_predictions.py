@@ -60,7 +60,7 @@ def ensemble_of_predictions(
         test: ``(predictions, y)`` of the same models on rows that none was trained on, `[K, m]` or
             `[K, m, classes]`, without gaps.
         task: ``"classes"``, or ``"numbers"`` where whole numbers are targets of regression; by
-            default the labels tell.
+            default the labels tell, and predictions that are fractions.
 
     Raises:
         DataError: shapes that do not fit each other, one model, a mask that has a model trained on
@@ -152,21 +152,32 @@ def _examples(
         return with_numbers(as_examples(given, None, name="y"))
     if named is not None:
         return with_classes(as_examples(given, name="y", like=_classes(said, named)))
+    if said.have_fractions and task is None:
+        return _beside_fractions(given)
     are_classes = said.are_outputs or task == CLASSES
     read = as_examples(given, ASK, name="y", are_classes=are_classes)
     if said.are_outputs:
         return _with_columns(with_classes(read), said.values.shape[2])
-    if read.classes is None:
-        return with_numbers(read)
-    if said.have_fractions:
-        raise DataError(
-            "predictions are fractions, and y are classes",
-            got=f"[K, n] beside {read!r}",
-            allowed="labels; or [K, n, classes]; or targets in y",
-            remedy="probabilities p of the second class: np.stack([1 - p, p], axis=2); "
-            "task='numbers' for regression",
-        )
-    return with_classes(read)
+    return with_numbers(read) if read.classes is None else with_classes(read)
+
+
+def _beside_fractions(given: tuple[np.ndarray, Any]) -> Examples:
+    """Return targets: what models answer with fractions is no label of theirs.
+
+    Raises:
+        DataError: labels that are words, or two numbers, of which a fraction may be a probability.
+    """
+    y = np.asarray(given[1])
+    is_number = y.dtype.kind in "biuf"
+    if is_number and (len(np.unique(y)) > 2 or (y != np.round(y)).any()):
+        return with_numbers(as_examples(given, None, name="y"))
+    raise DataError(
+        "predictions [K, n] are fractions, and y are classes",
+        got=f"y of {len(set(y.tolist()))} different values, such as {y[0]!r}",
+        allowed="labels; or [K, n, classes]; or targets in y",
+        remedy="probabilities p of the second class: np.stack([1 - p, p], axis=2); "
+        "task='numbers' for regression",
+    )
 
 
 def _rows_of(y: Any, n: int, name: str) -> tuple[np.ndarray, Any]:
