@@ -44,7 +44,6 @@ from overparam.training.estimator_clone import check_task
 from overparam.training.estimator_request import checked_arguments
 from overparam.training.fit import as_model_takes, refuse_arguments
 from overparam.training.recipe import Recipe
-from overparam.training.targets import check_targets
 from overparam.training.train import notes_on_precision
 
 _MODELS = (
@@ -255,13 +254,12 @@ def _network(
     refuse_arguments(arguments)
     n_classes = None if examples.classes is None else examples.n_outputs
     data = as_dataset((examples.inputs, examples.labels), n_classes, name="data")
-    check_targets(recipe, data, {})
     test_data = None
     if tested is not None:
         test_data = as_dataset((tested.inputs, tested.labels), name="evaluated", like=data)
     trial = NetworkLearner(model, recipe, data, test_data).make(Streams(0))
     learner = NetworkLearner(model, recipe, as_model_takes(trial, data), test_data)
-    learner.check_trains(trial, _classes(examples))
+    learner.check_trains(trial, examples.classes)
     return learner
 
 
