@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,9 +11,8 @@ import numpy as np
 
 from overparam.checks import check_choice
 from overparam.data.examples import Examples, as_examples
-from overparam.data.labels import ASK
-from overparam.data.rows import n_rows
 from overparam.ensembles.ensemble import Ensemble
+from overparam.ensembles.given_labels import labels_beside, rows_of
 from overparam.ensembles.given_predictions import GivenPredictions, read_predictions
 from overparam.ensembles.loading import ensemble_of
 from overparam.ensembles.member import Member, outcome_of
@@ -23,7 +21,7 @@ from overparam.ensembles.setup import about_labels
 from overparam.ensembles.statements import VOTES, Statements, silence, statements
 from overparam.ensembles.target_ensemble import TargetEnsemble
 from overparam.ensembles.target_member import told
-from overparam.ensembles.tasks import CLASSES, NUMBERS, TASKS, with_classes, with_numbers
+from overparam.ensembles.tasks import TASKS
 from overparam.errors import DataError, UsageError
 from overparam.lab.records import Record, Records
 from overparam.measures.held_out_accuracy import SAME_RATIO, shared_ratios
@@ -81,7 +79,7 @@ def ensemble_of_predictions(
         check_choice("task", task, TASKS)
     said = read_predictions("predictions", predictions, classes)
     masks = _masks(mask, said)
-    examples = _examples(said, y, classes, task)
+    examples = labels_beside(said, y, classes, task)
     tested = None if test is None else _tested(test, said, examples)
     notes, names = list(examples.notes), None
     if examples.classes is None:
@@ -134,96 +132,6 @@ def _ratios(masks: np.ndarray) -> list[float]:
     return ratios.tolist()
 
 
-def _examples(
-    said: GivenPredictions, y: Any, classes: Sequence[Any] | None, task: str | None
-) -> Examples:
-    """Return labels with classes in the order of the columns, or targets."""
-    n = said.values.shape[1]
-    given = _rows_of(y, n, "y")
-    named = said.names if said.names is not None else classes
-    if task == NUMBERS:
-        if said.are_outputs or named is not None:
-            raise DataError(
-                "predictions of numbers have no classes",
-                got=list(said.values.shape),
-                allowed="[K, n]",
-                remedy="leave out classes, and give one number for each row",
-            )
-        return with_numbers(as_examples(given, None, name="y"))
-    if named is not None:
-        return with_classes(as_examples(given, name="y", like=_classes(said, named)))
-    if said.have_fractions and task is None:
-        return _beside_fractions(given)
-    are_classes = said.are_outputs or task == CLASSES
-    read = as_examples(given, ASK, name="y", are_classes=are_classes)
-    if said.are_outputs:
-        return _with_columns(with_classes(read), said.values.shape[2])
-    return with_numbers(read) if read.classes is None else with_classes(read)
-
-
-def _beside_fractions(given: tuple[np.ndarray, Any]) -> Examples:
-    """Return targets: what models answer with fractions is no label of theirs.
-
-    Raises:
-        DataError: labels that are words, or two numbers, of which a fraction may be a probability.
-    """
-    y = np.asarray(given[1])
-    is_number = y.dtype.kind in "biuf"
-    if is_number and (len(np.unique(y)) > 2 or (y != np.round(y)).any()):
-        return with_numbers(as_examples(given, None, name="y"))
-    raise DataError(
-        "predictions [K, n] are fractions, and y are classes",
-        got=f"y of {len(set(y.tolist()))} different values, such as {y[0]!r}",
-        allowed="labels; or [K, n, classes]; or targets in y",
-        remedy="probabilities p of the second class: np.stack([1 - p, p], axis=2); "
-        "task='numbers' for regression",
-    )
-
-
-def _rows_of(y: Any, n: int, name: str) -> tuple[np.ndarray, Any]:
-    """Return labels beside inputs that nobody looks at."""
-    try:
-        length = n_rows(y)
-    except (TypeError, IndexError):
-        length = 0
-    if length != n:
-        raise DataError(
-            f"predictions and {name} are not of the same rows",
-            got=f"{n} and {length}",
-            remedy=f"models are the first axis of predictions, rows the second; {name} is [n]",
-        )
-    return np.zeros((n, 1)), y
-
-
-def _classes(said: GivenPredictions, named: Sequence[Any]) -> Examples:
-    """Return an example of the classes that were named."""
-    names = np.array(list(named))
-    width = said.values.shape[2] if said.are_outputs else len(names)
-    if names.shape != (width,) or len(set(names.tolist())) != width:
-        raise DataError(
-            "classes do not name every column once",
-            got=", ".join(map(str, list(named)[:20])),
-            allowed=f"{width} names",
-        )
-    return Examples(np.empty((1, 1)), np.zeros(1, np.int64), names, name="classes")
-
-
-def _with_columns(read: Examples, n_columns: int) -> Examples:
-    """Return examples with a class for each column."""
-    assert read.classes is not None
-    if len(read.classes) == n_columns:
-        return read
-    if read.classes.dtype.kind in "iuf" and set(read.classes.tolist()) <= set(range(n_columns)):
-        labels = read.given_labels().astype(np.int64)
-        return replace(read, labels=labels, classes=np.arange(n_columns))
-    raise DataError(
-        "predictions have not a column for each class of y",
-        got=f"{n_columns} columns, {len(read.classes)} classes",
-        allowed="as many; or labels 0 ... columns - 1",
-        remedy="name the columns in their order: classes=estimator.classes_",
-    )
-
-
 def _tested(
     test: Any, said: GivenPredictions, examples: Examples
 ) -> tuple[GivenPredictions, Examples]:
@@ -246,7 +154,7 @@ def _tested(
             got=f"{int((~found.known).sum())} of {found.known.size} are missing",
             remedy="leave out the test rows that some model says nothing of",
         )
-    given = _rows_of(test[1], other[1], "labels of the test")
+    given = rows_of(test[1], other[1], "labels of the test")
     return found, as_examples(given, name="test", like=examples)
 
 
