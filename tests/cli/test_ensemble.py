@@ -287,3 +287,21 @@ def test_labels_beyond_sixty_four_bits_are_names(here, table, models, tmp_path):
     assert code == 0, err
     with open(tmp_path / "studies" / "ensemble-table" / "rows.csv") as file:
         assert {row["label"] for row in csv.DictReader(file)} == {str(2**63), str(2**63 + 1)}
+
+
+def test_a_table_of_numbers(here, table, tmp_path):
+    rng = np.random.default_rng(0)
+    table["weight"] = table["width"] + 0.1 * rng.normal(size=N)
+    table.drop(columns=["kind", "patient"]).to_csv(tmp_path / "numbers.csv", index=False)
+    words = ("numbers.csv", "--target", "weight", "--models", "4", "--out", "e")
+    tree = ("--model", "sklearn.tree:DecisionTreeRegressor")
+    code, out, err = ensemble(here, *words, *tree)
+    assert code == 0, err
+    assert "memorized most, as a share of the targets' variance" in out
+    with open(tmp_path / "e" / "rows.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == N
+    assert float(rows[3]["target"]) == pytest.approx(table["weight"][3])
+    code, _, err = ensemble(here, *words)
+    assert code != 0
+    assert "the usual network learns classes" in err

@@ -81,7 +81,7 @@ def test_rows_without_a_label_are_refused_where_minus_one_is_none():
 
 def test_an_estimator_that_does_not_fit_the_labels_is_refused_before_any_fit():
     with pytest.raises(UsageError, match="is a regressor, and the labels are classes"):
-        prepare(DecisionTreeRegressor(), INPUTS, LABELS)
+        prepare(DecisionTreeRegressor(), INPUTS, LABELS, task="classes")
 
 
 def test_evaluated_rows_of_a_class_that_the_data_have_not():

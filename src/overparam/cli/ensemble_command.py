@@ -15,6 +15,7 @@ from overparam.cli.parse import choice, parse_bytes, parse_path, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.cli.progress import show_progress
 from overparam.cli.run_command import DEVICES
+from overparam.cli.target_rows import show_targets
 from overparam.cli.writing import check_reports
 from overparam.errors import EXIT_OK, UsageError
 from overparam.stopping import is_stop
@@ -22,7 +23,7 @@ from overparam.whole_file import write_whole
 
 if TYPE_CHECKING:
     from overparam.data.table_files import TableFile
-    from overparam.ensembles import Ensemble
+    from overparam.ensembles import Ensemble, TargetEnsemble
 
 _SHOWN = 10  # rows of each list
 _FITS = ("epochs", "learning_rate", "batch_size")
@@ -96,7 +97,7 @@ def ensemble(arguments: argparse.Namespace, out: Output) -> int:
         out.note(f"ensemble of {arguments.data}, kept in {folder}")
     try:
         with show_progress(arguments.quiet) as on_progress:
-            from overparam.ensembles import subset_ensemble
+            from overparam.ensembles import TargetEnsemble, subset_ensemble
 
             found = subset_ensemble(
                 **options,
@@ -116,7 +117,10 @@ def ensemble(arguments: argparse.Namespace, out: Output) -> int:
         out.emit({"error": {"message": text, "remedy": again}, "exit_code": code})
         return code
     rows = write_whole(folder / "rows.csv", _csv(found))
-    _show(found, rows, notes, out)
+    if isinstance(found, TargetEnsemble):
+        show_targets(found, rows, notes, out)
+    else:
+        _show(found, rows, notes, out)
     return EXIT_OK
 
 
@@ -228,7 +232,7 @@ def _plan(
     return EXIT_OK
 
 
-def _csv(found: Ensemble) -> str:
+def _csv(found: Ensemble | TargetEnsemble) -> str:
     table = found.row_table
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -20,15 +20,26 @@ from overparam.errors import ResourceError
 from overparam.lab.lazy import read_once
 
 _BLOCK_BYTES = 2**27  # of float32 probabilities of all members and some rows
-_ROW_FIELDS = {"margin": np.float32, "probability": np.float32, "correct": np.bool_}
-_TEST_FIELDS = {"test_margin": np.float32, "test_correct": np.bool_}
+_ROW_FIELDS = {
+    "margin": np.float32,
+    "probability": np.float32,
+    "correct": np.bool_,
+    "prediction": np.float64,
+}
+_TEST_FIELDS = {
+    "test_margin": np.float32,
+    "test_correct": np.bool_,
+    "test_prediction": np.float64,
+}
+_SILENT = np.float32(np.nan)
 
 
 class Columns:
     """The statements of members, read when they are asked for.
 
     Args:
-        outcomes: of the members, in order. n_rows, n_test, n_classes: of the data.
+        outcomes: of the members, in order. n_rows, n_test, n_classes: of the data; 0 classes where
+            members predict targets.
         folder: on whose disk the mapped files lie. temporary: what is held as long as this is.
     """
 
@@ -60,10 +71,24 @@ class Columns:
         return self._matrix("subset", self._n_rows, np.bool_)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Return margin, probability, correct `[K, n]`; or test_margin, test_correct `[K, m]`."""
+        """Return margin, probability, correct `[K, n]`; or test_margin, test_correct `[K, m]`.
+
+        Of members that predict targets, prediction and test_prediction.
+        """
         if name in _TEST_FIELDS:
             return self._matrix(name, self._n_test, _TEST_FIELDS[name])
         return self._matrix(name, self._n_rows, _ROW_FIELDS[name])
+
+    @property
+    def known(self) -> np.ndarray:
+        """Where each member says something, bool `[K, n]`: predictions of others may have gaps."""
+        return ~np.isnan(self["probability"])
+
+    @property
+    def answers(self) -> np.ndarray:
+        """Which answers are right, `[K, n]`: the column `correct`, or float32 with NaN in gaps."""
+        known = self.known
+        return self["correct"] if known.all() else np.where(known, self["correct"], _SILENT)
 
     @property
     def contradicted(self) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 
 from overparam.checks import check_count, check_path, check_range
 from overparam.ensembles.ensemble import Ensemble
-from overparam.ensembles.loading import about_of
+from overparam.ensembles.loading import about_of, ensemble_of
 from overparam.ensembles.members import Members
 from overparam.ensembles.planning import EnsemblePlan, plan_setup, read_seconds
 from overparam.ensembles.prepare import prepare
 from overparam.ensembles.setup import Setup
+from overparam.ensembles.target_ensemble import TargetEnsemble
 from overparam.errors import UsageError
 from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance, run_study
@@ -64,6 +65,7 @@ def subset_ensemble(
     arguments: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
     one_run: bool = True,
+    task: str | None = None,
     folder: str | Path | None = None,
     budget: float | str | None = None,
     workers: int | None = None,
@@ -72,8 +74,8 @@ def subset_ensemble(
     fresh: bool = False,
     accept_edits: bool = False,
     on_progress: Callable[[Advance], None] = lambda advance: None,
-) -> Ensemble:
-    """Train K models on random subsets of the data, and return them as an `Ensemble`.
+) -> Ensemble | TargetEnsemble:
+    """Train K models on random subsets of the data; return an `Ensemble`, or a `TargetEnsemble`.
 
     A study like any other: each member is kept in `folder` as it ends, so that the same call goes
     on after a kill, and one with more models trains only those that are missing.
@@ -84,7 +86,7 @@ def subset_ensemble(
             ``fit(rows, seed) -> predict`` of your own. An `nn.Module` with weights starts from them
             in every member.
         X, y: inputs and labels in any of the usual forms; or, without `y`, a `Dataset` or
-            ``(frame, "label")``. Labels may be words.
+            ``(frame, "label")``. Labels may be words; or numbers, one target for each row.
         n_models: K at each ratio, 40 by default. With a `budget`, at most as many.
         ratio: share of the rows in a subset, or several for a learning curve. Subsets are balanced:
             at 0.7 every row is in and out of some from K = 4 on (`data.draw_subsets`).
@@ -95,12 +97,15 @@ def subset_ensemble(
         leave_out: rows, by position or as a mask, that are in no subset, and that every member is
             asked about all the same: such as labels that look wrong.
         evaluate: ``(X_test, y_test)`` that every member is asked about too, for influence and the
-            prediction of all: 5 + 2 classes bytes for each row and member.
+            prediction of all: 5 + 2 classes bytes for each row and member; 8 of targets.
         arguments: of the estimator's fit, such as ``sample_weight``, one for each row of X.
-        keep: ``"logits"`` keeps all outputs of each member; ``"models"`` the weights of networks,
-            so that they can be asked about other rows later.
+        keep: ``"logits"`` keeps all outputs of each member (of targets they are kept anyway);
+            ``"models"`` the weights of networks, so that they can be asked about other rows later.
         one_run: whether one network is trained on all rows beside the members, of whose losses the
-            scores have their prior; estimators have none, nor have fewer than 50 rows.
+            scores have their prior; estimators have none, nor have fewer than 50 rows, nor targets.
+        task: ``"classes"``, or ``"numbers"`` for targets of regression, which gives a
+            `TargetEnsemble`. By default a classifier or a regressor tells, else the labels do, as
+            `overparam.data.labels` has it.
         folder: where the study is kept; None keeps it as long as the ensemble is held.
         budget: time to spend, in seconds or as ``"10 min"``: K is what it buys, planned from a
             short trial and again from what the first members take.
@@ -124,6 +129,7 @@ def subset_ensemble(
     setup = prepare(
         model, X, y, ratio=ratio, seed=seed, recipe=recipe, groups=groups, by_class=by_class,
         leave_out=leave_out, evaluate=evaluate, arguments=arguments, keep=keep, one_run=one_run,
+        task=task,
     )  # fmt: skip
     if n_models is not None:
         check_count("n_models", n_models)
@@ -153,7 +159,8 @@ def plan_ensemble(
 
     Args:
         n_models: K; or budget: the time to spend; or standard_error: the precision to reach, of
-            the memorization score of a row in doubt. One of the three; by default K = 40.
+            the memorization score of a row in doubt (of targets, of a row's prediction, in
+            standard deviations of what models predict of it). One of the three; by default K = 40.
         options: ratio, seed, recipe, groups and the others of `subset_ensemble`.
 
     Raises:
@@ -185,11 +192,11 @@ def _spend(
     setup: Setup,
     seconds: float,
     n_models: int | None,
-    run: Callable[..., Ensemble],
+    run: Callable[..., Ensemble | TargetEnsemble],
     place: Path,
     machine: _Machine,
     fresh: bool,
-) -> Ensemble:
+) -> Ensemble | TargetEnsemble:
     """Train as many members as a time buys.
 
     A few first, for each worker a unit: what they took, with the start of the workers and all that
@@ -219,9 +226,11 @@ def _spend(
     return ensemble
 
 
-def _ensemble(setup: Setup, n_models: int, place: Path, machine: _Machine, **how: Any) -> Ensemble:
+def _ensemble(
+    setup: Setup, n_models: int, place: Path, machine: _Machine, **how: Any
+) -> Ensemble | TargetEnsemble:
     members = _run(setup, n_models, place, machine, **how)
-    return Ensemble(members, setup, _Larger(setup, machine))
+    return ensemble_of(members, setup, _Larger(setup, machine))
 
 
 class _Larger:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from overparam.checks import check_path
-from overparam.ensembles.columns import Columns, has_spread
+from overparam.ensembles.columns import has_spread
 from overparam.ensembles.exposure import Exposure, exposure_of
 from overparam.ensembles.findings import findings_of
 from overparam.ensembles.kept_models import correct_of, probabilities_of
-from overparam.ensembles.members import ONE_RUN, Members
+from overparam.ensembles.members import ONE_RUN
+from overparam.ensembles.of_members import EnsembleOfMembers
 from overparam.ensembles.row_table import row_table
-from overparam.ensembles.setup import Setup
 from overparam.ensembles.telling import lines_of
-from overparam.errors import UsageError
-from overparam.lab.records import Records
 from overparam.measures.held_out_accuracy import CScores, LearningCurve, c_scores, learning_curve
 from overparam.measures.influence import InfluencePairs, influence_scores
 from overparam.measures.label_errors import (
@@ -33,39 +27,12 @@ from overparam.measures.memorization import MemorizationScores, memorization_sco
 from overparam.measures.out_of_sample import OutOfSample, out_of_sample_probabilities
 
 _OUT_OF_SAMPLE = ("probabilities", "standard_error", "n_out", "n_missing")
-MakeLarger = Callable[..., Members]
 
 
-class Ensemble:
-    """K models, each trained on a random subset of n rows. Made by `subset_ensemble`.
-
-    Whatever is asked is computed from the arrays of the study in `folder`, which are read when they
-    are needed.
-
-    Attributes:
-        members: what they said, read from the study in `folder` when it is needed.
-        setup: what they are made from; None where the ensemble was loaded.
+class Ensemble(EnsembleOfMembers):
+    """K classifiers, each trained on a random subset of n rows. Made by `subset_ensemble`,
+    or of predictions by `ensemble_of_predictions`.
     """
-
-    def __init__(
-        self, members: Members, setup: Setup | None = None, larger: MakeLarger | None = None
-    ) -> None:
-        self.members, self.setup, self._larger = members, setup, larger
-
-    @property
-    def folder(self) -> Path:
-        """Where the study is kept."""
-        return self.members.folder
-
-    @property
-    def records(self) -> Records:
-        """One of each member; those that failed or diverged say nothing."""
-        return self.members.records
-
-    @property
-    def model(self) -> str:
-        """What is fitted, in one word."""
-        return self.members.about["model"]
 
     @property
     def labels(self) -> np.ndarray:
@@ -76,31 +43,6 @@ class Ensemble:
     def classes(self) -> list[Any]:
         """Labels as they were given."""
         return self.members.classes
-
-    @property
-    def ratios(self) -> tuple[float, ...]:
-        """Shares of rows in a subset, rising."""
-        return self.members.ratios
-
-    @property
-    def n_models(self) -> int:
-        """Members that ended well, at all ratios."""
-        return len(self.members.measured)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of the data."""
-        return len(self.labels)
-
-    @property
-    def columns(self) -> Columns:
-        """What members say, as arrays `[K, n]` that are read one kind at a time."""
-        return self.members.columns
-
-    @property
-    def in_subset(self) -> np.ndarray:
-        """Which rows each member was trained on, bool `[K, n]`."""
-        return self.columns.in_subset
 
     def memorization_scores(
         self,
@@ -130,7 +72,7 @@ class Ensemble:
             margins = columns["margin"]
             prior = self.members.chosen_prior(prior, masks)
             return memorization_scores(masks, margins=margins, prior=prior, confidence=confidence)
-        return memorization_scores(masks, columns["correct"], confidence=confidence)
+        return memorization_scores(masks, columns.answers, confidence=confidence)
 
     def out_of_sample_probabilities(self, ratio: float | None = None) -> OutOfSample:
         """Return the mean probabilities `[n, classes]` of the models that did not see a row."""
@@ -193,11 +135,11 @@ class Ensemble:
 
     def c_scores(self) -> CScores:
         """Return the consistency of each row: its accuracy out of sample, over all ratios."""
-        return c_scores(self.in_subset, self.columns["correct"], self.members.ratio_of_each)
+        return c_scores(self.in_subset, self.columns.answers, self.members.ratio_of_each)
 
     def learning_curve(self, *, confidence: float = 0.95) -> LearningCurve:
         """Return how accuracy out of sample grows with the share of rows, a point a ratio."""
-        correct = self.columns["correct"]
+        correct = self.columns.answers
         return learning_curve(
             self.in_subset, correct, self.members.ratio_of_each, confidence=confidence
         )
@@ -217,86 +159,11 @@ class Ensemble:
         total = sum(probabilities_of(self, self.columns, X))
         return np.asarray(total) / self.n_models
 
-    @cached_property
-    def row_table(self) -> dict[str, np.ndarray]:
-        """All scores of every row, column by column; see `rows`."""
+    def _lines(self) -> list[str]:
+        return lines_of(self)
+
+    def _row_table(self) -> dict[str, np.ndarray]:
         return row_table(self)
 
-    @property
-    def rows(self) -> Any:
-        """All scores of every row, as a pandas DataFrame; `row_table` is the same without pandas.
-
-        Raises:
-            UsageError: pandas is not installed.
-        """
-        try:
-            from pandas import DataFrame
-        except ImportError:
-            raise UsageError(
-                "a DataFrame needs pandas, which is not installed",
-                remedy="pip install pandas; or take .row_table",
-            ) from None
-        return DataFrame(self.row_table).rename_axis("row")
-
-    @cached_property
-    def findings(self) -> tuple[str, ...]:
-        """What is to be known before the scores are believed, a sentence each."""
-        return (*self.members.about["findings"], *findings_of(self))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """How the data were read, and what the engine fell back to."""
-        return tuple(self.members.about["notes"])
-
-    def extend(self, n_models: int, **options: Any) -> Ensemble:
-        """Train more members, until there are `n_models` at each ratio, and return this ensemble.
-
-        Args:
-            options: of running, as in `subset_ensemble`: workers, device, memory_bytes,
-                on_progress.
-
-        Raises:
-            UsageError: fewer than there are, or the ensemble was loaded from its folder, which
-            holds no model and no data. StoreError: the data, the model or what its code reads was
-            changed since, so that more members would be of something else.
-        """
-        if self._larger is None:
-            raise UsageError(
-                "an ensemble that was loaded has no model to train and no data",
-                got=str(self.folder),
-                remedy="write subset_ensemble(model, X, y, n_models=..., folder=...) with what it "
-                "was made of: members that are there are not trained again",
-            )
-        n_present = len(self.records) // len(self.ratios)
-        if n_models < n_present:
-            raise UsageError(
-                "an ensemble is extended to more models",
-                got=n_models,
-                allowed=f"at least {n_present} at each ratio, which there are",
-            )
-        self.members = self._larger(n_models, self.folder, self.members.temporary, **options)
-        for name in ("row_table", "findings"):  # of fewer members
-            self.__dict__.pop(name, None)
-        return self
-
-    def save(self, folder: str | Path) -> Path:
-        """Copy the study into a folder that is not there yet, or is empty; return it.
-
-        Raises:
-            UsageError: something is there.
-        """
-        place = check_path(folder)
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise UsageError(
-                "an ensemble is saved where nothing is yet",
-                got=str(place),
-                allowed="a new folder, or an empty one",
-            )
-        shutil.copytree(self.folder, place, dirs_exist_ok=True)
-        return place
-
-    def __repr__(self) -> str:
-        return "\n".join(lines_of(self))
-
-    def __len__(self) -> int:
-        return self.n_models
+    def _found(self) -> list[str]:
+        return findings_of(self)

@@ -11,11 +11,16 @@ from overparam.ensembles.unseen_rows import NEAR, knowledge_of_unseen_rows
 
 if TYPE_CHECKING:
     from overparam.ensembles.ensemble import Ensemble
+    from overparam.ensembles.of_members import EnsembleOfMembers
 
 _FEWEST = 8  # members from which on a trend is looked for
 _BY_CHANCE = 1e-3  # how often a trend is found where there is none
 _AT_ODDS = 0.5  # of answers, above which predictions and outputs contradict each other
 _SHOWN = 3  # numbers of members that are named
+CARRIED = (
+    ": a model that is carried from fit to fit has seen the rows that it is asked about; make a "
+    "new one in each fit"
+)
 
 
 def findings_of(ensemble: Ensemble) -> list[str]:
@@ -23,19 +28,19 @@ def findings_of(ensemble: Ensemble) -> list[str]:
     return [
         text
         for text in (
-            _lost(ensemble),
+            lost(ensemble),
             _no_prior(ensemble),
-            _sides(ensemble),
+            sides(ensemble),
             _knows_nothing(ensemble),
             _contradicts(ensemble),
-            _repeats(ensemble),
+            repeats(ensemble),
             _trend(ensemble),
         )
         if text
     ]
 
 
-def _lost(ensemble: Ensemble) -> str:
+def lost(ensemble: EnsembleOfMembers) -> str:
     """Members that failed or diverged."""
     told = []
     for what in ("failed", "diverged"):
@@ -61,7 +66,7 @@ def _no_prior(ensemble: Ensemble) -> str:
     )
 
 
-def _sides(ensemble: Ensemble) -> str:
+def sides(ensemble: EnsembleOfMembers) -> str:
     """Rows that every member saw, or none, of those that were not to be left out."""
     masks = ensemble.members.at_ratio().in_subset
     n_in = np.delete(masks.sum(0), ensemble.members.left_out)
@@ -113,7 +118,7 @@ def _contradicts(ensemble: Ensemble) -> str:
     )
 
 
-def _repeats(ensemble: Ensemble) -> str:
+def repeats(ensemble: EnsembleOfMembers) -> str:
     """A model of the user's own that keeps something between fits, or draws numbers of its own."""
     gaps = [r.outcome.repeat_gap for r in ensemble.members.measured]
     gap = max((g for g in gaps if g == g), default=0.0)
@@ -131,19 +136,31 @@ def _repeats(ensemble: Ensemble) -> str:
 
 def _trend(ensemble: Ensemble) -> str:
     """Accuracy out of sample that rises with the order of the fits, as if rows were remembered."""
+    found = improvement(ensemble, "accuracy_out", 1)
+    if found is None:
+        return ""
+    return (
+        "accuracy out of sample rises with the order of the fits, from "
+        f"{found[0]:.3f} in the first half to {found[1]:.3f}{CARRIED}"
+    )
+
+
+def improvement(ensemble: EnsembleOfMembers, name: str, sign: int) -> tuple[float, float] | None:
+    """Return how a number of members improves with their order; None where that is not shown.
+
+    Args:
+        name: of the number. sign: 1 where larger is better, else -1.
+
+    Returns:
+        Its mean over the first half of the members at some ratio, and over the second.
+    """
     for ratio in ensemble.ratios:
         some = ensemble.members.measured.where(ratio=ratio)
-        accuracy = np.array([r.outcome.accuracy_out for r in some])
+        values = np.array([getattr(r.outcome, name) for r in some])
         order = np.array([r.condition.number for r in some])
-        if len(some) < _FEWEST or np.ptp(accuracy) == 0:
+        if len(some) < _FEWEST or np.isnan(values).any() or np.ptp(values) == 0:
             continue
-        found = spearmanr(order, accuracy, alternative="greater")
-        if found.pvalue < _BY_CHANCE:
+        if spearmanr(order, sign * values, alternative="greater").pvalue < _BY_CHANCE:
             half = len(some) // 2
-            return (
-                "accuracy out of sample rises with the order of the fits, from "
-                f"{accuracy[:half].mean():.3f} in the first half to {accuracy[half:].mean():.3f}: "
-                "a model that is carried from fit to fit has seen the rows that it is asked about; "
-                "make a new one in each fit"
-            )
-    return ""
+            return float(values[:half].mean()), float(values[half:].mean())
+    return None

@@ -13,6 +13,7 @@ from overparam.ensembles.columns import Columns
 from overparam.ensembles.learners import NetworkLearner
 from overparam.ensembles.setup import EVALUATED
 from overparam.ensembles.statements import statements
+from overparam.ensembles.target_member import one_number
 from overparam.errors import UsageError
 from overparam.streams import Streams
 from overparam.training.fitted import Fitted, predict
@@ -22,6 +23,7 @@ from overparam.training.trace import Trace
 
 if TYPE_CHECKING:
     from overparam.ensembles.ensemble import Ensemble
+    from overparam.ensembles.of_members import EnsembleOfMembers
 
 
 def correct_of(ensemble: Ensemble, columns: Columns, X: Any, y: Any) -> np.ndarray:
@@ -46,14 +48,22 @@ def probabilities_of(ensemble: Ensemble, columns: Columns, X: Any) -> Iterator[n
         yield statements(outputs, form, np.zeros(len(outputs), np.int64)).probabilities
 
 
-def _learner_of(ensemble: Ensemble) -> NetworkLearner:
+def predictions_of(ensemble: EnsembleOfMembers, columns: Columns, X: Any) -> Iterator[np.ndarray]:
+    """Yield each member's predicted targets `[m]`."""
+    for outputs, _ in _outputs(_learner_of(ensemble), columns, X):
+        yield one_number(outputs)
+
+
+def _learner_of(ensemble: EnsembleOfMembers) -> NetworkLearner:
     kept = "models" in (ensemble.setup.keep if ensemble.setup else ())
     learner = ensemble.setup.learner if ensemble.setup else None
     if kept and isinstance(learner, NetworkLearner):
         return learner
     raise UsageError(
         "the members' models are not at hand",
-        got="an ensemble that was loaded from its folder" if learner is None else "not kept",
+        got="an ensemble that was loaded from its folder, or is of predictions"
+        if learner is None
+        else "not kept",
         remedy="give keep='models' (networks), or evaluate=(X_test, y_test), to subset_ensemble; "
         "with the same folder a loaded ensemble has its model again",
     )

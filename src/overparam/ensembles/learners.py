@@ -125,11 +125,12 @@ class NetworkLearner:
             )
         return made
 
-    def check_trains(self, made: nn.Module, classes: np.ndarray) -> None:
+    def check_trains(self, made: nn.Module, classes: np.ndarray | None) -> None:
         """Refuse, by one batch, what could be trained on no subset: every member would fail.
 
         Args:
-            made: the network. classes: that occur, which are counted here and nowhere else.
+            made: the network. classes: that occur, which are counted here and nowhere else;
+                None of targets.
 
         Raises:
             UsageError, DataError: as `train`.
@@ -138,6 +139,8 @@ class NetworkLearner:
         try:
             train(made, batch, self.recipe, Streams(0)).close()
         except UsageError as error:
+            if classes is None:
+                raise
             named = ", ".join(map(str, classes[:20].tolist()))
             counted = f"an ensemble counts the classes that occur, here {len(classes)}: {named}"
             said = "; ".join(filter(None, [error.remedy, counted]))

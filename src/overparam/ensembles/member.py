@@ -77,19 +77,18 @@ class MemberRun:
             return await self._run(streams.child("one run"))
         own = streams.child(f"member {c.number}")
         inside = unpacked(self.masks[c.ratio][c.number], len(self.labels))
-        rows = np.flatnonzero(inside)
-        fitted = await self.learner.fit(rows, own)
+        fitted = await self.learner.fit(np.flatnonzero(inside), own)
         outputs, said = await self._ask(fitted, self.learner.inputs, self.labels)
         gap = float("nan")
         if c.number == 0 and self.learner.may_keep_state:
-            gap = await self._repeat(rows, ~inside, own, outputs)
+            gap = await gap_of_second_fit(self.learner, inside, own, outputs)
         tested = silence(0, self.n_classes)
         if self.test_labels is not None:
             _, tested = await self._ask(fitted, self.learner.test_inputs, self.test_labels)
-        outcome = self._outcome(fitted, inside, said, tested, gap)
+        outcome = outcome_of(fitted.form, inside, said, tested, gap)
         if "logits" in self.keep:
             outcome = replace(outcome, outputs=outputs.astype(np.float32))
-        return replace(outcome, state=_state_of(fitted) if "models" in self.keep else {})
+        return replace(outcome, state=state_of(fitted) if "models" in self.keep else {})
 
     async def _run(self, streams: Streams) -> MemberOutcome:
         """Train on all rows, and keep what the losses of rows were on the way."""
@@ -97,31 +96,8 @@ class MemberRun:
         fitted, losses = await self.learner.fit_watched(streams)
         _, said = await self._ask(fitted, self.learner.inputs, self.labels)
         whole, tested = np.ones(len(self.labels), bool), silence(0, self.n_classes)
-        outcome = self._outcome(fitted, whole, said, tested, float("nan"))
+        outcome = outcome_of(fitted.form, whole, said, tested)
         return replace(outcome, cumulative_loss=losses.astype(np.float32))
-
-    def _outcome(
-        self, fitted: Any, inside: np.ndarray, said: Statements, tested: Statements, gap: float
-    ) -> MemberOutcome:
-        nothing = np.empty(0, np.float32)
-        return MemberOutcome(
-            int(inside.sum()),
-            _share(said.correct[inside]),
-            _share(said.correct[~inside]),
-            gap,
-            fitted.form,
-            packed_subsets(inside),
-            said.margin.astype(np.float32),
-            said.probability.astype(np.float32),
-            said.correct,
-            said.probabilities[~inside].astype(np.float16),
-            tested.margin.astype(np.float32),
-            tested.correct,
-            tested.probabilities.astype(np.float16),
-            outputs=nothing,
-            state={},
-            cumulative_loss=nothing,
-        )
 
     async def _ask(
         self, fitted: Any, inputs: Any, labels: np.ndarray
@@ -136,25 +112,57 @@ class MemberRun:
             predicted = fitted.chosen(inputs, outputs)
         return outputs, statements(outputs, fitted.form, labels, predicted)
 
-    async def _repeat(
-        self, rows: np.ndarray, outside: np.ndarray, own: Streams, outputs: np.ndarray
-    ) -> float:
-        """Return how far a second fit to equal rows with equal streams is from the first.
 
-        Other rows are fitted in between: what an estimator keeps of them would show. Of networks
-        that a function makes, which are trained alike, the weights from which they start are
-        compared.
-        """
-        if isinstance(self.learner, NetworkLearner):
-            return self.learner.gap_when_made_again(own)
-        await self.learner.fit(np.flatnonzero(outside), own.child("in between"))
-        again = await self.learner.fit(rows, own)
-        found: torch.Tensor = await predict(again, self.learner.inputs)
-        # Outputs of -inf, of classes that a subset lacks, are equal to themselves.
-        second = found.reshape(outputs.shape).double().numpy()
-        with np.errstate(invalid="ignore"):
-            apart = np.where(second == outputs, 0.0, np.abs(second - outputs))
-        return float(apart.max())
+async def gap_of_second_fit(
+    learner: Learner, inside: np.ndarray, own: Streams, outputs: np.ndarray
+) -> float:
+    """Return how far a second fit to equal rows with equal streams is from the first.
+
+    Other rows are fitted in between: what an estimator keeps of them would show. Of networks that a
+    function makes, which are trained alike, the weights from which they start are compared.
+
+    Args:
+        inside: the rows, as a mask. outputs: of the first fit, `[n, K]`.
+    """
+    if isinstance(learner, NetworkLearner):
+        return learner.gap_when_made_again(own)
+    await learner.fit(np.flatnonzero(~inside), own.child("in between"))
+    again = await learner.fit(np.flatnonzero(inside), own)
+    found: torch.Tensor = await predict(again, learner.inputs)
+    # Outputs of -inf, of classes that a subset lacks, are equal to themselves.
+    second = found.reshape(outputs.shape).double().numpy()
+    with np.errstate(invalid="ignore"):
+        apart = np.where(second == outputs, 0.0, np.abs(second - outputs))
+    return float(apart.max())
+
+
+def outcome_of(
+    form: str,
+    inside: np.ndarray,
+    said: Statements,
+    tested: Statements,
+    gap: float = float("nan"),
+) -> MemberOutcome:
+    """Return what a member says, NaN where it says nothing, in types that take little room."""
+    nothing, known = np.empty(0, np.float32), ~np.isnan(said.probability)
+    return MemberOutcome(
+        int(inside.sum()),
+        _share(said.correct[inside & known]),
+        _share(said.correct[~inside & known]),
+        gap,
+        form,
+        packed_subsets(inside),
+        said.margin.astype(np.float32),
+        said.probability.astype(np.float32),
+        said.correct,
+        said.probabilities[~inside].astype(np.float16),
+        tested.margin.astype(np.float32),
+        tested.correct,
+        tested.probabilities.astype(np.float16),
+        outputs=nothing,
+        state={},
+        cumulative_loss=nothing,
+    )
 
 
 def _share(correct: np.ndarray) -> float:
@@ -171,6 +179,7 @@ def unpacked(bits: np.ndarray, n_rows: int) -> np.ndarray:
     return np.unpackbits(bits, axis=-1, count=n_rows).view(bool)
 
 
-def _state_of(fitted: Any) -> dict[str, np.ndarray]:
+def state_of(fitted: Any) -> dict[str, np.ndarray]:
+    """Return the weights of a network."""
     assert isinstance(fitted, Fitted)  # others are refused before anything is trained
     return {name: tensor.detach().cpu().numpy() for name, tensor in fitted.state.items()}

@@ -68,13 +68,22 @@ class Members:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Labels of the rows, int64 `[n]`, positions in the classes."""
-        return np.array(self.about["labels"], np.int64)
+        """Labels of the rows, int64 `[n]`, positions in the classes; or targets, float64 `[n]`."""
+        return self._as_labels(self.about["labels"])
+
+    @cached_property
+    def test_labels(self) -> np.ndarray | None:
+        """The same of the rows that were evaluated besides; None where none were."""
+        tested = self.about["test_labels"]
+        return None if tested is None else self._as_labels(tested)
+
+    def _as_labels(self, labels: Any) -> np.ndarray:
+        return np.array(labels, np.float64 if self.about["classes"] is None else np.int64)
 
     @cached_property
     def classes(self) -> list[Any]:
-        """Labels as they were given."""
-        return list(self.about["classes"])
+        """Labels as they were given; of targets none."""
+        return list(self.about["classes"] or ())
 
     @cached_property
     def ratios(self) -> tuple[float, ...]:

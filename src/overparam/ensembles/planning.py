@@ -27,6 +27,9 @@ _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 # counted, and read off a normal tail, whose position is known to 1/sqrt(models).
 _COUNTED, _TAIL = 0.5, 1 / math.sqrt(2 * math.pi)
 _ROW_BYTES = 4 + 4 + 1  # margin, probability, correct
+_TARGET_BYTES = 8  # a prediction
+_SCORE = "a memorization score"
+_PREDICTION = "a prediction out of sample, in deviations of the models',"
 _ROWS_DRAWN = 2000  # of which it is read how many are both in and out
 
 
@@ -39,6 +42,8 @@ class EnsemblePlan:
         standard_error: expected of the memorization score of a row that half of the models get
             right where they did not see it, and all where they did: the least sure of the rows
             that matter, counted. Typical rows are surer, and so are margins, by about a fifth.
+            Of targets, of a row's mean prediction out of sample, in standard deviations of what
+            models predict of it. precision_of: says which.
         share_on_both_sides: of the rows, those that are in some subset and out of another.
         seconds: expected, with `workers`. seconds_per_model: of one model, on one core.
         memory_bytes: of all workers. disk_bytes: of the study.
@@ -61,6 +66,7 @@ class EnsemblePlan:
     n_done: int = 0
     notes: tuple[str, ...] = ()
     run_seconds: float = 0.0
+    precision_of: str = _SCORE
 
     def at(self, n_models: int, n_done: int | None = None) -> EnsemblePlan:
         """Return the plan of another number of models."""
@@ -122,7 +128,7 @@ class EnsemblePlan:
         lines = [
             f"Plan: {self.n_models:,} models at each ratio of "
             + ", ".join(f"{r:g}" for r in self.ratios),
-            f"  precision  standard error of a memorization score up to {self.standard_error:.2g}; "
+            f"  precision  standard error of {self.precision_of} up to {self.standard_error:.2g}; "
             f"{100 * self.share_on_both_sides:.4g} % of rows are both in and out",
             f"  time       {in_words(self.seconds)} with {self.workers} workers ({each}{run})",
             f"  memory     {self.memory_bytes / 2**20:,.0f} MiB of all workers",
@@ -169,7 +175,7 @@ def plan_setup(
     start = EnsemblePlan(
         n_models,
         setup.ratios,
-        expected_standard_error(n_models, setup.ratios[-1], counted=True),
+        _expected(setup, n_models),
         0.0,
         0.0,
         each,
@@ -178,8 +184,16 @@ def plan_setup(
         max(workers, 1),
         notes=trial.notes,
         run_seconds=run,
+        precision_of=_PREDICTION if setup.classes is None else _SCORE,
     )
     return start.at(n_models)
+
+
+def _expected(setup: Setup, n_models: int) -> float:
+    """Return the standard error of a score; of targets, of a mean in their deviations."""
+    if setup.classes is None:
+        return 1 / math.sqrt((1 - setup.ratios[-1]) * n_models)
+    return expected_standard_error(n_models, setup.ratios[-1], counted=True)
 
 
 def expected_standard_error(n_models: int, ratio: float, *, counted: bool = False) -> float:
@@ -245,9 +259,10 @@ def in_words(seconds: float) -> str:
 
 def _bytes_of_members(setup: Setup) -> int:
     """Return the bytes that a study keeps of one member at each ratio."""
-    n, n_classes = len(setup.labels), len(setup.classes)
-    m = 0 if setup.test_labels is None else len(setup.test_labels)
-    total = 0
+    n, m = len(setup.labels), 0 if setup.test_labels is None else len(setup.test_labels)
+    if setup.classes is None:
+        return (_TARGET_BYTES * (n + m) + n // 8 + 2000) * len(setup.ratios)
+    n_classes, total = len(setup.classes), 0
     for ratio in setup.ratios:
         total += n * _ROW_BYTES + n // 8 + 2 * n_classes * int((1 - ratio) * n)
         total += m * (5 + 2 * n_classes)

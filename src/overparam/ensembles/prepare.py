@@ -36,6 +36,7 @@ from overparam.ensembles.learners import (
 )
 from overparam.ensembles.member import KEPT
 from overparam.ensembles.setup import EVALUATED, Setup, WhatItIsOf
+from overparam.ensembles.tasks import read_examples
 from overparam.errors import DataError, UsageError
 from overparam.lab.reached import what_is_reached
 from overparam.streams import Streams
@@ -68,19 +69,27 @@ def prepare(
     arguments: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
     one_run: bool = True,
+    task: str | None = None,
 ) -> Setup:
     """Return what an ensemble is made from; arguments as in `subset_ensemble`.
 
     Raises:
-        UsageError: no model, a ratio or a name that does not exist, models to keep of estimators.
-        DataError: targets in place of classes, one class, evaluated rows of a class that the data
-            do not have, rows to leave out that are none or all, or what `as_examples` refuses.
+        UsageError: no model, a ratio or a name that does not exist, models to keep of estimators,
+            shares of classes where there are none.
+        DataError: labels of which no ensemble can be made (`tasks`), evaluated rows of a class
+            that the data do not have, rows to leave out that are none or all.
     """
     check_count("seed", seed, 0)
     ratios = _ratios(ratio)
     model = made_by(model) if recipe is None else model
     keep = tuple(sorted({check_choice("keep", k, KEPT) for k in _words(keep)}))
-    examples = with_classes(as_examples(X if y is None else (X, y)))
+    examples = read_examples(model, X, y, task)
+    if by_class and examples.classes is None:
+        raise UsageError(
+            "targets have no classes of which subsets could have their share",
+            got="by_class=True",
+            remedy="leave it out; or task='classes', where the numbers are classes",
+        )
     check_rows(examples.inputs, groups, "groups")
     number_values("groups", len(examples), groups)  # or they are refused
     tested = None
@@ -88,7 +97,6 @@ def prepare(
         tested = as_examples(evaluate, name="evaluated", like=examples)
         if not is_estimator(model):
             check_columns(tested.inputs, examples.columns, f"{examples.name!r}")
-    test_labels = None if tested is None else tested.labels
     own_arguments = own_copy_of(arguments)
     learner = _learner(model, recipe, examples, tested, own_arguments, keep)
     notes = list(examples.notes)
@@ -125,9 +133,9 @@ def prepare(
     setup = Setup(
         learner,
         name_of(model),
-        examples.labels,
-        list(_classes(examples)),
-        test_labels,
+        _labels(examples),
+        None if examples.classes is None else list(examples.classes),
+        None if tested is None else _labels(tested),
         ratios,
         seed,
         groups,
@@ -159,27 +167,6 @@ def _words(keep: Sequence[str]) -> list[str]:
     return [keep] if isinstance(keep, str) else list(keep)
 
 
-def with_classes(examples: Examples) -> Examples:
-    """Return examples of two classes at least.
-
-    Raises:
-        DataError: floating targets, or one class.
-    """
-    if examples.classes is None:
-        raise DataError(
-            "labels are targets of regression, which have no right and wrong",
-            allowed="classes",
-            remedy="numbers that are classes are given as integers",
-        )
-    if len(np.unique(examples.labels)) < 2:
-        raise DataError(
-            "all labels are of one class, so every model is right on every row",
-            got=f"{len(examples)} rows",
-            allowed="at least two classes",
-        )
-    return examples
-
-
 def _left_out(rows: Any, examples: Examples) -> np.ndarray:
     """Return positions or a mask of rows as positions, rising, each once."""
     given = [] if rows is None else rows
@@ -189,9 +176,9 @@ def _left_out(rows: Any, examples: Examples) -> np.ndarray:
     return found
 
 
-def _classes(examples: Examples) -> np.ndarray:
-    assert examples.classes is not None  # others are refused
-    return examples.classes
+def _labels(examples: Examples) -> np.ndarray:
+    """Return positions of classes, or targets, `[n]`."""
+    return examples.labels if examples.classes is not None else examples.labels[:, 0]
 
 
 def _learner(
@@ -233,7 +220,9 @@ def _refuse_unlabelled(model: Any, examples: Examples) -> None:
     has_parts = hasattr(model, "get_params") and not isinstance(model, type)
     parts = [model, *(model.get_params(deep=True).values() if has_parts else ())]
     learns_from_them = any(type(part).__module__.startswith(_SEMI_SUPERVISED) for part in parts)
-    n = int((examples.given_labels() == _NO_LABEL).sum()) if learns_from_them else 0
+    has_classes = examples.classes is not None
+    unlabelled = learns_from_them and has_classes and examples.given_labels() == _NO_LABEL
+    n = int(np.sum(unlabelled))
     if n:
         raise DataError(
             f"rows without a label have no right and wrong: to {name_of(model)} -1 is none",
@@ -263,14 +252,14 @@ def _network(
             else "",
         )
     refuse_arguments(arguments)
-    n_classes = examples.n_outputs
+    n_classes = None if examples.classes is None else examples.n_outputs
     data = as_dataset((examples.inputs, examples.labels), n_classes, name="data")
     test_data = None
     if tested is not None:
         test_data = as_dataset((tested.inputs, tested.labels), name="evaluated", like=data)
     trial = NetworkLearner(model, recipe, data, test_data).make(Streams(0))
     learner = NetworkLearner(model, recipe, as_model_takes(trial, data), test_data)
-    learner.check_trains(trial, _classes(examples))
+    learner.check_trains(trial, examples.classes)
     return learner
 
 

@@ -18,7 +18,7 @@ from overparam.ensembles.ensemble import Ensemble
 from overparam.ensembles.learners import is_estimator, name_of
 from overparam.ensembles.one_run import BASELINES, OneRun, run_once
 from overparam.ensembles.planting import Planted, plant
-from overparam.ensembles.prepare import with_classes
+from overparam.ensembles.tasks import with_classes
 from overparam.errors import DataError, UsageError
 from overparam.lab.machine import find_device
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance
@@ -193,6 +193,7 @@ def validate_proxies(
         folder=folder, workers=workers, device=device, memory_bytes=memory_bytes,
         on_progress=on_progress, one_run=False,
     )  # fmt: skip
+    assert isinstance(ensemble, Ensemble)  # of classes
     assert ensemble.setup is not None  # it was made here
     streams = Streams(seed).child("one run")
     labels = planted.examples.labels

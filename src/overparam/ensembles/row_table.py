@@ -11,6 +11,7 @@ from overparam.measures.label_errors import rank_label_errors
 from overparam.measures.row_vulnerability import estimate_row_vulnerability
 
 if TYPE_CHECKING:
+    from overparam.ensembles.columns import Columns
     from overparam.ensembles.ensemble import Ensemble
 
 
@@ -25,7 +26,6 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
     ``_z_score``. What cannot be known is NaN; of a rank and a label -1 and None.
     """
     columns = ensemble.members.at_ratio()
-    scores = ensemble.memorization_scores()
     said = ensemble.out_of_sample_probabilities().probabilities
     errors = rank_label_errors(said, ensemble.labels)
     rank = np.empty(ensemble.n_rows, np.int64)
@@ -38,14 +38,7 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
     names[suggested < 0] = None
     table = {
         "label": _plain(classes[ensemble.labels]),
-        "memorization": scores.estimate,
-        "memorization_low": scores.low,
-        "memorization_high": scores.high,
-        "memorization_standard_error": scores.standard_error,
-        "accuracy_in": scores.accuracy_in,
-        "accuracy_out": scores.accuracy_out,
-        "n_in": scores.n_in,
-        "n_out": scores.n_out,
+        **_memorization(ensemble, columns),
         "p_out": said[np.arange(ensemble.n_rows), ensemble.labels],
         "label_error_rank": rank,
         "suggested_label": _plain(names),
@@ -60,6 +53,38 @@ def row_table(ensemble: Ensemble) -> dict[str, np.ndarray]:
         "vulnerability_low": exposed.low,
         "vulnerability_high": exposed.high,
         "vulnerability_z_score": exposed.z_score,
+    }
+
+
+def _memorization(ensemble: Ensemble, columns: Columns) -> dict[str, np.ndarray]:
+    """Return scores and what they are made of; NaN where nobody is asked about rows it saw."""
+    masks, known = columns.in_subset, columns.known
+    n_in, n_out = (masks & known).sum(0), (~masks & known).sum(0)
+    if (n_in * n_out).any():
+        found = ensemble.memorization_scores()
+        return {
+            "memorization": found.estimate,
+            "memorization_low": found.low,
+            "memorization_high": found.high,
+            "memorization_standard_error": found.standard_error,
+            "accuracy_in": found.accuracy_in,
+            "accuracy_out": found.accuracy_out,
+            "n_in": found.n_in,
+            "n_out": found.n_out,
+        }
+    right, nothing = columns["correct"] & known, np.full(ensemble.n_rows, np.nan)
+    unknown = (
+        "memorization",
+        *(f"memorization_{end}" for end in ("low", "high", "standard_error")),
+    )
+    with np.errstate(invalid="ignore"):  # 0 / 0 is not known
+        sides = (right & masks).sum(0) / n_in, (right & ~masks).sum(0) / n_out
+    return {
+        **dict.fromkeys(unknown, nothing),
+        "accuracy_in": sides[0],
+        "accuracy_out": sides[1],
+        "n_in": n_in,
+        "n_out": n_out,
     }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from overparam.data.subsets import draw_subsets
 from overparam.ensembles.learners import Learner
 from overparam.ensembles.member import WHOLE, Member, MemberOutcome, MemberRun, packed_subsets
+from overparam.ensembles.target_member import TargetOutcome, TargetRun
 from overparam.errors import StoreError
 from overparam.lab.phenomenon import Phenomenon, Scale
 from overparam.lab.same_study import refuse_edited
@@ -52,8 +53,9 @@ class Setup:
 
     Attributes:
         learner: what is fitted. model: what to call it.
-        labels: int64 `[n]`, positions in `classes`. classes: labels as they were given.
-        test_labels: int64 `[m]` of the evaluated rows, or None.
+        labels: int64 `[n]`, positions in `classes`, which are labels as they were given; or
+            float64 `[n]`, targets, where classes is None.
+        test_labels: `[m]` of the evaluated rows, or None.
         ratios: shares of rows in a subset, each with as many members. seed: of all streams.
         groups, strata: what stays together, and what subsets have their share of; or None.
         left_out: int64, rows that are in no subset. keep: what is kept on request.
@@ -66,7 +68,7 @@ class Setup:
     learner: Learner
     model: str
     labels: np.ndarray
-    classes: Sequence[Any]
+    classes: Sequence[Any] | None
     test_labels: np.ndarray | None
     ratios: tuple[float, ...]
     seed: int
@@ -99,22 +101,32 @@ class Setup:
         member comes the run on all rows, if there is one.
         """
         masks = {r: packed_subsets(self.masks(n_models, r)) for r in self.ratios}
-        n_classes = len(self.classes)
-        run = MemberRun(self.learner, self.labels, self.test_labels, n_classes, masks, self.keep)
         cells = MemberCells(range(first, n_models), self.ratios, self.has_run and first == 0)
         stack = self.learner.stack_size
         loads, parts = self.of.loads, self.of.parts
-        return study_of(run, cells, self.digest, stack, lambda condition: loads, parts)
+        run, outcome = self._run(masks), kind_of_outcome(self.classes)
+        return study_of(run, cells, self.digest, stack, lambda condition: loads, parts, outcome)
+
+    def _run(self, masks: Mapping[float, np.ndarray]) -> MemberRun | TargetRun:
+        tested = self.test_labels
+        if self.classes is None:
+            n_test = 0 if tested is None else len(tested)
+            return TargetRun(self.learner, self.labels, n_test, masks, self.keep)
+        n_classes = len(self.classes)
+        return MemberRun(self.learner, self.labels, tested, n_classes, masks, self.keep)
 
     @property
     def has_run(self) -> bool:
         """Whether one network is trained on all rows too, of which scores get their prior."""
-        return self.one_run and self.learner.is_traced and len(self.labels) >= FEWEST_ROWS
+        wanted = self.one_run and self.classes is not None and self.learner.is_traced
+        return wanted and len(self.labels) >= FEWEST_ROWS
 
     def run_alone(self) -> Phenomenon:
         """Return the study of nothing but the run on all rows."""
-        run = MemberRun(self.learner, self.labels, None, len(self.classes), {})
-        return study_of(run, MemberCells(range(0), self.ratios, with_run=True), self.digest)
+        alone = replace(self, test_labels=None, keep=())
+        return study_of(
+            alone._run({}), MemberCells(range(0), self.ratios, with_run=True), self.digest
+        )
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -132,9 +144,7 @@ class Setup:
         """What a study keeps, so that it can be read without the data and the model."""
         return {
             "model": self.model,
-            "labels": self.labels.tolist(),
-            "classes": [_plain(c) for c in self.classes],
-            "test_labels": None if self.test_labels is None else self.test_labels.tolist(),
+            **about_labels(self.labels, self.classes, self.test_labels),
             "keep": list(self.keep),
             "left_out": self.left_out.tolist(),
             "findings": list(self.findings),
@@ -207,12 +217,13 @@ def study_of(
     stack_size: int = 1,
     loads: Callable[[Any], Mapping[str, Sequence[Path]]] = lambda condition: {},
     parts: Mapping[str, Any] | None = None,
+    outcome: type = MemberOutcome,
 ) -> Phenomenon:
     """Return the study of an ensemble, which makes no claim; without `run` it can only be read."""
     return Phenomenon(
         doc=_DOC,
         condition=Member,
-        outcome=MemberOutcome,
+        outcome=outcome,
         cells=cells or _nothing,
         run=run or _nothing,
         summarise=_nothing,
@@ -225,6 +236,22 @@ def study_of(
         parts=parts or {},
         name=NAME,
     )
+
+
+def about_labels(
+    labels: np.ndarray, classes: Sequence[Any] | None, test_labels: np.ndarray | None
+) -> dict[str, Any]:
+    """Return what a study keeps of labels, arguments as the attributes of `Setup`."""
+    return {
+        "labels": labels.tolist(),
+        "classes": None if classes is None else [_plain(c) for c in classes],
+        "test_labels": None if test_labels is None else test_labels.tolist(),
+    }
+
+
+def kind_of_outcome(classes: Sequence[Any] | None) -> type:
+    """Return what members say where labels are of these classes, or are targets."""
+    return TargetOutcome if classes is None else MemberOutcome
 
 
 @dataclass(frozen=True)

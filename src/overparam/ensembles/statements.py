@@ -57,7 +57,11 @@ def statements(
         probabilities = values
         margin = _apart(np.log(np.maximum(values, LEAST_PROBABILITY)), labels)
     else:
-        probabilities = _softmax(values) if form == _LOGITS else _votes(chosen, values.shape[1])
+        probabilities = (
+            _softmax(np.where(lacks, -np.inf, values))
+            if form == _LOGITS
+            else _votes(chosen, values.shape[1])
+        )
         margin = _apart(values, labels) if form != VOTES else np.full(len(values), np.nan)
     if predicted is not None:
         chosen = np.where(known, predicted, -1)

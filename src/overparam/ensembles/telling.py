@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from overparam.errors import OverparamError
 
 if TYPE_CHECKING:
     from overparam.ensembles.ensemble import Ensemble
+    from overparam.ensembles.of_members import EnsembleOfMembers
 
 MEMORIZED = 0.25  # a row of at least this score; the published threshold of influential rows
 _SHOWN, _FINDINGS, _LETTERS = 5, 2, 110
@@ -20,21 +21,30 @@ def lines_of(ensemble: Ensemble) -> list[str]:
     measured = ensemble.members.measured
     accuracy = [np.mean([r.value(n) for r in measured]) for n in ("accuracy_in", "accuracy_out")]
     shares = ", ".join(f"{100 * r:g} %" for r in ensemble.ratios)
-    lines = [
+    return [
         f"Ensemble: {ensemble.n_models:,} models, {ensemble.model}, each on {shares} of "
-        f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes{_which(ensemble)}",
-        f"  accuracy   {accuracy[0]:.4f} on rows seen, {accuracy[1]:.4f} on rows never seen",
+        f"{ensemble.n_rows:,} rows, {len(ensemble.classes)} classes{which_scored(ensemble)}",
+        f"  accuracy   {_rate(accuracy[0])} on rows seen, {_rate(accuracy[1])} on rows never seen",
         f"  memorized  {_memorized(ensemble)}",
         f"  labels     {_labels(ensemble)}",
-        f"  study      {ensemble.folder}",
+        *end_of(ensemble),
     ]
+
+
+def _rate(value: Any) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.4f}"
+
+
+def end_of(ensemble: EnsembleOfMembers) -> list[str]:
+    """Return the last lines: where the study is, what is amiss."""
+    lines = [f"  study      {ensemble.folder}"] if ensemble.has_folder else []
     lines += [f"  finding    {text[:_LETTERS]}" for text in ensemble.findings[:_FINDINGS]]
     if len(ensemble.findings) > _FINDINGS:
         lines.append(f"  ... and {len(ensemble.findings) - _FINDINGS} more findings")
     return lines
 
 
-def _which(ensemble: Ensemble) -> str:
+def which_scored(ensemble: EnsembleOfMembers) -> str:
     """Say of which models the scores are, where those are not all."""
     if len(ensemble.ratios) == 1:
         return ""

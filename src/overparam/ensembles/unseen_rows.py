@@ -49,7 +49,7 @@ class Knowledge:
 
 def knowledge_of_unseen_rows(columns: Columns, labels: np.ndarray, n_classes: int) -> Knowledge:
     """Return what members show of rows that they did not see."""
-    outside = ~columns.in_subset
+    outside = ~columns.in_subset & columns.known
     n_out = outside.sum(0)
     right = (columns["correct"] & outside).sum(0)[n_out > 0] / n_out[n_out > 0]
     frequent = labels == np.bincount(labels).argmax()

@@ -13,6 +13,7 @@ from overparam.data.dataset import Dataset
 from overparam.data.examples import as_examples
 from overparam.data.finite import check_finite
 from overparam.data.table_files import as_numbers
+from overparam.errors import DataError
 from overparam.models.dense import mlp
 from overparam.training.recipe import Recipe, Schedule
 
@@ -31,6 +32,9 @@ def usual_network(X: Any, y: Any = None) -> tuple[nn.Module, np.ndarray, Any, Re
     Inputs of each column have mean 0 and deviation 1 over all rows, so that no row's side tells;
     columns of texts become a column for each value. It fits a few thousand rows to the last, which
     is what memorization is read from.
+
+    Raises:
+        DataError: targets of regression, whose scale no usual learning rate fits.
     """
     if isinstance(X, Dataset):
         X, y = as_array("inputs", X.inputs), X.labels.numpy()
@@ -41,5 +45,11 @@ def usual_network(X: Any, y: Any = None) -> tuple[nn.Module, np.ndarray, Any, Re
     flat = np.ldexp(flat, -exponents)  # exact, and no square of it is too large
     scale = flat.std(0)
     inputs = ((flat - flat.mean(0)) / np.where(scale > 0, scale, 1.0)).astype(np.float32)
-    n_outputs = as_examples((inputs, y)).n_outputs
-    return mlp(inputs.shape[1], [WIDTH], n_outputs), inputs, y, RECIPE
+    read = as_examples((inputs, y))
+    if read.classes is None:
+        raise DataError(
+            "the usual network learns classes, and these labels are numbers",
+            got=repr(read),
+            remedy="name a model of numbers: --model sklearn.ensemble:RandomForestRegressor",
+        )
+    return mlp(inputs.shape[1], [WIDTH], read.n_outputs), inputs, y, RECIPE

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         watson_scores,
     )
     from overparam.measures.memorization import MemorizationScores, memorization_scores
+    from overparam.measures.memorized_targets import TargetMemorization, target_memorization
     from overparam.measures.module_proxies import gradient_norm, input_curvature
     from overparam.measures.neighbor_probes import prediction_depth
     from overparam.measures.norms import frobenius_norm, spectral_norm, stable_rank, weight_norm
@@ -277,6 +278,7 @@ _HOMES = {
         "watson_scores",
     ),
     "memorization": ("MemorizationScores", "memorization_scores"),
+    "memorized_targets": ("TargetMemorization", "target_memorization"),
     "linear.minimum_norm": (
         "MinimumNorm",
         "minimum_norm_solution",
@@ -398,6 +400,7 @@ __all__ = [
     "SegmentCondition",
     "Shift",
     "StrongColumn",
+    "TargetMemorization",
     "TemperatureEstimate",
     "TprEstimate",
     "TwoScores",
@@ -503,6 +506,7 @@ __all__ = [
     "squared_error",
     "stable_logit",
     "stable_rank",
+    "target_memorization",
     "visible_shape",
     "watchable",
     "watson_scores",

@@ -21,7 +21,7 @@ from overparam.measures.subset_arrays import (
     read_masks,
 )
 
-_SAME_RATIO = 0.02  # shares of rows that lie no farther apart were meant to be one
+SAME_RATIO = 0.02  # shares of rows that lie no farther apart were meant to be one
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _by_ratio(in_subset: Any, correct: Any, ratio: Any) -> tuple[Any, Any, np.nd
         share = np.zeros(len(masks))
         for rows in blocks(masks.shape[1], len(masks)):
             share += read_masks(masks, rows).sum(1)
-        share = _shared(share / masks.shape[1])
+        share = shared_ratios(share / masks.shape[1])
     else:
         share = as_vector("ratio", ratio, len(masks), "models as in_subset").astype(np.float64)
         if not np.all((share >= 0) & (share <= 1)):
@@ -202,11 +202,19 @@ def _by_ratio(in_subset: Any, correct: Any, ratio: Any) -> tuple[Any, Any, np.nd
     return masks, values, ratios, of_model
 
 
-def _shared(shares: np.ndarray) -> np.ndarray:
-    """Return the ratio of each model: the mean of shares between which there is no gap."""
+def shared_ratios(shares: np.ndarray, apart: float = SAME_RATIO) -> np.ndarray:
+    """Return the ratio of each model: the mean of shares between which there is no gap.
+
+    Args:
+        shares: `[K]`, of the rows that each model was trained on. apart: how far shares lie apart
+            that were meant to be two.
+
+    >>> shared_ratios(np.array([0.5, 0.71, 0.7]))
+    array([0.5, 0.7, 0.7])
+    """
     order = np.argsort(shares, kind="stable")
     # One digit more than is kept, so that .70 and .72 are not apart by rounding.
-    number = np.cumsum(np.round(np.diff(shares[order], prepend=shares.min()), 3) > _SAME_RATIO)
+    number = np.cumsum(np.round(np.diff(shares[order], prepend=shares.min()), 3) > apart)
     means = np.bincount(number, shares[order]) / np.bincount(number)
     found = np.empty_like(shares)
     found[order] = np.round(means, 2)[number]

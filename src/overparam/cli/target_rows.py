@@ -1,0 +1,54 @@
+"""What `overparam ensemble` says of a table whose labels are numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overparam.cli.output import Output, text_table
+from overparam.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from overparam.ensembles import TargetEnsemble
+
+_SHOWN = 10
+
+
+def show_targets(found: TargetEnsemble, rows: Path, notes: tuple[str, ...], out: Output) -> None:
+    """Tell which targets are memorized most, and what is amiss."""
+    table = {name: column.tolist() for name, column in found.row_table.items()}
+    scores = table["memorization"]
+    most = sorted(range(found.n_rows), key=lambda i: -scores[i] if scores[i] == scores[i] else 1e99)
+    out.say_lines("\n".join(repr(found).splitlines()[:3]))
+    out.say()
+    out.say("memorized most, as a share of the targets' variance")
+    header = ("row", "target", "memorization", "interval", "predicted out of sample")
+    shown = [
+        [
+            str(i),
+            f"{table['target'][i]:.4g}",
+            f"{scores[i]:.3f}",
+            f"[{table['memorization_low'][i]:.3f}, {table['memorization_high'][i]:.3f}]",
+            f"{table['prediction'][i]:.4g}",
+        ]
+        for i in most[:_SHOWN]
+    ]
+    out.say_lines(text_table(header, shown, "rrrrr"))
+    for text in found.findings:
+        out.say(f"finding: {text}")
+    for text in (*notes, *found.notes):
+        out.say(f"note: {text}")
+    out.say(f"wrote {rows}")
+    out.emit(
+        {
+            "n_models": found.n_models,
+            "n_rows": found.n_rows,
+            "model": found.model,
+            "memorized_most": most[:_SHOWN],
+            "findings": list(found.findings),
+            "notes": [*notes, *found.notes],
+            "folder": str(found.folder),
+            "files": [str(rows)],
+            "exit_code": EXIT_OK,
+        }
+    )
