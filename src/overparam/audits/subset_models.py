@@ -45,7 +45,7 @@ class SubsetModels:
     def loss(self) -> np.ndarray:
         """Loss of each model on each training row, `[K, n]`, seen or not."""
         if self.has_classes:
-            return 1.0 - np.asarray(self.ensemble.columns["correct"], np.float32)
+            return 1.0 - np.asarray(self.ensemble.columns.answers, np.float32)
         return self._squared(self.ensemble.predictions, self.ensemble.targets)
 
     @cached_property
