@@ -33,10 +33,10 @@ def _run(evidence: Evidence) -> Finding:
     found = _budget(evidence, unseen, inputs)
     parts = {name: _part(found, name) for name in ("total", *_PARTS)}
     averaging = parts["averaging"]
-    told = evidence.subject.has_classes  # of numbers no label is right or wrong
+    are_classes = evidence.subject.has_classes  # of numbers no label is right or wrong
     unknown = {
-        "labels": not (told and evidence.has("references")),
-        "conflicts": not told or inputs is None,
+        "labels": not (are_classes and evidence.has("references")),
+        "conflicts": not are_classes or inputs is None,
     }
     shown = [name for name in _PARTS if not unknown.get(name)]
     table = Table(
