@@ -79,9 +79,8 @@ def _innermost(estimator: Any) -> tuple[str, Any]:
 
 
 def _with_last(estimator: Any, prefix: str, other: Any) -> Any:
-    return (
-        clone(estimator).set_params(**{prefix.removesuffix(_SEPARATOR): other}) if prefix else other
-    )
+    name = prefix.removesuffix(_SEPARATOR)
+    return clone(estimator).set_params(**{name: other}) if name else other
 
 
 def _with_parameter(

@@ -88,3 +88,15 @@ def changed(kind: str, value: Any, change: str) -> Any:
         return None
     scaled = value * by if change[0] == "*" else value / by
     return max(round(scaled), 1) if isinstance(value, int) else scaled
+
+
+def cost_of(parameter: str, change: str) -> float:
+    """Return what a fit costs with a parameter changed so, in fits without the change.
+
+    >>> cost_of("n_estimators", "*2"), cost_of("n_estimators", "/4"), cost_of("C", "*10")
+    (2.0, 0.25, 1.0)
+    """
+    if parameter not in LENGTHS and parameter != "hidden_layer_sizes":
+        return 1.0
+    by = float(change[1:])
+    return by if change[0] == "*" else 1 / by

@@ -70,6 +70,13 @@ class OneModel:
         return float(self.train.loss.mean())
 
     @property
+    def last_step(self) -> Any:
+        """The fitted estimator, or what its pipeline ends in; None of other models."""
+        model = getattr(self.fitted, "model", None)
+        steps = getattr(model, "steps", None)
+        return steps[-1][1] if steps else model
+
+    @property
     def fits_everything(self) -> bool:
         """Whether no training row is wrong; of numbers, whether less than 1e-4 of the variance is
         left."""

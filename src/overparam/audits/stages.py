@@ -235,12 +235,20 @@ class Stages:
         return SubsetModels(subject, ensemble)
 
     def _with_wrong_labels(self, share: float) -> Examples:
-        """Return the training rows, a share of their labels replaced by other rows' at random."""
+        """Return the training rows, with labels that a share of the rows got at random.
+
+        All labels are shuffled. Where only some are replaced, each becomes another class; or the
+        target of another of these rows.
+        """
         train = self._subject.train
         rng = Streams(self._evidence.seed).child(f"shuffled {share:g}").numpy("labels")
         rows = rng.permutation(len(train))[: round(share * len(train))]
         labels = train.labels.copy()
-        labels[rows] = labels[rng.permutation(rows)]
+        if share < 1 and train.classes is not None:
+            others = rng.integers(1, len(train.classes), len(rows))
+            labels[rows] = (labels[rows] + others) % len(train.classes)
+        else:
+            labels[rows] = labels[rng.permutation(rows)]
         return replace(train, labels=labels)
 
     def _tell(self, name: str, done: int, of: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from overparam.audits.check import Check
-from overparam.audits.checks.capacity._fits import FITTED
-from overparam.audits.comparison import Fitted, compare, gain_of
+from overparam.audits.checks.capacity._fits import FITTED, lost_in_words
+from overparam.audits.comparison import Fitted, best_of, compare, lost
 from overparam.audits.evidence import Evidence, Missing
-from overparam.audits.finding import Finding, Measured, severity_of_cost
+from overparam.audits.finding import Finding, severity_of_cost
 
 
 def _run(evidence: Evidence) -> Finding:
@@ -16,8 +16,8 @@ def _run(evidence: Evidence) -> Finding:
     if trained > FITTED:
         raise Missing(
             "not applicable",
-            f"it does not fit everything ({trained:.1%} is lost on rows that it saw), so fitting "
-            "everything cannot be what is bad",
+            f"it does not fit everything ({lost_in_words(evidence.models)} among rows that it "
+            "saw), so fitting everything cannot be what is bad",
         )
     others = milder(evidence.variants)
     if not others:
@@ -28,8 +28,8 @@ def _run(evidence: Evidence) -> Finding:
         )
     found = compare(evidence, others)
     names = [variant.name for variant, _ in others]
-    gain = gain_of(found, found.best - 1)
-    best, knob = names[found.best - 1], others[found.best - 1][0].knob
+    variant, gain = best_of(found, others)
+    best, knob = variant.name, variant.knob
     n = evidence.subject.n_rows
     all_told = {
         name: {"gain": float(g), "low": float(lo), "high": float(hi)}
@@ -43,7 +43,8 @@ def _run(evidence: Evidence) -> Finding:
             measured=gain,
             cost=gain,
             gain=gain,
-            action=f"train with {best}, and look for the best {knob} beyond it",
+            action=f"train with {best}; other values of {knob} may be better still, or worse: "
+            "measure them with capacity= (--capacity)",
             details=all_told,
         )
     if found.answer == "not told":
@@ -56,7 +57,8 @@ def _run(evidence: Evidence) -> Finding:
             details=all_told,
         )
     worse = {
-        "helps": f"every recipe that fits less is worse ({best} loses {_lost(gain)})",
+        "helps": f"every recipe that fits less is worse ({best}, the best of them, loses "
+        f"{lost(gain)})",
         "harmless": f"no recipe that fits less is better by a point ({best} gains {gain})",
     }[found.answer]
     return Finding(
@@ -70,10 +72,6 @@ def _run(evidence: Evidence) -> Finding:
 def milder(variants: Fitted) -> Fitted:
     """Return the variants that do not fit everything."""
     return [(v, m) for v, m in variants if float(np.nanmean(m.seen_loss)) > FITTED]
-
-
-def _lost(gain: Measured) -> str:
-    return str(Measured(-gain.value, -gain.high, -gain.low, gain.unit))
 
 
 CHECK = Check(
