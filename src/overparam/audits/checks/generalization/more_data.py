@@ -53,7 +53,8 @@ def _run(evidence: Evidence) -> Finding:
     if gain.low >= 1:
         return Finding(
             "found",
-            f"More rows would help: twice the {most} rows lower the error by {gain}",
+            f"More rows would help: twice the {most} rows that these models had lower the error "
+            f"by {gain}",
             severity="medium",  # nothing that is there is lost
             measured=gain,
             gain=gain,
@@ -65,7 +66,7 @@ def _run(evidence: Evidence) -> Finding:
     told = "would gain less than a point" if status == "passed" else "may gain something or not"
     return Finding(
         status,
-        f"Twice the {most} rows {told}: {gain}",
+        f"Twice the {most} rows that these models had {told}: {gain}",
         measured=gain,
         figures=figures,
         details=details,
