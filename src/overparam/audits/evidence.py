@@ -58,6 +58,7 @@ class Evidence:
         self.subject, self.seed, self.confidence = subject, seed, confidence
         self._parts: dict[str, Any] = {}
         self._missing: dict[str, Missing] = {}
+        self.notes: list[str] = []  # what is to be known of how it was measured
 
     def put(self, name: str, part: Any) -> None:
         """Keep what a stage measured."""

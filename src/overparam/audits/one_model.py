@@ -7,12 +7,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import cloudpickle
 import numpy as np
 
 from overparam.audits.subject import Subject
 from overparam.ensembles.learners import NetworkLearner
-from overparam.ensembles.prepare import prepare
+from overparam.ensembles.setup import Setup
 from overparam.ensembles.statements import statements
+from overparam.lab.code import own_code
+from overparam.lab.library_settings import LibrarySettings
+from overparam.lab.module_values import values_of
+from overparam.lab.parcel import tasks_of
+from overparam.lab.pool import Done, Pool, Progress, pool_of
+from overparam.lab.run_folder import run_folder
 from overparam.measures.rows_seen import WatchLosses, watchable
 from overparam.streams import Streams
 from overparam.training.fitted import predict
@@ -42,8 +49,9 @@ class OneModel:
     """One model on all rows.
 
     Attributes:
-        fitted: the model. train, test: what it says of the rows that it was trained on, and of
-            test rows (None where there are none).
+        fitted: the model; None where it cannot be sent from the process that trained it.
+        train, test: what it says of the rows that it was trained on,
+            and of test rows (None where there are none).
         seconds: that its training took, on one core.
         epochs: `[T]`, where it was looked at on the way; empty of what is not trained by epochs.
         row_losses: `[T, n]`, each training row's own loss (nats, or squared error) there.
@@ -62,6 +70,13 @@ class OneModel:
         return float(self.train.loss.mean())
 
     @property
+    def last_step(self) -> Any:
+        """The fitted estimator, or what its pipeline ends in; None of other models."""
+        model = getattr(self.fitted, "model", None)
+        steps = getattr(model, "steps", None)
+        return steps[-1][1] if steps else model
+
+    @property
     def fits_everything(self) -> bool:
         """Whether no training row is wrong; of numbers, whether less than 1e-4 of the variance is
         left."""
@@ -69,17 +84,54 @@ class OneModel:
         return bool(self.train_loss <= least)
 
 
-def fit_one(subject: Subject, seed: int) -> OneModel:
+def fit_one_in(pool: Pool, setup: Setup, subject: Subject) -> OneModel:
+    """Train the recipe on all rows in a worker of a pool, which can end it when time is over.
+
+    Raises:
+        OverparamError: whatever keeps the model from being trained.
+    """
+    code = own_code(setup.study(1), [])
+    job = OneJob(setup.learner, subject, setup.seed, LibrarySettings.here())
+    function = f"{__name__}:run_one"
+    with (
+        run_folder(None) as folder,
+        tasks_of({"one": job}, function, pool.n_workers, folder, values_of(code)) as (tasks, n, _),
+        pool_of(pool, n) as running,
+    ):
+        event = next(e for e in running.run(tasks) if not isinstance(e, Progress))
+    if not isinstance(event, Done):
+        raise event.error
+    return event.result
+
+
+@dataclass(frozen=True, eq=False)
+class OneJob:
+    """One model to be trained on all rows, with all that a worker needs."""
+
+    learner: Any
+    subject: Subject
+    seed: int
+    settings: LibrarySettings
+
+
+def run_one(job: OneJob, report: Any) -> OneModel:
+    """Train it in a worker, and give what of it can be sent."""
+    with job.settings.held():
+        one = fit_one(job.learner, job.subject, job.seed)
+    try:
+        cloudpickle.dumps(one.fitted)
+    except Exception:  # whatever an object of the user's raises
+        return replace(one, fitted=None)
+    return one
+
+
+def fit_one(learner: Any, subject: Subject, seed: int) -> OneModel:
     """Train the recipe on all rows and ask it about all of them.
 
     Raises:
         OverparamError: whatever keeps the model from being trained.
     """
-    setup = prepare(
-        subject.model, subject.train, recipe=subject.recipe, seed=seed,
-        arguments=subject.arguments, evaluate=subject.test,
-    )  # fmt: skip
-    learner, streams = setup.learner, Streams(seed).child("one model")
+    streams = Streams(seed).child("one model")
     start = time.perf_counter()
     fitted, epochs, losses = _fit(learner, streams, subject.n_rows)
     seconds = time.perf_counter() - start

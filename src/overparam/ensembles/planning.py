@@ -16,6 +16,7 @@ from overparam.ensembles.setup import Setup
 from overparam.errors import UsageError
 from overparam.lab.machine import find_device
 from overparam.lab.plan import plan_study
+from overparam.lab.pool import Pool
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
 from overparam.machine import available_cores
 from overparam.training.choices import choices_file
@@ -148,15 +149,18 @@ def plan_setup(
     workers: int | None = None,
     device: str = "auto",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    pool: Pool | None = None,
 ) -> EnsemblePlan:
     """Return what `n_models` at each ratio would cost: one unit of work is timed by a short trial.
 
-    Not in it is the start of the worker processes, some seconds.
+    Not in it is the start of the worker processes, some seconds; with a `pool` they are there.
 
     Cost: seconds; nothing is trained to its end.
     """
     found = find_device(device)
-    if workers is None:
+    if pool is not None:
+        workers = pool.n_workers
+    elif workers is None:
         workers = available_cores() if found == "cpu" else 1
     unit = setup.learner.stack_size
     largest = replace(setup, ratios=setup.ratios[-1:])  # the dearest members
@@ -167,6 +171,7 @@ def plan_setup(
         device=device,
         memory_bytes=memory_bytes // max(workers, 1),
         choices_path=choices_file(),
+        pool=pool,
     )
     trial = plan(largest.study(unit + 1, first=1))  # the first member may be fitted several times
     run = plan(setup.run_alone()).core_seconds if setup.has_run else 0.0
