@@ -70,7 +70,7 @@ def run_audit(
     if subject.kind == "data":
         model = reference_model(subject)
         subject = replace(subject, kind="estimator", model=model, name="a random forest")
-    evidence = Evidence(subject, seed=seed, confidence=confidence)
+    evidence = Evidence(subject, seed=seed, confidence=confidence, budget=seconds)
     begun, plan = time.monotonic(), None
     with run_folder(folder) as place:
         if subject.can_fit:
