@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,16 @@ def n_columns_of(table: Any) -> int:
     """Return how many columns a table has."""
     shape = getattr(table, "shape", None) or np.shape(table)
     return int(shape[1])
+
+
+def listed(names: Sequence[str], shown: int = 3) -> str:
+    """Return columns as in a sentence; those that have no name are called by their places.
+
+    >>> listed(["age", "7"]), listed("abcde")
+    ('age, column 7', 'a, b, c and 2 more')
+    """
+    told = ", ".join(f"column {n}" if n.isdigit() else n for n in names[:shown])
+    return f"{told} and {len(names) - shown} more" if len(names) > shown else told
 
 
 def screening_seconds(evidence: Evidence, n_columns: int) -> float:

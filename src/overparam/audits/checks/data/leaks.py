@@ -12,6 +12,7 @@ from overparam.audits.checks.data._looked_at import (
     Judge,
     LookedAt,
     judge_of,
+    listed,
     look_at,
     n_columns_of,
     screening_seconds,
@@ -57,8 +58,9 @@ def _run(evidence: Evidence) -> Finding:
     best = found.suspects[0]
     alone = found.first.alone
     i = alone.names.index(best.name)
-    told = f"{_names(names)} {'tells' if len(names) == 1 else 'tell'} the target: {best.name} "
-    told += f"alone scores {best.score:.3f} ({alone.measure}, {alone.chance:.3f} by chance)"
+    told = f"{listed(names)} {'tells' if len(names) == 1 else 'tell'} the target: "
+    told += f"{listed([best.name])} alone scores {best.score:.3f} ({alone.measure}, "
+    told += f"{alone.chance:.3f} by chance)"
     if found.price is not None:
         told += (
             f"; with all columns {judge.name} scores {found.price.one.score:.3f}, without "
@@ -77,7 +79,7 @@ def _run(evidence: Evidence) -> Finding:
             "chance",
         ),
         cost=price,
-        action=f"ask when {_names(names)} {'is' if len(names) == 1 else 'are'} written down: what "
+        action=f"ask when {listed(names)} {'is' if len(names) == 1 else 'are'} written down: what "
         "is known only after the outcome has to go, and the error without it is the one to expect; "
         "if it is known before, nothing is wrong",
         figures=(_table(found),),
@@ -151,7 +153,8 @@ def _nothing(leaks: Leaks, looked_at: str) -> Finding:
         alone.chance,
         "chance",
     )
-    told = f"the best alone, {alone.names[i]}, scores {measured}, {alone.chance:.3f} by chance"
+    told = f"the best alone, {listed([alone.names[i]])}, scores {measured}, "
+    told += f"{alone.chance:.3f} by chance"
     needed = alone.chance + _AT_LEAST * (1 - alone.chance)
     telling = alone.p_value <= 1 - alone.confidence
     open_ones = telling & (alone.low < needed) & (alone.score >= needed)
@@ -159,12 +162,12 @@ def _nothing(leaks: Leaks, looked_at: str) -> Finding:
         names = [alone.names[j] for j in np.flatnonzero(open_ones)]
         return Finding(
             "undecided",
-            f"Whether {_names(names)} alone tells the target too well is not told: {told}"
+            f"Whether {listed(names)} alone tells the target too well is not told: {told}"
             f"{looked_at}",
             measured=measured,
             action="more rows narrow the interval; or ask when the column is written down",
         )
-    replaced = f"; others can replace {_names([s.name for s in leaks.strong])}" * bool(leaks.strong)
+    replaced = f"; others can replace {listed([s.name for s in leaks.strong])}" * bool(leaks.strong)
     return Finding(
         "passed",
         f"No column tells the target better than all others together: {told}{replaced}{looked_at}",
@@ -186,11 +189,6 @@ def _table(found: _Found) -> Table:
             "why": ["; ".join(s.reasons) for s in found.suspects],
         },
     )
-
-
-def _names(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def _them(names: list[str]) -> str:

@@ -10,6 +10,7 @@ from overparam.audits.check import Check
 from overparam.audits.checks.data._looked_at import (
     LookedAt,
     a_forest,
+    listed,
     look_at,
     n_columns_of,
     screening_seconds,
@@ -59,7 +60,7 @@ def _run(evidence: Evidence) -> Finding:
         return Finding(
             "passed",
             f"What is missing ({len(names)} columns have gaps) says nothing of the target: the "
-            f"most telling, {names[i]}, scores {measured}, {scores.chance:.3f} by chance"
+            f"most telling, {listed([names[i]])}, scores {measured}, {scores.chance:.3f} by chance"
             f"{seen.of_all(evidence)}",
             measured=measured,
             figures=(table,),
@@ -68,9 +69,9 @@ def _run(evidence: Evidence) -> Finding:
     told = [names[j] for j in np.flatnonzero(telling)]
     return Finding(
         "found",
-        f"Whether {', '.join(told[:3])} is missing says something of the target: {names[i]} scores "
-        f"{measured}, {scores.chance:.3f} by chance; to {judge.name} that is worth {price} beyond "
-        f"the values{seen.of_all(evidence)}",
+        f"Whether {listed(told)} is missing says something of the target: {listed([names[i]])} "
+        f"scores {measured}, {scores.chance:.3f} by chance; to {judge.name} that is worth {price} "
+        f"beyond the values{seen.of_all(evidence)}",
         severity=severity_of_cost(price),
         measured=measured,
         cost=price,

@@ -11,6 +11,7 @@ from overparam.audits.checks.data._looked_at import (
     Judge,
     LookedAt,
     judge_of,
+    listed,
     look_at,
     n_columns_of,
     rows_as_table,
@@ -61,7 +62,8 @@ def _run(evidence: Evidence) -> Finding:
     told = (
         f"{judge.name} scores {of_order.one.score:.3f} with shuffled folds and "
         f"{of_order.other.score:.3f} with blocks of neighbouring rows: {by_order} less"
-        f"{f'; neighbours are alike in {", ".join(alike[:3])}' if alike else ''}"
+        + f"; neighbours are alike in {listed(alike)}"
+        * bool(alike)
     )
     least = max(by_order.low, 0.0)
     if by_numbers is not None and by_numbers.low > 0 and by_numbers.low >= least:
@@ -99,7 +101,7 @@ def _by_numbers(
 ) -> Finding:
     return Finding(
         "found",
-        f"{', '.join(names[:3])} {'is a clock' if len(names) == 1 else 'are clocks'} or running "
+        f"{listed(names)} {'is a clock' if len(names) == 1 else 'are clocks'} or running "
         f"number{'s' * (len(names) > 1)} and predict{'s' * (len(names) == 1)}: {judge.name} scores "
         f"{by_numbers} more with {'it' if len(names) == 1 else 'them'}",
         severity=severity_of_cost(by_numbers),

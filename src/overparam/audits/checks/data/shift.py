@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from overparam.audits.check import Check
-from overparam.audits.checks.data._looked_at import n_columns_of, rows_as_table, why_no_rows
+from overparam.audits.checks.data._looked_at import (
+    listed,
+    n_columns_of,
+    rows_as_table,
+    why_no_rows,
+)
 from overparam.audits.evidence import Evidence, Missing
 from overparam.audits.finding import POINTS, Finding, Measured, Severity, severity_of_cost
 from overparam.lab.figure import Table
@@ -38,7 +43,7 @@ def _run(evidence: Evidence) -> Finding:
         "rows": [found.n_one, found.n_other],
     }  # fmt: skip
     if found.p_value <= 1 - evidence.confidence:
-        by = f", by {', '.join(names[:3])}" if names and evidence.subject.is_table else ""
+        by = f", by {listed(names)}" if names and evidence.subject.is_table else ""
         by = by or (f", by how columns go together (AUC {measured})" if not names else "")
         priced = f"; models lose {cost} more on test rows than on rows left out" if cost else ""
         return Finding(
