@@ -2,10 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from overparam.audits.check import ask
 from overparam.audits.checks.data import missingness
+from overparam.measures.tables import screening_models
 from tests.audits.checks.tables import clean_table, evidence_on
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    monkeypatch.setattr(screening_models, "_N_TREES", 10)
 
 
 def with_gaps(where, n=300, seed=0):

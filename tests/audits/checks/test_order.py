@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -10,7 +11,13 @@ from sklearn.tree import DecisionTreeClassifier
 from overparam.audits.check import ask
 from overparam.audits.checks.data import order
 from overparam.audits.checks.data._looked_at import look_at, spread_over_rows
+from overparam.measures.tables import screening_models
 from tests.audits.checks.tables import clean_table, evidence_on
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    monkeypatch.setattr(screening_models, "_N_TREES", 10)
 
 
 def written_by(n_writers=30, each=12, seed=0):
