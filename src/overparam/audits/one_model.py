@@ -7,20 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
+from overparam.audits.course import Course, WatchCourse
 from overparam.audits.subject import Subject
 from overparam.ensembles.learners import NetworkLearner
-from overparam.ensembles.setup import Setup
 from overparam.ensembles.statements import statements
-from overparam.lab.code import own_code
-from overparam.lab.library_settings import LibrarySettings
-from overparam.lab.module_values import values_of
-from overparam.lab.parcel import tasks_of
-from overparam.lab.pool import Done, Pool, Progress, pool_of
-from overparam.lab.run_folder import run_folder
-from overparam.measures.rows_seen import WatchLosses, watchable
+from overparam.measures.rows_seen import watchable
 from overparam.streams import Streams
 from overparam.training.fitted import predict
 from overparam.training.fitted_estimator import FittedEstimator
@@ -55,6 +48,8 @@ class OneModel:
         seconds: that its training took, on one core.
         epochs: `[T]`, where it was looked at on the way; empty of what is not trained by epochs.
         row_losses: `[T, n]`, each training row's own loss (nats, or squared error) there.
+        course: what it said of training and test rows there; None of what is not trained by epochs
+            (`Evidence.course` has that of boosting, too).
     """
 
     fitted: Any
@@ -63,6 +58,7 @@ class OneModel:
     seconds: float
     epochs: np.ndarray
     row_losses: np.ndarray
+    course: Course | None = None
 
     @cached_property
     def train_loss(self) -> float:
@@ -84,47 +80,6 @@ class OneModel:
         return bool(self.train_loss <= least)
 
 
-def fit_one_in(pool: Pool, setup: Setup, subject: Subject) -> OneModel:
-    """Train the recipe on all rows in a worker of a pool, which can end it when time is over.
-
-    Raises:
-        OverparamError: whatever keeps the model from being trained.
-    """
-    code = own_code(setup.study(1), [])
-    job = OneJob(setup.learner, subject, setup.seed, LibrarySettings.here())
-    function = f"{__name__}:run_one"
-    with (
-        run_folder(None) as folder,
-        tasks_of({"one": job}, function, pool.n_workers, folder, values_of(code)) as (tasks, n, _),
-        pool_of(pool, n) as running,
-    ):
-        event = next(e for e in running.run(tasks) if not isinstance(e, Progress))
-    if not isinstance(event, Done):
-        raise event.error
-    return event.result
-
-
-@dataclass(frozen=True, eq=False)
-class OneJob:
-    """One model to be trained on all rows, with all that a worker needs."""
-
-    learner: Any
-    subject: Subject
-    seed: int
-    settings: LibrarySettings
-
-
-def run_one(job: OneJob, report: Any) -> OneModel:
-    """Train it in a worker, and give what of it can be sent."""
-    with job.settings.held():
-        one = fit_one(job.learner, job.subject, job.seed)
-    try:
-        cloudpickle.dumps(one.fitted)
-    except Exception:  # whatever an object of the user's raises
-        return replace(one, fitted=None)
-    return one
-
-
 def fit_one(learner: Any, subject: Subject, seed: int) -> OneModel:
     """Train the recipe on all rows and ask it about all of them.
 
@@ -133,7 +88,7 @@ def fit_one(learner: Any, subject: Subject, seed: int) -> OneModel:
     """
     streams = Streams(seed).child("one model")
     start = time.perf_counter()
-    fitted, epochs, losses = _fit(learner, streams, subject.n_rows)
+    fitted, epochs, losses, course = _fit(learner, streams, subject)
     seconds = time.perf_counter() - start
     return OneModel(
         fitted,
@@ -144,6 +99,7 @@ def fit_one(learner: Any, subject: Subject, seed: int) -> OneModel:
         seconds,
         epochs,
         losses,
+        course,
     )
 
 
@@ -163,18 +119,19 @@ def said_of(fitted: Any, inputs: Any, labels: np.ndarray, subject: Subject) -> S
     return Said(outputs, 1.0 - said.correct, said.probabilities if is_told else None)
 
 
-def _fit(learner: Any, streams: Streams, n_rows: int) -> tuple[Any, np.ndarray, np.ndarray]:
+def _fit(
+    learner: Any, streams: Streams, subject: Subject
+) -> tuple[Any, np.ndarray, np.ndarray, Course | None]:
+    n = subject.n_rows
     if not isinstance(learner, NetworkLearner):
-        fitted = solve(learner.fit(np.arange(n_rows), streams))
-        return fitted, np.empty(0), np.empty((0, n_rows))
-    recipe = watchable(learner.recipe, n_rows)
+        return solve(learner.fit(np.arange(n), streams)), np.empty(0), np.empty((0, n)), None
+    recipe = watchable(learner.recipe, n)
     sets = {} if learner.test_data is None else {"test": learner.test_data}
+    watch = WatchCourse(learner.data, learner.test_data, len(recipe.traced_epochs(n)))
     fitted = solve(
-        train(
-            learner.make(streams), learner.data, recipe, streams,
-            evaluate=sets, watch=WatchLosses(learner.data),
-        )
-    )  # fmt: skip
-    watched = [np.asarray(w, float) for w in fitted.trace.watched]
-    losses = np.stack(watched) if watched else np.empty((0, n_rows))
-    return replace(fitted, recipe=learner.recipe), np.asarray(fitted.trace.epoch), losses
+        train(learner.make(streams), learner.data, recipe, streams, evaluate=sets, watch=watch)
+    )
+    seen = fitted.trace.watched
+    losses = np.stack([s.row_loss for s in seen]).astype(float) if seen else np.empty((0, n))
+    epochs = np.asarray(fitted.trace.epoch)
+    return replace(fitted, recipe=learner.recipe), epochs, losses, watch.course(epochs, seen)

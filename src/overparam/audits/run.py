@@ -75,7 +75,7 @@ def run_audit(
     if subject.kind == "data":
         model = reference_model(subject)
         subject = replace(subject, kind="estimator", model=model, name="a random forest")
-    evidence = Evidence(subject, seed=seed, confidence=confidence)
+    evidence = Evidence(subject, seed=seed, confidence=confidence, budget=seconds)
     begun, plan = time.monotonic(), None
     created = datetime.now(UTC).isoformat(timespec="seconds")
     with run_folder(folder) as place:

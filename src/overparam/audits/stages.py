@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from overparam.audits.evidence import STAGES, Evidence, measured_or_lacking
-from overparam.audits.one_model import fit_one_in
+from overparam.audits.one_in_worker import fit_one_in
 from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan, Stage
 from overparam.audits.subject import Subject
 from overparam.audits.subset_models import SubsetModels
