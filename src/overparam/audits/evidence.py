@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from overparam.audits.finding import Status
+from overparam.audits.in_use import InUse, ask_in_use
 from overparam.audits.one_model import OneModel
 from overparam.audits.subject import Subject
 from overparam.audits.subset_models import SubsetModels
@@ -31,7 +32,7 @@ STAGES = {
     "curve": "models on fewer rows",
     "references": "simple models of other kinds",
 }
-PARTS = (*STAGES, "test", "table", "copies")
+PARTS = (*STAGES, "test", "table", "copies", "in_use")
 
 
 class Missing(Exception):
@@ -127,6 +128,17 @@ class Evidence:
         if not self.subject.is_table:
             raise Missing("not applicable", "the inputs are no table of columns")
         return self.subject.train.inputs
+
+    @property
+    def in_use(self) -> InUse:
+        """The model in use, and what it says of training and test rows."""
+        if self.subject.fitted is None:
+            raise Missing("not applicable", "no model in use was given (fitted=)")
+        return self._in_use
+
+    @cached_property
+    def _in_use(self) -> InUse:
+        return ask_in_use(self.subject)
 
     @property
     def copies(self) -> Duplicates:
