@@ -18,6 +18,7 @@ from overparam.data.examples import Examples
 from overparam.data.labels import ASK
 from overparam.ensembles.learners import is_estimator, name_of
 from overparam.errors import OverparamError, UsageError
+from overparam.models.targets import blaming
 from overparam.training.answers import form_of, form_of_outputs
 from overparam.training.copies import copy_module, state_of
 from overparam.training.fitted import Fitted
@@ -54,8 +55,10 @@ def fitted_model(model: Any, train: Examples, recipe: Recipe | None) -> Fitted |
     """
     made = _askable(model, train, recipe)
     _check_classes(made, train)
+    some = train.take(np.arange(min(len(train), _TRIAL_ROWS)))
     try:
-        outputs = made.outputs(train.take(np.arange(min(len(train), _TRIAL_ROWS))))
+        with blaming(name_of(model)):
+            outputs = made.outputs(some)
     except OverparamError as error:
         raise _unfit(str(error), "rows like those that it was fitted to") from error
     if not isinstance(made, FittedEstimator) and np.size(outputs) != len(outputs) * train.n_outputs:
