@@ -67,7 +67,11 @@ def test_what_is_found_is_counted_by_rows_or_by_name():
     assert twice.n_found({}) == 0
     column = Fault("OP504", "constant", columns=("branch",))
     assert column.n_found({"OP504": Finding("found", "branch never changes", "low")}) == 1
-    assert column.n_found({"OP504": Finding("found", "fee never changes", "low")}) == 0
+    assert column.n_found({"OP504": Finding("found", "branches never change", "low")}) == 0
+    numbered = Fault("OP504", "constant", columns=("7",))
+    assert numbered.n_found({"OP504": Finding("found", "7 columns", "low")}) == 0
+    told = Finding("found", "so", "low", details={"constant": [{"columns": ("7",)}]})
+    assert numbered.n_found({"OP504": told}) == 1
 
 
 @pytest.mark.slow

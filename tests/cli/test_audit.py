@@ -29,7 +29,12 @@ from torch import nn
 def table():
     return pd.read_csv(Path(__file__).with_name("table.csv"))
 
-def net(): return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+def net(width=8): return nn.Sequential(nn.Linear(2, width), nn.ReLU(), nn.Linear(width, 2))
+
+class OnFrame(DecisionTreeClassifier):
+    def fit(self, X, y): return super().fit(numbers(X), y)
+    def predict(self, X): return super().predict(numbers(X))
+    def predict_proba(self, X): return super().predict_proba(numbers(X))
 
 def on_frame():
     return make_pipeline(FunctionTransformer(numbers), DecisionTreeClassifier())
@@ -68,8 +73,8 @@ def models(tmp_path):
     (tmp_path / "cli_audit_models.py").write_text(MODELS)
 
 
-def audit(here, *words, budget="4s"):
-    """A fit takes a millisecond, so that a few seconds pay for what is asked here."""
+def audit(here, *words, budget="2s"):
+    """A fit takes milliseconds, so that two seconds pay for what is asked here."""
     return here("audit", *words, "--budget", budget, "--workers", "0", "--quiet")
 
 
@@ -85,7 +90,7 @@ def test_from_a_table_to_a_report(here, table, tmp_path):
     assert {p.name for p in folder.iterdir()} >= {"report.html", "audit.json", "rows.csv"}
     page = (folder / "report.html").read_text()
     assert "overparam audit table.csv --target kind" in page
-    assert "--budget 8s" in page
+    assert "--budget 4s" in page
     # Again, as one JSON object, compared with the first.
     code, out, err = audit(
         here, *OF_TABLE, "--model", TREE, "--json", "--against", "audits/table", "--mute", "OP201"
@@ -105,6 +110,7 @@ def test_without_a_model_the_data_are_audited(here, table):
     assert "models on random subsets" in out
 
 
+@pytest.mark.slow
 def test_fail_on_decides_the_exit_code(here, table, models, tmp_path):
     """Labels that nothing tells: worse than always saying one class."""
     rng = np.random.default_rng(1)
@@ -124,7 +130,8 @@ def _all_codes():
     return ",".join(check.code for check in found_checks())
 
 
-def test_words_become_numbers_for_a_class_and_stay_for_a_function(here, table, models, tmp_path):
+@pytest.mark.slow
+def test_words_become_numbers_for_a_librarys_class(here, table, models, tmp_path):
     table["colour"] = np.where(table["width"] > 2, "red", "blue")
     table.to_csv(tmp_path / "table.csv", index=False)
     words = (*OF_TABLE, "--model", TREE, "--capacity", "max_depth=1,2", "--json")
@@ -134,12 +141,28 @@ def test_words_become_numbers_for_a_class_and_stay_for_a_function(here, table, m
     assert any("words as columns of 0 and 1" in note for note in found["notes"])
     assert found["about"]["name"] == "DecisionTreeClassifier"
     assert not [f for f in found["findings"] if f["status"] == "failed"]
-    own = (*OF_TABLE, "--model", "cli_audit_models.py:on_frame", "--out", "mine", "--json")
-    code, out, err = audit(here, *own)
+
+
+@pytest.mark.parametrize("own", ["on_frame", "OnFrame"])
+def test_what_is_of_ones_own_gets_the_table(here, table, models, tmp_path, own):
+    table["colour"] = np.where(table["width"] > 2, "red", "blue")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    words = (*OF_TABLE, "--model", f"cli_audit_models.py:{own}", "--json")
+    code, out, err = audit(here, *words)
     assert code == 0, err
     found = json.loads(out)
     assert not any("words as columns" in note for note in found["notes"])
-    assert not [f for f in found["findings"] if f["status"] == "failed"]
+    assert {f["code"]: f["status"] for f in found["findings"]}["OP301"] in ("passed", "found")
+
+
+@pytest.mark.slow
+def test_the_argument_of_a_network_is_its_capacity(here, table, models):
+    words = (*OF_TABLE, *NET, "--capacity", "width=4,16", "--json")
+    code, out, err = audit(here, *words, budget="10s")
+    assert code == 0, err
+    found = {f["code"]: f for f in json.loads(out)["findings"]}["OP307"]
+    assert found["status"] in ("passed", "found", "undecided"), found["sentence"]
+    assert "width=4" in json.dumps(found["figures"])
 
 
 def test_a_test_file_of_the_same_columns(here, table, tmp_path):
@@ -250,6 +273,7 @@ def test_a_plan_trains_nothing(here, table, tmp_path):
     assert not (tmp_path / "audits").exists()
 
 
+@pytest.mark.slow
 def test_fresh_forgets_the_models_of_the_folder_and_nothing_else(here, table, tmp_path):
     words = (*OF_TABLE, "--model", TREE)
     assert audit(here, *words)[0] == 0

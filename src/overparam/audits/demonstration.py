@@ -7,7 +7,8 @@ known. Of each fault it is kept where it was planted, and what an audit finds is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,7 @@ class Fault:
         if self.rows:
             named = set(finding.rows.tolist())
             return sum(not named.isdisjoint(place) for place in self.rows)
-        said = f"{finding.sentence} {finding.action} {dict(finding.details)}"
+        said = {*_texts_in(finding.details), *re.findall(r"[a-z]+", finding.sentence)}
         return sum(name in said for name in self.columns)
 
 
@@ -106,6 +107,21 @@ def make_demonstration(seed: int = 0) -> Demonstration:
     model = RandomForestClassifier(60, n_jobs=1)
     subject = make_subject(model, table, words[y], test=(_table(test)[0], words[y_test]))
     return Demonstration(subject, faults)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in nested details; an array's columns are named by numbers, told there alone.
+
+    >>> sorted(_texts_in({"columns": ["3", "fee"], "n": 7}))
+    ['3', 'columns', 'fee', 'n']
+    """
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts_in([*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts_in(part)
 
 
 def _loans(n: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], np.ndarray]:

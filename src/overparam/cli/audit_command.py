@@ -132,13 +132,13 @@ def audit(arguments: argparse.Namespace, out: Output) -> int:
 
         old = load_audit(arguments.against)  # before anything is trained
     subject, faults = _subject(arguments)
+    if arguments.plan:
+        return _plan(arguments, subject, budget, out)
+    if arguments.fresh:
+        _forget(folder)
+    if not arguments.quiet:
+        out.note(f"audit of {arguments.data or 'a demonstration'}, kept in {folder}")
     try:
-        if arguments.plan:
-            return _plan(arguments, subject, budget, out)
-        if arguments.fresh:
-            _forget(folder)
-        if not arguments.quiet:
-            out.note(f"audit of {arguments.data or 'a demonstration'}, kept in {folder}")
         found = _run(arguments, subject, budget, folder, old)
     except KeyboardInterrupt as stop:
         if not is_stop(stop):

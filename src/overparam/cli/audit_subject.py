@@ -26,15 +26,16 @@ class Given(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model by its name: what is fitted, its recipe, what to call it, and whether it is a class.
+    """A model by its name: what is fitted, its recipe, what to call it, and who wrote it.
 
-    A class is a library's, as ``sklearn.ensemble:RandomForestClassifier``, and takes numbers.
+    A library's class, as ``sklearn.ensemble:RandomForestClassifier``, takes numbers; what is of the
+    user's own takes the table as it is.
     """
 
     model: Any
     recipe: Any
     name: str
-    is_class: bool
+    is_library_class: bool
 
 
 def subject_of(arguments: argparse.Namespace) -> Subject:
@@ -53,7 +54,7 @@ def subject_of(arguments: argparse.Namespace) -> Subject:
         groups=given.groups, capacity=parse_capacity(arguments.capacity), name=model.name,
     )  # fmt: skip
     subject = dataclasses.replace(subject, notes=(*given.notes, *subject.notes))
-    if model.is_class:
+    if model.is_library_class:
         subject = _with_numbers(subject)
     if subject.kind == "network" and not subject.has_classes:
         recipe = dataclasses.replace(model.recipe, loss="squared_error")
@@ -83,7 +84,7 @@ def parse_capacity(texts: Iterable[str]) -> dict[str, list[Any]] | None:
 
 def _model(arguments: argparse.Namespace) -> Model:
     from overparam.ensembles.learners import name_of
-    from overparam.models.targets import find_object
+    from overparam.models.targets import find_object, sources_of
     from overparam.training.weight_files import refuse_pickle
 
     target = arguments.model
@@ -94,8 +95,8 @@ def _model(arguments: argparse.Namespace) -> Model:
     found = model_named(arguments)
     if "recipe" in found:
         return Model(found["model"], found["recipe"], target, False)
-    is_class = isinstance(find_object(target)[0], type)
-    return Model(found["model"], None, name_of(found["model"]), is_class)
+    is_library_class = isinstance(find_object(target)[0], type) and not sources_of(target)
+    return Model(found["model"], None, name_of(found["model"]), is_library_class)
 
 
 def _data(arguments: argparse.Namespace) -> Given:
