@@ -55,10 +55,9 @@ def add_parsers(group: Any, shared: Parser) -> None:
         epilog=examples(
             "overparam audit",
             "overparam audit data.csv --target label",
-            "overparam audit data.csv --target label --model "
-            "sklearn.ensemble:RandomForestClassifier --capacity max_depth=3,6,12",
-            "overparam audit data.parquet --target label --model mymodule:make "
-            "--test test.parquet --budget 10m --out audit --fail-on high",
+            "overparam audit data.csv --target label --model sklearn.svm:SVC --capacity C=1,10,100",
+            "overparam audit a.parquet --target label --model mymodule:make --test b.parquet "
+            "--fail-on high",
             "overparam audit digits --model mlp:input_dim=64,hidden=50,n_outputs=10 --plan",
         ),
     )
