@@ -15,6 +15,7 @@ import numpy as np
 
 from overparam.audits.course import Course, course_of_rounds
 from overparam.audits.finding import Status
+from overparam.audits.in_use import InUse, ask_in_use
 from overparam.audits.one_model import OneModel
 from overparam.audits.subject import Subject
 from overparam.audits.subset_models import SubsetModels
@@ -32,7 +33,7 @@ STAGES = {
     "curve": "models on fewer rows",
     "references": "simple models of other kinds",
 }
-PARTS = (*STAGES, "test", "table", "copies", "course")
+PARTS = (*STAGES, "test", "table", "copies", "course", "in_use")
 _SHARE_OF_CHECK = 0.02  # of the budget, that one check may take beside what is trained
 _FEW_SECONDS, _MOST_SHARE = 3.0, 0.1  # or so long, where that is more; but never a larger share
 
@@ -159,6 +160,17 @@ class Evidence:
     @cached_property
     def _course_of_rounds(self) -> Course | None:
         return course_of_rounds(self.one.fitted, self.subject)
+
+    @property
+    def in_use(self) -> InUse:
+        """The model in use, and what it says of training and test rows."""
+        if self.subject.fitted is None:
+            raise Missing("not applicable", "no model in use was given (fitted=)")
+        return self._in_use
+
+    @cached_property
+    def _in_use(self) -> InUse:
+        return ask_in_use(self.subject)
 
     @property
     def copies(self) -> Duplicates:

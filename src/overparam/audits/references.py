@@ -51,6 +51,22 @@ def reference_model(subject: Subject) -> Pipeline:
     return make_pipeline(*_as_numbers(subject), kind(n_jobs=1))
 
 
+def reading(subject: Subject) -> Any:
+    """Return the subject's estimator behind what makes numbers of a table's words and dates.
+
+    The estimator itself where all columns are numbers.
+    """
+    inputs = subject.train.inputs
+    if not is_table(inputs) or all(kind.kind in "biuf" for kind in inputs.dtypes):
+        return subject.model
+    return make_pipeline(*_as_numbers(subject), subject.model)
+
+
+def step_of(model: Pipeline) -> str:
+    """Return what the parameters of a pipeline's last step begin with."""
+    return f"{model.steps[-1][0]}__"
+
+
 def _models(subject: Subject) -> Iterator[tuple[str, Any]]:
     ready = _as_numbers(subject)
     scaled = [] if _is_text(subject) else [MaxAbsScaler() if _is_sparse(subject) else _scaler()]

@@ -23,7 +23,7 @@ from overparam.training.choices import choices_file
 
 SHOWN = (10, 20, 40, 80, 160, 320, 640, 1280)  # K of which a plan tells beside its own
 MOST_MODELS = 100_000  # of one plan; more are a slip of the keyboard
-_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 # Standard error of the share of models that are right where half of them are, times sqrt(models):
 # counted, and read off a normal tail, whose position is known to 1/sqrt(models).
 _COUNTED, _TAIL = 0.5, 1 / math.sqrt(2 * math.pi)
@@ -235,18 +235,18 @@ def read_seconds(budget: Any) -> float:
     Raises:
         UsageError: neither, or no time at all.
 
-    >>> read_seconds("10 min"), read_seconds("1.5 h"), read_seconds(90)
-    (600.0, 5400.0, 90.0)
+    >>> read_seconds("10 min"), read_seconds("10m"), read_seconds("1.5 h"), read_seconds(90)
+    (600.0, 600.0, 5400.0, 90.0)
     """
     if isinstance(budget, int | float) and not isinstance(budget, bool):
         return check_range("budget", float(budget), 0, math.inf, open_low=True)
-    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|min|h)\s*", str(budget))
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h)\s*", str(budget))
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if not seconds > 0:
         raise UsageError(
             "this is no budget of time",
             got=budget,
-            allowed="seconds, or a text such as '90 s', '10 min' or '2 h'",
+            allowed="seconds, or a text such as '90s', '10m', '10 min' or '2h'",
         )
     return seconds
 
