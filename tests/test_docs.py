@@ -55,9 +55,9 @@ def code_blocks(page: Path, language: str) -> list[str]:
 
 
 def needs(page: Path) -> list[str]:
-    """Packages without which a page's examples do not run: those of its mark ``<!-- needs a b -->``."""
-    return [n for said in re.findall(r"^<!-- needs (.*) -->$", page.read_text("utf-8"), re.M)
-            for n in said.split()]  # fmt: skip
+    """Packages without which a page's examples do not run, of its mark ``<!-- needs a b -->``."""
+    marks = re.findall(r"^<!-- needs (.*) -->$", page.read_text("utf-8"), re.M)
+    return [name for mark in marks for name in mark.split()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
