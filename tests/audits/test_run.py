@@ -92,7 +92,6 @@ def test_checks_of_ones_own_are_asked():
         audited(subject_of(), mute=["OP999"])
 
 
-@pytest.mark.xfail(reason="ensembles of regressions are not there yet", strict=False)
 def test_numbers_are_audited():
     found = audited(line_subject())
     assert found.findings["OP301"].status == "passed"

@@ -19,8 +19,9 @@ class Unseen:
 
     Attributes:
         outputs: `[K, r, classes]` probabilities, `[K, r]` positions of classes where members only
-            name one, or predictions `[K, r]` of numbers; NaN where a member saw the row.
-        targets: `[r]`, positions of classes or numbers.
+            name one, or predictions `[K, r]` of numbers, in units of the targets' deviation; NaN
+            where a member saw the row.
+        targets: `[r]`, positions of classes, or numbers in the same unit.
         in_subset: bool `[K, r]`, or None of test rows.
         rows: int64 `[r]`, positions in the training set, or in the test set.
         are_test: whether they are test rows.
@@ -46,13 +47,13 @@ def unseen_of(evidence: Evidence, models: SubsetModels, *, tested: bool | None =
 
 
 def _of_numbers(models: SubsetModels, are_test: bool) -> Unseen:
-    ensemble, masks = models.ensemble, models.in_subset
+    ensemble, masks, unit = models.ensemble, models.in_subset, models.unit
     if are_test:
-        said = np.asarray(ensemble.test_predictions, float)
-        targets = np.asarray(ensemble.test_targets, float)
+        said = np.asarray(ensemble.test_predictions, float) / unit
+        targets = np.asarray(ensemble.test_targets, float) / unit
         return Unseen(said, targets, None, np.arange(len(targets)), True)
-    said = np.where(masks, np.nan, np.asarray(ensemble.predictions, float))
-    targets = np.asarray(ensemble.targets, float)
+    said = np.where(masks, np.nan, np.asarray(ensemble.predictions, float) / unit)
+    targets = np.asarray(ensemble.targets, float) / unit
     return Unseen(said, targets, masks, np.arange(len(targets)), False)
 
 

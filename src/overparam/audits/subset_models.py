@@ -45,7 +45,7 @@ class SubsetModels:
     def loss(self) -> np.ndarray:
         """Loss of each model on each training row, `[K, n]`, seen or not."""
         if self.has_classes:
-            return 1.0 - np.asarray(self.ensemble.columns["correct"], np.float32)
+            return 1.0 - np.asarray(self.ensemble.columns.answers, np.float32)
         return self._squared(self.ensemble.predictions, self.ensemble.targets)
 
     @cached_property
@@ -84,9 +84,13 @@ class SubsetModels:
         """Return `fresh_loss` of the first models alone."""
         return self.fresh_loss[:n_models]
 
+    @property
+    def unit(self) -> float:
+        """Of numbers: the deviation of the training targets."""
+        return float(np.std(self.subject.train.labels)) or 1.0
+
     def _squared(self, predictions: Any, targets: Any) -> np.ndarray:
-        variance = float(np.var(self.subject.train.labels)) or 1.0
-        return (np.asarray(predictions, float) - np.asarray(targets, float)) ** 2 / variance
+        return ((np.asarray(predictions, float) - np.asarray(targets, float)) / self.unit) ** 2
 
 
 def on_equal_subsets(models: SubsetModels, others: list[SubsetModels]) -> np.ndarray:

@@ -78,6 +78,7 @@ def is_generator(value: Any) -> bool:
 
 
 def digest_of_told(told: Hashable) -> str:
+    """Return the SHA-256 of a description, in hex digits."""
     return hashlib.sha256(repr(told).encode(errors="surrogatepass")).hexdigest()
 
 
@@ -97,6 +98,7 @@ def _digest_of_tensor(tensor: Tensor) -> str:
 
 
 def are_numbers(things: Any) -> bool:
+    """Whether all of several things are numbers."""
     return all(isinstance(thing, int | float | np.number) for thing in things)
 
 
@@ -117,6 +119,7 @@ class ValueWalk(Walk):
         self.in_fitted = False  # whether within an estimator that was fitted
 
     def describe(self, thing: Any) -> Hashable:
+        """Return what tells a value from others; of what cannot be told its type, noted."""
         try:
             return self._described(bare(thing))
         except RecursionError:  # which comes sooner or later, as deep as the caller stands

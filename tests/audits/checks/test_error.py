@@ -9,7 +9,7 @@ from overparam.audits.check import ask
 from overparam.audits.checks.generalization import error, error_budget
 from overparam.audits.one_model import OneModel, Said
 from overparam.audits.variants import Variant
-from tests.audits.worlds import evidence_of, models_of, subject_of
+from tests.audits.worlds import evidence_of, line_subject, models_of, subject_of
 
 
 def one_with(train_loss, test_loss):
@@ -93,6 +93,16 @@ def test_wrong_labels_are_told_by_models_of_other_kinds_alone():
     own = models_of(subject, 20)
     without = ask(error_budget.CHECK, evidence_of(subject, models=own))
     told = ask(error_budget.CHECK, evidence_of(subject, models=own, references=others))
-    assert without.details["parts"]["labels"]["value"] == 0
+    assert "labels" not in without.details["parts"]
     assert told.details["parts"]["labels"]["value"] > 2
     assert "wrong labels" not in without.sentence
+
+
+def test_errors_of_numbers_are_shares_of_the_variance():
+    subject = line_subject()
+    evidence = evidence_of(subject, models=models_of(subject, 12))
+    total = ask(error_budget.CHECK, evidence).details["parts"]["total"]["value"]
+    # y = x + noise of sd .06, of which trees learn about twice the noise: 2 (.06 / sd(y))^2.
+    expected = 100 * 2 * (0.06 / subject.train.labels.std()) ** 2
+    assert 0.5 * expected < total < 3 * expected
+    assert total == pytest.approx(ask(error.CHECK, evidence).measured.value, rel=0.25)

@@ -33,7 +33,11 @@ def _run(evidence: Evidence) -> Finding:
     found = _budget(evidence, unseen, inputs)
     parts = {name: _part(found, name) for name in ("total", *_PARTS)}
     averaging = parts["averaging"]
-    unknown = {"labels": not evidence.has("references"), "conflicts": inputs is None}
+    are_classes = evidence.subject.has_classes  # of numbers no label is right or wrong
+    unknown = {
+        "labels": not (are_classes and evidence.has("references")),
+        "conflicts": not are_classes or inputs is None,
+    }
     shown = [name for name in _PARTS if not unknown.get(name)]
     table = Table(
         "error_budget",
@@ -47,9 +51,10 @@ def _run(evidence: Evidence) -> Finding:
     )
     details = {
         "parts": {
-            name: {"value": m.value, "low": m.low, "high": m.high} for name, m in parts.items()
+            name: {"value": parts[name].value, "low": parts[name].low, "high": parts[name].high}
+            for name in ("total", *shown)
         },
-        "meaning": dict(_PARTS),
+        "meaning": {name: _PARTS[name] for name in shown},
         "baseline": 100 * float(found.baseline),
         "n_rows": found.n_rows,
         "n_models": found.n_models,
