@@ -1,5 +1,6 @@
 """The documents are true: links resolve, every member has its page, examples run."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -52,6 +53,12 @@ def broken_links(page: Path) -> list[str]:
 def code_blocks(page: Path, language: str) -> list[str]:
     text = page.read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def needs(page: Path) -> list[str]:
+    """Packages without which a page's examples do not run, of its mark ``<!-- needs a b -->``."""
+    marks = re.findall(r"^<!-- needs (.*) -->$", page.read_text("utf-8"), re.M)
+    return [name for mark in marks for name in mark.split()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -125,6 +132,9 @@ def test_every_paper_that_the_code_cites_is_in_the_bibliography():
 )
 def test_python_examples_run(page, tmp_path):
     # The architecture's sketch of a cell is a fragment: it shows a shape, with dots for the rest.
+    lacking = [name for name in needs(page) if importlib.util.find_spec(name) is None]
+    if lacking:
+        pytest.skip(f"{name_of(page)} needs {', '.join(lacking)}, which is not installed")
     blocks = [block for block in code_blocks(page, "python") if "= ..." not in block]
     for block in blocks:
         run = subprocess.run(
