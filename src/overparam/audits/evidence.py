@@ -155,12 +155,14 @@ class Evidence:
 
     @cached_property
     def undecided_rows(self) -> np.ndarray:
-        """Rows whose input does not decide their label, as its copies show, bool `[n]`."""
+        """Rows whose copies have other labels, where wrong labels alone do not explain that, bool
+        `[n]`: the input does not decide, and no label is the wrong one.
+        """
         rows = np.zeros(self.subject.n_rows, bool)
         if not self.subject.has_no_inputs and self.subject.has_classes and self.copies.sets:
             found = self.conflicts
-            for group, is_ambiguous in zip(found.rows, found.is_ambiguous, strict=True):
-                rows[group] = is_ambiguous
+            if found.rows and found.p_errors <= 1 - self.confidence:
+                rows[np.concatenate(found.rows)] = True
         return rows
 
     @cached_property

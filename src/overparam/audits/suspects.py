@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -116,14 +116,7 @@ def _chance(given: np.ndarray, rate: float, n_classes: int) -> np.ndarray:
     return np.minimum(each * (1 - right) / np.maximum(given, _LEAST), 1.0)
 
 
-def without(suspects: Suspects, rows: np.ndarray) -> Suspects:
-    """Return suspects but for some rows."""
-    kept = ~np.isin(suspects.rows, rows)
-    parts = ("rows", "suggested", "chance", "low", "high")
-    return replace(suspects, **{name: getattr(suspects, name)[kept] for name in parts})
-
-
-def predicted_out(models: SubsetModels) -> np.ndarray:
+def _predicted_out(models: SubsetModels) -> np.ndarray:
     """Return the mean prediction of the models that did not see a row, of numbers, `[n]`."""
     outside = ~models.in_subset
     said = np.where(outside, np.asarray(models.ensemble.predictions, float), 0.0)
@@ -132,7 +125,7 @@ def predicted_out(models: SubsetModels) -> np.ndarray:
 
 
 def _outliers(models: SubsetModels, confidence: float) -> Suspects:
-    predicted = predicted_out(models)
+    predicted = _predicted_out(models)
     residual = np.asarray(models.ensemble.targets, float) - predicted
     known = np.isfinite(residual)
     size = np.abs(residual - np.nanmedian(residual))

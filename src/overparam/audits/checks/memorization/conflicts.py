@@ -46,10 +46,10 @@ def _run(evidence: Evidence) -> Finding:
         "label": evidence.subject.train.given_labels(rows).tolist(),
         "in the minority": found.is_minority[rows],
     }
-    if not found.is_ambiguous.any():
+    if not evidence.undecided_rows.any():
         return Finding(
             "found",
-            f"{what}; so few and so small groups do not tell whether these are wrong labels or "
+            f"{what}; wrong labels alone may explain that (p = {found.p_errors:.2g}), and so may "
             "inputs that do not decide",
             severity="low",
             measured=measured,
@@ -61,8 +61,8 @@ def _run(evidence: Evidence) -> Finding:
         )
     return Finding(
         "found",
-        f"{what}: in {_groups(int(found.is_ambiguous.sum()))} the inputs do not decide the label, "
-        f"which no model of these inputs gets right ({measured} of error)",
+        f"{what}; wrong labels alone do not explain that (p = {found.p_errors:.2g}): the inputs do "
+        f"not decide the label, and no model of them gets rid of an error of {measured}",
         severity=severity_of_cost(measured),
         measured=measured,
         cost=measured,

@@ -63,11 +63,11 @@ def _run(evidence: Evidence) -> Finding:
     expected, low, high = suspects.precision
     details["precision"] = {"value": expected, "low": low, "high": high}
     gain = _gain(evidence, suspects)
-    worth = "" if gain is None else f"; mending them gains {gain}"
+    worth = "was not measured" if gain is None else str(gain)
     return Finding(
         "found",
         f"{len(suspects.rows):,} {words['wrong']} ({_number(suspects.n_expected)} expected among "
-        f"all rows; of these {100 * expected:.0f} % are expected to be){told}{worth}",
+        f"all rows; of these {100 * expected:.0f} % are expected to be){told}; the gain of mending them: {worth}",
         severity=_severity(gain),
         measured=measured,
         gain=gain,

@@ -82,10 +82,7 @@ def _told(cost: Measured | None) -> str:
 def _caught(found: NearDuplicates) -> str:
     shares = {kind: rate.rate for kind, rate in found.planted.items()}
     worst, best = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-    return (
-        f"{shares[best]:.0%} of planted copies where they are {best}, and {shares[worst]:.0%} "
-        f"where they are {worst}"
-    )
+    return f"from {shares[worst]:.0%} ({worst}) to {shares[best]:.0%} ({best}) of planted copies"
 
 
 def _table(found: NearDuplicates) -> Table:

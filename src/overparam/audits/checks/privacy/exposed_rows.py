@@ -41,8 +41,8 @@ def _run(evidence: Evidence) -> Finding:
         return Finding(
             "found",
             f"The membership of {k:,} of {n:,} rows shows (5 % of them are expected to be called "
-            f"so by chance); that of the most exposed one by {rows.gap[order[0]]:.1f} standard "
-            "deviations",
+            f"so by chance); that of the most exposed one by {rows.low[order[0]]:.1f} standard "
+            "deviations at least",
             severity="low",
             measured=measured,
             action="if the rows are people, look at these first: they are the ones that a leak "
