@@ -108,12 +108,11 @@ def test_a_model_that_cannot_memorize_passes():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 2))
     subject = make_subject(LogisticRegression(), X, (X[:, 0] + rng.normal(size=1500) > 0) * 1)
-    evidence = evidence_of(subject, models=models_of(subject, 12))
+    evidence = evidence_of(subject, models=models_of(subject, 40))
     found = ask(membership.CHECK, evidence)
-    assert found.status in ("passed", "found") and found.severity in ("none", "low")
+    assert found.status == "passed"
     assert found.measured.value < 0.1
-    rows = ask(exposed_rows.CHECK, evidence)
-    assert len(rows.rows) < 75
+    assert len(ask(exposed_rows.CHECK, evidence).rows) < 75
 
 
 def test_what_cannot_be_attacked_is_said():

@@ -23,7 +23,8 @@ def _run(evidence: Evidence) -> Finding:
     measured = Measured(k / n, low, high, "of the rows", 0.0, "all rows different")
     planted = _planted(evidence)
     details = {"n_copies": k, "n_sets": len(copies.sets), "canaries": planted}
-    told = f"; on your own data it catches {planted['caught']} of {planted['n_planted']} planted copies"
+    n_planted = planted["n_planted"]
+    told = f"; on your own data it catches {planted['caught']} of {n_planted} planted copies"
     if not k:
         return Finding(
             "passed",

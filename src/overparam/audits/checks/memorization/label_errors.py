@@ -67,7 +67,8 @@ def _run(evidence: Evidence) -> Finding:
     return Finding(
         "found",
         f"{len(suspects.rows):,} {words['wrong']} ({_number(suspects.n_expected)} expected among "
-        f"all rows; of these {100 * expected:.0f} % are expected to be){told}; the gain of mending them: {worth}",
+        f"all rows; of these {100 * expected:.0f} % are expected to be){told}; the gain of mending "
+        f"them: {worth}",
         severity=_severity(gain),
         measured=measured,
         gain=gain,

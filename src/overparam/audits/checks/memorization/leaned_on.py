@@ -12,9 +12,8 @@ from overparam.audits.finding import Finding, Measured
 from overparam.audits.subject import Subject
 from overparam.measures.influence import influence_matrix
 
-_LEAST = 0.15  # influence of a pair that counts, and memorization of a row: as published
-_MEMORIZED, _BY_HEART = 0.25, 0.5
-_MOST_ROWS, _MOST_TESTS = 1000, 1000  # that are looked at, the most memorized rows
+_MEMORIZED, _BY_HEART = 0.25, 0.5  # memorization of rows that are looked at, as published
+_MOST_ROWS, _MOST_TESTS = 500, 1000  # that are looked at, the most memorized rows
 _N_SHUFFLES = 39  # the largest of so many and one is beyond them by chance in one of 40
 
 
@@ -22,23 +21,26 @@ _N_SHUFFLES = 39  # the largest of so many and one is beyond them by chance in o
 class _Leaning:
     """How many test rows lean on each row, and by chance.
 
+    A test row that is right only where the row was trained on counts 1, and else the square of the
+    row's influence on it: what chance does to many pairs a little counts little.
+
     Attributes:
-        pairs: `[r]`, test rows on which the row's influence is 0.15 or more.
+        weight: `[r]`, summed over test rows.
         by_chance: `[shuffles, r]`, the same where models are dealt other subsets than their own.
     """
 
-    pairs: np.ndarray
+    weight: np.ndarray
     by_chance: np.ndarray
 
     @property
     def excess(self) -> Measured:
-        """Pairs beyond those by chance."""
-        total, chance = int(self.pairs.sum()), self.by_chance.sum(1)
+        """Test rows that lean on one of the rows, beyond those by chance."""
+        total, chance = float(self.weight.sum()), self.by_chance.sum(1)
         return Measured(
             total - float(chance.mean()),
             float(total - chance.max()),
             float(total - chance.min()),
-            "pairs",
+            "test rows",
             0.0,
             "by chance",
         )
@@ -46,12 +48,12 @@ class _Leaning:
     @property
     def is_leaned_on(self) -> np.ndarray:
         """Rows that more test rows lean on than on any row by chance."""
-        return self.pairs > self.by_chance.max()
+        return self.weight > self.by_chance.max()
 
     @property
     def is_alone(self) -> np.ndarray:
         """Rows that no more test rows lean on than on most rows by chance."""
-        return self.pairs <= np.median(self.by_chance)
+        return self.weight <= np.median(self.by_chance)
 
 
 def _run(evidence: Evidence) -> Finding:
@@ -65,43 +67,37 @@ def _run(evidence: Evidence) -> Finding:
         )
     found = _leaning(evidence, rows)
     n_models, n_tests = evidence.models.n_models, min(len(evidence.test), _MOST_TESTS)
-    told = (
-        f"{found.pairs.sum():,} pairs of a memorized row and a test row that leans on it, "
-        f"{found.by_chance.sum(1).mean():,.0f} by chance"
-    )
     details = {
         "n_rows": len(rows),
         "n_test": n_tests,
-        "n_pairs": int(found.pairs.sum()),
-        "n_by_chance": float(found.by_chance.sum(1).mean()),
+        "weight": float(found.weight.sum()),
+        "by_chance": float(found.by_chance.sum(1).mean()),
     }
     if found.excess.low <= 0:
         return Finding(
             "undecided",
-            f"Which rows test rows lean on is not told by {n_models} models: {told}",
+            f"{n_models} models do not tell which rows test rows lean on: {found.excess} of "
+            f"{n_tests:,} beyond chance",
             measured=found.excess,
             action="a larger --budget: some hundred models tell single pairs",
             details=details,
         )
     leaned, alone = found.is_leaned_on, found.is_alone & (scores.low[rows] > _BY_HEART)
-    order = np.concatenate(
-        [
-            np.flatnonzero(leaned)[np.argsort(-found.pairs[leaned], kind="stable")],
-            np.flatnonzero(alone),
-        ]
-    )
+    first = np.flatnonzero(leaned)[np.argsort(-found.weight[leaned], kind="stable")]
+    order = np.concatenate([first, np.flatnonzero(alone)])
     details |= {"n_leaned_on": int(leaned.sum()), "n_alone": int(alone.sum())}
     return Finding(
         "found",
-        f"{told}: on {leaned.sum():,} rows surely more test rows lean than by chance, and "
-        f"{alone.sum():,} rows that are surely known by heart help only themselves",
+        f"As if {found.excess} of {n_tests:,}, beyond chance, were right only because of a single "
+        f"row: more lean on {leaned.sum():,} rows than on any by chance, and {alone.sum():,} rows "
+        "that are surely known by heart help only themselves",
         severity="low",
         measured=found.excess,
         action="check the labels of rows that many test rows lean on first, for they teach others; "
         "rows that help only themselves can be left out, if OP103 says that memorizing costs",
         rows=rows[order],
         row_columns={
-            "test rows that lean on it": found.pairs[order],
+            "test rows that lean on it": found.weight[order],
             "by chance": found.by_chance.mean(0)[order],
             "memorization": scores.estimate[rows[order]],
             "helps only itself": alone[order],
@@ -117,13 +113,13 @@ def _leaning(evidence: Evidence, rows: np.ndarray) -> _Leaning:
     rng = np.random.default_rng(evidence.seed)
     dealt = [rng.permutation(len(masks)) for _ in range(_N_SHUFFLES)]
     return _Leaning(
-        _pairs(masks, right), np.stack([_pairs(masks[order], right) for order in dealt])
+        _weight(masks, right), np.stack([_weight(masks[order], right) for order in dealt])
     )
 
 
-def _pairs(masks: np.ndarray, right: np.ndarray) -> np.ndarray:
-    # What equals the threshold is above it: quotients are rounded.
-    return (influence_matrix(masks, right) >= _LEAST - 1e-6).sum(1)
+def _weight(masks: np.ndarray, right: np.ndarray) -> np.ndarray:
+    influence = np.nan_to_num(influence_matrix(masks, right))
+    return np.asarray((np.maximum(influence, 0).astype(float) ** 2).sum(1))
 
 
 def _applies(subject: Subject) -> str:

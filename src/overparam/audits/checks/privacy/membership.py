@@ -38,6 +38,14 @@ def _run(evidence: Evidence) -> Finding:
     at = named[_AT]
     told = f"an attack that knows models trained on such rows gains an advantage of {advantage}"
     rate = "" if at.value != at.value else f", and names {_percent(at)} of the members at 1 % FPR"
+    if advantage.high < FEW:
+        return Finding(
+            "passed",
+            f"Who was trained on can hardly be told: {told}",
+            measured=advantage,
+            figures=figures,
+            details=details,
+        )
     if advantage.low > 0:
         return Finding(
             "found",
@@ -47,14 +55,6 @@ def _run(evidence: Evidence) -> Finding:
             action="if the rows are confidential, answer with classes instead of probabilities, "
             "regularize (OP103 says what that costs), or train with differential privacy; OP403 "
             "names the rows",
-            figures=figures,
-            details=details,
-        )
-    if advantage.high < FEW:
-        return Finding(
-            "passed",
-            f"Who was trained on can hardly be told: {told}",
-            measured=advantage,
             figures=figures,
             details=details,
         )

@@ -122,7 +122,9 @@ def _parts(model: Any) -> Iterator[Any]:
     steps = getattr(model, "steps", None)
     inside = [steps[-1][1]] if steps else []
     for name in _PARTS:
-        some = getattr(model, name, None)
+        # A forest's `estimator` is the pattern of its trees, and no parameter of its own.
+        is_pattern = hasattr(model, "get_params") and name not in model.get_params(deep=False)
+        some = None if is_pattern and not name.endswith("_") else getattr(model, name, None)
         if some is not None:
             inside += list(np.ravel(np.array(some, object))) if name.endswith("s_") else [some]
     for part in inside:
