@@ -109,7 +109,7 @@ class TestNearDuplicates:
 
     def test_planted_pairs_are_found(self):
         subject = make_subject(LogisticRegression(), *self.nearly_twice())
-        found = ask(near_duplicates.CHECK, evidence_of(subject, models=models_of(subject, 12)))
+        found = ask(near_duplicates.CHECK, evidence_of(subject, models=models_of(subject, 30)))
         assert (found.status, found.severity) == ("found", "low")
         pairs = set(zip(found.rows, found.row_columns["near copy of"], strict=True))
         assert len({(i, 200 + i) for i in range(8)} & pairs) >= 7
