@@ -80,6 +80,6 @@ def test_a_function_is_fitted_without_the_doubted_rows(tmp_path):
 def test_too_few_rows_to_plant_in_are_said(tmp_path):
     subject, _ = subject_with(n=60)
     evidence = run_stages(subject, tmp_path, models=6, canaries=6)
-    with pytest.raises(Missing, match="too few rows to plant wrong labels in") as missing:
+    with pytest.raises(Missing, match="fewer than 100 rows") as missing:
         evidence.require("canaries")
-    assert missing.value.status == "failed"
+    assert missing.value.status == "skipped"

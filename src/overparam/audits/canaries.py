@@ -14,13 +14,12 @@ from overparam.audits.subset_models import SubsetModels
 from overparam.audits.suspects import Suspects
 from overparam.data.examples import Examples
 from overparam.data.rows import is_sparse
-from overparam.errors import DataError
 from overparam.measures.baselines import neighbor_disagreement
 from overparam.measures.error import wilson_interval
 from overparam.streams import Streams
 
 SHARE, _FEWEST = 0.05, 10  # of the labels, planted
-_FEWEST_ROWS = 100
+FEWEST_ROWS = 100  # that labels are planted in
 _MOST_NEIGHBORS = 2e9  # pairs of rows x columns that are looked at for the baseline
 
 
@@ -59,15 +58,8 @@ def planted_labels(train: Examples, streams: Streams) -> tuple[np.ndarray, Examp
     """Return rows and a copy of the data in which their labels are wrong.
 
     A class becomes another one that occurs, all alike; numbers change places.
-
-    Raises:
-        DataError: fewer than 100 rows.
     """
     n = len(train)
-    if n < _FEWEST_ROWS:
-        raise DataError(
-            "too few rows to plant wrong labels in", got=n, allowed=f">= {_FEWEST_ROWS}"
-        )
     rng = streams.child("canaries").numpy("labels")
     rows = np.sort(rng.permutation(n)[: max(round(SHARE * n), _FEWEST)])
     labels = train.labels.copy()

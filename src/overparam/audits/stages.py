@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.audits.canaries import Canaries, planted_labels
+from overparam.audits.canaries import FEWEST_ROWS, Canaries, planted_labels
 from overparam.audits.evidence import STAGES, Evidence, Missing, measured_or_lacking
 from overparam.audits.one_in_worker import fit_one_in
 from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan, Stage
@@ -196,6 +196,8 @@ class Stages:
         return self._fit(folder, self._own(), n, data=replace(subject.train, labels=labels))
 
     def _canaries(self, n: int) -> Canaries:
+        if self._subject.n_rows < FEWEST_ROWS:
+            raise Missing("skipped", f"fewer than {FEWEST_ROWS} rows to plant wrong labels in")
         rows, copy = planted_labels(self._subject.train, Streams(self._evidence.seed))
         return Canaries(rows, copy, self._fit("canaries", self._own(), n, data=copy))
 
