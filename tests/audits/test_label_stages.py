@@ -7,16 +7,20 @@ from sklearn.linear_model import LogisticRegression
 from overparam.audits.check import ask
 from overparam.audits.checks.memorization.label_errors import CHECK
 from overparam.audits.evidence import STAGES, Evidence, Missing
-from overparam.audits.plan import AuditPlan, Stage
+from overparam.audits.plan import RATIO, AuditPlan, Stage
 from overparam.audits.stages import Machine, Stages
 from overparam.audits.subject import make_subject
+from overparam.ensembles.prepare import prepare
+from overparam.lab.pool import Pool
 from tests.audits.worlds import blobs
 
 
 def run_stages(subject, folder, **models):
     evidence = Evidence(subject)
     plan = AuditPlan(1e4, 1, 1e-3, tuple(Stage(s, models.get(s, 0), 0.0) for s in STAGES))
-    Stages(evidence, plan, Machine(folder, workers=0)).run()
+    setup = prepare(subject.model, subject.train, ratio=RATIO, one_run=False)
+    with Pool(0) as pool:
+        Stages(evidence, plan, Machine(folder, pool), setup).run(["models", "cleaned", "canaries"])
     return evidence
 
 

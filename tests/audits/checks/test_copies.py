@@ -144,7 +144,7 @@ class TestNearDuplicates:
             subject = make_subject(LogisticRegression(), inputs, y[:n])
             found = ask(near_duplicates.CHECK, evidence_of(subject))
             assert (found.status, why in found.sentence) == (status, True), found
-        monkeypatch.setattr(_copies, "_MOST_WORK", 1e3)
+        monkeypatch.setattr(_copies, "_PER_SECOND", 1e2)
         found = ask(near_duplicates.CHECK, evidence_of(make_subject(LogisticRegression(), X, y)))
         assert found.status == "skipped"
         assert "take too long to compare" in found.sentence

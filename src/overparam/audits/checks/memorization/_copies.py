@@ -14,7 +14,7 @@ from overparam.errors import DataError
 from overparam.measures.copies.copied_tests import cost_of_leaks
 from overparam.measures.copies.near_duplicates import NearDuplicates, find_near_duplicates
 
-_MOST_WORK = 5e10  # rows x rows x columns that are compared: a minute on one core
+_PER_SECOND = 2e9  # rows x rows x columns that are compared in a second, on one core
 _PIXELS = 64  # numbers that stand for an image in that
 _FEWEST_ROWS = 50
 
@@ -35,10 +35,10 @@ def near_copies(evidence: Evidence, other: Any = None) -> NearDuplicates:
     if min(n, m) < _FEWEST_ROWS:
         raise Missing("skipped", f"fewer than {_FEWEST_ROWS} rows do not tell what is near")
     width = np.shape(inputs)[1] if subject.is_table else _PIXELS
-    if float(n) * m * width > _MOST_WORK:
+    if float(n) * m * width > _PER_SECOND * evidence.seconds_per_check:
         raise Missing(
             "skipped",
-            f"{n:,} x {m:,} rows take too long to compare; overparam.measures."
+            f"{n:,} x {m:,} rows take too long to compare in this budget; overparam.measures."
             "find_near_duplicates does it where you have the time",
         )
     for values in (inputs,) if other is None else (inputs, other):
