@@ -18,10 +18,18 @@ from overparam.measures.test_error.interpolation_harm import (
 Fitted = Sequence[tuple[Variant, SubsetModels]]
 
 
-def compare(evidence: Evidence, others: Fitted) -> InterpolationHarm:
-    """Return what others gain or lose against the recipe that is audited, all bounds joint."""
+def compare(
+    evidence: Evidence, others: Fitted, *, without: np.ndarray | None = None
+) -> InterpolationHarm:
+    """Return what others gain or lose against the recipe that is audited, all bounds joint.
+
+    Args:
+        without: training rows that do not count.
+    """
     scores = on_equal_subsets(evidence.models, [models for _, models in others])
     known = np.isfinite(scores).any((0, 1))  # rows that some model did not see
+    if without is not None:
+        known[without] = False
     groups = fresh_groups(evidence)
     return estimate_interpolation_harm(
         scores[:, :, known],

@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from overparam.audits.canaries import Canaries
 from overparam.audits.course import Course, course_of_rounds
 from overparam.audits.finding import Status
 from overparam.audits.in_use import InUse, ask_in_use
 from overparam.audits.one_model import OneModel
 from overparam.audits.subject import Subject
 from overparam.audits.subset_models import SubsetModels
+from overparam.audits.suspects import Suspects, suspects_among
 from overparam.audits.variants import Variant
-from overparam.errors import OverparamError
+from overparam.ensembles.exposure import Exposure
+from overparam.errors import DataError, OverparamError
 from overparam.measures.copies.conflicts import LabelConflicts, label_conflicts
 from overparam.measures.copies.duplicates import Duplicates, find_duplicates, group_of_rows
 
@@ -32,6 +35,8 @@ STAGES = {
     "shuffled": "models on rows whose labels were shuffled",
     "curve": "models on fewer rows",
     "references": "simple models of other kinds",
+    "cleaned": "the same recipe on rows whose doubted labels were mended",
+    "canaries": "models on a copy with planted wrong labels",
 }
 PARTS = (*STAGES, "test", "table", "copies", "course", "in_use")
 _SHARE_OF_CHECK = 0.02  # of the budget, that one check may take beside what is trained
@@ -134,6 +139,44 @@ class Evidence:
         return self._part("references")
 
     @property
+    def cleaned(self) -> SubsetModels:
+        """Models on the subsets of `models`, in which the labels of `suspects` were mended."""
+        return self._part("cleaned")
+
+    @property
+    def canaries(self) -> Canaries:
+        """Models on a copy of the data with planted wrong labels."""
+        return self._part("canaries")
+
+    @cached_property
+    def suspects(self) -> Suspects:
+        """Rows whose labels `models` doubt."""
+        return suspects_among(self.models, self.undecided_rows, self.confidence)
+
+    @cached_property
+    def undecided_rows(self) -> np.ndarray:
+        """Rows whose copies have other labels, where wrong labels alone do not explain that, bool
+        `[n]`: the input does not decide, and no label is the wrong one.
+        """
+        rows = np.zeros(self.subject.n_rows, bool)
+        if not self.subject.has_no_inputs and self.subject.has_classes and self.copies.sets:
+            found = self.conflicts
+            if found.rows and found.p_errors <= 1 - self.confidence:
+                rows[np.concatenate(found.rows)] = True
+        return rows
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """What models give away of their subsets, each attacked by the others."""
+        self._require_classes()
+        ensemble = self.models.ensemble
+        attack = "ratio" if ensemble.members.votes else "lira"
+        try:
+            return ensemble.membership(attack, confidence=self.confidence)
+        except DataError as error:  # too few models, or margins that are infinite
+            raise Missing("skipped", f"membership: {error}") from error
+
+    @property
     def test(self) -> Any:
         """The test set, as `Examples`."""
         if self.subject.test is None:
@@ -216,8 +259,13 @@ class Evidence:
 
 
 def measured_or_lacking(evidence: Evidence, name: str, measure: Callable[[], Any]) -> None:
-    """Keep what `measure` returns as a part; an error of the user's is why it is not there."""
+    """Keep what `measure` returns as a part; an error of the user's is why it is not there.
+
+    So is another part that it needs and that is not there.
+    """
     try:
         evidence.put(name, measure())
+    except Missing as missing:
+        evidence.lack(name, missing.status, missing.reason)
     except OverparamError as error:
         evidence.lack(name, "failed", f"{STAGES[name]}: {error}")

@@ -14,6 +14,7 @@ SHUFFLED_SHARES = (0.2, 1.0)  # of labels that are replaced, two models each
 FEWEST_MODELS = 4  # below it some row has no model that left it out
 _SOME_MODELS, USUAL_MODELS, MOST_MODELS = 10, 40, 100  # before the rest, with it, and at most
 _REPEATS = 5  # models of each variant, and at each ratio of the curve; later once more
+_OF_LABELS = 10  # models on mended labels, and on planted ones; later once more
 _KEEPING = 0.03  # seconds: to cut a model's rows, ask it about all rows and keep what it says
 _READY = 0.85  # of the budget: the rest pays for checks and the report
 
@@ -132,5 +133,7 @@ def _steps(
             yield "shuffled", shuffled, shuffled
         yield "curve", curve, curve
         yield "references", _REPEATS * len(references), _REPEATS * sum(references)
+        yield "cleaned", _OF_LABELS, _OF_LABELS
+        yield "canaries", _OF_LABELS, _OF_LABELS
         yield from [("models", 1, 1.0)] * ((USUAL_MODELS - _SOME_MODELS) // 2)
     yield from [("models", 1, 1.0)] * (MOST_MODELS - USUAL_MODELS)

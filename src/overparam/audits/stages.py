@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from overparam.audits.evidence import STAGES, Evidence, measured_or_lacking
+import numpy as np
+
+from overparam.audits.canaries import FEWEST_ROWS, Canaries, planted_labels
+from overparam.audits.evidence import STAGES, Evidence, Missing, measured_or_lacking
 from overparam.audits.one_in_worker import fit_one_in
 from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan, Stage
 from overparam.audits.subject import Subject
@@ -91,6 +95,8 @@ class Stages:
             "shuffled": self._shuffled,
             "curve": self._curve,
             "references": lambda n: self._fit_others("references", n),
+            "cleaned": self._cleaned,
+            "canaries": self._canaries,
         }
         for name in names:
             if self._is_begun(name):
@@ -157,7 +163,7 @@ class Stages:
         """Return why a stage does not apply to the subject; "" where it does."""
         if name in self._others and not self._others[name]:
             return _NO_OTHERS[name]
-        if name == "shuffled" and self._subject.kind == "function":
+        if name in ("shuffled", "canaries") and self._subject.kind == "function":
             return "fit(rows, seed) holds its labels itself, so others cannot be given to it"
         return ""
 
@@ -179,6 +185,25 @@ class Stages:
             )
             for share in SHUFFLED_SHARES
         )
+
+    def _cleaned(self, n: int) -> SubsetModels:
+        suspects, subject = self._evidence.suspects, self._subject
+        rows = suspects.rows
+        if not len(rows):
+            raise Missing("not applicable", "no label is doubted, so there is none to mend")
+        # Other rows are other data: each choice of rows has models of its own.
+        folder = f"cleaned-{sha256(rows.tobytes() + suspects.suggested.tobytes()).hexdigest()[:12]}"
+        if not subject.has_classes or subject.kind == "function":
+            return self._fit(folder, self._own(), n, leave_out=rows)
+        labels = subject.train.labels.copy()
+        labels[rows] = suspects.suggested
+        return self._fit(folder, self._own(), n, data=replace(subject.train, labels=labels))
+
+    def _canaries(self, n: int) -> Canaries:
+        if self._subject.n_rows < FEWEST_ROWS:
+            raise Missing("skipped", f"fewer than {FEWEST_ROWS} rows to plant wrong labels in")
+        rows, copy = planted_labels(self._subject.train, Streams(self._evidence.seed))
+        return Canaries(rows, copy, self._fit("canaries", self._own(), n, data=copy))
 
     def _fit_others(self, name: str, n: int) -> tuple[tuple[Variant, SubsetModels], ...]:
         others = self._others[name]
@@ -207,6 +232,7 @@ class Stages:
         *,
         data: Examples | None = None,
         ratio: Any = RATIO,
+        leave_out: np.ndarray | None = None,
     ) -> SubsetModels:
         """Train models of a variant, or go on with those that a folder holds."""
         subject, machine = self._subject, self._machine
@@ -220,6 +246,7 @@ class Stages:
             seed=self._evidence.seed,
             recipe=variant.recipe,
             groups=self._evidence.groups,
+            leave_out=leave_out,
             evaluate=subject.test,
             arguments=variant.arguments,
             one_run=folder == "models",  # of whose losses the scores have their prior

@@ -86,6 +86,13 @@ class Subject:
         return not isinstance(inputs, list) and len(getattr(inputs, "shape", ())) == 2
 
     @property
+    def has_numbers(self) -> bool:
+        """Whether inputs are numbers alone: an array, or a table whose columns all are."""
+        inputs = self.train.inputs
+        types = inputs.dtypes if is_table(inputs) else [getattr(inputs, "dtype", None)]
+        return all(getattr(kind, "kind", "O") in "biuf" for kind in types)
+
+    @property
     def has_images(self) -> bool:
         """Whether inputs are images: arrays `[n, h, w]` or `[n, c, h, w]` or `[n, h, w, c]`."""
         shape = getattr(self.train.inputs, "shape", ())
