@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from overparam.audits import course
 from overparam.audits.course import course_of_rounds, evenly
 from overparam.audits.one_model import fit_one
 from overparam.audits.subject import make_subject
@@ -32,11 +33,11 @@ def network_subject(epochs=12, tested=True):
 
 def test_a_network_is_followed_at_each_traced_epoch():
     one = fit_one(network_subject(), 0)
-    course, trace = one.course, one.fitted.trace
-    assert course.unit == "epoch"
-    assert course.steps.tolist() == one.epochs.tolist() == list(range(1, 13))
-    assert course.error.mean(1) == pytest.approx(trace.error["train"])
-    assert course.test_error.mean(1) == pytest.approx(trace.error["test"])
+    found, trace = one.course, one.fitted.trace
+    assert found.unit == "epoch"
+    assert found.steps.tolist() == one.epochs.tolist() == list(range(1, 13))
+    assert found.error.mean(1) == pytest.approx(trace.error["train"])
+    assert found.test_error.mean(1) == pytest.approx(trace.error["test"])
     assert one.row_losses.mean(1) == pytest.approx(trace.loss["train"], rel=1e-4)
 
 
@@ -65,12 +66,12 @@ def test_watching_changes_nothing_of_what_is_trained():
 def test_boosting_is_followed_round_by_round(model):
     subject = subject_of(model, wrong=0.1)
     one = fit_one(subject, 0)
-    course = course_of_rounds(one.fitted, subject)
-    assert course.unit == "round"
-    assert len(course.steps) <= 50
-    assert np.array_equal(course.error[-1], one.train.loss)
-    assert np.array_equal(course.test_error[-1], one.test.loss)
-    assert course.probabilities[-1] == pytest.approx(one.test.probabilities, abs=1e-6)
+    found = course_of_rounds(one.fitted, subject)
+    assert found.unit == "round"
+    assert len(found.steps) <= 50
+    assert np.array_equal(found.error[-1], one.train.loss)
+    assert np.array_equal(found.test_error[-1], one.test.loss)
+    assert found.probabilities[-1] == pytest.approx(one.test.probabilities, abs=1e-6)
 
 
 def test_words_for_classes_are_followed_too():
@@ -92,3 +93,14 @@ def test_what_has_no_rounds_has_no_course():
 def test_rows_are_spread_evenly():
     assert evenly(5, 10).tolist() == [0, 1, 2, 3, 4]
     assert evenly(101, 5).tolist() == [0, 25, 50, 75, 100]
+
+
+def test_of_many_rows_some_are_followed_and_of_these_some_are_told(monkeypatch):
+    monkeypatch.setattr(course, "MOST_ROWS", 40)
+    monkeypatch.setattr(course, "_MOST_ENTRIES", 12 * 2 * 20)
+    monkeypatch.setattr(course, "_FEWEST_ROWS", 20)
+    found = fit_one(network_subject(), 0).course
+    assert found.error.shape == (12, len(found.rows)) == (12, 40)
+    assert found.test_error.shape == (12, 40)
+    assert found.probabilities.shape == (12, 20, 2)
+    assert set(found.told_rows) <= set(found.test_rows)

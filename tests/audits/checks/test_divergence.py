@@ -105,3 +105,9 @@ def test_a_loss_that_never_falls_has_no_spike():
 def test_where_nothing_was_trained_nothing_is_said():
     found = ask(divergence.CHECK, Evidence(subject_of()))
     assert found.status == "skipped"
+
+
+def test_of_predictions_no_training_is_known():
+    _, y, _ = blobs(40)
+    subject = make_subject(np.zeros((4, 40, 2)), y, mask=np.zeros((4, 40), bool))
+    assert ask(divergence.CHECK, Evidence(subject)).status == "not applicable"
