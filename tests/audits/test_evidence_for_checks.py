@@ -1,9 +1,13 @@
 """What evidence tells every check: its time, the course of the one model, copies of test rows."""
 
+import random
+
 import numpy as np
 import pytest
 
+from overparam.audits.check import Check, ask
 from overparam.audits.evidence import Evidence, Missing
+from overparam.audits.finding import Finding
 from overparam.audits.subject import make_subject
 from tests.audits.worlds import blobs, evidence_of, subject_of
 
@@ -30,3 +34,14 @@ def test_copies_among_test_rows_belong_together():
 
 def test_without_a_test_set_nothing_belongs_together():
     assert Evidence(subject_of(tested=False)).test_groups is None
+
+
+def test_what_a_check_draws_is_the_same_each_time_and_nobody_elses():
+    def run(evidence):
+        return Finding("passed", str(random.random()))
+
+    check, evidence = Check("MY101", "A check that draws", run), Evidence(subject_of())
+    random.seed(7)
+    said = [ask(check, evidence).sentence for _ in range(2)]
+    assert said[0] == said[1]
+    assert random.random() == random.Random(7).random()
