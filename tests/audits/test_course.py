@@ -15,10 +15,9 @@ from torch import nn
 
 from overparam.audits import course
 from overparam.audits.course import course_of_rounds, evenly
-from overparam.audits.one_model import fit_one
 from overparam.audits.subject import make_subject
 from overparam.training.recipe import Recipe
-from tests.audits.worlds import blobs, evidence_of, subject_of
+from tests.audits.worlds import blobs, evidence_of, one_of, subject_of
 
 
 def network_subject(epochs=12, tested=True):
@@ -32,7 +31,7 @@ def network_subject(epochs=12, tested=True):
 
 
 def test_a_network_is_followed_at_each_traced_epoch():
-    one = fit_one(network_subject(), 0)
+    one = one_of(network_subject())
     found, trace = one.course, one.fitted.trace
     assert found.unit == "epoch"
     assert found.steps.tolist() == one.epochs.tolist() == list(range(1, 13))
@@ -42,14 +41,14 @@ def test_a_network_is_followed_at_each_traced_epoch():
 
 
 def test_its_last_step_is_the_trained_model():
-    one = fit_one(network_subject(), 0)
+    one = one_of(network_subject())
     assert np.array_equal(one.course.error[-1], one.train.loss)
     assert np.array_equal(one.course.test_error[-1], one.test.loss)
     assert one.course.probabilities[-1] == pytest.approx(one.test.probabilities, abs=1e-5)
 
 
 def test_watching_changes_nothing_of_what_is_trained():
-    with_test, without = (fit_one(network_subject(tested=t), 0) for t in (True, False))
+    with_test, without = (one_of(network_subject(tested=t)) for t in (True, False))
     assert np.array_equal(with_test.train.outputs, without.train.outputs)
     assert without.course.test_error is None
 
@@ -65,7 +64,7 @@ def test_watching_changes_nothing_of_what_is_trained():
 )
 def test_boosting_is_followed_round_by_round(model):
     subject = subject_of(model, wrong=0.1)
-    one = fit_one(subject, 0)
+    one = one_of(subject)
     found = course_of_rounds(one.fitted, subject)
     assert found.unit == "round"
     assert len(found.steps) <= 50
@@ -79,13 +78,13 @@ def test_words_for_classes_are_followed_too():
     subject = make_subject(
         GradientBoostingClassifier(n_estimators=5), X, np.where(y == 1, "yes", "no")
     )
-    one = fit_one(subject, 0)
+    one = one_of(subject)
     assert np.array_equal(course_of_rounds(one.fitted, subject).error[-1], one.train.loss)
 
 
 def test_what_has_no_rounds_has_no_course():
     subject = subject_of(LogisticRegression())
-    evidence = evidence_of(subject, one=fit_one(subject, 0))
+    evidence = evidence_of(subject, one=one_of(subject))
     assert course_of_rounds(evidence.one.fitted, subject) is None
     assert not evidence.has("course")
 
@@ -99,7 +98,7 @@ def test_of_many_rows_some_are_followed_and_of_these_some_are_told(monkeypatch):
     monkeypatch.setattr(course, "MOST_ROWS", 40)
     monkeypatch.setattr(course, "_MOST_ENTRIES", 12 * 2 * 20)
     monkeypatch.setattr(course, "_FEWEST_ROWS", 20)
-    found = fit_one(network_subject(), 0).course
+    found = one_of(network_subject()).course
     assert found.error.shape == (12, len(found.rows)) == (12, 40)
     assert found.test_error.shape == (12, 40)
     assert found.probabilities.shape == (12, 20, 2)
