@@ -6,6 +6,7 @@ import torch
 from sklearn.ensemble import (
     AdaBoostClassifier,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
@@ -14,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from overparam.audits import course
+from overparam.audits.check import ask
+from overparam.audits.checks.training import divergence, stopping, where_it_stopped
 from overparam.audits.course import course_of_rounds, evenly
 from overparam.audits.subject import make_subject
 from overparam.training.recipe import Recipe
@@ -103,3 +106,31 @@ def test_of_many_rows_some_are_followed_and_of_these_some_are_told(monkeypatch):
     assert found.test_error.shape == (12, 40)
     assert found.probabilities.shape == (12, 20, 2)
     assert set(found.told_rows) <= set(found.test_rows)
+
+
+def line(n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (n, 1)).astype(np.float32)
+    return x, (x[:, 0] + 0.3 * rng.normal(size=n)).astype(np.float32)
+
+
+def regressing_network():
+    return nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe"),
+    [
+        (GradientBoostingRegressor(n_estimators=20), None),
+        (regressing_network(), Recipe(epochs=10, loss="squared_error", learning_rate=0.05)),
+    ],
+)
+def test_numbers_are_followed_as_shares_of_the_variance(model, recipe):
+    subject = make_subject(model, *line(80, 0), test=line(60, 1), recipe=recipe, task="numbers")
+    evidence = evidence_of(subject, one=one_of(subject))
+    found = evidence.course
+    assert found.error[-1] == pytest.approx(evidence.one.train.loss, rel=1e-4)
+    assert found.test_error[-1] == pytest.approx(evidence.one.test.loss, rel=1e-4)
+    assert found.probabilities is None
+    for check in (where_it_stopped.CHECK, stopping.CHECK, divergence.CHECK):
+        assert ask(check, evidence).status in ("found", "passed", "undecided")
