@@ -82,7 +82,8 @@ def _run(evidence: Evidence) -> Finding:
     course_told = "" if len(course) < 2 else ", and the loss has no spike"
     return Finding(
         "passed",
-        f"All {n} fits ended well, with finite numbers{course_told}",
+        f"{f'All {n} fits' if n > 1 else 'The one fit'} ended well, with finite numbers"
+        f"{course_told}",
         measured=measured,
         details=details,
     )
