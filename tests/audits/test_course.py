@@ -6,6 +6,7 @@ import torch
 from sklearn.ensemble import (
     AdaBoostClassifier,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
@@ -13,11 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from overparam.audits import course
+from overparam.audits.check import ask
+from overparam.audits.checks.training import divergence, stopping, where_it_stopped
 from overparam.audits.course import course_of_rounds, evenly
-from overparam.audits.one_model import fit_one
 from overparam.audits.subject import make_subject
 from overparam.training.recipe import Recipe
-from tests.audits.worlds import blobs, evidence_of, subject_of
+from tests.audits.worlds import blobs, evidence_of, one_of, subject_of
 
 
 def network_subject(epochs=12, tested=True):
@@ -31,24 +34,24 @@ def network_subject(epochs=12, tested=True):
 
 
 def test_a_network_is_followed_at_each_traced_epoch():
-    one = fit_one(network_subject(), 0)
-    course, trace = one.course, one.fitted.trace
-    assert course.unit == "epoch"
-    assert course.steps.tolist() == one.epochs.tolist() == list(range(1, 13))
-    assert course.error.mean(1) == pytest.approx(trace.error["train"])
-    assert course.test_error.mean(1) == pytest.approx(trace.error["test"])
+    one = one_of(network_subject())
+    found, trace = one.course, one.fitted.trace
+    assert found.unit == "epoch"
+    assert found.steps.tolist() == one.epochs.tolist() == list(range(1, 13))
+    assert found.error.mean(1) == pytest.approx(trace.error["train"])
+    assert found.test_error.mean(1) == pytest.approx(trace.error["test"])
     assert one.row_losses.mean(1) == pytest.approx(trace.loss["train"], rel=1e-4)
 
 
 def test_its_last_step_is_the_trained_model():
-    one = fit_one(network_subject(), 0)
+    one = one_of(network_subject())
     assert np.array_equal(one.course.error[-1], one.train.loss)
     assert np.array_equal(one.course.test_error[-1], one.test.loss)
     assert one.course.probabilities[-1] == pytest.approx(one.test.probabilities, abs=1e-5)
 
 
 def test_watching_changes_nothing_of_what_is_trained():
-    with_test, without = (fit_one(network_subject(tested=t), 0) for t in (True, False))
+    with_test, without = (one_of(network_subject(tested=t)) for t in (True, False))
     assert np.array_equal(with_test.train.outputs, without.train.outputs)
     assert without.course.test_error is None
 
@@ -64,13 +67,13 @@ def test_watching_changes_nothing_of_what_is_trained():
 )
 def test_boosting_is_followed_round_by_round(model):
     subject = subject_of(model, wrong=0.1)
-    one = fit_one(subject, 0)
-    course = course_of_rounds(one.fitted, subject)
-    assert course.unit == "round"
-    assert len(course.steps) <= 50
-    assert np.array_equal(course.error[-1], one.train.loss)
-    assert np.array_equal(course.test_error[-1], one.test.loss)
-    assert course.probabilities[-1] == pytest.approx(one.test.probabilities, abs=1e-6)
+    one = one_of(subject)
+    found = course_of_rounds(one.fitted, subject)
+    assert found.unit == "round"
+    assert len(found.steps) <= 50
+    assert np.array_equal(found.error[-1], one.train.loss)
+    assert np.array_equal(found.test_error[-1], one.test.loss)
+    assert found.probabilities[-1] == pytest.approx(one.test.probabilities, abs=1e-6)
 
 
 def test_words_for_classes_are_followed_too():
@@ -78,13 +81,13 @@ def test_words_for_classes_are_followed_too():
     subject = make_subject(
         GradientBoostingClassifier(n_estimators=5), X, np.where(y == 1, "yes", "no")
     )
-    one = fit_one(subject, 0)
+    one = one_of(subject)
     assert np.array_equal(course_of_rounds(one.fitted, subject).error[-1], one.train.loss)
 
 
 def test_what_has_no_rounds_has_no_course():
     subject = subject_of(LogisticRegression())
-    evidence = evidence_of(subject, one=fit_one(subject, 0))
+    evidence = evidence_of(subject, one=one_of(subject))
     assert course_of_rounds(evidence.one.fitted, subject) is None
     assert not evidence.has("course")
 
@@ -92,3 +95,42 @@ def test_what_has_no_rounds_has_no_course():
 def test_rows_are_spread_evenly():
     assert evenly(5, 10).tolist() == [0, 1, 2, 3, 4]
     assert evenly(101, 5).tolist() == [0, 25, 50, 75, 100]
+
+
+def test_of_many_rows_some_are_followed_and_of_these_some_are_told(monkeypatch):
+    monkeypatch.setattr(course, "MOST_ROWS", 40)
+    monkeypatch.setattr(course, "_MOST_ENTRIES", 12 * 2 * 20)
+    monkeypatch.setattr(course, "_FEWEST_ROWS", 20)
+    found = one_of(network_subject()).course
+    assert found.error.shape == (12, len(found.rows)) == (12, 40)
+    assert found.test_error.shape == (12, 40)
+    assert found.probabilities.shape == (12, 20, 2)
+    assert set(found.told_rows) <= set(found.test_rows)
+
+
+def line(n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (n, 1)).astype(np.float32)
+    return x, (x[:, 0] + 0.3 * rng.normal(size=n)).astype(np.float32)
+
+
+def regressing_network():
+    return nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe"),
+    [
+        (GradientBoostingRegressor(n_estimators=20), None),
+        (regressing_network(), Recipe(epochs=10, loss="squared_error", learning_rate=0.05)),
+    ],
+)
+def test_numbers_are_followed_as_shares_of_the_variance(model, recipe):
+    subject = make_subject(model, *line(80, 0), test=line(60, 1), recipe=recipe, task="numbers")
+    evidence = evidence_of(subject, one=one_of(subject))
+    found = evidence.course
+    assert found.error[-1] == pytest.approx(evidence.one.train.loss, rel=1e-4)
+    assert found.test_error[-1] == pytest.approx(evidence.one.test.loss, rel=1e-4)
+    assert found.probabilities is None
+    for check in (where_it_stopped.CHECK, stopping.CHECK, divergence.CHECK):
+        assert ask(check, evidence).status in ("found", "passed", "undecided")

@@ -19,11 +19,11 @@ from overparam.audits.checks.generalization.error import CHECK
 from overparam.audits.evidence import Evidence, Missing
 from overparam.audits.fitted_model import fitted_model, is_fitted
 from overparam.audits.in_use import ask_in_use, gap_to_fresh
-from overparam.audits.one_model import Said, fit_one
+from overparam.audits.one_model import Said
 from overparam.audits.subject import make_subject
 from overparam.data.examples import as_examples
 from overparam.errors import UsageError
-from tests.audits.worlds import blobs, evidence_of, line_subject, subject_of
+from tests.audits.worlds import blobs, evidence_of, line_subject, one_of, subject_of
 
 RECIPE = op.Recipe(epochs=2, learning_rate=0.1, batch_size=32)
 
@@ -101,7 +101,7 @@ def test_the_error_says_what_the_model_in_use_does():
     X, y, _ = blobs()
     good = LogisticRegression().fit(X, y)
     evidence = evidence_of(in_use(good))
-    evidence.put("one", fit_one_of(evidence.subject))
+    evidence.put("one", one_of(evidence.subject))
     found = ask(CHECK, evidence)
     assert "The model in use errs" in found.sentence
     assert "(no clear difference)" in found.sentence
@@ -113,13 +113,9 @@ def test_the_error_says_what_the_model_in_use_does():
     assert "(no clear difference)" not in found.sentence
 
 
-def fit_one_of(subject):
-    return fit_one(subject, 0)
-
-
 def test_the_gap_is_paired_and_copies_count_as_one():
     subject = in_use(LogisticRegression().fit(*blobs()[:2]))
-    used, fresh = ask_in_use(subject), fit_one_of(subject)
+    used, fresh = ask_in_use(subject), one_of(subject)
     apart = used.test.loss - fresh.test.loss
     loss = np.zeros(200)
     loss[:20] = 1.0

@@ -6,11 +6,13 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from overparam.audits.evidence import Evidence
+from overparam.audits.one_model import fit_one
 from overparam.audits.plan import RATIO
 from overparam.audits.subject import make_subject
 from overparam.audits.subset_models import SubsetModels
 from overparam.audits.variants import Variant
 from overparam.ensembles import subset_ensemble
+from overparam.ensembles.prepare import prepare
 
 
 def blobs(n=160, seed=0, spread=0.6, wrong=0.0):
@@ -64,6 +66,15 @@ def said_models(subject, n_models=6, *, seen=0.0, unseen=0.2, seed=0, trained=RA
     models = SubsetModels(subject, SimpleNamespace(n_models=n_models, in_subset=inside))
     vars(models).update(loss=loss, test_loss=test_loss)
     return models
+
+
+def one_of(subject, seed=0):
+    """The one model, trained in this process."""
+    setup = prepare(
+        subject.model, subject.train, recipe=subject.recipe, seed=seed,
+        arguments=subject.arguments, evaluate=subject.test,
+    )  # fmt: skip
+    return fit_one(setup.learner, subject, seed)
 
 
 def variant(name, direction="regularized", **options):

@@ -14,6 +14,7 @@ from overparam.audits.evidence import PARTS, Missing
 from overparam.audits.finding import Finding
 from overparam.errors import OverparamError, UsageError
 from overparam.stopping import is_stop
+from overparam.streams import Streams
 
 if TYPE_CHECKING:
     from overparam.audits.evidence import Evidence
@@ -100,7 +101,9 @@ def _answer(check: Check, evidence: Evidence) -> Finding:
             return Finding("not applicable", reason)
         for name in check.needs:
             evidence.require(name)
-        found = check.run(evidence)
+        # What a model draws that a check fits again is the same each time, and nobody else's.
+        with Streams(evidence.seed).global_generators(check.code):
+            found = check.run(evidence)
     except Missing as missing:
         return Finding(missing.status, missing.reason)
     except OverparamError as error:

@@ -18,7 +18,8 @@ from overparam.training.fitted_estimator import FittedEstimator, asking
 from overparam.training.losses import loss_values
 
 MOST_ROWS = 20_000  # of either set that are followed; of more, evenly spread ones
-_MOST_ENTRIES = 20_000_000  # probabilities that are kept: steps x rows x classes
+_MOST_ENTRIES = 20_000_000  # that are kept, of errors and of probabilities: steps x rows x classes
+_FEWEST_ROWS = 200  # that are followed, however many steps there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +76,13 @@ class WatchCourse:
         outputs = fitted.outputs(self.train.inputs)
         loss = loss_values(fitted.recipe.loss, outputs, self.train.labels).float().numpy()
         error = _errors(outputs, self.train, self._variance)
-        rows = evenly(len(self.train), MOST_ROWS)
+        rows = _followed(len(self.train), self.n_looks)
         if self.test is None:
             return Seen(loss, error[rows], None, None)
         tested = fitted.outputs(self.test.inputs)
-        followed = _errors(tested, self.test, self._variance)[evenly(len(self.test), MOST_ROWS)]
+        followed = _errors(tested, self.test, self._variance)[
+            _followed(len(self.test), self.n_looks)
+        ]
         said = None
         if fitted.form == "logits":
             some = tested[self._told(tested.shape[1])].double()
@@ -90,21 +93,25 @@ class WatchCourse:
         """Return what was seen at these epochs as one course; None where nothing was."""
         if not seen:
             return None
-        rows = evenly(len(self.train), MOST_ROWS)
+        rows = _followed(len(self.train), self.n_looks)
         error = np.stack([s.error for s in seen])
         if self.test is None:
             return Course("epoch", epochs, rows, error)
         tested = np.stack([s.test_error for s in seen if s.test_error is not None])
         said = [s.probabilities for s in seen if s.probabilities is not None]
-        at = evenly(len(self.test), MOST_ROWS)
+        at = self._test_rows
         if not said:
             return Course("epoch", epochs, rows, error, at, tested)
         told = self._told(said[0].shape[1])
         return Course("epoch", epochs, rows, error, at, tested, told, np.stack(said))
 
-    def _told(self, n_classes: int) -> np.ndarray:
+    @property
+    def _test_rows(self) -> np.ndarray:
         assert self.test is not None  # asked of test rows alone
-        return _told_of(len(self.test), self.n_looks, n_classes)
+        return _followed(len(self.test), self.n_looks)
+
+    def _told(self, n_classes: int) -> np.ndarray:
+        return _told_of(self._test_rows, self.n_looks, n_classes)
 
     @property
     def _variance(self) -> float:
@@ -135,7 +142,7 @@ def course_of_rounds(fitted: Any, subject: Subject) -> Course | None:
         followed = replace(course, test_rows=at, test_error=tested)
         if not subject.has_classes or not _tells_all_classes(staged[-1], subject):
             return followed
-        told = _told_of(len(subject.test), len(steps), subject.train.n_outputs)
+        told = _told_of(at, len(steps), subject.train.n_outputs)
         inputs, kept = _prepared(staged, fitted, subject.test, told), set(steps.tolist())
         said = [
             np.asarray(p, np.float32)
@@ -191,9 +198,14 @@ def _errors(outputs: torch.Tensor, of: Dataset, variance: float) -> np.ndarray:
     return ((apart**2).mean(1) / variance).float().numpy()
 
 
-def _told_of(n_rows: int, n_steps: int, n_classes: int) -> np.ndarray:
-    most = max(_MOST_ENTRIES // max(n_steps * n_classes, 1), 100)
-    return evenly(n_rows, min(most, MOST_ROWS))
+def _followed(n_rows: int, n_steps: int) -> np.ndarray:
+    """Return the rows that are followed over so many steps."""
+    return evenly(n_rows, min(max(_MOST_ENTRIES // max(n_steps, 1), _FEWEST_ROWS), MOST_ROWS))
+
+
+def _told_of(rows: np.ndarray, n_steps: int, n_classes: int) -> np.ndarray:
+    """Return those of the followed rows whose probabilities are kept."""
+    return rows[evenly(len(rows), max(_MOST_ENTRIES // (n_steps * n_classes), _FEWEST_ROWS))]
 
 
 def evenly(n: int, most: int) -> np.ndarray:

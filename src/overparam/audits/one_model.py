@@ -134,4 +134,6 @@ def _fit(
     seen = fitted.trace.watched
     losses = np.stack([s.row_loss for s in seen]).astype(float) if seen else np.empty((0, n))
     epochs = np.asarray(fitted.trace.epoch)
-    return replace(fitted, recipe=learner.recipe), epochs, losses, watch.course(epochs, seen)
+    # What was watched is in the course: it is neither kept nor sent twice.
+    bare = replace(fitted, recipe=learner.recipe, trace=replace(fitted.trace, watched=()))
+    return bare, epochs, losses, watch.course(epochs, seen)

@@ -9,7 +9,7 @@ from overparam.audits.check import ask
 from overparam.audits.checks.training import carried_state
 from overparam.audits.evidence import Evidence
 from overparam.audits.subject import make_subject
-from tests.audits.worlds import blobs, evidence_of, models_of, subject_of
+from tests.audits.worlds import blobs, evidence_of, line_subject, models_of, subject_of
 
 
 def hard(n=120):
@@ -84,6 +84,13 @@ def test_clones_of_an_estimator_pass():
     subject = subject_of(DecisionTreeClassifier(random_state=0))
     found = ask(carried_state.CHECK, evidence_of(subject, models=models_of(subject, 10)))
     assert found.status == "passed"
+
+
+def test_models_of_numbers_are_asked_too():
+    subject = line_subject()
+    found = ask(carried_state.CHECK, evidence_of(subject, models=models_of(subject, 10)))
+    assert found.status in ("passed", "found")
+    assert found.severity in ("none", "low")
 
 
 def test_of_a_few_models_only_the_repeat_is_told():

@@ -9,10 +9,9 @@ from torch.nn import functional
 from overparam.audits.check import ask
 from overparam.audits.checks.training import dead_units
 from overparam.audits.checks.training.dead_units import units_alive
-from overparam.audits.one_model import fit_one
 from overparam.audits.subject import make_subject
 from overparam.training.recipe import Recipe
-from tests.audits.worlds import blobs, evidence_of, subject_of
+from tests.audits.worlds import blobs, evidence_of, one_of, subject_of
 
 
 def ask_of(model, X=None, epochs=1, rate=1e-6):
@@ -20,7 +19,7 @@ def ask_of(model, X=None, epochs=1, rate=1e-6):
     X = inputs.astype(np.float32) if X is None else X
     recipe = Recipe(epochs=epochs, learning_rate=rate, optimizer="sgd")
     subject = make_subject(model, X, y, recipe=recipe)
-    return ask(dead_units.CHECK, evidence_of(subject, one=fit_one(subject, 0)))
+    return ask(dead_units.CHECK, evidence_of(subject, one=one_of(subject)))
 
 
 def layers(n_dead, n=10):
@@ -79,7 +78,7 @@ def test_a_row_far_down_keeps_a_unit_alive():
         model[0].weight[:] = 1.0
     recipe = Recipe(epochs=1, batch_size=None, learning_rate=1e-9)
     subject = make_subject(model, X, np.arange(3000) % 2, recipe=recipe)
-    fitted = fit_one(subject, 0).fitted
+    fitted = one_of(subject).fitted
     assert units_alive(fitted, torch.from_numpy(X))["1"].tolist() == [True]
     assert units_alive(fitted, torch.from_numpy(X[:2999]))["1"].tolist() == [False]
 
@@ -87,7 +86,7 @@ def test_a_row_far_down_keeps_a_unit_alive():
 def test_the_trained_model_is_left_as_it_is():
     X, y, _ = blobs(80)
     subject = make_subject(layers(2), X.astype(np.float32), y, recipe=Recipe(epochs=1))
-    one = fit_one(subject, 0)
+    one = one_of(subject)
     before = {k: v.clone() for k, v in one.fitted.state.items()}
     ask(dead_units.CHECK, evidence_of(subject, one=one))
     assert all(torch.equal(v, before[k]) for k, v in one.fitted.state.items())
@@ -107,7 +106,7 @@ def test_models_of_other_kinds_are_left():
 def test_what_diverged_is_left():
     subject = make_subject(layers(0), blobs(80)[0].astype(np.float32), blobs(80)[1],
                            recipe=Recipe(epochs=1))  # fmt: skip
-    one = fit_one(subject, 0)
+    one = one_of(subject)
     object.__setattr__(one.fitted, "status", "diverged")
     found = ask(dead_units.CHECK, evidence_of(subject, one=one))
     assert "no trained network" in found.sentence

@@ -7,11 +7,10 @@ from overparam.audits.check import ask
 from overparam.audits.checks.training import divergence
 from overparam.audits.checks.training.divergence import spikes_of
 from overparam.audits.evidence import Evidence
-from overparam.audits.one_model import fit_one
 from overparam.audits.subject import make_subject
 from overparam.training.recipe import Recipe
 from tests.audits.checks.courses import evidence_of_course
-from tests.audits.worlds import blobs, evidence_of, models_of, subject_of
+from tests.audits.worlds import blobs, evidence_of, models_of, one_of, subject_of
 
 
 class Ended:
@@ -43,7 +42,7 @@ def test_a_network_that_diverges_is_seen():
     recipe = Recipe(epochs=20, learning_rate=1e12, loss="squared_error")
     model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     subject = make_subject(model, X.astype(np.float32), y, recipe=recipe)
-    found = ask(divergence.CHECK, evidence_of(subject, one=fit_one(subject, 0)))
+    found = ask(divergence.CHECK, evidence_of(subject, one=one_of(subject)))
     assert found.severity == "critical"
 
 
@@ -83,7 +82,7 @@ def test_a_spike_that_passes_is_low_and_one_that_stays_is_not():
 
 def test_fits_that_end_well_pass():
     subject = subject_of()
-    evidence = evidence_of(subject, one=fit_one(subject, 0), models=models_of(subject, 4))
+    evidence = evidence_of(subject, one=one_of(subject), models=models_of(subject, 4))
     found = ask(divergence.CHECK, evidence)
     assert found.status == "passed"
     assert "All 5 fits ended well" in found.sentence
@@ -105,3 +104,9 @@ def test_a_loss_that_never_falls_has_no_spike():
 def test_where_nothing_was_trained_nothing_is_said():
     found = ask(divergence.CHECK, Evidence(subject_of()))
     assert found.status == "skipped"
+
+
+def test_of_predictions_no_training_is_known():
+    _, y, _ = blobs(40)
+    subject = make_subject(np.zeros((4, 40, 2)), y, mask=np.zeros((4, 40), bool))
+    assert ask(divergence.CHECK, Evidence(subject)).status == "not applicable"

@@ -6,9 +6,8 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
 from overparam.audits.check import ask
 from overparam.audits.checks.training import where_it_stopped
-from overparam.audits.one_model import fit_one
 from tests.audits.checks.courses import course_of, evidence_of_course
-from tests.audits.worlds import evidence_of, subject_of
+from tests.audits.worlds import evidence_of, one_of, subject_of
 
 
 def ask_of(*course, **options):
@@ -56,14 +55,14 @@ def test_what_diverged_stopped_nowhere():
 
 def test_rounds_of_boosting_are_steps():
     subject = subject_of(GradientBoostingClassifier(n_estimators=30))
-    found = ask(where_it_stopped.CHECK, evidence_of(subject, one=fit_one(subject, 0)))
+    found = ask(where_it_stopped.CHECK, evidence_of(subject, one=one_of(subject)))
     assert found.details["unit"] == "round"
     assert found.details["steps"] == 30
 
 
 def test_a_forest_has_no_steps():
     subject = subject_of(RandomForestClassifier(5))
-    found = ask(where_it_stopped.CHECK, evidence_of(subject, one=fit_one(subject, 0)))
+    found = ask(where_it_stopped.CHECK, evidence_of(subject, one=one_of(subject)))
     assert found.status == "not applicable"
     assert "not trained in steps" in found.sentence
 

@@ -112,7 +112,7 @@ def look_at(
         Missing: not even a hundred rows are paid for.
     """
     n, seconds = evidence.subject.n_rows, evidence.seconds_per_check
-    paid = int((seconds - fixed) / per_row)
+    paid = int((seconds - fixed) / max(per_row, 1e-9))
     if paid < min(_FEWEST, n):
         need = fixed + per_row * min(_FEWEST, n)
         raise Missing(
@@ -138,7 +138,7 @@ class Judge:
 
     Attributes:
         fit: the subject's own estimator, or None for a forest. name: as in a sentence.
-        per_row, fixed: seconds of one fit, for each row and in any case.
+        per_row, fixed: seconds of one fit, for each row and in any case; 0 where all are paid for.
     """
 
     fit: Any
@@ -153,7 +153,8 @@ def judge_of(evidence: Evidence, n_fits: int, n_columns: int) -> Judge:
     if subject.kind == "estimator" and not subject.arguments and evidence.has("one"):
         seconds, is_as_given = evidence.one.seconds, subject.is_table and not subject.train.flat
         if is_as_given and n_fits * seconds <= evidence.seconds_per_check:
-            return Judge(subject.model, subject.name, seconds / subject.n_rows, 0.0)
+            # Paid for with all rows: how many are looked at shall not depend on a clock.
+            return Judge(subject.model, subject.name, 0.0, 0.0)
     return a_forest(n_columns)
 
 

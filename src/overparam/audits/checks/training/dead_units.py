@@ -51,10 +51,13 @@ def _run(evidence: Evidence) -> Finding:
     units = np.array([len(alive[name]) for name in names])
     share, worst = float(dead.sum() / units.sum()), int(np.argmax(dead / units))
     measured = Measured(share, share, share, "of the rectified units", 0.0, "all are alive")
-    told = (
-        f"{dead.sum():,} of {units.sum():,} rectified units are 0 on all {len(some):,} training "
-        f"rows looked at; most in {names[worst]}, {dead[worst]:,} of {units[worst]:,}"
-    )
+    n = f"all {len(some):,} training rows looked at"
+    told = f"None of {units.sum():,} rectified units is 0 on {n}"
+    if dead.any():
+        told = (
+            f"{dead.sum():,} of {units.sum():,} rectified units are 0 on {n}; most in layer "
+            f"{names[worst]}, {dead[worst]:,} of {units[worst]:,}"
+        )
     details = {"layers": {n: [int(d), int(u)] for n, d, u in zip(names, dead, units, strict=True)}}
     if share <= _FEW and (dead < units).all() and (dead <= _HALF * units).all():
         return Finding("passed", told, measured=measured, details=details)

@@ -11,6 +11,7 @@ from overparam.audits.check import Check
 from overparam.audits.evidence import Evidence
 from overparam.audits.finding import Finding, Measured, Severity
 from overparam.audits.one_model import OneModel
+from overparam.audits.subject import Subject
 from overparam.lab.figure import Axis, Chart, Panel, Series
 from overparam.lab.pool_errors import was_out_of_time
 from overparam.measures.jeffreys import jeffreys_accuracies
@@ -81,7 +82,8 @@ def _run(evidence: Evidence) -> Finding:
     course_told = "" if len(course) < 2 else ", and the loss has no spike"
     return Finding(
         "passed",
-        f"All {n} fits ended well, with finite numbers{course_told}",
+        f"{f'All {n} fits' if n > 1 else 'The one fit'} ended well, with finite numbers"
+        f"{course_told}",
         measured=measured,
         details=details,
     )
@@ -147,4 +149,8 @@ def _figure(one: OneModel) -> Chart:
     )
 
 
-CHECK = Check("OP604", "Spikes and divergence", _run)
+def _applies(subject: Subject) -> str:
+    return "" if subject.kind != "predictions" else "there is no model to train"
+
+
+CHECK = Check("OP604", "Spikes and divergence", _run, applies=_applies)

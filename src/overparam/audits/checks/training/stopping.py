@@ -168,8 +168,7 @@ def _loss_rise(evidence: Evidence, course: Course, followed: _Followed) -> _Loss
         return None
     labels = evidence.test.labels[course.told_rows]
     said = course.probabilities.astype(np.float64)
-    place = np.searchsorted(course.test_rows, course.told_rows)
-    first = followed.first[np.minimum(place, len(followed.first) - 1)]
+    first = followed.first[np.searchsorted(course.test_rows, course.told_rows)]
     own = np.take_along_axis(said, labels[None, :, None], axis=2)[:, :, 0]
     loss = -np.log(np.maximum(own[:, first], np.finfo(np.float32).eps)).mean(1)
     step = int(np.argmin(loss))
