@@ -106,4 +106,4 @@ def _group_of_test(evidence: Evidence) -> np.ndarray | None:
 def _one_of_each(known: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a model drawn for each row among those `[K, r]` that know it, and whether any does."""
     drawn = Streams(seed).child("one answer to each row").numpy("models").random(known.shape)
-    return np.where(known, drawn, -1.0).argmax(0), known.any(0)
+    return np.where(known, drawn, -1.0).argmax(0), np.asarray(known.any(0))

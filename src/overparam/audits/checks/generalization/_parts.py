@@ -107,7 +107,7 @@ def _with_columns(inputs: Any, columns: Sequence[int], source: np.ndarray) -> An
     """Return a table some of whose columns come from other rows, types and index as they were."""
     if isinstance(inputs, np.ndarray):
         changed = inputs.copy()
-        changed[:, columns] = inputs[np.ix_(source, columns)]
+        changed[:, columns] = inputs[source][:, columns]
         return changed
     if hasattr(inputs, "iloc"):
         names = [inputs.columns[i] for i in columns]
@@ -136,20 +136,19 @@ def _patches(shape: Sequence[int], size: tuple[int, int], channels: tuple[int, .
     """
     if min(size) < _LEAST_SIDE:
         return []
-    half, quarter = ([max(side // by, 1) for side in size] for by in (2, 4))
+    half, quarter = ((size[0] // by, size[1] // by) for by in (2, 4))
     made: dict[tuple[int, ...], Part] = {}
 
-    def patch(top: int, left: int, height: int, width: int, inside: tuple[Part, ...]) -> Part:
-        box = (top, left, height, width)
+    def patch(corner: tuple[int, int], side: tuple[int, int], inside: tuple[Part, ...]) -> Part:
+        box = (*corner, *side)
         if box not in made:
             made[box] = _patch(shape, size, channels, box, inside)
         return made[box]
 
-    large = []
-    for top, left in _corners((0, 0), size, half):
-        small = tuple(patch(t, w, *quarter, ()) for t, w in _corners((top, left), half, quarter))
-        large.append(patch(top, left, *half, small))
-    return large
+    return [
+        patch(corner, half, tuple(patch(c, quarter, ()) for c in _corners(corner, half, quarter)))
+        for corner in _corners((0, 0), size, half)
+    ]
 
 
 def _corners(

@@ -88,10 +88,9 @@ def _losses(evidence: Evidence) -> tuple[np.ndarray, Any, np.ndarray | None, boo
     Of training rows left out, where models were trained on subsets; else of test rows. With the
     rows, what belongs together, and whether they are training rows.
     """
-    has_test = evidence.has("one") and evidence.one.test is not None
-    if has_test and not evidence.has("models"):
-        loss = evidence.one.test.loss.astype(float)
-        return loss, evidence.test, evidence.copies.group_of_other, False
+    test = evidence.one.test if evidence.has("one") else None
+    if test is not None and not evidence.has("models"):
+        return test.loss.astype(float), evidence.test, evidence.copies.group_of_other, False
     unseen = evidence.models.unseen_loss
     known = np.isfinite(unseen)
     total = np.where(known, unseen, 0.0).sum(0)
