@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -189,3 +189,13 @@ def test_patches_of_any_layout(shape):
         assert apart[top : top + height, left : left + width].all()
         assert len(part.values(images)) == 5
     assert covered.all()
+
+
+def test_numbers_that_hang_on_a_stamp():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, 5))
+    y = X[:, :4].sum(1)
+    X[:, 4] = y + 0.2 * rng.normal(size=N)
+    found = asked(RandomForestRegressor(30), X, y + 0.01 * rng.normal(size=N))
+    assert found.status == "found", found
+    assert "column 4" in found.sentence
