@@ -234,7 +234,7 @@ def test_weights_of_a_network_in_use(here, table, models, tmp_path):
         ((*OF_TABLE, "--epochs", "3"), 2, "of a network of your own"),
         ((*OF_TABLE, "--model", TREE, "--epochs", "3"), 2, "of a network of your own"),
         ((*OF_TABLE, "--model", "model.pkl"), 2, "pickle or joblib file is a program"),
-        ((*OF_TABLE, *NET, "--fitted", "model.joblib"), 2, "--fitted my_models.py:make"),
+        ((*OF_TABLE, *NET, "--fitted", "model.joblib"), 2, "by its name, my_models.py:make"),
         ((*OF_TABLE, *NET, "--fitted", "gone.pt"), 3, "there is no file"),
         ((*OF_TABLE, "--model", TREE, "--fitted", "net.pt"), 2, "weights are those of a network"),
         ((*OF_TABLE, "--model", TREE, "--capacity", "depth"), 2, "a knob and its values"),
