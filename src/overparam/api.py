@@ -172,8 +172,9 @@ def audit(
             are as long as the rows.
         mask: bool `[K, n]`, which rows each model of predictions was trained on.
         fitted: the model in use, beside the recipe that made it: a fitted estimator, a trained
-            module, what `fit` returned, or a function ``predict(inputs)``. An estimator that is
-            fitted already, given as `model`, is taken for it.
+            module, what `fit` returned, a function ``predict(inputs)``, or the path of a network's
+            weights (safetensors, or of PyTorch). An estimator that is fitted already, given as
+            `model`, is taken for it.
         capacity: what makes the model larger or smaller, such as ``{"max_depth": [2, 4, 8]}``;
             known estimators need none. name: of the model, for the report.
         budget: of time, in seconds or as ``"10 min"``: it decides what is measured.

@@ -69,6 +69,25 @@ def test_a_module_and_what_fit_returned_are_asked():
         assert ask_in_use(in_use(model, network, recipe=RECIPE)).train_loss == expected
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_weights_of_a_file_are_those_of_the_audited_network(tmp_path, whole):
+    X, y, _ = blobs()
+    X = (10 * X).astype(int) if whole else X
+
+    def make():
+        return nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    fitted = op.fit(make(), (X, y), RECIPE)
+    torch.save(fitted.module().state_dict(), tmp_path / "net.pt")
+    fitted.save(tmp_path / "whole.pt")
+    expected = float(np.mean(fitted.predict(X) != y))
+    for name in ("net.pt", "whole.pt"):
+        subject = make_subject(make, X, y, recipe=RECIPE, fitted=tmp_path / name)
+        assert ask_in_use(subject).train_loss == expected
+    with pytest.raises(UsageError, match="what is audited is none"):
+        make_subject(DecisionTreeClassifier(), X, y, fitted=tmp_path / "net.pt")
+
+
 def test_numbers_are_asked():
     subject = line_subject()
     X, y = subject.train.inputs, subject.train.labels[:, 0]
@@ -150,7 +169,7 @@ def test_what_does_not_fit_is_refused():
     other = table.rename(columns={"width": "breadth"})
     refused(fit_of(other, y), table, y, f"{does_not}.*'width' for 'breadth'")
     refused(lambda rows: np.ones((len(rows), 3)), X, y, does_not)
-    refused("a path", X, y, "this is no model in use")
+    refused(3, X, y, "this is no model in use")
     refused(nn.Linear(2, 2), X, y, "goes with a network that is audited")
     refused(nn.Linear(3, 2), X, y, does_not, RECIPE)
     refused(nn.Linear(2, 3), X, y, does_not, RECIPE)

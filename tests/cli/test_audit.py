@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from overparam.audits.evidence import STAGES
-from overparam.audits.plan import plan_audit
+from overparam.audits.plan import AuditPlan, Stage
 from overparam.audits.stages import Stand
-from overparam.cli.audit_progress import AuditMeter
+from overparam.cli.audit_progress import AuditMeter, show_audit
 
 N, N_WRONG = 80, 6
 MODELS = """
@@ -234,7 +234,7 @@ def test_weights_of_a_network_in_use(here, table, models, tmp_path):
         ((*OF_TABLE, "--epochs", "3"), 2, "of a network of your own"),
         ((*OF_TABLE, "--model", TREE, "--epochs", "3"), 2, "of a network of your own"),
         ((*OF_TABLE, "--model", "model.pkl"), 2, "pickle or joblib file is a program"),
-        ((*OF_TABLE, *NET, "--fitted", "model.joblib"), 2, "--fitted my_models.py:make"),
+        ((*OF_TABLE, *NET, "--fitted", "model.joblib"), 2, "by its name, my_models.py:make"),
         ((*OF_TABLE, *NET, "--fitted", "gone.pt"), 3, "there is no file"),
         ((*OF_TABLE, "--model", TREE, "--fitted", "net.pt"), 2, "weights are those of a network"),
         ((*OF_TABLE, "--model", TREE, "--capacity", "depth"), 2, "a knob and its values"),
@@ -282,10 +282,12 @@ def test_fresh_forgets_the_models_of_the_folder_and_nothing_else(here, table, tm
     mine.write_text("mine")
     table["width"] += 1
     table.to_csv(tmp_path / "table.csv", index=False)
+    code, _, err = audit(here, *words)
+    assert code == 4
+    assert "of other data" in err
     code, out, err = audit(here, *words, "--fresh", "--json")
     assert code == 0, err
-    found = json.loads(out)["findings"]
-    assert not [f for f in found if f["status"] == "failed"]
+    assert not [f for f in json.loads(out)["findings"] if "of other" in f["sentence"]]
     assert mine.read_text() == "mine"
 
 
@@ -312,17 +314,28 @@ def test_progress_says_the_stage_and_the_time_left():
     now = [0.0]
     meter = AuditMeter(lambda: now[0])
     assert meter.words() == "one fit is measured"
-    plan = plan_audit(600, 1.0, workers=1, n_variants=2, n_references=0)
+    stages = (Stage("one", 1, 3.0), Stage("models", 40, 30.0), Stage("variants", 20, 12.0))
+    plan = AuditPlan(600, 1, 1.0, stages)
     meter.planned(plan)
-    seconds = {stage.name: stage.seconds for stage in plan.stages}
     meter.add(Stand("one", 0, 1, 600))
     assert meter.seconds_left == pytest.approx(plan.seconds)
     meter.add(Stand("models", 10, 40, 600))  # found in the folder
     now[0] = 5.0
     meter.add(Stand("models", 20, 40, 595))  # half a second each
-    later = sum(seconds[name] for name in ("variants", "shuffled", "curve", "references"))
-    assert meter.seconds_left == pytest.approx(later + 10)
+    assert meter.seconds_left == pytest.approx(12 + 10)
     assert meter.words().startswith("models on random subsets of the rows: 20 of 40, about ")
+
+
+def test_a_plan_is_shown_again_only_where_it_has_changed(capsys):
+    few = AuditPlan(60, 1, 1.0, (Stage("one", 1, 3.0),))
+    more = AuditPlan(60, 1, 0.5, (Stage("one", 1, 3.0), Stage("models", 4, 2.0)))
+    with show_audit(quiet=False) as (on_plan, on_progress):
+        for plan in (few, few, more):
+            on_plan(plan)
+        on_progress(Stand("one", 0, 1, 60))
+    err = capsys.readouterr().err
+    assert err.count("plan: ") == 2
+    assert "one model on all rows: 0 of 1" in err
 
 
 def test_images_of_the_catalogue(here):

@@ -19,11 +19,11 @@ from overparam.audits.finding import Finding
 from overparam.audits.subject import Subject, make_subject
 from overparam.streams import Streams
 
-N_TRAIN, N_TEST = 900, 450
+N_TRAIN, N_TEST = 1000, 500
 REPAID, DEFAULTED = "repaid", "defaulted"
 _COLUMNS = ("age", "income", "amount", "months", "rate", "accounts", "fee", "branch")
 _OLD = 65  # from this age on nothing in the table tells the outcome
-_N_WRONG, _N_TWICE, _N_CONFLICTS, _N_LEAKED = 36, 20, 8, 40
+_N_WRONG, _N_TWICE, _N_CONFLICTS, _N_LEAKED = 20, 20, 6, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +126,14 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 def _loans(n: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return columns of loans, and whether each defaulted (1)."""
-    age = np.where(rng.random(n) < 0.1, rng.uniform(_OLD, 80, n), rng.uniform(20, _OLD, n))
+    age = np.where(rng.random(n) < 0.05, rng.uniform(_OLD, 80, n), rng.uniform(20, _OLD, n))
     income, amount = rng.lognormal(8, 0.4, n), rng.lognormal(9, 0.5, n)
     months, rate = rng.integers(6, 61, n).astype(float), rng.uniform(2, 12, n)
     burden = np.log(amount / income) - 0.02 * (months - 33) + 0.15 * (rate - 7)
     defaulted = burden + 0.3 * rng.standard_normal(n) > 1.0
     old = age >= _OLD
     defaulted[old] = rng.random(int(old.sum())) < 0.5
-    fee = np.where(defaulted & ~old & (rng.random(n) < 0.97), rng.uniform(20, 90, n), 0.0)
+    fee = np.where(defaulted & ~old & (rng.random(n) < 0.99), rng.uniform(20, 90, n), 0.0)
     omitted = rng.random(n) < np.where(defaulted, 0.5, 0.05)
     columns = (
         age,

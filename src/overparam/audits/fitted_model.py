@@ -6,6 +6,8 @@ columns and sizes that do not fit are refused.
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,20 +17,25 @@ from torch import nn
 
 from overparam.data.accepted import as_dataset
 from overparam.data.examples import Examples
-from overparam.data.labels import ASK
 from overparam.ensembles.learners import is_estimator, name_of
-from overparam.errors import OverparamError, UsageError
+from overparam.errors import DataError, OverparamError, UsageError
 from overparam.models.targets import blaming
 from overparam.training.answers import form_of, form_of_outputs
 from overparam.training.copies import copy_module, state_of
+from overparam.training.fit import as_model_takes
 from overparam.training.fitted import Fitted
 from overparam.training.fitted_estimator import FittedEstimator, asking
 from overparam.training.recipe import Recipe
+from overparam.training.saved import load_fitted
 from overparam.training.task import Task
 from overparam.training.trace import Trace
+from overparam.training.weight_files import refuse_pickle, with_weights
 
 _TRIAL_ROWS = 32  # that it is asked about at once, so that a wrong model is found out early
-_ALLOWED = "a fitted estimator, a trained nn.Module, what op.fit returned, or predict(inputs)"
+_ALLOWED = (
+    "a fitted estimator, a trained nn.Module, what op.fit returned, predict(inputs), or a file of "
+    "weights"
+)
 
 
 def is_fitted(estimator: Any) -> bool:
@@ -42,17 +49,24 @@ def is_fitted(estimator: Any) -> bool:
     )
 
 
-def fitted_model(model: Any, train: Examples, recipe: Recipe | None) -> Fitted | FittedEstimator:
+def fitted_model(
+    model: Any, train: Examples, recipe: Recipe | None, audited: Any = None
+) -> Fitted | FittedEstimator:
     """Return a model in use as what can be asked about rows like those of `train`.
 
     Args:
-        model: a fitted estimator, a trained module, what `overparam.fit` returned, or a function
-            ``predict(inputs)`` whose columns are the classes in sorted order.
+        model: a fitted estimator, a trained module, what `overparam.fit` returned, a function
+            ``predict(inputs)`` whose columns are the classes in sorted order, or the path of a file
+            of weights.
         recipe: of the networks that are audited, whose loss says what outputs are.
+        audited: the network that is audited, or what makes it, which weights of a file are put in.
 
     Raises:
         UsageError: it is not fitted, or other classes, columns or sizes than those of the data.
+        DataError, ResourceError: a file that cannot be read.
     """
+    if isinstance(model, str | Path):
+        model = _of_file(model, recipe, audited)
     made = _askable(model, train, recipe)
     _check_classes(made, train)
     some = train.take(np.arange(min(len(train), _TRIAL_ROWS)))
@@ -78,6 +92,21 @@ def _askable(model: Any, train: Examples, recipe: Recipe | None) -> Fitted | Fit
     raise UsageError("this is no model in use", got=name_of(model), allowed=_ALLOWED)
 
 
+def _of_file(path: str | Path, recipe: Recipe | None, audited: Any) -> Fitted | nn.Module:
+    """Return the audited network with the weights of a file, or what `Fitted.save` wrote."""
+    refuse_pickle(path)
+    if recipe is None:
+        raise UsageError(
+            "weights are those of a network, and what is audited is none",
+            got=str(path),
+            remedy="give the fitted model itself, or a function predict(inputs)",
+        )
+    made = audited if isinstance(audited, nn.Module) else audited()
+    with contextlib.suppress(DataError):  # then it is another kind of file
+        return load_fitted(path, made)
+    return with_weights(made, path)
+
+
 def _of_module(module: nn.Module, train: Examples, recipe: Recipe | None) -> Fitted:
     if recipe is None:
         raise UsageError(
@@ -89,7 +118,7 @@ def _of_module(module: nn.Module, train: Examples, recipe: Recipe | None) -> Fit
     some = train.take(np.arange(1))
     # One row tells shape and kind; all rows are converted when they are asked about.
     n_classes = None if train.classes is None else train.n_outputs
-    row = as_dataset((some, train.labels[:1]), ASK if n_classes is None else n_classes)
+    row = as_model_takes(module, as_dataset((some, train.labels[:1]), n_classes))
     task = Task(
         row.input_shape,
         not row.base.is_floating_point(),

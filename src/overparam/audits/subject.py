@@ -148,7 +148,7 @@ def make_subject(
     if isinstance(test, Examples):
         tested = test
     if fitted is not None:
-        fitted = fitted_model(fitted, train, recipe)
+        fitted = fitted_model(fitted, train, recipe, model)
     return Subject(
         kind,
         model,

@@ -206,6 +206,7 @@ def _machine(arguments: argparse.Namespace) -> dict[str, Any]:
 def _plan(arguments: argparse.Namespace, subject: Subject, budget: float, out: Output) -> int:
     """Say what the budget pays for. One fit is measured, and nothing is kept."""
     from overparam.audits.run import run_audit
+    from overparam.ensembles.planning import in_words
 
     plans: list[AuditPlan] = []
 
@@ -215,6 +216,8 @@ def _plan(arguments: argparse.Namespace, subject: Subject, budget: float, out: O
 
     with contextlib.suppress(_Planned):
         run_audit(subject, budget=budget, mute=arguments.mute, on_plan=keep, **_machine(arguments))
+    if not plans:
+        out.say(f"the budget of {in_words(budget)} does not pay for one fit; try more --budget")
     for plan in plans:
         out.say_lines("\n".join(plan.lines()))
     for note in subject.notes:

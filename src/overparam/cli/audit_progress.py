@@ -86,9 +86,14 @@ def show_audit(
         yield meter.planned, meter.add
         return
     redraw, last, stage = can_redraw(), float("-inf"), ""
+    shown: list[tuple[str, int]] = []
 
     def show_plan(plan: AuditPlan) -> None:
         meter.planned(plan)
+        bought = [(s.name, s.n_models) for s in plan.stages]
+        if bought == shown:  # the time of the first fit has changed nothing
+            return
+        shown[:] = bought
         _clear(redraw)
         for line in plan.lines():
             tell(printable(line, one_line=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from overparam.cli.ensemble_command import model_named, refuse_fits
 from overparam.cli.given_table import read_given_table
-from overparam.errors import DataError, UsageError
+from overparam.errors import UsageError
 
 if TYPE_CHECKING:
     from overparam.audits.subject import Subject
@@ -91,7 +91,7 @@ def _model(arguments: argparse.Namespace) -> Model:
     if target is None:
         refuse_fits(arguments, "without --model")
         return Model(None, None, "", False)
-    refuse_pickle(target, "--model")
+    refuse_pickle(target)
     found = model_named(arguments)
     if "recipe" in found:
         return Model(found["model"], found["recipe"], target, False)
@@ -159,26 +159,10 @@ def _with_fitted(subject: Subject, words: str) -> Subject:
     """Return a subject with the model in use: weights of a file, or a fitted model by its name."""
     from overparam.audits.fitted_model import fitted_model
     from overparam.models.targets import load_target
-    from overparam.training.weight_files import SAFETENSORS, TORCH, refuse_pickle, with_weights
+    from overparam.training.weight_files import SAFETENSORS, TORCH, refuse_pickle
 
     refuse_pickle(words)
-    if Path(words).suffix.lower() not in (SAFETENSORS, *TORCH):
-        made = load_target(words)
-    elif subject.kind != "network":
-        raise UsageError(
-            "weights are those of a network",
-            got=f"--fitted {words} with {subject.name}",
-            remedy="name a function that returns the fitted model: --fitted my_models.py:load",
-        )
-    else:
-        if not Path(words).is_file():
-            raise DataError(f"there is no file {words}")
-        made = with_weights(_module(subject.model), words)
-    fitted = fitted_model(made, subject.train, subject.recipe)
+    is_file = Path(words).suffix.lower() in (SAFETENSORS, *TORCH)
+    made = words if is_file else load_target(words)
+    fitted = fitted_model(made, subject.train, subject.recipe, subject.model)
     return dataclasses.replace(subject, fitted=fitted)
-
-
-def _module(model: Any) -> Any:
-    from torch import nn
-
-    return model if isinstance(model, nn.Module) else model()

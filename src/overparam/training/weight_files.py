@@ -82,7 +82,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise ResourceError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def refuse_pickle(path: str | Path, option: str = "--fitted") -> None:
+def refuse_pickle(path: str | Path) -> None:
     """Refuse a file whose loading would run whatever is in it.
 
     Raises:
@@ -93,9 +93,9 @@ def refuse_pickle(path: str | Path, option: str = "--fitted") -> None:
         raise UsageError(
             "a pickle or joblib file is a program, and is never loaded",
             got=str(path),
-            allowed="safetensors or weights of PyTorch, module:object or file.py:object",
+            allowed="safetensors, or weights of PyTorch",
             remedy="write a function that makes the model, or that loads the file if you trust it, "
-            f"and name it: {option} my_models.py:make",
+            "and give that: on the command line by its name, my_models.py:make",
         )
 
 
