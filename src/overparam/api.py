@@ -171,7 +171,9 @@ def audit(
         arguments: of an estimator's fit, such as ``sample_weight``; one value a row where they
             are as long as the rows.
         mask: bool `[K, n]`, which rows each model of predictions was trained on.
-        fitted: the model in use, beside the recipe that made it.
+        fitted: the model in use, beside the recipe that made it: a fitted estimator, a trained
+            module, what `fit` returned, or a function ``predict(inputs)``. An estimator that is
+            fitted already, given as `model`, is taken for it.
         capacity: what makes the model larger or smaller, such as ``{"max_depth": [2, 4, 8]}``;
             known estimators need none. name: of the model, for the report.
         budget: of time, in seconds or as ``"10 min"``: it decides what is measured.

@@ -1,5 +1,7 @@
 """Small subjects with a known answer, for the tests of an audit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -7,6 +9,7 @@ from overparam.audits.evidence import Evidence
 from overparam.audits.plan import RATIO
 from overparam.audits.subject import make_subject
 from overparam.audits.subset_models import SubsetModels
+from overparam.audits.variants import Variant
 from overparam.ensembles import subset_ensemble
 
 
@@ -44,6 +47,27 @@ def models_of(subject, n_models=6, model=None, ratio=RATIO, data=None):
         evaluate=subject.test, recipe=subject.recipe, workers=0, one_run=False,
     )  # fmt: skip
     return SubsetModels(subject, ensemble)
+
+
+def said_models(subject, n_models=6, *, seen=0.0, unseen=0.2, seed=0, trained=RATIO, drawn=0):
+    """Models that were never trained: wrong on so many of the rows that they saw, or did not.
+
+    `unseen` may be a chance for each row, training rows and then test rows. Subsets are those of
+    the seed `drawn`, what is wrong that of `seed`.
+    """
+    n, m = subject.n_rows, 0 if subject.test is None else len(subject.test)
+    order = np.random.default_rng(drawn).random((n_models, n)).argsort(1)
+    inside = order < round(trained * n)
+    rng, chance = np.random.default_rng(seed), np.broadcast_to(unseen, n + m)
+    loss = (rng.random((n_models, n)) < np.where(inside, seen, chance[:n])).astype(float)
+    test_loss = (rng.random((n_models, m)) < chance[n:]).astype(float) if m else None
+    models = SubsetModels(subject, SimpleNamespace(n_models=n_models, in_subset=inside))
+    vars(models).update(loss=loss, test_loss=test_loss)
+    return models
+
+
+def variant(name, direction="regularized", **options):
+    return Variant(name, direction, f"variants-{name}", None, knob=name, **options)
 
 
 def evidence_of(subject, **parts):

@@ -16,6 +16,41 @@ from overparam.errors import ResourceError
 from overparam.lab.pool import Done, Pool
 from tests.lab.demo_tasks import alive, gone_within, results, task
 
+# ------------------------------------------------------------------ time
+
+
+def test_at_its_deadline_what_is_under_way_is_ended_and_nothing_else_begun(tasks):
+    work = [task("double", 1), task("sleeps", 60), task("double", 3, id="never begun")]
+    with Pool(1, deadline=time.monotonic() + 3) as pool:
+        begun = time.monotonic()
+        events = {e.id: e for e in pool.run(work, lambda progress: None)}
+        assert time.monotonic() - begun < 30
+        assert events["double"].result == 2
+        assert events["sleeps"].lost
+        assert events["never begun"].lost
+        with pytest.raises(ResourceError, match="took longer than the time that there was"):
+            raise events["sleeps"].error
+        with pytest.raises(ResourceError, match="the time was over before it began"):
+            raise events["never begun"].error
+        pool.deadline = None
+        assert results(pool.run([task("double", 4)])) == {"double": 8}
+
+
+def test_without_workers_a_deadline_keeps_tasks_from_beginning(tasks):
+    with Pool(0, deadline=time.monotonic() - 1) as pool:
+        (event,) = pool.run([task("double", 1)])
+    assert event.lost
+
+
+def test_what_is_done_at_the_deadline_is_told(tasks):
+    with Pool(1) as pool:
+        events = pool.run([task("double", 1), task("double", 2, id="second")])
+        assert next(events) == Done("double", 2)  # and the second is under way
+        time.sleep(1)
+        pool.deadline = time.monotonic()
+        assert results(events) == {"second": 4}
+
+
 # ------------------------------------------------------------------ deaths
 
 

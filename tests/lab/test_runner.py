@@ -19,6 +19,7 @@ import pytest
 from overparam.errors import ResourceError, StoreError, UsageError
 from overparam.lab.design import plan_units
 from overparam.lab.plan import plan_study
+from overparam.lab.pool import Pool
 from overparam.lab.runner import load_study, run_study
 from overparam.lab.store import Store
 from overparam.stopping import stop
@@ -44,6 +45,23 @@ def contents(result) -> list[tuple]:
 
 def test_records_do_not_depend_on_the_number_of_workers(tiny, reference):
     assert contents(run_study(tiny, workers=2)) == reference
+
+
+def test_workers_that_are_there_already_serve_one_study_after_another(tiny, reference):
+    with Pool(2) as pool:
+        assert contents(run_study(tiny, pool=pool)) == reference
+        workers = [w.process.pid for w in pool._workers]
+        assert contents(run_study(tiny, pool=pool)) == reference
+        assert plan_study(tiny, seeds=[0], pool=pool).n_cells
+        assert [w.process.pid for w in pool._workers] == workers
+
+
+def test_units_that_time_did_not_suffice_for_are_records_that_say_so(tiny, reference, tmp_path):
+    with Pool(1, deadline=time.monotonic()) as pool:
+        late = run_study(tiny, pool=pool, folder=tmp_path)
+    assert {r.status for r in late.records} == {"failed"}
+    assert "the time was over before it began" in late.records[0].error
+    assert contents(run_study(tiny, workers=2, folder=tmp_path)) == reference
 
 
 def test_records_do_not_depend_on_the_other_seeds(tiny, reference):

@@ -55,6 +55,25 @@ def gain_of(found: InterpolationHarm, which: int) -> Measured:
     return in_points(found.gain[which], found.low[which], found.high[which])
 
 
+def best_of(found: InterpolationHarm, others: Fitted) -> tuple[Variant, Measured]:
+    """Return the best of the others, and what it gains, in points.
+
+    Where some are surely better, the one that surely gains most. Else what looks best, with bounds
+    of the largest gain that any of them truly has.
+    """
+    if found.best_low > 0:
+        which = int(found.low.argmax())
+        return others[which][0], gain_of(found, which)
+    which = found.best - 1  # the recipe that is audited is the first
+    low, high = found.best_low, found.best_high
+    return others[which][0], in_points(found.gain[which], low, high)
+
+
+def lost(gain: Measured) -> Measured:
+    """Return a gain as the loss that it is where it is negative."""
+    return Measured(-gain.value, -gain.high, -gain.low, gain.unit)
+
+
 def in_points(value: float, low: float, high: float) -> Measured:
     """Return a difference of losses in points: hundredths."""
     return Measured(100 * float(value), 100 * float(low), 100 * float(high), POINTS)

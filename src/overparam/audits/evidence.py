@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from overparam.audits.course import Course, course_of_rounds
 from overparam.audits.finding import Status
+from overparam.audits.in_use import InUse, ask_in_use
 from overparam.audits.one_model import OneModel
 from overparam.audits.subject import Subject
 from overparam.audits.subset_models import SubsetModels
@@ -31,7 +33,9 @@ STAGES = {
     "curve": "models on fewer rows",
     "references": "simple models of other kinds",
 }
-PARTS = (*STAGES, "test", "table", "copies")
+PARTS = (*STAGES, "test", "table", "copies", "course", "in_use")
+_SHARE_OF_CHECK = 0.02  # of the budget, that one check may take beside what is trained
+_FEW_SECONDS, _MOST_SHARE = 3.0, 0.1  # or so long, where that is more; but never a larger share
 
 
 class Missing(Exception):
@@ -51,13 +55,22 @@ class Evidence:
 
     Args:
         subject: what is audited. seed: of whatever a check draws. confidence: nominal coverage of
-            all intervals.
+            all intervals. budget: seconds that the whole audit may take.
     """
 
-    def __init__(self, subject: Subject, *, seed: int = 0, confidence: float = 0.95) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        seed: int = 0,
+        confidence: float = 0.95,
+        budget: float = 600.0,
+    ) -> None:
         self.subject, self.seed, self.confidence = subject, seed, confidence
+        self.budget = budget
         self._parts: dict[str, Any] = {}
         self._missing: dict[str, Missing] = {}
+        self.notes: list[str] = []  # what is to be known of how it was measured
 
     def put(self, name: str, part: Any) -> None:
         """Keep what a stage measured."""
@@ -83,6 +96,12 @@ class Evidence:
             Missing: it is not there.
         """
         return getattr(self, name)
+
+    @property
+    def seconds_per_check(self) -> float:
+        """Seconds that one check may compute: by them it chooses how many rows it looks at."""
+        wanted = max(_SHARE_OF_CHECK * self.budget, _FEW_SECONDS)
+        return min(wanted, _MOST_SHARE * self.budget)
 
     @property
     def one(self) -> OneModel:
@@ -129,6 +148,31 @@ class Evidence:
         return self.subject.train.inputs
 
     @property
+    def course(self) -> Course:
+        """What the one model said of rows along its training, step by step."""
+        found = self.one.course or self._course_of_rounds
+        if found is None or len(found.steps) < 2:
+            raise Missing(
+                "not applicable", "the model is not trained in steps that can be looked at"
+            )
+        return found
+
+    @cached_property
+    def _course_of_rounds(self) -> Course | None:
+        return course_of_rounds(self.one.fitted, self.subject)
+
+    @property
+    def in_use(self) -> InUse:
+        """The model in use, and what it says of training and test rows."""
+        if self.subject.fitted is None:
+            raise Missing("not applicable", "no model in use was given (fitted=)")
+        return self._in_use
+
+    @cached_property
+    def _in_use(self) -> InUse:
+        return ask_in_use(self.subject)
+
+    @property
     def copies(self) -> Duplicates:
         """Exact copies within the training rows, and between them and the test rows."""
         if self.subject.has_no_inputs:
@@ -145,6 +189,13 @@ class Evidence:
         """Equal inputs whose labels differ."""
         self._require_classes()
         return label_conflicts(self.copies, self.subject.train.labels, confidence=self.confidence)
+
+    @property
+    def test_groups(self) -> np.ndarray | None:
+        """What belongs together among test rows, `[m]`: exact copies; None for nothing."""
+        if self.subject.has_no_inputs or self.copies.group_of_other is None:
+            return None
+        return np.unique(self.copies.group_of_other, return_inverse=True)[1]
 
     @cached_property
     def groups(self) -> np.ndarray | None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from overparam.audits.course import Course, WatchCourse
 from overparam.audits.subject import Subject
 from overparam.ensembles.learners import NetworkLearner
-from overparam.ensembles.prepare import prepare
 from overparam.ensembles.statements import statements
-from overparam.measures.rows_seen import WatchLosses, watchable
+from overparam.measures.rows_seen import watchable
 from overparam.streams import Streams
 from overparam.training.fitted import predict
 from overparam.training.fitted_estimator import FittedEstimator
@@ -42,11 +42,14 @@ class OneModel:
     """One model on all rows.
 
     Attributes:
-        fitted: the model. train, test: what it says of the rows that it was trained on, and of
-            test rows (None where there are none).
+        fitted: the model; None where it cannot be sent from the process that trained it.
+        train, test: what it says of the rows that it was trained on,
+            and of test rows (None where there are none).
         seconds: that its training took, on one core.
         epochs: `[T]`, where it was looked at on the way; empty of what is not trained by epochs.
         row_losses: `[T, n]`, each training row's own loss (nats, or squared error) there.
+        course: what it said of training and test rows there; None of what is not trained by epochs
+            (`Evidence.course` has that of boosting, too).
     """
 
     fitted: Any
@@ -55,11 +58,19 @@ class OneModel:
     seconds: float
     epochs: np.ndarray
     row_losses: np.ndarray
+    course: Course | None = None
 
     @cached_property
     def train_loss(self) -> float:
         """Mean loss on the rows that it was trained on."""
         return float(self.train.loss.mean())
+
+    @property
+    def last_step(self) -> Any:
+        """The fitted estimator, or what its pipeline ends in; None of other models."""
+        model = getattr(self.fitted, "model", None)
+        steps = getattr(model, "steps", None)
+        return steps[-1][1] if steps else model
 
     @property
     def fits_everything(self) -> bool:
@@ -69,19 +80,15 @@ class OneModel:
         return bool(self.train_loss <= least)
 
 
-def fit_one(subject: Subject, seed: int) -> OneModel:
+def fit_one(learner: Any, subject: Subject, seed: int) -> OneModel:
     """Train the recipe on all rows and ask it about all of them.
 
     Raises:
         OverparamError: whatever keeps the model from being trained.
     """
-    setup = prepare(
-        subject.model, subject.train, recipe=subject.recipe, seed=seed,
-        arguments=subject.arguments, evaluate=subject.test,
-    )  # fmt: skip
-    learner, streams = setup.learner, Streams(seed).child("one model")
+    streams = Streams(seed).child("one model")
     start = time.perf_counter()
-    fitted, epochs, losses = _fit(learner, streams, subject.n_rows)
+    fitted, epochs, losses, course = _fit(learner, streams, subject)
     seconds = time.perf_counter() - start
     return OneModel(
         fitted,
@@ -92,6 +99,7 @@ def fit_one(subject: Subject, seed: int) -> OneModel:
         seconds,
         epochs,
         losses,
+        course,
     )
 
 
@@ -111,18 +119,19 @@ def said_of(fitted: Any, inputs: Any, labels: np.ndarray, subject: Subject) -> S
     return Said(outputs, 1.0 - said.correct, said.probabilities if is_told else None)
 
 
-def _fit(learner: Any, streams: Streams, n_rows: int) -> tuple[Any, np.ndarray, np.ndarray]:
+def _fit(
+    learner: Any, streams: Streams, subject: Subject
+) -> tuple[Any, np.ndarray, np.ndarray, Course | None]:
+    n = subject.n_rows
     if not isinstance(learner, NetworkLearner):
-        fitted = solve(learner.fit(np.arange(n_rows), streams))
-        return fitted, np.empty(0), np.empty((0, n_rows))
-    recipe = watchable(learner.recipe, n_rows)
+        return solve(learner.fit(np.arange(n), streams)), np.empty(0), np.empty((0, n)), None
+    recipe = watchable(learner.recipe, n)
     sets = {} if learner.test_data is None else {"test": learner.test_data}
+    watch = WatchCourse(learner.data, learner.test_data, len(recipe.traced_epochs(n)))
     fitted = solve(
-        train(
-            learner.make(streams), learner.data, recipe, streams,
-            evaluate=sets, watch=WatchLosses(learner.data),
-        )
-    )  # fmt: skip
-    watched = [np.asarray(w, float) for w in fitted.trace.watched]
-    losses = np.stack(watched) if watched else np.empty((0, n_rows))
-    return replace(fitted, recipe=learner.recipe), np.asarray(fitted.trace.epoch), losses
+        train(learner.make(streams), learner.data, recipe, streams, evaluate=sets, watch=watch)
+    )
+    seen = fitted.trace.watched
+    losses = np.stack([s.row_loss for s in seen]).astype(float) if seen else np.empty((0, n))
+    epochs = np.asarray(fitted.trace.epoch)
+    return replace(fitted, recipe=learner.recipe), epochs, losses, watch.course(epochs, seen)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from overparam.audits.evidence import STAGES
 from overparam.ensembles.planning import expected_standard_error, in_words
@@ -10,9 +11,11 @@ from overparam.ensembles.planning import expected_standard_error, in_words
 RATIO = 0.7  # share of the rows in a subset
 CURVE_RATIOS = (0.09, 0.18, 0.35)  # beside RATIO: each about twice the one before
 SHUFFLED_SHARES = (0.2, 1.0)  # of labels that are replaced, two models each
-USUAL_MODELS, FEWEST_MODELS = 40, 4  # below the fewest some row has no model that left it out
-_REPEATS = (5, 10)  # models of each variant, and at each ratio of the curve
-_READY = 0.85  # of the budget: the rest pays for workers to start, for checks and the report
+FEWEST_MODELS = 4  # below it some row has no model that left it out
+_SOME_MODELS, USUAL_MODELS, MOST_MODELS = 10, 40, 100  # before the rest, with it, and at most
+_REPEATS = 5  # models of each variant, and at each ratio of the curve; later once more
+_KEEPING = 0.03  # seconds: to cut a model's rows, ask it about all rows and keep what it says
+_READY = 0.85  # of the budget: the rest pays for checks and the report
 
 
 @dataclass(frozen=True)
@@ -78,69 +81,56 @@ def plan_audit(
     seconds_per_model: float,
     *,
     workers: int,
-    n_variants: int,
-    n_references: int,
+    variants: Sequence[float] = (),
+    references: Sequence[float] = (),
     memory_bytes: int = 0,
-    most_models: int = USUAL_MODELS,
+    spent: float = 0.0,
 ) -> AuditPlan:
     """Return the stages that a budget pays for, the most telling first.
 
-    One model, then models on subsets, then whatever else fits; with more, more models on subsets
-    and more repeats of the rest.
+    Steps are bought in one order, and the first that is too dear ends it: so a larger budget has
+    every model of a smaller one. Models on subsets are bought one by one.
 
     Args:
         budget: seconds. seconds_per_model: on one core, of a subset of `RATIO` of the rows.
-        n_variants, n_references: how many there are to fit; a reference is taken to cost as much
-            as a model of the subject's.
-        most_models: on subsets, at most.
+        variants, references: what each costs, in models of the subject's.
+        spent: seconds of the budget that are gone by now.
 
-    >>> plan = plan_audit(600, 1.0, workers=2, n_variants=2, n_references=3)
+    >>> plan = plan_audit(600, 1.0, workers=2, variants=[1.0, 2.0], references=[1.0] * 3)
     >>> plan.models_of("models"), plan.models_of("variants"), plan.seconds <= 600
-    (40, 20, True)
-    >>> plan_audit(5, 1.0, workers=2, n_variants=2, n_references=3).models_of("variants")
+    (100, 20, True)
+    >>> plan_audit(5, 1.0, workers=2, variants=[1.0], references=[1.0]).models_of("variants")
     0
     """
-    have = budget * _READY
-    one = seconds_per_model / RATIO
-    shares = {
-        "one": (1, one * workers),
-        "models": (FEWEST_MODELS, FEWEST_MODELS * seconds_per_model),
-        "variants": (n_variants * _REPEATS[0], n_variants * _REPEATS[0] * seconds_per_model),
-        "shuffled": (2 * len(SHUFFLED_SHARES), 2 * len(SHUFFLED_SHARES) * seconds_per_model),
-        "curve": _of_curve(_REPEATS[0], seconds_per_model),
-        "references": (n_references * _REPEATS[0], n_references * _REPEATS[0] * seconds_per_model),
-    }
-    stages, left = [], have * workers
-    for name, (n, cost) in shares.items():
-        paid = cost <= left and n > 0
-        stages.append(Stage(name, n if paid else 0, cost / workers if paid else 0.0))
-        left -= cost if paid else 0.0
-    plan = AuditPlan(budget, workers, seconds_per_model, tuple(stages), memory_bytes)
-    if not plan.models_of("models"):
-        return plan
-    plan, left = _with_more(plan, "models", USUAL_MODELS // 2, left, most_models)
-    for name in ("variants", "curve", "references"):
-        plan, left = _with_more(plan, name, 2 * plan.models_of(name), left, 2**30)
-    return _with_more(plan, "models", most_models, left, most_models)[0]
+    bought = dict.fromkeys(STAGES, (0, 0.0))
+    each = seconds_per_model + _KEEPING
+    left = max(budget - spent, 0.0) * _READY * workers / each
+    for name, n, cost in _steps(workers, variants, references):
+        if n == 0:  # there is nothing of its kind
+            continue
+        if cost > left:
+            break
+        left -= cost
+        have, paid = bought[name]
+        bought[name] = have + n, paid + cost
+    stages = tuple(Stage(name, n, cost * each / workers) for name, (n, cost) in bought.items())
+    return AuditPlan(budget, workers, seconds_per_model, stages, memory_bytes)
 
 
-def _of_curve(repeats: int, seconds_per_model: float) -> tuple[int, float]:
-    rows = sum(CURVE_RATIOS) / RATIO
-    return len(CURVE_RATIOS) * repeats, repeats * rows * seconds_per_model
-
-
-def _with_more(
-    plan: AuditPlan, name: str, wanted: int, left: float, most: int
-) -> tuple[AuditPlan, float]:
-    """Return a plan with up to `wanted` models in a stage, and the core-seconds that are left."""
-    stage = next(s for s in plan.stages if s.name == name)
-    if not stage.n_models:
-        return plan, left
-    each = stage.seconds * plan.workers / stage.n_models
-    n = min(wanted, most, stage.n_models + int(left / max(each, 1e-9)))
-    if name != "models":  # all variants alike
-        n = wanted if n >= wanted else stage.n_models
-    n = max(n, stage.n_models)
-    larger = replace(stage, n_models=n, seconds=n * each / plan.workers)
-    stages = tuple(larger if s.name == name else s for s in plan.stages)
-    return replace(plan, stages=stages), left - (n - stage.n_models) * each
+def _steps(
+    workers: int, variants: Sequence[float], references: Sequence[float]
+) -> Iterator[tuple[str, int, float]]:
+    """Yield stages as they are bought: its name, how many models more, what they cost in models."""
+    yield "one", 1, workers / RATIO  # the other workers wait for it
+    yield "models", FEWEST_MODELS, FEWEST_MODELS
+    yield from [("models", 1, 1.0)] * (_SOME_MODELS - FEWEST_MODELS)
+    shuffled = 2 * len(SHUFFLED_SHARES)
+    curve = _REPEATS * len(CURVE_RATIOS)  # each costs at most as much as on more rows
+    for again in (False, True):
+        yield "variants", _REPEATS * len(variants), _REPEATS * sum(variants)
+        if not again:
+            yield "shuffled", shuffled, shuffled
+        yield "curve", curve, curve
+        yield "references", _REPEATS * len(references), _REPEATS * sum(references)
+        yield from [("models", 1, 1.0)] * ((USUAL_MODELS - _SOME_MODELS) // 2)
+    yield from [("models", 1, 1.0)] * (MOST_MODELS - USUAL_MODELS)

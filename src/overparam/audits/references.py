@@ -32,6 +32,7 @@ from overparam.audits.variants import Variant
 from overparam.data.rows import is_sparse, is_table
 
 _MOST_WORDS = 30  # columns that a column of words becomes; rarer words share one
+_DATES = ["datetime", "datetimetz", "timedelta"]
 _MANY_COLUMNS = 200  # beyond it boosting costs more than it tells; randomized trees stand for it
 
 
@@ -48,6 +49,22 @@ def reference_model(subject: Subject) -> Pipeline:
     """Return what data without a model are audited with: a forest that fits every row."""
     kind = RandomForestClassifier if subject.has_classes else RandomForestRegressor
     return make_pipeline(*_as_numbers(subject), kind(n_jobs=1))
+
+
+def reading(subject: Subject) -> Any:
+    """Return the subject's estimator behind what makes numbers of a table's words and dates.
+
+    The estimator itself where all columns are numbers.
+    """
+    inputs = subject.train.inputs
+    if not is_table(inputs) or all(kind.kind in "biuf" for kind in inputs.dtypes):
+        return subject.model
+    return make_pipeline(*_as_numbers(subject), subject.model)
+
+
+def step_of(model: Pipeline) -> str:
+    """Return what the parameters of a pipeline's last step begin with."""
+    return f"{model.steps[-1][0]}__"
 
 
 def _models(subject: Subject) -> Iterator[tuple[str, Any]]:
@@ -80,19 +97,15 @@ def _as_numbers(subject: Subject) -> list[Any]:
             OneHotEncoder(handle_unknown="ignore", max_categories=_MOST_WORDS, sparse_output=False),
         )
         dates = make_pipeline(
-            FunctionTransformer(as_seconds), SimpleImputer(keep_empty_features=True)
+            FunctionTransformer(as_times), SimpleImputer(keep_empty_features=True)
         )
         numbers = SimpleImputer(strategy="median", keep_empty_features=True)
+        plain = ["number", "bool"]
         return [
             make_column_transformer(
-                (numbers, make_column_selector(dtype_include=["number", "bool"])),
-                (dates, make_column_selector(dtype_include=["datetime", "datetimetz"])),
-                (
-                    words,
-                    make_column_selector(
-                        dtype_exclude=["number", "bool", "datetime", "datetimetz"]
-                    ),
-                ),
+                (numbers, make_column_selector(dtype_include=plain, dtype_exclude="timedelta")),
+                (dates, make_column_selector(dtype_include=_DATES)),
+                (words, make_column_selector(dtype_exclude=[*plain, *_DATES])),
             )
         ]
     if is_sparse(inputs):
@@ -107,8 +120,8 @@ def as_words(table: Any) -> Any:
     return table.astype(object).where(table.notna(), "(missing)").astype(str)
 
 
-def as_seconds(table: Any) -> np.ndarray:
-    """Return a table of dates as seconds, NaN where one is missing."""
+def as_times(table: Any) -> np.ndarray:
+    """Return a table of dates, or of times between them, as numbers; NaN where one is missing."""
     columns = [table[name] for name in table.columns]
     made = [c.astype("int64").to_numpy() / 1e9 for c in columns]
     lacks = [c.isna().to_numpy() for c in columns]

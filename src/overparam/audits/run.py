@@ -19,12 +19,16 @@ from overparam.audits.result import AuditResult
 from overparam.audits.row_table import row_table
 from overparam.audits.stages import Machine, Stages, Stand
 from overparam.audits.subject import Subject
+from overparam.audits.trial import Trial, read_trial
 from overparam.audits.verdict import numbers_of, verdict_of
 from overparam.checks import check_count, check_range
-from overparam.ensembles.create import plan_ensemble
-from overparam.ensembles.planning import read_seconds
-from overparam.errors import UsageError
-from overparam.lab.machine import describe_machine, describe_versions
+from overparam.ensembles.learners import NetworkLearner
+from overparam.ensembles.planning import in_words, plan_setup, read_seconds
+from overparam.ensembles.prepare import prepare
+from overparam.ensembles.setup import Setup
+from overparam.errors import ResourceError, UsageError
+from overparam.lab.machine import describe_machine, describe_versions, find_device
+from overparam.lab.pool import Pool
 from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
 from overparam.machine import available_cores
@@ -71,15 +75,16 @@ def run_audit(
     if subject.kind == "data":
         model = reference_model(subject)
         subject = replace(subject, kind="estimator", model=model, name="a random forest")
-    evidence = Evidence(subject, seed=seed, confidence=confidence)
+    evidence = Evidence(subject, seed=seed, confidence=confidence, budget=seconds)
     begun, plan = time.monotonic(), None
     created = datetime.now(UTC).isoformat(timespec="seconds")
     with run_folder(folder) as place:
         if subject.can_fit:
-            machine = Machine(
-                place, workers, device, memory_bytes, on_progress, accept_edits, begun
-            )
-            plan = _train(evidence, seconds, machine, on_plan)
+            with Pool(_workers(workers, device), deadline=begun + seconds) as pool:
+                machine = Machine(
+                    place, pool, device, memory_bytes, on_progress, accept_edits, begun
+                )
+                plan = _train(evidence, seconds, machine, on_plan)
         else:
             _without_training(evidence)
         findings = {check.code: ask(check, evidence) for check in every}
@@ -99,10 +104,17 @@ def run_audit(
                 "machine": describe_machine(),
             },
             plan,
-            subject.notes,
+            (*subject.notes, *evidence.notes),
             muted,
             subject,
         )
+
+
+def _workers(wanted: int | None, device: str) -> int:
+    """Return how many processes train: one for each core, or one for a GPU."""
+    if wanted is not None:
+        return check_count("workers", wanted, 0)
+    return available_cores() if find_device(device) == "cpu" else 1
 
 
 def _train(
@@ -110,27 +122,60 @@ def _train(
     seconds: float,
     machine: Machine,
     on_plan: Callable[[AuditPlan], None],
-) -> AuditPlan:
+) -> AuditPlan | None:
+    """Train what the budget pays for: one model first, whose time corrects the plan of the rest."""
     subject = evidence.subject
     variants, references = variants_of(subject), references_for(subject)
-    workers = available_cores() if machine.workers is None else max(machine.workers, 1)
-    trial = plan_ensemble(
+    setup = prepare(
         subject.model, subject.train, recipe=subject.recipe, ratio=RATIO, seed=evidence.seed,
-        groups=evidence.groups, evaluate=subject.test, arguments=subject.arguments,
-        workers=machine.workers, device=machine.device, memory_bytes=machine.memory_bytes,
-        one_run=False,
+        groups=evidence.groups, evaluate=subject.test, arguments=subject.arguments, one_run=False,
     )  # fmt: skip
-    plan = plan_audit(
-        seconds,
-        trial.seconds_per_model,
-        workers=workers,
-        n_variants=len(variants),
-        n_references=len(references),
-        memory_bytes=trial.memory_bytes,
+    try:
+        trial = _tried(setup, machine)
+    except ResourceError as error:
+        for name in STAGES:
+            evidence.lack(
+                name,
+                "skipped",
+                f"{STAGES[name]}: the budget of {in_words(seconds)} does not pay for it: not even "
+                f"a short trial of a fit has ended ({error})",
+            )
+        return None
+
+    def stages_of(trial: Trial) -> Stages:
+        plan = plan_audit(
+            seconds,
+            trial.seconds_per_model,
+            workers=max(machine.pool.n_workers, 1),
+            variants=[v.cost for v in variants],
+            references=[v.cost for v in references],
+            memory_bytes=trial.memory_bytes,
+            spent=trial.spent,
+        )
+        on_plan(plan)
+        return Stages(evidence, plan, machine, setup, variants, references)
+
+    stages = stages_of(trial)
+    first, *others = STAGES
+    stages.run([first])
+    if evidence.has("one") and not trial.is_measured:
+        trial = replace(trial, spent=time.monotonic() - machine.begun, is_measured=True)
+        if not isinstance(setup.learner, NetworkLearner):  # those are trained side by side
+            trial = replace(trial, seconds_per_model=RATIO * evidence.one.seconds)
+        stages = stages_of(trial.keep(machine.folder))
+    stages.run(others)
+    return stages.plan
+
+
+def _tried(setup: Setup, machine: Machine) -> Trial:
+    known = read_trial(machine.folder, setup.digest)
+    if known is not None:
+        return known
+    found = plan_setup(
+        setup, 1, device=machine.device, memory_bytes=machine.memory_bytes, pool=machine.pool
     )
-    on_plan(plan)
-    Stages(evidence, plan, machine, variants, references).run()
-    return plan
+    spent = time.monotonic() - machine.begun
+    return Trial(setup.digest, found.seconds_per_model, found.memory_bytes, spent)
 
 
 def _without_training(evidence: Evidence) -> None:

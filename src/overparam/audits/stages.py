@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from overparam.audits.evidence import STAGES, Evidence, measured_or_lacking
-from overparam.audits.one_model import fit_one
-from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan
+from overparam.audits.one_in_worker import fit_one_in
+from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan, Stage
 from overparam.audits.subject import Subject
 from overparam.audits.subset_models import SubsetModels
 from overparam.audits.variants import Variant
 from overparam.data.examples import Examples
 from overparam.ensembles.create import subset_ensemble
 from overparam.ensembles.planning import in_words
+from overparam.ensembles.setup import Setup
+from overparam.errors import OverparamError
+from overparam.lab.pool import Pool
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
 from overparam.streams import Streams
 
-_WORKERS_FROM = 5.0  # core-seconds of fits: less is done before workers have started
 _LATE = 1.25  # a stage is begun while it is expected to take at most so much of what is left
+_LONGEST, _PATIENCE = 4.0, 20.0  # times what is expected, or seconds, at which a stage is ended
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ class Machine:
     """How models are trained, which changes nothing of what they say.
 
     Attributes:
-        folder: under which every stage keeps its models.
-        workers, device, memory_bytes: as of `subset_ensemble`.
+        folder: under which every stage keeps its models. pool: the workers of all stages.
+        device, memory_bytes: as of `subset_ensemble`.
         on_progress: is told how far it is. begun: when the audit began.
     """
 
     folder: Path
-    workers: int | None = None
+    pool: Pool
     device: str = "auto"
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     on_progress: Callable[[Stand], None] = lambda stand: None
@@ -64,7 +65,8 @@ class Stages:
     """Trains what a plan says and puts it into evidence.
 
     Args:
-        evidence: which is filled. plan: what the budget pays for. machine: how.
+        evidence: which is filled. plan: what the budget pays for. machine: how. setup: of the
+            recipe on the subject's rows.
         variants, references: that are fitted beside the subject's recipe.
     """
 
@@ -73,27 +75,48 @@ class Stages:
         evidence: Evidence,
         plan: AuditPlan,
         machine: Machine,
+        setup: Setup,
         variants: tuple[Variant, ...] = (),
         references: tuple[Variant, ...] = (),
     ) -> None:
-        self._evidence, self._plan, self._machine = evidence, plan, machine
+        self._evidence, self._plan, self._machine, self._setup = evidence, plan, machine, setup
         self._others = {"variants": variants, "references": references}
 
-    def run(self) -> None:
-        """Run every stage, in order; one that fails, or that comes too late, is said and left."""
+    def run(self, names: Iterable[str] = STAGES) -> None:
+        """Run stages, in order; one that fails, or that comes too late, is said and left."""
         measures: dict[str, Callable[[int], Any]] = {
-            "one": lambda n: fit_one(self._subject, self._evidence.seed),
+            "one": lambda n: fit_one_in(self._machine.pool, self._setup, self._subject),
             "models": self._models,
             "variants": lambda n: self._fit_others("variants", n),
             "shuffled": self._shuffled,
             "curve": self._curve,
             "references": lambda n: self._fit_others("references", n),
         }
-        for name, measure in measures.items():
+        for name in names:
             if self._is_begun(name):
-                n = self._plan.models_of(name)
-                self._tell(name, 0, n)
-                measured_or_lacking(self._evidence, name, partial(measure, n))
+                stage = self._stage(name)
+                self._machine.pool.deadline = self._end_of(stage)
+                self._tell(name, 0, stage.n_models)
+                measure = partial(measures[name], stage.n_models)
+                measured_or_lacking(self._evidence, name, measure)
+
+    def _end_of(self, stage: Stage) -> float:
+        """Return when a stage is ended, whatever it does: with the budget, or far too late.
+
+        The one model ends with the budget: how long it takes is what others are planned from.
+        """
+        end = self._machine.begun + self._plan.budget
+        if stage.name == "one":
+            return end
+        return min(end, time.monotonic() + max(_LONGEST * stage.seconds, _PATIENCE))
+
+    def _stage(self, name: str) -> Stage:
+        return next(s for s in self._plan.stages if s.name == name)
+
+    @property
+    def plan(self) -> AuditPlan:
+        """What the budget pays for."""
+        return self._plan
 
     @property
     def _subject(self) -> Subject:
@@ -109,9 +132,14 @@ class Stages:
         if why_not:
             self._evidence.lack(name, "not applicable", why_not)
             return False
-        stage = next(s for s in self._plan.stages if s.name == name)
+        stage = self._stage(name)
         if stage.n_models and stage.seconds <= max(self._left, 0.0) * _LATE:
             return True
+        if stage.n_models:
+            why = f"{STAGES[name]}: what came before took longer than planned; begin again with "
+            why += "more --budget, which goes on where it was if the audit has a folder"
+            self._evidence.lack(name, "skipped", why)
+            return False
         wanted = 2 * self._plan.budget + stage.seconds
         self._evidence.lack(
             name,
@@ -152,10 +180,15 @@ class Stages:
         others = self._others[name]
         each = max(n // len(others), 2)
         found: list[tuple[Variant, SubsetModels]] = []
+        failed: list[OverparamError] = []
         for variant in others:
-            if found and self._left <= 0:
-                break
-            found.append((variant, self._fit(variant.folder, variant, each)))
+            try:
+                found.append((variant, self._fit(variant.folder, variant, each)))
+            except OverparamError as error:  # the others are worth as much without it
+                failed.append(error)
+                self._evidence.notes.append(f"{variant.name} could not be measured: {error}")
+        if not found:
+            raise failed[0]
         return tuple(found)
 
     def _own(self) -> Variant:
@@ -187,27 +220,35 @@ class Stages:
             arguments=variant.arguments,
             one_run=folder == "models",  # of whose losses the scores have their prior
             folder=machine.folder / folder,
-            workers=self._workers(n_models, ratio),
+            pool=machine.pool,
             device=machine.device,
             memory_bytes=machine.memory_bytes,
             accept_edits=machine.accept_edits,
             on_progress=lambda a: self._tell(name, a.cells_done, a.cells),
         )
+        lost = [r for r in ensemble.records if not r.is_measured]
+        if lost:
+            self._evidence.notes.append(
+                f"{STAGES[name]}: {len(lost)} of {len(ensemble.records)} ({variant.name}) did not "
+                f"end well: {lost[0].error or lost[0].status}"
+            )
         return SubsetModels(subject, ensemble)
 
-    def _workers(self, n_models: int, ratio: Any) -> int | None:
-        """Return how many workers fit so many models: none where they would start in vain."""
-        ratios = np.atleast_1d(ratio)
-        seconds = n_models * self._plan.seconds_per_model * float(ratios.sum()) / RATIO
-        return 0 if seconds < _WORKERS_FROM else self._machine.workers
-
     def _with_wrong_labels(self, share: float) -> Examples:
-        """Return the training rows, a share of their labels replaced by other rows' at random."""
+        """Return the training rows, with labels that a share of the rows got at random.
+
+        All labels are shuffled. Where only some are replaced, each becomes another class; or the
+        target of another of these rows.
+        """
         train = self._subject.train
         rng = Streams(self._evidence.seed).child(f"shuffled {share:g}").numpy("labels")
         rows = rng.permutation(len(train))[: round(share * len(train))]
         labels = train.labels.copy()
-        labels[rows] = labels[rng.permutation(rows)]
+        if share < 1 and train.classes is not None:
+            others = rng.integers(1, len(train.classes), len(rows))
+            labels[rows] = (labels[rows] + others) % len(train.classes)
+        else:
+            labels[rows] = labels[rng.permutation(rows)]
         return replace(train, labels=labels)
 
     def _tell(self, name: str, done: int, of: int) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import clone, is_regressor
 from torch import nn
 
+from overparam.audits.fitted_model import fitted_model, is_fitted
 from overparam.checks import check_choice
 from overparam.data.examples import Examples, as_examples
 from overparam.data.rows import is_sparse, is_table
@@ -22,6 +23,10 @@ from overparam.training.recipe import Recipe
 Kind = Literal["network", "estimator", "function", "predictions", "data"]
 TASKS = ("classes", "numbers")
 _FEWEST_ROWS = 20  # below it no interval says anything
+_WAS_FITTED = (
+    "the estimator was fitted already: it is taken for the model in use (fitted=), and unfitted "
+    "clones of it are what the audit fits"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,8 @@ class Subject:
         train: the rows that it is trained on. test: others, or None.
         recipe: of a network. arguments: of an estimator's fit.
         groups: `[n]`, rows that belong together, or None.
-        mask: bool `[K, n]`, of predictions. fitted: the model in use, or None.
+        mask: bool `[K, n]`, of predictions. fitted: the model in use, a `Fitted` or a
+            `FittedEstimator`; or None.
         capacity: knob to values that the user named, such as width to (8, 16, 32).
         notes: how the data were read.
     """
@@ -119,6 +125,10 @@ def make_subject(
     if mask is not None:
         return _of_predictions(model, X, y, mask, test, groups, name)
     kind, model = _kind_of(model, recipe)
+    notes: tuple[str, ...] = ()
+    if kind == "estimator" and is_fitted(model):
+        fitted, model = model if fitted is None else fitted, clone(model)
+        notes = (_WAS_FITTED,)
     train = as_examples(
         X if y is None else (X, y),
         **_reading(task, kind, model),
@@ -130,6 +140,8 @@ def make_subject(
     tested = None if test is None else as_examples(test, name="test", like=train)
     if isinstance(test, Examples):
         tested = test
+    if fitted is not None:
+        fitted = fitted_model(fitted, train, recipe)
     return Subject(
         kind,
         model,
@@ -141,7 +153,7 @@ def make_subject(
         groups,
         fitted=fitted,
         capacity=capacity,
-        notes=train.notes,
+        notes=(*train.notes, *notes),
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from overparam.audits.subject import Subject
-from overparam.ensembles.ensemble import Ensemble
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +77,7 @@ class SubsetModels:
     @property
     def has_classes(self) -> bool:
         """Whether they tell classes; else they predict numbers."""
-        return isinstance(self.ensemble, Ensemble)
+        return self.subject.has_classes
 
     def first(self, n_models: int) -> np.ndarray:
         """Return `fresh_loss` of the first models alone."""

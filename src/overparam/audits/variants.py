@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from overparam.training.recipe import Recipe
 
-Direction = Literal["smaller", "bigger", "shorter", "longer", "regularized", "reference"]
+Direction = Literal[
+    "smaller", "bigger", "shorter", "longer", "regularized", "another setting", "reference"
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +22,7 @@ class Variant:
         direction: what it changes. folder: under which its models are kept.
         model, recipe, arguments: as of a `Subject`.
         knob: the parameter that was changed, and value: to what; "" and None of references.
+        cost: of a fit, in fits of the recipe that is audited, as far as it is known.
     """
 
     name: str
@@ -30,3 +33,4 @@ class Variant:
     arguments: Mapping[str, Any] | None = None
     knob: str = ""
     value: Any = None
+    cost: float = 1.0

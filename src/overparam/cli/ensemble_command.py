@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from overparam.cli.given_table import read_given_table
 from overparam.cli.interruption import exit_code_of, resuming
 from overparam.cli.output import Output, text_table
 from overparam.cli.parse import choice, parse_bytes, parse_path, whole_number
@@ -146,13 +147,14 @@ def _options(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, 
         options["memory_bytes"] = arguments.memory
     if arguments.model is None:
         model, inputs, labels, recipe = usual_network(X, y)
-        _refuse_fits(arguments, "without --model")
+        refuse_fits(arguments, "without --model")
         usual = {"model": model, "X": inputs, "y": labels, "recipe": recipe, "evaluate": None}
         return options | usual, (*notes, *notes_on_whole_columns(X))
-    return options | _named_model(arguments) | {"X": X, "y": y}, notes
+    return options | model_named(arguments) | {"X": X, "y": y}, notes
 
 
-def _named_model(arguments: argparse.Namespace) -> dict[str, Any]:
+def model_named(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the model that ``--model`` names, and the recipe where it is a network."""
     from overparam.ensembles.learners import NamedModel, named_model
     from overparam.ensembles.usual_network import RECIPE
 
@@ -161,11 +163,12 @@ def _named_model(arguments: argparse.Namespace) -> dict[str, Any]:
         given = {name: getattr(arguments, name) for name in _FITS}
         recipe = dataclasses.replace(RECIPE, **{k: v for k, v in given.items() if v is not None})
         return {"model": model, "recipe": recipe}
-    _refuse_fits(arguments, "of what is no network")
+    refuse_fits(arguments, "of what is no network")
     return {"model": model}
 
 
-def _refuse_fits(arguments: argparse.Namespace, where: str) -> None:
+def refuse_fits(arguments: argparse.Namespace, where: str) -> None:
+    """Refuse options of a network's training where there is none."""
     given = [name for name in _FITS if getattr(arguments, name) is not None]
     if given:
         raise UsageError(
@@ -178,7 +181,7 @@ def _refuse_fits(arguments: argparse.Namespace, where: str) -> None:
 def _data(arguments: argparse.Namespace) -> tuple[TableFile, Any, Any]:
     """Return inputs and labels, groups, and what every member is asked about besides."""
     from overparam.data import load
-    from overparam.data.table_files import TableFile, read_table_file
+    from overparam.data.table_files import TableFile
 
     if not Path(arguments.data).suffix:
         if arguments.target or arguments.groups:
@@ -189,20 +192,8 @@ def _data(arguments: argparse.Namespace) -> tuple[TableFile, Any, Any]:
             )
         train_set, test_set = load(arguments.data)
         return TableFile(train_set, None), None, test_set
-    if not arguments.target:
-        raise UsageError("a file needs the name of its labels", remedy="give --target NAME")
-    table = read_table_file(arguments.data, arguments.target, groups=arguments.groups)
-    X = table.inputs
-    if arguments.groups is None:
-        return table, None, None
-    if not hasattr(X, "columns") or arguments.groups not in list(X.columns):
-        raise UsageError(
-            "the file has no such column of groups",
-            got=arguments.groups,
-            allowed=", ".join(map(str, getattr(X, "columns", ["columns of a .csv or .parquet"]))),
-        )
-    others = X.drop(columns=[arguments.groups])
-    return table._replace(inputs=others), X[arguments.groups].to_numpy(), None
+    X, y, groups, notes = read_given_table(arguments.data, arguments.target, arguments.groups)
+    return TableFile(X, y, notes), groups, None
 
 
 def _plan(

@@ -16,6 +16,7 @@ from typing import Any
 from overparam import __version__
 from overparam.checks import NO_PLACE, check_working_folder
 from overparam.cli import (
+    audit_command,
     census_command,
     data_command,
     ensemble_command,
@@ -57,7 +58,7 @@ _ROOM = "free some space, or choose a place that you may write to"
 _EXIT_CODES = """\
 exit codes:
   0   done; after run: every verdict is what the phenomenon claims
-  1   run: a verdict is another one
+  1   run: a verdict is another one; audit: something as severe as --fail-on was found
   2   a name, option or value that does not exist, or a path where nothing can be
   3   data that cannot be used
   4   a study folder that is in use, damaged, of another revision or of code edited since
@@ -102,6 +103,7 @@ def build_parser() -> Parser:
             "overparam run double_descent/random_features",
             "overparam run identity",
             "overparam census preact_resnet18:width=64 --n-train 50000",
+            "overparam audit data.csv --target label",
         )
         + "\n\n"
         + _EXIT_CODES,
@@ -126,6 +128,7 @@ def build_parser() -> Parser:
     census_command.add_parsers(group, shared)
     probe_command.add_parsers(group, shared)
     ensemble_command.add_parsers(group, shared)
+    audit_command.add_parsers(group, shared)
     return parser
 
 

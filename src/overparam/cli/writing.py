@@ -36,7 +36,7 @@ def check_reports(folder: Path, links: bool = False) -> None:
         StoreError: what a link points to would be overwritten.
         UsageError: no plain file, or no folder, stands where one is to be.
     """
-    files = ("report.html", "report.json", "rows.csv")
+    files = ("report.html", "report.json", "audit.json", "rows.csv")
     for name in (*files, "figures"):
         path = folder / name
         if path.is_symlink() and not links:

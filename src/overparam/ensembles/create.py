@@ -20,6 +20,7 @@ from overparam.ensembles.prepare import prepare
 from overparam.ensembles.setup import Setup
 from overparam.ensembles.target_ensemble import TargetEnsemble
 from overparam.errors import UsageError
+from overparam.lab.pool import Pool
 from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES, Advance, run_study
 from overparam.lab.store import Store
@@ -38,6 +39,7 @@ class _Machine:
     device: str = "auto"
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     on_progress: Callable[[Advance], None] = lambda advance: None
+    pool: Pool | None = None
 
 
 class _TemporaryFolder:
@@ -74,6 +76,7 @@ def subset_ensemble(
     fresh: bool = False,
     accept_edits: bool = False,
     on_progress: Callable[[Advance], None] = lambda advance: None,
+    pool: Pool | None = None,
 ) -> Ensemble | TargetEnsemble:
     """Train K models on random subsets of the data; return an `Ensemble`, or a `TargetEnsemble`.
 
@@ -113,6 +116,7 @@ def subset_ensemble(
         device: ``auto``, ``cpu`` or ``cuda``. memory_bytes: bound for the stacks of all workers.
         fresh: forget what the folder holds first.
         accept_edits: go on although code of your own that the members were made with was edited.
+        pool: workers that are there already, in place of `workers`; they stay.
 
     Raises:
         UsageError: a model, recipe or number that does not fit. DataError: data that cannot be
@@ -133,7 +137,7 @@ def subset_ensemble(
     )  # fmt: skip
     if n_models is not None:
         check_count("n_models", n_models)
-    machine = _Machine(workers, device, memory_bytes, on_progress)
+    machine = _Machine(workers, device, memory_bytes, on_progress, pool)
     temporary = _TemporaryFolder() if folder is None else None
     place = temporary.path if temporary else check_path(folder)  # type: ignore[arg-type]
     run = partial(_ensemble, setup, temporary=temporary, accept_edits=accept_edits)
@@ -205,7 +209,7 @@ def _spend(
     start = time.monotonic()
     plan = plan_setup(
         setup, USUAL_MODELS, workers=machine.workers, device=machine.device,
-        memory_bytes=machine.memory_bytes,
+        memory_bytes=machine.memory_bytes, pool=machine.pool,
     ).within(seconds)  # fmt: skip
     most = plan.n_models if n_models is None else n_models
     wanted = min(most, plan.n_models, setup.learner.stack_size * plan.workers)
@@ -237,7 +241,8 @@ class _Larger:
     """Trains more members of what an ensemble was made of, if that is as it was left."""
 
     def __init__(self, setup: Setup, machine: _Machine) -> None:
-        self._setup, self._machine, self._left = setup, machine, setup.now()
+        # Whose workers they were has ended them long before more members are wanted.
+        self._setup, self._machine, self._left = setup, replace(machine, pool=None), setup.now()
 
     def __call__(
         self,

@@ -219,11 +219,11 @@ class Named:
 class NamedModel(Named):
     """What makes a model."""
 
-    def __call__(self) -> Any:
-        """Return the model."""
+    def __call__(self, **arguments: Any) -> Any:
+        """Return the model; arguments win over those in its name."""
         with own_generators():
             make = find_target(self.target)
-        return make()
+        return make(**arguments)
 
 
 class NamedFit(Named):

@@ -16,13 +16,14 @@ from overparam.ensembles.setup import Setup
 from overparam.errors import UsageError
 from overparam.lab.machine import find_device
 from overparam.lab.plan import plan_study
+from overparam.lab.pool import Pool
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
 from overparam.machine import available_cores
 from overparam.training.choices import choices_file
 
 SHOWN = (10, 20, 40, 80, 160, 320, 640, 1280)  # K of which a plan tells beside its own
 MOST_MODELS = 100_000  # of one plan; more are a slip of the keyboard
-_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 # Standard error of the share of models that are right where half of them are, times sqrt(models):
 # counted, and read off a normal tail, whose position is known to 1/sqrt(models).
 _COUNTED, _TAIL = 0.5, 1 / math.sqrt(2 * math.pi)
@@ -148,15 +149,18 @@ def plan_setup(
     workers: int | None = None,
     device: str = "auto",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    pool: Pool | None = None,
 ) -> EnsemblePlan:
     """Return what `n_models` at each ratio would cost: one unit of work is timed by a short trial.
 
-    Not in it is the start of the worker processes, some seconds.
+    Not in it is the start of the worker processes, some seconds; with a `pool` they are there.
 
     Cost: seconds; nothing is trained to its end.
     """
     found = find_device(device)
-    if workers is None:
+    if pool is not None:
+        workers = pool.n_workers
+    elif workers is None:
         workers = available_cores() if found == "cpu" else 1
     unit = setup.learner.stack_size
     largest = replace(setup, ratios=setup.ratios[-1:])  # the dearest members
@@ -167,6 +171,7 @@ def plan_setup(
         device=device,
         memory_bytes=memory_bytes // max(workers, 1),
         choices_path=choices_file(),
+        pool=pool,
     )
     trial = plan(largest.study(unit + 1, first=1))  # the first member may be fitted several times
     run = plan(setup.run_alone()).core_seconds if setup.has_run else 0.0
@@ -230,18 +235,18 @@ def read_seconds(budget: Any) -> float:
     Raises:
         UsageError: neither, or no time at all.
 
-    >>> read_seconds("10 min"), read_seconds("1.5 h"), read_seconds(90)
-    (600.0, 5400.0, 90.0)
+    >>> read_seconds("10 min"), read_seconds("10m"), read_seconds("1.5 h"), read_seconds(90)
+    (600.0, 600.0, 5400.0, 90.0)
     """
     if isinstance(budget, int | float) and not isinstance(budget, bool):
         return check_range("budget", float(budget), 0, math.inf, open_low=True)
-    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|min|h)\s*", str(budget))
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h)\s*", str(budget))
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if not seconds > 0:
         raise UsageError(
             "this is no budget of time",
             got=budget,
-            allowed="seconds, or a text such as '90 s', '10 min' or '2 h'",
+            allowed="seconds, or a text such as '90s', '10m', '10 min' or '2h'",
         )
     return seconds
 

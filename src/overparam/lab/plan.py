@@ -18,7 +18,7 @@ from overparam.lab.machine import find_device
 from overparam.lab.module_values import values_of
 from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.pool import Done, Pool, Progress
+from overparam.lab.pool import Done, Pool, Progress, pool_of
 from overparam.lab.run_folder import run_folder
 from overparam.lab.runner import DEFAULT_MEMORY_BYTES
 from overparam.lab.unit import Job, make_context, peak_memory_bytes, run_cell
@@ -86,6 +86,7 @@ def plan_study(
     device: str = "auto",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     choices_path: Path | None = None,
+    pool: Pool | None = None,
 ) -> Plan:
     """Return what `run_study` with the same arguments would cost.
 
@@ -128,9 +129,9 @@ def plan_study(
     with (
         run_folder(None) as folder,
         tasks_of(jobs, estimate, side_by_side, folder, values) as (tasks, n_processes, said),
-        Pool(n_processes, threads=1) as pool,
+        pool_of(pool, n_processes) as running,
     ):
-        for event in pool.run(tasks):
+        for event in running.run(tasks):
             if isinstance(event, Progress):
                 continue
             if not isinstance(event, Done):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import subprocess
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,14 +20,14 @@ from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
 from overparam.checks import check_count
-from overparam.errors import OverparamError, ResourceError, UsageError
+from overparam.errors import UsageError
+from overparam.lab.pool_errors import lost, too_late, unreadable
 from overparam.lab.worker import call
 from overparam.lab.worker_process import (
     GRACE_SECONDS,
     WorkerProcess,
     end_workers,
     greeting,
-    how_it_died,
     start_worker,
 )
 from overparam.stopping import is_stop
@@ -60,7 +61,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The task raised `error`; or, where `lost`, its worker died every time it was tried."""
+    """The task raised `error`; or, where `lost`, its worker died every time, or time was over."""
 
     id: Any
     error: BaseException
@@ -75,6 +76,7 @@ class _Attempt:
     task: Task
     message: bytes = b""
     deaths: list[int] = field(default_factory=list)
+    begun: float = 0.0
 
 
 class Pool:
@@ -87,12 +89,18 @@ class Pool:
         n_workers: 0 runs the tasks in this process, one after another, with the same events.
         threads: of PyTorch and the BLAS libraries in each worker.
         tries: how often a task is started whose worker dies.
+        deadline: reading of `time.monotonic` at which tasks are ended, whatever they do, and no
+            other is begun; it may be moved between runs. With no workers a task that is under way
+            goes on to its end.
     """
 
-    def __init__(self, n_workers: int, threads: int = 1, tries: int = 2) -> None:
+    def __init__(
+        self, n_workers: int, threads: int = 1, tries: int = 2, deadline: float | None = None
+    ) -> None:
         self.n_workers = check_count("n_workers", n_workers, 0)
         self.threads = check_count("threads", threads)
         self.tries = check_count("tries", tries)
+        self.deadline = deadline
         self._running = False
         self._workers: list[WorkerProcess] = []
         self._end = weakref.finalize(self, end_workers, self._workers)
@@ -149,6 +157,9 @@ class Pool:
         self, tasks: Iterator[Task], on_progress: Callable[[Progress], None] | None
     ) -> Generator[Event, None, None]:
         for task in tasks:
+            if self._is_over():
+                yield Failed(task.id, too_late(None), lost=True)
+                continue
             waiting: list[Progress] = []
             tell = on_progress or waiting.append
             end: Event
@@ -173,6 +184,8 @@ class Pool:
         happened: list[Event] = []
         try:
             while True:
+                if self._is_over():
+                    happened += self._end_all(tasks, again)
                 try:  # no worker waits for what is done with an event, such as writing it down
                     happened += self._assign(tasks, again)
                 finally:  # nor is one lost where no other worker can be started
@@ -189,6 +202,21 @@ class Pool:
                         happened += self._bury(worker, again)
         finally:
             end_workers(self._workers, [w for w in self._workers if w.task is not None])
+
+    def _is_over(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def _end_all(self, tasks: Iterator[Task], again: deque[_Attempt]) -> Iterator[Event]:
+        """End what is under way, and begin nothing else; what is done by now is told."""
+        for worker in [w for w in self._workers if w.task is not None]:
+            while worker.task is not None and worker.connection.poll():
+                yield from self._receive(worker, again)
+            if worker.task is not None:
+                yield Failed(worker.task.task.id, too_late(worker.task.begun), lost=True)
+                end_workers(self._workers, [worker])
+        for task in (*(attempt.task for attempt in again), *tasks):
+            yield Failed(task.id, too_late(None), lost=True)
+        again.clear()
 
     def _assign(self, tasks: Iterator[Task], again: deque[_Attempt]) -> Iterator[Event]:
         """Give every free worker a task, starting workers while there are tasks for them."""
@@ -212,6 +240,7 @@ class Pool:
             self._give(attempt, free)
 
     def _give(self, attempt: _Attempt, free: WorkerProcess | None) -> None:
+        attempt.begun = time.monotonic()
         if free is not None:
             try:
                 free.connection.send_bytes(attempt.message)
@@ -237,7 +266,7 @@ class Pool:
         try:
             kind, value = pickle.loads(message)
         except Exception as error:
-            kind, value = "failed", _unreadable(error)
+            kind, value = "failed", unreadable(error)
         if kind == "progress":
             yield Progress(task_id, value)
             return
@@ -255,7 +284,14 @@ class Pool:
         if len(attempt.deaths) < self.tries:
             again.append(attempt)
         else:
-            yield Failed(attempt.task.id, _lost(attempt.deaths), lost=True)
+            yield Failed(attempt.task.id, lost(attempt.deaths), lost=True)
+
+
+def pool_of(given: Pool | None, n_processes: int) -> contextlib.AbstractContextManager[Pool]:
+    """Return workers that are there already, and stay; or new ones, which end with the block."""
+    if given is not None and n_processes:
+        return contextlib.nullcontext(given)
+    return Pool(n_processes, threads=1, deadline=None if given is None else given.deadline)
 
 
 def _task_message(task: Task) -> bytes:
@@ -274,17 +310,3 @@ def _task_message(task: Task) -> bytes:
             allowed="what pickle takes",
             remedy="define its classes in a module, or use no workers",
         ) from error
-
-
-def _unreadable(error: Exception) -> OverparamError:
-    return UsageError(
-        "a task's result cannot be rebuilt in this process", got=f"{type(error).__name__}: {error}"
-    )
-
-
-def _lost(deaths: list[int]) -> ResourceError:
-    return ResourceError(
-        f"a worker process died {len(deaths)} times on the same task",
-        got=", ".join(how_it_died(code) for code in deaths),
-        remedy="if memory ran out (dmesg shows it), use fewer workers or a smaller --memory",
-    )

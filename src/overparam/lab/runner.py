@@ -33,7 +33,7 @@ from overparam.lab.machine import describe_machine, describe_versions, find_devi
 from overparam.lab.module_values import values_of
 from overparam.lab.parcel import tasks_of
 from overparam.lab.phenomenon import Phenomenon
-from overparam.lab.pool import Done, Failed, Pool, Progress, Task
+from overparam.lab.pool import Done, Failed, Pool, Progress, Task, pool_of
 from overparam.lab.recorded import told_of
 from overparam.lab.records import Record, Records
 from overparam.lab.run_folder import run_folder, shared_folder
@@ -77,6 +77,7 @@ def run_study(
     accept_edits: bool = False,
     choices_path: Path | None = None,
     on_progress: Callable[[Advance], None] = lambda advance: None,
+    pool: Pool | None = None,
 ) -> StudyResult:
     """Run what is missing of a study and return all of it.
 
@@ -93,6 +94,7 @@ def run_study(
             made with were edited, or libraries are set otherwise; that changes no record, or so
             the caller says.
         choices_path: the machine's file of measured choices (see `training.choices`).
+        pool: workers that are there already, in place of `workers`; they stay.
 
     Raises:
         UsageError: a name or value that does not exist; code that was edited after it was
@@ -108,7 +110,9 @@ def run_study(
     seeds = list(dict.fromkeys(check_count("seed", s, 0, MAX_SEED) for s in seeds))
     check_count("number of seeds", len(seeds))
     device = find_device(check_choice("device", device, ("auto", "cpu", "cuda")))
-    if workers is None:
+    if pool is not None:
+        workers = pool.n_workers
+    elif workers is None:
         workers = available_cores() if device == "cpu" else 1
     check_count("workers", workers, 0)
     units = plan_units(phenomenon, conditions, seeds)
@@ -151,11 +155,11 @@ def run_study(
             tasks_of(jobs, run_unit, n_processes, shared, values_of(code)) as (
                 tasks, n_processes, said,
             ),
-            Pool(n_processes, threads=1) as pool,
+            pool_of(pool, n_processes) as running,
         ):  # fmt: skip
             notes += said if n_processes else [*said, *order_notes(known, code.files)]
             foreign = frozenset() if n_processes else foreign_files(phenomenon, code)
-            with closing(_results(pool, tasks, len(done), len(keys), on_progress)) as results:
+            with closing(_results(running, tasks, len(done), len(keys), on_progress)) as results:
                 for name, result in results:
                     if isinstance(result, Failed):
                         result = _lost(phenomenon, jobs[name], result)

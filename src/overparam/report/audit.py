@@ -73,14 +73,17 @@ class Audit(KeptAudit):
         """What the budget paid for; None where no model was trained."""
         return self.result.plan
 
+    def to_document(self, rows: bool = True) -> dict[str, Any]:
+        """Return `document`, with or without what rows hold; see `save`."""
+        return self.document if rows else document_of(self.result, rows=False)
+
     def to_json(self, rows: bool = True) -> str:
         """Return the audit as strict JSON (values that are not finite are null).
 
         Args:
             rows: whether it holds what rows hold; see `save`.
         """
-        document = self.document if rows else document_of(self.result, rows=False)
-        return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+        return json.dumps(self.to_document(rows), indent=2, allow_nan=False, ensure_ascii=False)
 
     def to_html(self, rows: bool = True, against: KeptAudit | str | Path | None = None) -> str:
         """Return the report as one self-contained HTML document.

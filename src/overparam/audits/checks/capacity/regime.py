@@ -3,81 +3,117 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from overparam.audits.check import Check
-from overparam.audits.checks.capacity._fits import FITTED, fits, share_that_fits
+from overparam.audits.checks.capacity._fits import (
+    FITTED,
+    chance_that_it_fits,
+    fits,
+    lost_in_words,
+    share_that_fits,
+)
+from overparam.audits.comparison import best_of, compare
 from overparam.audits.evidence import Evidence
-from overparam.audits.finding import Finding, Measured, Status
+from overparam.audits.finding import Finding, Measured, Status, severity_of_cost
+from overparam.audits.plan import SHUFFLED_SHARES
 from overparam.lab.figure import Axis, Chart, Panel, Rule, Series
 
-_HARDER = 0.2  # share of wrong labels that a recipe well past its threshold still fits
+_HARDER = min(SHUFFLED_SHARES)  # of wrong labels, which a recipe past its threshold still fits
+_ROOM = 1 / (1 - _HARDER)  # times the rows, that a recipe past its threshold has room for
 _LIKELY = 0.8
 
 
 def _run(evidence: Evidence) -> Finding:
-    models = evidence.models
-    fitted = fits(models)
-    whole, low, high = share_that_fits(fitted, evidence.confidence)
-    past = harder = float("nan")
-    if evidence.has("shuffled"):
-        some = [m for share, m in evidence.shuffled if share == _HARDER]
-        harder = share_that_fits(fits(some[0]), evidence.confidence)[0] if some else past
-    few = fits_few(evidence)
-    chances = _chances(whole, harder, few)
+    models, chances = evidence.models, chances_of(evidence)
     likeliest = max(chances, key=lambda name: chances[name])
-    n = int(models.n_trained[0])
-    train = float(np.nanmean(models.seen_loss))
-    told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances.items())
-    measured = Measured(whole, low, high, "of the models fit their rows", 0.0, "a constant answer")
-    if likeliest == "at" and chances["at"] >= _LIKELY:
-        return Finding(
-            "found",
-            f"At its interpolation threshold ({told}): it fits fewer rows than these and barely "
-            f"these ({train:.1%} lost on {n:,} rows that it saw), where test error is often worst",
-            severity="medium",
-            measured=measured,
-            action="look at OP307: on either side of the threshold the error is often lower; "
-            "bigger or regularized is worth trying before more rows are collected",
-            figures=_figures(evidence),
-            details={"chances": chances},
-        )
-    status: Status = "passed" if chances[likeliest] >= _LIKELY else "undecided"
+    is_likely = chances[likeliest] >= _LIKELY
+    n, few = evidence.subject.n_rows, int(models.n_trained[0])
+    told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances.items() if chance > 0)
+    measured = Measured(
+        *share_that_fits(fits(models), evidence.confidence),
+        "of the models fit their rows", 0.0, "a constant answer",
+    )  # fmt: skip
+    figures, details = _figures(evidence), {"chances": chances}
+    if likeliest == "at" and is_likely:
+        return _at(evidence, told, measured, figures, details)
     where = {
-        "under": f"Under its interpolation threshold: it does not fit {n:,} rows "
-        f"({train:.1%} is lost on rows that it saw)",
+        "under": f"Under its interpolation threshold: it does not fit {few:,} of the {n:,} rows "
+        f"({lost_in_words(models)} among rows that it saw)",
         "at": "Near its interpolation threshold",
-        "past": f"Past its interpolation threshold: it fits all {n:,} rows that it sees, also with "
+        "past": f"Past its interpolation threshold: it fits the rows that it sees, also with "
         f"{_HARDER:.0%} of their labels wrong",
+        "at or past": f"At or past its interpolation threshold: it fits {few:,} of the {n:,} rows; "
+        "which of the two, models on wrong labels would tell",
     }[likeliest]
-    return Finding(
-        status,
-        f"{where} ({told})",
-        measured=measured,
-        figures=_figures(evidence),
-        details={"chances": chances},
-    )
+    status: Status = "passed" if is_likely and likeliest != "at or past" else "undecided"
+    return Finding(status, f"{where} ({told})", measured=measured, figures=figures, details=details)
 
 
-def fits_few(evidence: Evidence) -> float:
-    """Return the share of models that fit half as many rows; NaN where that was not measured."""
-    if not evidence.has("curve"):
-        return float("nan")
-    curve = evidence.curve
-    largest = curve.n_trained == curve.n_trained.max()
-    return share_that_fits(fits(curve)[largest], evidence.confidence)[0]
+def chances_of(evidence: Evidence) -> dict[str, float]:
+    """Return the probability of each regime, by what was measured; the sum is 1.
 
-
-def _chances(whole: float, harder: float, few: float) -> dict[str, float]:
-    """Return the probability of each regime.
-
-    Past: the rows are fitted, and with a fifth of wrong labels too. Under: not even half of the
-    rows are fitted. At: what lies between. What was not measured leaves its part to ``at``.
+    Under: not even the subsets, 70 % of the rows, are fitted. Past: all rows are fitted, and the
+    subsets with a fifth of their labels wrong. At: what lies between. Whether labels are wrong is
+    nothing to a linear regression, which fits as many rows as it has coefficients, and no more.
     """
-    past = whole * harder if harder == harder else 0.0
-    under = (1 - whole) * (1 - few) if few == few else 0.0
-    if harder != harder and few != few:  # only whether these rows are fitted is known
-        past, under = whole, 1 - whole
-    return {"under": under, "at": max(1 - past - under, 0.0), "past": past}
+    fitted = chance_that_it_fits(fits(evidence.models))
+    past: float | None = None
+    if evidence.has("shuffled"):
+        wrong = [fits(models) for share, models in evidence.shuffled if share == _HARDER]
+        past = fitted * chance_that_it_fits(wrong[0]) if wrong else None
+    room = _rows_of_a_regression(evidence)
+    is_short = room is not None and room < _ROOM * evidence.subject.n_rows
+    if is_short or (evidence.has("one") and evidence.one.train_loss > FITTED):
+        past = 0.0
+    if past is None:
+        return {"under": 1 - fitted, "at or past": fitted}
+    return {"under": 1 - fitted, "at": fitted - past, "past": past}
+
+
+def _rows_of_a_regression(evidence: Evidence) -> int | None:
+    """Return how many rows of any targets a linear regression fits; None of other models."""
+    last = evidence.one.last_step if evidence.has("one") else None
+    coefficients = getattr(last, "coef_", None)
+    if coefficients is None or not is_regressor(last):
+        return None
+    return int(np.size(coefficients)) + bool(getattr(last, "fit_intercept", False))
+
+
+def _at(
+    evidence: Evidence, told: str, measured: Measured, figures: tuple, details: dict
+) -> Finding:
+    """At its threshold, which is as bad as what other recipes gain, and no worse."""
+    why = "it fits most of these rows, and not with a fifth of their labels wrong, or a fourth more"
+    best = None
+    if evidence.has("variants"):
+        found = compare(evidence, evidence.variants)
+        best = best_of(found, evidence.variants)
+        if found.best_low > 0:
+            return Finding(
+                "found",
+                f"At its interpolation threshold ({told}), and that costs: {why}; with "
+                f"{best[0].name} the error is {best[1]} lower",
+                severity=severity_of_cost(best[1]),
+                measured=measured,
+                cost=best[1],
+                gain=best[1],
+                action=f"train with {best[0].name} (OP307)",
+                figures=figures,
+                details=details,
+            )
+    gains = "" if best is None else f" (the best of OP307, {best[0].name}, gains {best[1]})"
+    return Finding(
+        "found",
+        f"At its interpolation threshold ({told}): {why}; that it costs anything is not "
+        f"shown{gains}",
+        severity="low",
+        measured=measured,
+        action="test error often has its peak here: compare a smaller, a larger and a regularized "
+        "model on rows that none of them saw, with capacity= (--capacity)",
+        figures=figures,
+        details=details,
+    )
 
 
 def _figures(evidence: Evidence) -> tuple[Chart, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from overparam.audits.check import Check
-from overparam.audits.comparison import compare, gain_of
+from overparam.audits.comparison import best_of, compare, gain_of
 from overparam.audits.evidence import Evidence
 from overparam.audits.finding import Finding, Status, severity_of_cost
 from overparam.lab.figure import Table
@@ -14,8 +12,8 @@ from overparam.lab.figure import Table
 def _run(evidence: Evidence) -> Finding:
     others = evidence.references
     found = compare(evidence, others)
-    best = found.best - 1
-    gain, name = gain_of(found, best), others[best][0].name
+    variant, gain = best_of(found, others)
+    name = variant.name
     table = Table(
         "references",
         "Error of simple models of other kinds",
@@ -27,7 +25,7 @@ def _run(evidence: Evidence) -> Finding:
             "gain": ["", *(str(gain_of(found, i)) for i in range(len(others)))],
         },
     )
-    if found.low[best] > 0:
+    if found.best_low > 0:
         return Finding(
             "found",
             f"A simple model is better: {name} has an error {gain} lower",
@@ -37,7 +35,7 @@ def _run(evidence: Evidence) -> Finding:
             measured=gain,
             figures=(table,),
         )
-    if found.low[best] > -found.margin:
+    if found.best_low > -found.margin:
         return Finding(
             "found",
             f"A simple model does as well: {name} gains {gain}",
@@ -47,7 +45,7 @@ def _run(evidence: Evidence) -> Finding:
             figures=(table,),
         )
     status: Status
-    if np.all(found.high < 0):
+    if found.best_high < 0:
         status, told = "passed", f"Better than all {len(others)} simple models"
     else:
         status, told = "undecided", "Whether a simple model does as well is not told"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from overparam.audits.check import Check
 from overparam.audits.comparison import in_points
 from overparam.audits.evidence import Evidence, Missing
 from overparam.audits.finding import POINTS, Finding, Measured
+from overparam.audits.in_use import gap_to_fresh
 from overparam.measures.clustering import clustered_spread
 from overparam.measures.error import wilson_interval
 from overparam.measures.row_groups import mean_spread
@@ -36,6 +39,9 @@ def _run(evidence: Evidence) -> Finding:
         "gap": {"value": gap.value, "low": gap.low, "high": gap.high},
         "where": where,
     }
+    if evidence.has("in_use"):
+        in_use = _of_model_in_use(evidence)
+        told, details["in_use"] = f"{told}. {in_use.pop('told')}", in_use
     if error.high >= 100 * baseline:
         worse = error.low > 100 * baseline
         return Finding(
@@ -55,6 +61,25 @@ def _run(evidence: Evidence) -> Finding:
         measured=measured,
         details=details,
     )
+
+
+def _of_model_in_use(evidence: Evidence) -> dict[str, Any]:
+    """What the model in use does, and how far that is from a fresh fit of its recipe."""
+    in_use = evidence.in_use
+    found: dict[str, Any] = {"training_error": 100 * in_use.train_loss}
+    told = f"The model in use errs {_percent(in_use.train_loss)} on the training rows"
+    if in_use.test is not None and np.isfinite(in_use.test.loss).all():
+        error = _of_rows(in_use.test.loss, evidence)
+        told += f" and {error} on the test rows"
+        found["test_error"] = {"value": error.value, "low": error.low, "high": error.high}
+    gap = None
+    if evidence.has("one"):
+        gap = gap_to_fresh(in_use, evidence.one, evidence.confidence, _copies_of_test(evidence))
+    if gap is not None:
+        is_apart = gap.low > 0 or gap.high < 0
+        told += f", {gap} more than a fresh fit" + ("" if is_apart else " (no clear difference)")
+        found["more_than_a_fresh_fit"] = {"value": gap.value, "low": gap.low, "high": gap.high}
+    return {**found, "told": told}
 
 
 def error_of(evidence: Evidence) -> tuple[Measured, str]:
@@ -98,9 +123,7 @@ def baseline_loss(evidence: Evidence) -> float:
 
 def _of_rows(loss: np.ndarray, evidence: Evidence) -> Measured:
     """Return the mean of independent rows' losses; copies among the rows count as one."""
-    group = None
-    if not evidence.subject.has_no_inputs and evidence.copies.group_of_other is not None:
-        group = np.unique(evidence.copies.group_of_other, return_inverse=True)[1]
+    group = _copies_of_test(evidence)
     mean = float(loss.mean())
     if evidence.subject.has_classes and (group is None or group.max() + 1 == len(loss)):
         low, high = wilson_interval(int(loss.sum()), len(loss), evidence.confidence)
@@ -108,6 +131,13 @@ def _of_rows(loss: np.ndarray, evidence: Evidence) -> Measured:
     group = np.arange(len(loss)) if group is None else group
     half = mean_spread(loss, group).half_width(evidence.confidence)
     return in_points(mean, max(mean - half, 0.0), mean + half)
+
+
+def _copies_of_test(evidence: Evidence) -> np.ndarray | None:
+    """Return which test rows are copies of each other, numbered; None where not known."""
+    if evidence.subject.has_no_inputs or evidence.copies.group_of_other is None:
+        return None
+    return np.unique(evidence.copies.group_of_other, return_inverse=True)[1]
 
 
 def _percent(loss: float) -> str:

@@ -31,14 +31,16 @@ def _run(evidence: Evidence) -> Finding:
             "found",
             f"More rows made it worse: from {found.rise.from_rows:,.0f} to "
             f"{found.rise.to_rows:,.0f} rows the error rises by {rise}",
-            severity="medium",
+            severity=severity_of_cost(rise),
             measured=rise,
-            action="the recipe passes its interpolation threshold there (OP101): a bigger or a "
-            "regularized model does not; do not extrapolate this curve",
+            action="do not extrapolate this curve; a recipe does so that passes its interpolation "
+            "threshold (OP101): see in OP307 whether another size or a penalty is better here",
             figures=figures,
         )
     if not found.told:
-        return Finding("undecided", f"What more rows would gain is not told: {found.reason}")
+        return Finding(
+            "undecided", f"What more rows would gain is not told: {found.reason}", figures=figures
+        )
     gained = found.gain(_FACTOR)
     gain = in_points(gained.error, gained.low, gained.high)
     details = {
@@ -51,8 +53,9 @@ def _run(evidence: Evidence) -> Finding:
     if gain.low >= 1:
         return Finding(
             "found",
-            f"More rows would help: twice the {most} rows lower the error by {gain}",
-            severity="medium" if severity_of_cost(gain) != "low" else "low",
+            f"More rows would help: twice the {most} rows that these models had lower the error "
+            f"by {gain}",
+            severity="medium",  # nothing that is there is lost
             measured=gain,
             gain=gain,
             action="collect more rows of the same kind before tuning further",
@@ -63,7 +66,7 @@ def _run(evidence: Evidence) -> Finding:
     told = "would gain less than a point" if status == "passed" else "may gain something or not"
     return Finding(
         status,
-        f"Twice the {most} rows {told}: {gain}",
+        f"Twice the {most} rows that these models had {told}: {gain}",
         measured=gain,
         figures=figures,
         details=details,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from overparam.audits.check import Check
-from overparam.audits.comparison import compare, gain_of
+from overparam.audits.comparison import best_of, compare, gain_of
 from overparam.audits.evidence import Evidence
 from overparam.audits.finding import Finding, severity_of_cost
 from overparam.lab.figure import Table
@@ -14,8 +14,7 @@ from overparam.lab.figure import Table
 def _run(evidence: Evidence) -> Finding:
     others = evidence.variants
     found = compare(evidence, others)
-    best = found.best - 1
-    gain, variant = gain_of(found, best), others[best][0]
+    variant, gain = best_of(found, others)
     table = Table(
         "variants",
         "Error with other sizes and lengths",
@@ -37,18 +36,19 @@ def _run(evidence: Evidence) -> Finding:
                  "low": float(found.low[i]), "high": float(found.high[i])}
         for i, (v, _) in enumerate(others)
     }  # fmt: skip
-    if found.low[best] > 0:
+    if found.best_low > 0:
         return Finding(
             "found",
             f"{variant.direction.capitalize()} is better: {variant.name} gains {gain}",
             severity=severity_of_cost(gain),
             measured=gain,
             gain=gain,
-            action=f"train with {variant.name}, and try values beyond it on that side",
+            action=f"train with {variant.name}; other values of {variant.knob} may be better "
+            "still, or worse: measure them with capacity= (--capacity)",
             figures=(table,),
             details=details,
         )
-    if np.all(found.high < found.margin):
+    if found.best_high < found.margin:
         return Finding(
             "passed",
             f"No other size or length is better by a point; the best of {len(others)}, "
