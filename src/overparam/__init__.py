@@ -1,4 +1,4 @@
-"""overparam: a laboratory for overparameterized machine-learning models.
+"""overparam: a laboratory and an audit bench for overparameterized machine-learning models.
 
 >>> import overparam as op
 >>> op.phenomena.names()[0]

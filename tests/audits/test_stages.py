@@ -212,7 +212,7 @@ def test_a_fit_that_never_ends_costs_only_itself(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stages_module, "_PATIENCE", 4.0)
     monkeypatch.setattr(stages_module, "_LONGEST", 0.0)
-    found = run_audit(make_subject(fit, X, y), budget=60, workers=1)
+    found = run_audit(make_subject(fit, X, y), budget=25, workers=1)
     ended = [n for n in found.notes if "did not end well" in n]
     assert any("it took longer than the time that there was, and was ended" in n for n in ended)
     assert found.findings["OP201"].status in ("found", "passed", "undecided")

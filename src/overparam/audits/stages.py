@@ -101,14 +101,18 @@ class Stages:
                 measured_or_lacking(self._evidence, name, measure)
 
     def _end_of(self, stage: Stage) -> float:
-        """Return when a stage is ended, whatever it does: with the budget, or far too late.
+        """Return when a stage is ended, whatever it does.
 
-        The one model ends with the budget: how long it takes is what others are planned from.
+        It may take all the time that later stages are not expected to need, and in any case some
+        times what it is expected to take; the one model, from which others are planned, has all.
         """
         end = self._machine.begun + self._plan.budget
         if stage.name == "one":
             return end
-        return min(end, time.monotonic() + max(_LONGEST * stage.seconds, _PATIENCE))
+        names = [s.name for s in self._plan.stages]
+        later = self._plan.stages[names.index(stage.name) + 1 :]
+        free = end - sum(s.seconds for s in later)
+        return min(end, max(free, time.monotonic() + max(_LONGEST * stage.seconds, _PATIENCE)))
 
     def _stage(self, name: str) -> Stage:
         return next(s for s in self._plan.stages if s.name == name)

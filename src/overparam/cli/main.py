@@ -96,7 +96,7 @@ def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(
         prog="overparam",
-        description="A laboratory for overparameterized models.",
+        description="A laboratory and an audit bench for overparameterized models.",
         epilog=examples(
             "overparam list",
             "overparam plan double_descent/random_features",

@@ -25,12 +25,25 @@ def lost(deaths: Sequence[int]) -> ResourceError:
     )
 
 
+_NOT_BEGUN = "the time was over before it began"
+_ENDED = "it took longer than the time that there was, and was ended"
+
+
+def was_out_of_time(error: str) -> bool:
+    """Whether a record's error says that time was over, not that anything went wrong.
+
+    >>> was_out_of_time("ResourceError: the time was over before it began; allow more time")
+    True
+    """
+    return _NOT_BEGUN in error or _ENDED in error
+
+
 def too_late(begun: float | None) -> ResourceError:
     """Time was over while it was under way since `begun`; None: before it began."""
     if begun is None:
-        return ResourceError("the time was over before it began", remedy="allow more time")
+        return ResourceError(_NOT_BEGUN, remedy="allow more time")
     return ResourceError(
-        "it took longer than the time that there was, and was ended",
+        _ENDED,
         got=f"{time.monotonic() - begun:.3g} s so far",
         remedy="allow more time",
     )

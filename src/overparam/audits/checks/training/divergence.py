@@ -12,6 +12,7 @@ from overparam.audits.evidence import Evidence
 from overparam.audits.finding import Finding, Measured, Severity
 from overparam.audits.one_model import OneModel
 from overparam.lab.figure import Axis, Chart, Panel, Series
+from overparam.lab.pool_errors import was_out_of_time
 from overparam.measures.jeffreys import jeffreys_accuracies
 
 _OFTEN = 0.1  # share of fits that end badly, from which on no result is to be relied on
@@ -109,7 +110,8 @@ def spikes_of(loss: np.ndarray) -> tuple[np.ndarray, bool]:
 
 def _counts(evidence: Evidence, one: OneModel | None) -> dict[str, Any]:
     records = list(evidence.models.ensemble.records) if evidence.has("models") else []
-    records = [r for r in records if r.status != "unrun"]
+    # What was ended because the budget was spent says nothing of how training went.
+    records = [r for r in records if r.status != "unrun" and not was_out_of_time(r.error or "")]
     failed = [r for r in records if r.status == "failed"]
     diverged = sum(r.status == "diverged" for r in records)
     if one is not None and one.fitted is not None:
