@@ -190,7 +190,7 @@ def images(budget: float) -> Told:
         net = op.models.mlp(784, [64], 10)
         recipe = op.Recipe(epochs=5, learning_rate=0.1, momentum=0.9, batch_size=64)
         report = audited(
-            net, train_set.take(range(2000)), test=test_set.take(range(1000)), recipe=recipe,
+            net, train_set.head(2000), test=test_set.head(1000), recipe=recipe,
             budget=budget,
         )  # fmt: skip
         words.append(f"{name}: {said(report, 'OP204', 'OP206')}")
@@ -256,7 +256,7 @@ def _rectified(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def example_script(budget: float) -> Told:
     """The network and one epoch of pytorch/examples/mnist, on 1,000 rows."""
     train_set, test_set = op.load_data("mnist")
-    few, test = train_set.take(range(1000)), test_set.take(range(500))
+    few, test = train_set.head(1000), test_set.head(500)
     X, y = few.inputs.reshape(-1, 1, 28, 28).float(), few.labels
 
     def fit(rows: np.ndarray, seed: int) -> Callable[[Any], Any]:

@@ -15,5 +15,6 @@ def models_of_predictions(subject: Subject) -> SubsetModels:
         subject.train.given_labels(),
         subject.mask,
         test=subject.test_predictions,
+        task="classes" if subject.has_classes else "numbers",
     )
     return SubsetModels(subject, ensemble)

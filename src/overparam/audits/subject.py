@@ -130,7 +130,9 @@ def make_subject(
         UsageError: something that cannot be fitted. DataError: data that cannot be audited.
     """
     if mask is not None:
-        return _of_predictions(model, X, y, mask, test, groups, name)
+        unused = {"recipe": recipe, "arguments": arguments, "fitted": fitted, "capacity": capacity}
+        _refuse_training(y, unused)
+        return _of_predictions(model, X, mask, test, task, groups, name)
     kind, model = _kind_of(model, recipe)
     notes: tuple[str, ...] = ()
     if kind == "estimator" and is_fitted(model):
@@ -208,16 +210,34 @@ def _check_enough(train: Examples) -> None:
         )
 
 
-def _of_predictions(
-    predictions: Any, y: Any, second: Any, mask: Any, test: Any, groups: Any, name: str
-) -> Subject:
-    if second is not None:
+def _refuse_training(third: Any, options: Mapping[str, Any]) -> None:
+    """Refuse what no audit of predictions takes, so that nothing is silently left out."""
+    if third is not None:
         raise UsageError(
             "an audit of predictions takes predictions and labels",
             got="three arrays beside mask=",
             remedy="write op.audit(predictions, y, mask=mask)",
         )
-    labels = as_examples((np.arange(len(y))[:, None], y), name="train")
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise UsageError(
+            "predictions were made already, so there is nothing to train",
+            got=", ".join(f"{name}=" for name in given),
+            remedy="leave it out, or give the model in place of its predictions, without mask=",
+        )
+
+
+def _of_predictions(
+    predictions: Any, y: Any, mask: Any, test: Any, task: str | None, groups: Any, name: str
+) -> Subject:
+    if not np.shape(y):
+        raise DataError(
+            "predictions come with the labels of their rows",
+            got=type(y).__name__,
+            remedy="write op.audit(predictions, y, mask=mask), with y of n labels",
+        )
+    inputs = np.arange(len(y))[:, None]
+    labels = as_examples((inputs, y), **_reading(task, "predictions", None), name="train")
     train = Examples(None, labels.labels, labels.classes, labels.label_shape, name="train")
     _check_enough(train)
     return Subject(
