@@ -98,10 +98,13 @@ class Stages:
             "cleaned": self._cleaned,
             "canaries": self._canaries,
         }
-        for stages in self._plan.rounds:
-            for stage in stages:
-                if stage.name in names and self._is_begun(stage):
-                    self._measure(stage, measures[stage.name])
+        some, more = self._plan.rounds
+        for stage in some:
+            if stage.name in names and self._is_begun(stage):
+                self._measure(stage, measures[stage.name])
+        for stage in more:  # of what the first round could measure
+            if stage.name in names and self._evidence.has(stage.name) and self._is_begun(stage):
+                self._measure(stage, measures[stage.name])
 
     def _measure(self, stage: Stage, measure: Callable[[int], Any]) -> None:
         """Put what a stage measures into evidence; of what is there already, more."""
