@@ -47,9 +47,13 @@ def test_models_are_none_or_enough_for_every_row():
 def test_some_of_each_stage_is_trained_before_more_of_any():
     plan = planned(600)
     some, more = plan.rounds
-    assert [s.n_models for s in some] == [1, 10, 10, 4, 15, 15]
+    assert {s.name: s.n_models for s in some} == {
+        "one": 1, "models": 10, "variants": 10, "shuffled": 4, "curve": 15, "references": 15,
+        "canaries": 10,
+    }  # fmt: skip
     assert [(s.name, s.n_models) for s in more] == [
-        ("models", MOST_MODELS), ("variants", 20), ("curve", 30), ("references", 30)
+        ("models", MOST_MODELS), ("variants", 20), ("curve", 30), ("references", 30),
+        ("cleaned", 20), ("canaries", 20),
     ]  # fmt: skip
     assert sum(s.seconds for s in (*some, *more)) == pytest.approx(plan.seconds)
     some, more = planned(6).rounds

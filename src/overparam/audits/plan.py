@@ -15,6 +15,7 @@ FEWEST_MODELS = 4  # below it some row has no model that left it out
 _SOME_MODELS, USUAL_MODELS, MOST_MODELS = 10, 40, 100  # before the rest, with it, and at most
 _REPEATS = 5  # models of each variant, and at each ratio of the curve; later once more
 _OF_LABELS = 10  # models on mended labels, and on planted ones; later once more
+_LAST = "cleaned"  # follows from what all models on subsets say
 _KEEPING = 0.03  # seconds: to cut a model's rows, ask it about all rows and keep what it says
 _READY = 0.85  # of the budget: the rest pays for checks and the report
 
@@ -65,7 +66,8 @@ class AuditPlan:
         some, more = [], []
         for stage in self.stages:
             share = stage.n_first / max(stage.n_models, 1)
-            some.append(Stage(stage.name, stage.n_first, stage.seconds * share))
+            if stage.n_first or not stage.n_models:
+                some.append(Stage(stage.name, stage.n_first, stage.seconds * share))
             if stage.n_models > stage.n_first:
                 more.append(Stage(stage.name, stage.n_models, stage.seconds * (1 - share)))
         return tuple(some), tuple(more)
@@ -132,7 +134,7 @@ def plan_audit(
         left -= cost
         have, paid = bought[name]
         bought[name] = have + n, paid + cost
-        if have + n <= (_SOME_MODELS if name == "models" else n):
+        if name != _LAST and have + n <= (_SOME_MODELS if name == "models" else n):
             first[name] = have + n
     stages = tuple(
         Stage(name, n, cost * each / workers, first[name]) for name, (n, cost) in bought.items()

@@ -102,8 +102,10 @@ class Stages:
         for stage in some:
             if stage.name in names and self._is_begun(stage):
                 self._measure(stage, measures[stage.name])
+        begun = {stage.name for stage in some}
         for stage in more:  # of what the first round could measure
-            if stage.name in names and self._evidence.has(stage.name) and self._is_begun(stage):
+            is_lost = stage.name in begun and not self._evidence.has(stage.name)
+            if stage.name in names and not is_lost and self._is_begun(stage):
                 self._measure(stage, measures[stage.name])
 
     def _measure(self, stage: Stage, measure: Callable[[int], Any]) -> None:
