@@ -28,7 +28,9 @@ from overparam.measures import Leaks, StrongColumn, TwoScores, estimate_leaks, s
 
 _FOLDS, _COLUMNS = 3, 3  # fits of one round: all columns, without each of so many, without all
 _ROUNDS = 4  # columns that a leak hides are seen once it is gone
-_NEARLY_PERFECT = 0.9  # of the way from chance to perfect; below it, it may be a good feature
+# Of the way from chance to perfect; below it a column may well be an honest one. One that predicts
+# by being there at all seldom is.
+_NEARLY_PERFECT, _BY_PRESENCE = 0.98, 0.9
 _AT_LEAST = 0.75  # of that way, from which on a column is asked about at all
 
 
@@ -136,8 +138,12 @@ def _price(found: _Found) -> tuple[Measured | None, Severity]:
     apart = found.price.difference
     price = in_points(apart.score, apart.low, apart.high)
     alone = found.first.alone
-    needed = alone.chance + _NEARLY_PERFECT * (1 - alone.chance)
-    sure = any(s.score >= needed for s in found.suspects)
+    to_go = 1 - alone.chance
+    way = [
+        ((s.score - alone.chance) / to_go, (s.presence - alone.chance) / to_go)
+        for s in found.suspects
+    ]
+    sure = any(value >= _NEARLY_PERFECT or there >= _BY_PRESENCE for value, there in way)
     return price, severity_of_cost(price) if sure else "low"
 
 
