@@ -41,6 +41,13 @@ def test_groups_that_are_named_flatter_nothing():
     assert ask(order.CHECK, evidence).status != "found"
 
 
+def test_a_few_groups_are_too_few_to_look_at():
+    X, y = written_by(n_writers=6)
+    found = ask(order.CHECK, evidence_on(X, y, groups=np.arange(len(y)) // 12))
+    assert found.status == "not applicable"
+    assert "fewer than 10 groups" in found.sentence
+
+
 def test_images_are_looked_at_as_pixels():
     X, y = written_by(n_writers=10)
     found = ask(order.CHECK, evidence_on(X.reshape(-1, 2, 2), y, trained=False))

@@ -212,11 +212,17 @@ def _without(
 
 
 def _order_of(evidence: Evidence, seen: LookedAt) -> RowOrder:
-    """Return what the order says; of images, of the target alone."""
+    """Return what the order of groups says, each by its first row; of images, of the target alone.
+
+    Rows of one group stand together and are alike, which says nothing of the order.
+    """
     table = seen.table if evidence.subject.is_table else np.arange(len(seen))[:, None]
+    firsts = np.arange(len(seen))
+    if seen.groups is not None:
+        firsts = np.sort(np.unique(seen.groups, return_index=True)[1])
     return estimate_row_order(
-        table,
-        seen.target,
+        take(table, firsts),
+        seen.target[firsts],
         task=task_of(evidence),
         n_permutations=_PERMUTATIONS,
         confidence=evidence.confidence,
