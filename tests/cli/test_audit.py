@@ -258,6 +258,17 @@ def test_what_is_refused(here, table, models, tmp_path, words, code, message):
     assert not (tmp_path / "audits").exists()
 
 
+def test_labels_that_may_be_either_are_asked_about(here, table, tmp_path):
+    table.assign(size=7 * np.arange(N)).to_csv(tmp_path / "sizes.csv", index=False)
+    code, _, err = audit(here, "sizes.csv", "--target", "size")
+    assert code == 3
+    assert "task='numbers' (--task)" in err
+    assert "n_classes" not in err
+    code, out, err = audit(here, "sizes.csv", "--target", "size", "--task", "numbers", "--plan")
+    assert code == 0, err
+    assert out.startswith("plan: ")
+
+
 def test_a_budget_is_a_time(here, table):
     code, _, err = audit(here, *OF_TABLE, budget="soon")
     assert code == 2
