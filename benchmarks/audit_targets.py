@@ -179,7 +179,7 @@ def noisy_forest(budget: float) -> Told:
     X, y = make_classification(1000, 20, n_informative=5, flip_y=0.2, random_state=0)
     report = audited(RandomForestClassifier(), X[:500], y[:500], test=(X[500:], y[500:]),
                      budget=budget)  # fmt: skip
-    past = speaks_of(report, "OP101", "past") and not is_found(report, "OP103", "medium")
+    past = speaks_of(report, "OP101", "past") and is_passed(report, "OP103")
     return said(report, "OP101", "OP103"), past
 
 
