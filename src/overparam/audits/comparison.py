@@ -15,6 +15,7 @@ from overparam.measures.test_error.interpolation_harm import (
     estimate_interpolation_harm,
 )
 
+_ROUNDING = 1e-12  # of a loss: differences of sums in another order
 Fitted = Sequence[tuple[Variant, SubsetModels]]
 
 
@@ -84,4 +85,5 @@ def lost(gain: Measured) -> Measured:
 
 def in_points(value: float, low: float, high: float) -> Measured:
     """Return a difference of losses in points: hundredths."""
-    return Measured(100 * float(value), 100 * float(low), 100 * float(high), POINTS)
+    value, low, high = (0.0 if abs(v) < _ROUNDING else float(v) for v in (value, low, high))
+    return Measured(100 * value, 100 * low, 100 * high, POINTS)
