@@ -150,10 +150,14 @@ def idle_columns(rng: Rng) -> World:
 
 
 def order(rng: Rng) -> World:
-    """Rows that were filed by label, not quite in order."""
-    world = gaussian(rng)
-    by = np.argsort(world.y + 0.5 * rng.normal(size=N))
-    return replace(world, X=world.X[by], y=world.y[by], wanted=("OP502",))
+    """Rows of twenty sources, one after the other, each with a place and mostly one label."""
+    world, each = gaussian(rng), N // 20
+    mostly = np.repeat(rng.permutation(20) % 2, each)
+    y = np.where(rng.random(N) < 0.1, 1 - mostly, mostly)
+    X = rng.normal(size=(N, P))
+    X[:, :4] += 0.4 * (2.0 * y[:, None] - 1)
+    X[:, 4:] = 0.3 * X[:, 4:] + np.repeat(2 * rng.normal(size=(20, 4)), each, axis=0)
+    return replace(world, X=X.astype(np.float32), y=y, wanted=("OP502",))
 
 
 def shift(rng: Rng) -> World:
@@ -183,11 +187,12 @@ def weak_segment(rng: Rng) -> World:
 
 
 def imbalance(rng: Rng) -> World:
-    world = gaussian(rng)
-    y = (rng.random(N) < 0.04).astype(int)
-    X = rng.normal(size=(N, P))
+    """Two of the 400 rows, and of as many test rows, are of the second class."""
+    y = (np.arange(2 * N) % N < 2).astype(int)
+    X = rng.normal(size=(2 * N, P)).astype(np.float32)
     X[:, :4] += 2.0 * y[:, None] - 1
-    return replace(world, X=X.astype(np.float32), y=y, wanted=("OP505",))
+    at = rng.permutation(N)
+    return World(X[:N][at], y[:N][at], X[N:], y[N:], ("OP505",))
 
 
 def harmful_fit(rng: Rng) -> World:

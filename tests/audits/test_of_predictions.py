@@ -7,7 +7,7 @@ from overparam.audits.run import run_audit
 from overparam.audits.subject import make_subject
 from overparam.errors import DataError, UsageError
 
-K, N = 10, 120
+K, N = 30, 120
 RNG = np.random.default_rng(0)
 MASK = RNG.random((K, N)) < 0.7
 LABELS = RNG.integers(0, 3, N)

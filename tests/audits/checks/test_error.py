@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from overparam.audits.check import ask
 from overparam.audits.checks.generalization import error, error_budget
 from overparam.audits.one_model import OneModel, Said
+from overparam.audits.subject import make_subject
 from overparam.audits.variants import Variant
-from tests.audits.worlds import evidence_of, line_subject, models_of, subject_of
+from tests.audits.worlds import blobs, evidence_of, line_subject, models_of, subject_of
 
 
 def one_with(train_loss, test_loss):
@@ -47,6 +49,16 @@ def test_a_model_that_is_worse_than_nothing_is_critical():
     subject = subject_of()
     found = ask(error.CHECK, evidence_of(subject, one=one_with(np.zeros(160), np.ones(200))))
     assert found.severity == "critical"
+
+
+def test_the_constant_answer_is_judged_on_the_same_rows_as_the_model():
+    X, y, _ = blobs()
+    few = y * (np.arange(160) < 16)  # 8 of 160 rows are of class 1, and half of the test rows
+    subject = make_subject(DecisionTreeClassifier(), X, few, test=blobs(200, seed=1)[:2])
+    test_loss = (np.arange(200) < 60).astype(float)
+    found = ask(error.CHECK, evidence_of(subject, one=one_with(np.zeros(160), test_loss)))
+    assert found.measured.baseline == pytest.approx(50.0)
+    assert found.status == "passed"
 
 
 def test_without_a_test_set_rows_left_out_are_judged():

@@ -10,19 +10,27 @@ from overparam.audits.subset_models import SubsetModels
 from tests.audits.worlds import evidence_of, said_models, subject_of
 
 
-def asked(error_of, n=600, repeats=8):
-    """Ask about models whose error on rows not seen follows from the share they were trained on."""
+def asked(error_of, n=600, repeats=8, lacking=0):
+    """Ask about models whose error on rows not seen follows from the share they were trained on.
+
+    Args:
+        lacking: rows that subsets have fewer, at most, as subsets of groups do.
+    """
     subject = subject_of(n=n)
     parts = [
         said_models(subject, repeats, unseen=error_of(r), trained=r, seed=i, drawn=i)
         for i, r in enumerate((*CURVE_RATIOS, RATIO))
     ]
-    curve = SubsetModels(subject, type(parts[0].ensemble)(n_models=3 * repeats))
+    ratio_of_each = np.repeat(CURVE_RATIOS, repeats)
+    ensemble = type(parts[0].ensemble)(n_models=3 * repeats, ratio_of_each=ratio_of_each)
+    curve = SubsetModels(subject, ensemble)
     vars(curve).update(
         in_subset=np.concatenate([p.in_subset for p in parts[:3]]),
         loss=np.concatenate([p.loss for p in parts[:3]]),
         test_loss=np.concatenate([p.test_loss for p in parts[:3]]),
     )
+    for k, subset in enumerate(curve.in_subset):
+        subset[np.flatnonzero(subset)[: k % (lacking + 1)]] = False
     return ask(more_data.CHECK, evidence_of(subject, models=parts[3], curve=curve))
 
 
@@ -34,6 +42,12 @@ def test_a_curve_that_falls_fast_is_found_with_what_twice_the_rows_gain():
     assert found.gain.low < 4.2 < found.gain.high  # .143 - .101
     assert found.details["gain_of_twice_the_rows"]["points"] == found.gain.value
     assert found.figures[0].name == "more_data"
+
+
+def test_subsets_of_groups_differ_by_a_few_rows_and_are_of_one_size():
+    found = asked(lambda r: 0.12 / r**0.5, n=2000, repeats=12, lacking=5)
+    assert found.status == "found"
+    assert found.gain.low < 4.2 < found.gain.high
 
 
 def test_a_flat_curve_passes():

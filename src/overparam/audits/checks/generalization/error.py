@@ -114,11 +114,27 @@ def training_error(evidence: Evidence) -> float:
 
 
 def baseline_loss(evidence: Evidence) -> float:
-    """Return the loss of the best constant answer: the most frequent class, or the mean."""
-    if not evidence.subject.has_classes:
-        return 1.0  # of the targets' variance
-    labels = evidence.subject.train.labels
-    return 1.0 - float(np.bincount(labels).max() / len(labels))
+    """Return the loss of the best constant answer, the most frequent class or the mean.
+
+    It is learned of the training rows and judged on those that models are judged on.
+    """
+    trained, judged = _labels(evidence)
+    if evidence.subject.has_classes:
+        return float(np.mean(judged != np.bincount(trained).argmax()))
+    variance = float(np.var(trained)) or 1.0
+    return float(np.mean((judged - trained.mean(0)) ** 2)) / variance
+
+
+def _labels(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels of the training rows, and of test rows; of the former again without these."""
+    subject = evidence.subject
+    if subject.kind == "predictions":
+        members = evidence.models.ensemble.members
+        trained, tested = members.labels, members.test_labels
+    else:
+        trained = subject.train.labels
+        tested = None if subject.test is None else subject.test.labels
+    return np.asarray(trained), np.asarray(trained if tested is None else tested)
 
 
 def _of_rows(loss: np.ndarray, evidence: Evidence) -> Measured:

@@ -74,17 +74,22 @@ def _run(evidence: Evidence) -> Finding:
 
 
 def curve_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows `[S]` and the losses of rows not seen, `[S, repeats, n + m]`."""
+    """Return rows `[S]` and the losses of rows not seen, `[S, repeats, n + m]`.
+
+    Subsets of one ratio count as of one size: where rows belong together they differ by a few.
+    """
     curve, models = evidence.curve, evidence.models
-    sizes = np.unique(curve.n_trained)
-    parts = [curve.fresh_loss[curve.n_trained == size] for size in sizes]
+    ratio = np.asarray(curve.ensemble.ratio_of_each)
+    of_size = [ratio == each for each in np.unique(ratio)]
+    sizes = [curve.n_trained[chosen].mean() for chosen in of_size]
+    parts = [curve.fresh_loss[chosen] for chosen in of_size]
     repeats = min([len(p) for p in parts])
     parts.append(models.first(repeats))
     most = max(len(p) for p in parts)
     padded = np.full((len(parts), most, parts[0].shape[1]), np.nan)
     for i, part in enumerate(parts):
         padded[i, : len(part)] = part
-    return np.append(sizes, models.n_trained[0]).astype(float), padded
+    return np.append(sizes, models.n_trained.mean()).astype(float), padded
 
 
 def _chart(evidence: Evidence, found: MoreData) -> Chart:
