@@ -231,7 +231,10 @@ def stored_rows(rng: Rng) -> World:
 def open_coefficients(rng: Rng) -> World:
     """A linear model of numbers, one of whose columns is the sum of two others."""
     world = straight_line(rng)
-    X, X_test = (np.column_stack([X, X[:, 0] + X[:, 1]]) for X in (world.X, world.X_test))
+    X, X_test = (
+        np.column_stack([X, X[:, 0] + X[:, 1]])
+        for X in (world.X.astype(np.float64), world.X_test.astype(np.float64))
+    )
     return replace(world, X=X, X_test=X_test, model=LinearRegression(), wanted=("OP104",))
 
 
