@@ -44,6 +44,23 @@ def test_models_are_none_or_enough_for_every_row():
     assert not found & set(range(1, FEWEST_MODELS))
 
 
+def test_some_of_each_stage_is_trained_before_more_of_any():
+    plan = planned(600)
+    some, more = plan.rounds
+    assert {s.name: s.n_models for s in some} == {
+        "one": 1, "models": 10, "variants": 10, "shuffled": 4, "curve": 15, "references": 15,
+        "canaries": 10,
+    }  # fmt: skip
+    assert [(s.name, s.n_models) for s in more] == [
+        ("models", MOST_MODELS), ("variants", 20), ("curve", 30), ("references", 30),
+        ("cleaned", 20), ("canaries", 20),
+    ]  # fmt: skip
+    assert sum(s.seconds for s in (*some, *more)) == pytest.approx(plan.seconds)
+    some, more = planned(6).rounds
+    assert not more
+    assert [s.n_models for s in some] == counts(planned(6))
+
+
 def test_what_is_spent_already_is_not_spent_again():
     assert counts(planned(100, spent=60.0)) == counts(planned(40))
     assert counts(planned(100, spent=200.0)) == [0] * len(STAGES)

@@ -63,7 +63,7 @@ def patient(monkeypatch):
 
 
 def test_a_second_audit_in_the_folder_trains_nothing_and_says_the_same(tmp_path, trained, patient):
-    subject = subject_of(wrong=0.1)
+    subject = subject_of(DecisionTreeClassifier(random_state=0), wrong=0.1)
     first = audited(subject, tmp_path)
     assert sum(trained) == sum(s.n_models for s in first.plan.stages) - 1  # one is fitted again
     trained.clear()
@@ -82,7 +82,7 @@ def test_a_larger_budget_trains_only_what_is_missing(tmp_path, trained, patient)
 
 
 def test_an_audit_that_was_stopped_goes_on_where_it_was(tmp_path, trained, patient):
-    subject = subject_of(wrong=0.1)
+    subject = subject_of(DecisionTreeClassifier(random_state=0), wrong=0.1)
 
     def stop(stand):
         if stand.stage == "models" and stand.done == 7:
@@ -137,7 +137,7 @@ def test_a_stage_for_which_no_time_is_left_is_skipped(tmp_path, monkeypatch, pat
     subject, clock = subject_of(), [0.0]
 
     def stand(told):  # the models take longer than planned
-        clock[0] = 39.0 if told.stage == "models" and told.done > 3 else clock[0]
+        clock[0] = 39.5 if told.stage == "models" and told.done > 3 else clock[0]
 
     monotonic = time.monotonic
     monkeypatch.setattr(stages_module.time, "monotonic", lambda: monotonic() + clock[0])
@@ -156,8 +156,8 @@ def test_groups_are_never_parted(tmp_path, monkeypatch, patient):
     monkeypatch.setattr(stages_module, "subset_ensemble", keeping)
     groups = np.arange(160) // 4
     subject = subject_of(groups=groups)
-    found = audited(subject, tmp_path, 40)
-    assert len(made) == sum(s.n_models > 0 for s in found.plan.stages) - 1 + 4  # variants and all
+    audited(subject, tmp_path, 40)
+    assert len({e.members.folder for e in made}) >= 1 + 2 + 2 + 1 + 3  # each has its own
     for ensemble in made:
         inside = np.asarray(ensemble.in_subset).reshape(len(ensemble.in_subset), 40, 4)
         assert (inside.all(2) == inside.any(2)).all()
@@ -205,7 +205,7 @@ def test_a_fit_that_never_ends_costs_only_itself(tmp_path, monkeypatch):
     def fit(rows, seed, folder=str(tmp_path / "fits")):
         import os
 
-        if len(os.listdir(folder)) >= 12:
+        if len(os.listdir(folder)) >= 8:
             time.sleep(3600)
         open(os.path.join(folder, str(seed)), "w").close()
         return DecisionTreeClassifier(random_state=seed).fit(X[rows], y[rows]).predict_proba
@@ -216,7 +216,8 @@ def test_a_fit_that_never_ends_costs_only_itself(tmp_path, monkeypatch):
     ended = [n for n in found.notes if "did not end well" in n]
     assert any("it took longer than the time that there was, and was ended" in n for n in ended)
     assert found.findings["OP201"].status in ("found", "passed", "undecided")
-    assert found.findings["OP306"].status == "failed"  # its models were never begun
+    assert found.findings["OP306"].status == "skipped"  # none of its models has ended
+    assert "took longer" in found.findings["OP306"].sentence
 
 
 def test_what_an_audit_takes_is_what_its_plan_is_corrected_by(monkeypatch):

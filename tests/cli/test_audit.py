@@ -258,6 +258,17 @@ def test_what_is_refused(here, table, models, tmp_path, words, code, message):
     assert not (tmp_path / "audits").exists()
 
 
+def test_labels_that_may_be_either_are_asked_about(here, table, tmp_path):
+    table.assign(size=7 * np.arange(N)).to_csv(tmp_path / "sizes.csv", index=False)
+    code, _, err = audit(here, "sizes.csv", "--target", "size")
+    assert code == 3
+    assert "task='numbers' (--task)" in err
+    assert "n_classes" not in err
+    code, out, err = audit(here, "sizes.csv", "--target", "size", "--task", "numbers", "--plan")
+    assert code == 0, err
+    assert out.startswith("plan: ")
+
+
 def test_a_budget_is_a_time(here, table):
     code, _, err = audit(here, *OF_TABLE, budget="soon")
     assert code == 2
@@ -287,7 +298,7 @@ def test_fresh_forgets_the_models_of_the_folder_and_nothing_else(here, table, tm
     assert "of other data" in err
     code, out, err = audit(here, *words, "--fresh", "--json")
     assert code == 0, err
-    assert not [f for f in json.loads(out)["findings"] if "of other" in f["sentence"]]
+    assert not [f for f in json.loads(out)["findings"] if "of other data" in f["sentence"]]
     assert mine.read_text() == "mine"
 
 

@@ -66,7 +66,7 @@ def test_a_model_that_is_carried_from_fit_to_fit_is_found_on_the_users_own_fit()
 
 
 def test_a_fit_that_draws_without_its_seed_is_found():
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
 
     def fit(rows, seed):
         model = DecisionTreeClassifier(random_state=int(rng.integers(2**31)), max_features=1)

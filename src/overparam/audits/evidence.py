@@ -7,7 +7,6 @@ something that was looked at and found well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +22,7 @@ from overparam.audits.subset_models import SubsetModels
 from overparam.audits.suspects import Suspects, suspects_among
 from overparam.audits.variants import Variant
 from overparam.ensembles.exposure import Exposure
-from overparam.errors import DataError, OverparamError
+from overparam.errors import DataError
 from overparam.measures.copies.conflicts import LabelConflicts, label_conflicts
 from overparam.measures.copies.duplicates import Duplicates, find_duplicates, group_of_rows
 
@@ -256,16 +255,3 @@ class Evidence:
         if name in self._parts:
             return self._parts[name]
         raise self._missing.get(name) or Missing("skipped", f"{STAGES[name]}: not measured")
-
-
-def measured_or_lacking(evidence: Evidence, name: str, measure: Callable[[], Any]) -> None:
-    """Keep what `measure` returns as a part; an error of the user's is why it is not there.
-
-    So is another part that it needs and that is not there.
-    """
-    try:
-        evidence.put(name, measure())
-    except Missing as missing:
-        evidence.lack(name, missing.status, missing.reason)
-    except OverparamError as error:
-        evidence.lack(name, "failed", f"{STAGES[name]}: {error}")

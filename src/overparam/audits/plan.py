@@ -15,6 +15,7 @@ FEWEST_MODELS = 4  # below it some row has no model that left it out
 _SOME_MODELS, USUAL_MODELS, MOST_MODELS = 10, 40, 100  # before the rest, with it, and at most
 _REPEATS = 5  # models of each variant, and at each ratio of the curve; later once more
 _OF_LABELS = 10  # models on mended labels, and on planted ones; later once more
+_LAST = "cleaned"  # follows from what all models on subsets say
 _KEEPING = 0.03  # seconds: to cut a model's rows, ask it about all rows and keep what it says
 _READY = 0.85  # of the budget: the rest pays for checks and the report
 
@@ -26,11 +27,13 @@ class Stage:
     Attributes:
         name: of `STAGES`. n_models: that are trained; 0 where the budget does not pay for it.
         seconds: expected, with all workers.
+        n_first: of the models, those that are trained before later stages have theirs.
     """
 
     name: str
     n_models: int
     seconds: float
+    n_first: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,22 @@ class AuditPlan:
     def models_of(self, name: str) -> int:
         """Return how many models a stage trains; 0 where the budget does not pay for it."""
         return next((s.n_models for s in self.stages if s.name == name), 0)
+
+    @property
+    def rounds(self) -> tuple[tuple[Stage, ...], ...]:
+        """The stages as they are run: some models of each, and then, in their order, the rest.
+
+        So where fits take longer than planned, no stage goes without for the precision of another.
+        A stage of the second round has all its models, and the seconds of those that are new.
+        """
+        some, more = [], []
+        for stage in self.stages:
+            share = stage.n_first / max(stage.n_models, 1)
+            if stage.n_first or not stage.n_models:
+                some.append(Stage(stage.name, stage.n_first, stage.seconds * share))
+            if stage.n_models > stage.n_first:
+                more.append(Stage(stage.name, stage.n_models, stage.seconds * (1 - share)))
+        return tuple(some), tuple(more)
 
     @property
     def seconds(self) -> float:
@@ -104,6 +123,7 @@ def plan_audit(
     0
     """
     bought = dict.fromkeys(STAGES, (0, 0.0))
+    first = dict.fromkeys(STAGES, 0)
     each = seconds_per_model + _KEEPING
     left = max(budget - spent, 0.0) * _READY * workers / each
     for name, n, cost in _steps(workers, variants, references):
@@ -114,7 +134,11 @@ def plan_audit(
         left -= cost
         have, paid = bought[name]
         bought[name] = have + n, paid + cost
-    stages = tuple(Stage(name, n, cost * each / workers) for name, (n, cost) in bought.items())
+        if name != _LAST and have + n <= (_SOME_MODELS if name == "models" else n):
+            first[name] = have + n
+    stages = tuple(
+        Stage(name, n, cost * each / workers, first[name]) for name, (n, cost) in bought.items()
+    )
     return AuditPlan(budget, workers, seconds_per_model, stages, memory_bytes)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from overparam.audits.canaries import FEWEST_ROWS, Canaries, planted_labels
-from overparam.audits.evidence import STAGES, Evidence, Missing, measured_or_lacking
+from overparam.audits.evidence import STAGES, Evidence, Missing
+from overparam.audits.finding import Status
 from overparam.audits.one_in_worker import fit_one_in
 from overparam.audits.plan import CURVE_RATIOS, RATIO, SHUFFLED_SHARES, AuditPlan, Stage
 from overparam.audits.subject import Subject
@@ -86,7 +86,7 @@ class Stages:
         self._evidence, self._plan, self._machine, self._setup = evidence, plan, machine, setup
         self._others = {"variants": variants, "references": references}
 
-    def run(self, names: Iterable[str] = STAGES) -> None:
+    def run(self, names: Collection[str] = tuple(STAGES)) -> None:
         """Run stages, in order; one that fails, or that comes too late, is said and left."""
         measures: dict[str, Callable[[int], Any]] = {
             "one": lambda n: fit_one_in(self._machine.pool, self._setup, self._subject),
@@ -98,13 +98,30 @@ class Stages:
             "cleaned": self._cleaned,
             "canaries": self._canaries,
         }
-        for name in names:
-            if self._is_begun(name):
-                stage = self._stage(name)
-                self._machine.pool.deadline = self._end_of(stage)
-                self._tell(name, 0, stage.n_models)
-                measure = partial(measures[name], stage.n_models)
-                measured_or_lacking(self._evidence, name, measure)
+        some, more = self._plan.rounds
+        for stage in some:
+            if stage.name in names and self._is_begun(stage):
+                self._measure(stage, measures[stage.name])
+        begun = {stage.name for stage in some}
+        for stage in more:  # of what the first round could measure
+            is_lost = stage.name in begun and not self._evidence.has(stage.name)
+            if stage.name in names and not is_lost and self._is_begun(stage):
+                self._measure(stage, measures[stage.name])
+
+    def _measure(self, stage: Stage, measure: Callable[[int], Any]) -> None:
+        """Put what a stage measures into evidence; of what is there already, more."""
+        name, end = stage.name, self._end_of(stage)
+        self._machine.pool.deadline = end
+        self._tell(name, 0, stage.n_models)
+        try:
+            self._evidence.put(name, measure(stage.n_models))
+        except Missing as missing:  # another part, of which this one follows
+            self._evidence.lack(name, missing.status, missing.reason)
+        except OverparamError as error:
+            if not self._evidence.has(name):
+                is_over = time.monotonic() >= end
+                status: Status = "skipped" if is_over else "failed"
+                self._evidence.lack(name, status, f"{STAGES[name]}: {error}")
 
     def _end_of(self, stage: Stage) -> float:
         """Return when a stage is ended, whatever it does.
@@ -115,13 +132,9 @@ class Stages:
         end = self._machine.begun + self._plan.budget
         if stage.name == "one":
             return end
-        names = [s.name for s in self._plan.stages]
-        later = self._plan.stages[names.index(stage.name) + 1 :]
-        free = end - sum(s.seconds for s in later)
+        steps = [step for stages in self._plan.rounds for step in stages]
+        free = end - sum(step.seconds for step in steps[steps.index(stage) + 1 :])
         return min(end, max(free, time.monotonic() + max(_LONGEST * stage.seconds, _PATIENCE)))
-
-    def _stage(self, name: str) -> Stage:
-        return next(s for s in self._plan.stages if s.name == name)
 
     @property
     def plan(self) -> AuditPlan:
@@ -136,27 +149,24 @@ class Stages:
     def _left(self) -> float:
         return self._plan.budget - (time.monotonic() - self._machine.begun)
 
-    def _is_begun(self, name: str) -> bool:
+    def _is_begun(self, stage: Stage) -> bool:
         """Whether a stage is worth beginning; if not, evidence says why it is lacking."""
-        why_not = self._why_not(name)
+        name, why_not = stage.name, self._why_not(stage.name)
         if why_not:
             self._evidence.lack(name, "not applicable", why_not)
             return False
-        stage = self._stage(name)
         if stage.n_models and stage.seconds <= max(self._left, 0.0) * _LATE:
             return True
-        if stage.n_models:
-            why = f"{STAGES[name]}: what came before took longer than planned; begin again with "
-            why += "more --budget, which goes on where it was if the audit has a folder"
-            self._evidence.lack(name, "skipped", why)
+        if self._evidence.has(name):  # it has what the first round trained
             return False
-        wanted = 2 * self._plan.budget + stage.seconds
-        self._evidence.lack(
-            name,
-            "skipped",
-            f"{STAGES[name]}: the budget of {in_words(self._plan.budget)} does not pay for it; "
-            f"try --budget '{max(round(wanted / 60), 1)} min'",
+        why = (
+            "what came before took longer than planned, so that no time is left; try more --budget"
         )
+        if not stage.n_models:
+            wanted = 2 * self._plan.budget + stage.seconds
+            why = f"the budget of {in_words(self._plan.budget)} does not pay for it; "
+            why += f"try --budget '{max(round(wanted / 60), 1)} min'"
+        self._evidence.lack(name, "skipped", f"{STAGES[name]}: {why}")
         return False
 
     def _why_not(self, name: str) -> str:

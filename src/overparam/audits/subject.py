@@ -138,11 +138,7 @@ def make_subject(
     if kind == "estimator" and is_fitted(model):
         fitted, model = model if fitted is None else fitted, clone(model)
         notes = (_WAS_FITTED,)
-    train = as_examples(
-        X if y is None else (X, y),
-        **_reading(task, kind, model),
-        name="train",
-    )
+    train = _read(X if y is None else (X, y), _reading(task, kind, model))
     _check_enough(train)
     check_rows(train.inputs, groups, "groups")
     number_values("groups", len(train), groups)  # or they are refused
@@ -193,6 +189,21 @@ def _reading(task: str | None, kind: Kind, model: Any) -> dict[str, Any]:
     if kind == "estimator" and is_regressor(model):
         return {"n_classes": None}
     return {"are_classes": True} if kind == "estimator" and hasattr(model, "predict_proba") else {}
+
+
+def _read(data: Any, reading: dict[str, Any]) -> Examples:
+    """Read the training rows; where labels may be either, the remedy is an argument of an audit."""
+    try:
+        return as_examples(data, **reading, name="train")
+    except DataError as error:
+        if "n_classes=" not in error.remedy:
+            raise
+        raise DataError(
+            error.what,
+            got=error.got,
+            allowed=error.allowed,
+            remedy="say what they are: task='classes' or task='numbers' (--task)",
+        ) from None
 
 
 def _check_enough(train: Examples) -> None:

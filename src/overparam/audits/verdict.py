@@ -62,6 +62,8 @@ def _fits(evidence: Evidence, findings: Mapping[str, Finding]) -> str:
         return "The model diverged"
     if lost == 0 or (lost < 1e-3 and not evidence.subject.has_classes):
         return f"It fits all {n:,} rows{by_heart}"
+    if evidence.has("conflicts") and lost <= evidence.conflicts.least_error:
+        return f"It fits all {n:,} rows but those that contradict each other{by_heart}"
     fitted = "leaves" if evidence.subject.has_classes else "leaves, of the targets' variance,"
     known = "" if heart is None else f"; {heart:,} rows are known by heart"
     return f"It {fitted} {100 * lost:.2g} % of {n:,} rows unfitted{known}"

@@ -16,10 +16,9 @@ from torch import nn
 from overparam.audits.check import ask
 from overparam.audits.checks.generalization import shortcut
 from overparam.audits.checks.generalization._parts import drawable, parts_of
-from overparam.audits.one_model import fit_one
 from overparam.audits.subject import make_subject
 from overparam.training.recipe import Recipe
-from tests.audits.worlds import evidence_of
+from tests.audits.worlds import evidence_of, one_of
 
 N_TRAIN, N = 900, 1500
 
@@ -33,7 +32,7 @@ def digits():
 def asked(model, X, y, *, tested=True, **options):
     train, test = (X[:N_TRAIN], y[:N_TRAIN]), (X[N_TRAIN:], y[N_TRAIN:])
     subject = make_subject(model, *train, test=test if tested else None, **options)
-    return ask(shortcut.CHECK, evidence_of(subject, one=fit_one(subject, 0)))
+    return ask(shortcut.CHECK, evidence_of(subject, one=one_of(subject)))
 
 
 def with_corner(images, labels):
@@ -136,7 +135,7 @@ def test_a_column_that_nothing_can_replace_is_no_shortcut():
 def test_few_rows_leave_it_undecided():
     X, y = table(0.75)
     subject = make_subject(forest(), X[:150], y[:150], test=(X[150:210], y[150:210]))
-    found = ask(shortcut.CHECK, evidence_of(subject, one=fit_one(subject, 0)))
+    found = ask(shortcut.CHECK, evidence_of(subject, one=one_of(subject)))
     assert found.status in ("undecided", "passed")
 
 

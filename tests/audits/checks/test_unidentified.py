@@ -37,7 +37,7 @@ def asked(model, X, y=None):
 def test_a_sum_of_columns_is_named():
     found = asked(LogisticRegression(), frame())
     assert (found.status, found.severity) == ("found", "low")
-    assert "3 of 4 coefficients are not determined by the data (a, b, total)" in found.sentence
+    assert "3 of 5 coefficients are not determined by the data (a, b, total)" in found.sentence
     assert "total" in found.details["relations"][0]
     assert found.figures[0].columns["on every row"] == found.details["relations"]
     assert found.cost is None
@@ -59,7 +59,7 @@ def test_more_columns_than_rows_leave_them_open():
 def test_independent_columns_pass():
     found = asked(make_pipeline(StandardScaler(), LogisticRegression()), frame()[["a", "b", "c"]])
     assert found.status == "passed"
-    assert "All 3 coefficients are determined" in found.sentence
+    assert "All 4 coefficients are determined" in found.sentence
 
 
 def test_what_rounding_decides_is_undecided():

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import betainc
 from scipy.stats import t as student
 
+from overparam.audits.evidence import Evidence
 from overparam.audits.finding import Measured
 from overparam.audits.subset_models import SubsetModels
 from overparam.measures.jeffreys import jeffreys_accuracies
@@ -13,9 +14,37 @@ from overparam.measures.jeffreys import jeffreys_accuracies
 FITTED = 0.001  # of the rows wrong, or of the targets' variance left, that still counts as fitted
 
 
-def fits(models: SubsetModels) -> np.ndarray:
-    """Return whether each model fits its rows, bool `[K]`."""
-    return np.nanmean(models.seen_loss, axis=1) <= FITTED
+def fits(evidence: Evidence, models: SubsetModels) -> np.ndarray:
+    """Return whether each model fits all of its rows that anything could fit, bool `[K]`."""
+    return np.nanmean(models.seen_loss, axis=1) <= FITTED + least_loss(evidence, models)
+
+
+def least_loss(evidence: Evidence, models: SubsetModels) -> np.ndarray:
+    """Return the mean loss that no function of the inputs avoids on each model's rows, `[K]`.
+
+    Rows of equal inputs with different labels: at best the commonest label of each is right.
+    """
+    least = np.zeros(models.n_models)
+    if not models.has_classes or evidence.subject.has_no_inputs:
+        return least
+    group, labels = np.asarray(evidence.copies.group), np.asarray(models.ensemble.labels)
+    rows = np.flatnonzero(np.bincount(group)[group] > 1)
+    for k, seen in enumerate(models.in_subset[:, rows]):
+        least[k] = unavoidable(group[rows[seen]], labels[rows[seen]]) / models.n_trained[k]
+    return least
+
+
+def unavoidable(group: np.ndarray, labels: np.ndarray) -> int:
+    """Return how many rows have another label than the commonest of their group.
+
+    >>> unavoidable(np.array([0, 0, 0, 7]), np.array([1, 1, 2, 1]))
+    1
+    """
+    pairs, counts = np.unique(np.stack([group, labels]), axis=1, return_counts=True)
+    if not len(counts):
+        return 0
+    _, first = np.unique(pairs[0], return_index=True)
+    return int(counts.sum() - np.maximum.reduceat(counts, first).sum())
 
 
 def share_that_fits(fitted: np.ndarray, confidence: float) -> tuple[float, float, float]:

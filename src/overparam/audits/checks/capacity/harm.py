@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from overparam.audits.check import Check
-from overparam.audits.checks.capacity._fits import FITTED, lost_in_words
+from overparam.audits.checks.capacity._fits import FITTED, least_loss, lost_in_words
 from overparam.audits.comparison import Fitted, best_of, compare, lost
 from overparam.audits.evidence import Evidence, Missing
 from overparam.audits.finding import Finding, severity_of_cost
@@ -15,7 +15,8 @@ _NEARLY = 0.01  # of the rows wrong, or of the variance left: more is no fitting
 
 def _run(evidence: Evidence) -> Finding:
     trained = float(np.nanmean(evidence.models.seen_loss))
-    if trained > _NEARLY:
+    lacking = trained - float(least_loss(evidence, evidence.models).mean())
+    if lacking > _NEARLY:
         raise Missing(
             "not applicable",
             f"it does not fit everything ({lost_in_words(evidence.models)} among rows that it "
@@ -33,7 +34,7 @@ def _run(evidence: Evidence) -> Finding:
     variant, gain = best_of(found, others)
     best, knob = variant.name, variant.knob
     what = f"all {evidence.subject.n_rows:,} rows"
-    if trained > 0:
+    if lacking > 0:
         what = f"all but everything ({lost_in_words(evidence.models)})"
     all_told = {
         name: {"gain": float(g), "low": float(lo), "high": float(hi)}

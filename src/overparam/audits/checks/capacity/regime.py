@@ -12,6 +12,7 @@ from overparam.audits.checks.capacity._fits import (
     fits,
     lost_in_words,
     share_that_fits,
+    unavoidable,
 )
 from overparam.audits.comparison import best_of, compare
 from overparam.audits.evidence import Evidence
@@ -31,7 +32,7 @@ def _run(evidence: Evidence) -> Finding:
     n, few = evidence.subject.n_rows, int(models.n_trained[0])
     told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances.items() if chance > 0)
     measured = Measured(
-        *share_that_fits(fits(models), evidence.confidence),
+        *share_that_fits(fits(evidence, models), evidence.confidence),
         "of the models fit their rows", 0.0, "a constant answer",
     )  # fmt: skip
     figures, details = _figures(evidence), {"chances": chances}
@@ -57,18 +58,27 @@ def chances_of(evidence: Evidence) -> dict[str, float]:
     subsets with a fifth of their labels wrong. At: what lies between. Whether labels are wrong is
     nothing to a linear regression, which fits as many rows as it has coefficients, and no more.
     """
-    fitted = chance_that_it_fits(fits(evidence.models))
+    fitted = chance_that_it_fits(fits(evidence, evidence.models))
     past: float | None = None
     if evidence.has("shuffled"):
-        wrong = [fits(models) for share, models in evidence.shuffled if share == _HARDER]
+        wrong = [fits(evidence, models) for share, models in evidence.shuffled if share == _HARDER]
         past = fitted * chance_that_it_fits(wrong[0]) if wrong else None
     room = _rows_of_a_regression(evidence)
     is_short = room is not None and room < _ROOM * evidence.subject.n_rows
-    if is_short or (evidence.has("one") and evidence.one.train_loss > FITTED):
+    if is_short or (evidence.has("one") and _lacks(evidence) > FITTED):
         past = 0.0
     if past is None:
         return {"under": 1 - fitted, "at or past": fitted}
     return {"under": 1 - fitted, "at": fitted - past, "past": past}
+
+
+def _lacks(evidence: Evidence) -> float:
+    """Return what the one model loses on its rows beyond what no model avoids."""
+    subject = evidence.subject
+    if not subject.has_classes:
+        return evidence.one.train_loss
+    wrong = unavoidable(np.asarray(evidence.copies.group), subject.train.labels)
+    return evidence.one.train_loss - wrong / subject.n_rows
 
 
 def _rows_of_a_regression(evidence: Evidence) -> int | None:

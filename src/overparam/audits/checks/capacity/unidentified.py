@@ -32,7 +32,7 @@ def _run(evidence: Evidence) -> Finding:
     if model is last and not evidence.subject.is_table:  # images, which it was given as rows
         inputs = np.asarray(inputs).reshape(n, -1)
     design = identify_coefficients(inputs, model=model)
-    open_ones = design.not_identified
+    open_ones, n_all = design.not_identified, design.n_columns + design.fit_intercept
     measured = Measured(len(open_ones), len(open_ones), len(open_ones), "coefficients")
     details = {
         "rank": design.rank,
@@ -44,7 +44,7 @@ def _run(evidence: Evidence) -> Finding:
     if open_ones:
         return Finding(
             "found",
-            f"{len(open_ones):,} of {design.n_columns:,} coefficients are not determined by the "
+            f"{len(open_ones):,} of {n_all:,} coefficients are not determined by the "
             f"data ({_some(open_ones)}): {_why(design)}",
             severity="low",
             measured=measured,
@@ -65,7 +65,7 @@ def _run(evidence: Evidence) -> Finding:
     most = int(np.argmax(design.variance_inflation))
     return Finding(
         "passed",
-        f"All {design.n_columns:,} coefficients are determined by the data; correlation with other "
+        f"All {n_all:,} coefficients are determined by the data; correlation with other "
         f"columns widens {design.names[most]} most, by {design.variance_inflation[most] ** 0.5:.3g}"
         " times",
         measured=measured,

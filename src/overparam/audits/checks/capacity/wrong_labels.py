@@ -17,7 +17,7 @@ _NAMES = ("share_that_fits", "low", "high", "share_fitted")
 def _run(evidence: Evidence) -> Finding:
     details, fitted_at = {}, {}
     for share, models in evidence.shuffled:
-        found = fits(models)
+        found = fits(evidence, models)
         fitted_at[share] = bool(found.all())
         values = (*share_that_fits(found, evidence.confidence), 1 - _lost(models))
         details[f"{share:g}"] = dict(zip(_NAMES, values, strict=True))

@@ -19,6 +19,7 @@ from overparam.streams import Streams
 PER_ENTRY = 2e-5  # seconds that a column's screening takes for each row, by 499 permutations
 _PER_FOREST, _PER_FOREST_ROW = 0.1, 1.3e-4  # seconds of a forest; of a row and root of a column
 _FEWEST, _MOST = 100, 20_000  # rows that are looked at
+_FEWEST_GROUPS = 10
 _RUNS = 20  # of rows in a row, that a sample in order is made of
 _STRATA = 10  # that numbers are cut into, so that each part of a table has all of their range
 
@@ -109,7 +110,7 @@ def look_at(
         inputs: of the training rows, as a table; by default as they are.
 
     Raises:
-        Missing: not even a hundred rows are paid for.
+        Missing: not even a hundred rows are paid for, or there are fewer than ten groups.
     """
     n, seconds = evidence.subject.n_rows, evidence.seconds_per_check
     paid = int((seconds - fixed) / max(per_row, 1e-9))
@@ -123,12 +124,16 @@ def look_at(
     rows = _rows(n, min(paid, _MOST), in_order, Streams(evidence.seed).numpy("rows of a check"))
     table = rows_as_table(evidence.subject.train.inputs) if inputs is None else inputs
     assert n_rows_of(table) == n
-    groups = evidence.groups
+    groups = None if evidence.groups is None else np.asarray(evidence.groups)[rows]
+    if groups is not None and len(np.unique(groups)) < _FEWEST_GROUPS:
+        raise Missing(
+            "not applicable", f"there are fewer than {_FEWEST_GROUPS} groups of rows to look at"
+        )
     return LookedAt(
         table if len(rows) == n else take(table, rows),
         evidence.subject.train.given_labels(rows),
         rows,
-        None if groups is None else np.asarray(groups)[rows],
+        groups,
     )
 
 

@@ -28,7 +28,9 @@ from overparam.measures import Leaks, StrongColumn, TwoScores, estimate_leaks, s
 
 _FOLDS, _COLUMNS = 3, 3  # fits of one round: all columns, without each of so many, without all
 _ROUNDS = 4  # columns that a leak hides are seen once it is gone
-_NEARLY_PERFECT = 0.9  # of the way from chance to perfect; below it, it may be a good feature
+# Of the way from chance to perfect; below it a column may well be an honest one. One that predicts
+# by whether it is there seldom is.
+_NEARLY_PERFECT, _BY_PRESENCE = 0.98, 0.9
 _AT_LEAST = 0.75  # of that way, from which on a column is asked about at all
 
 
@@ -129,16 +131,24 @@ def _look(evidence: Evidence, seen: LookedAt, judge: Judge) -> _Found:
 def _price(found: _Found) -> tuple[Measured | None, Severity]:
     """Return what the suspects flatter, and how severe that is.
 
-    A column that is good, but not nearly perfect, may well be an honest one: that is a question.
+    A column with which not everything is told may well be an honest one: that is a question. What
+    a column tells is seen by the model, too, since cells of a column blur where classes meet.
     """
     if found.price is None:
         return None, "medium"
-    apart = found.price.difference
+    apart, alone, whole = found.price.difference, found.first.alone, found.price.one.score
     price = in_points(apart.score, apart.low, apart.high)
-    alone = found.first.alone
-    needed = alone.chance + _NEARLY_PERFECT * (1 - alone.chance)
-    sure = any(s.score >= needed for s in found.suspects)
+    told = max(
+        _way(whole, found.price.chance), *(_way(s.score, alone.chance) for s in found.suspects)
+    )
+    there = max(_way(s.presence, alone.chance) for s in found.suspects)
+    sure = told >= _NEARLY_PERFECT or there >= _BY_PRESENCE
     return price, severity_of_cost(price) if sure else "low"
+
+
+def _way(score: float, chance: float) -> float:
+    """Return how far a score is on the way from chance to perfect."""
+    return (score - chance) / (1 - chance)
 
 
 def _nothing(leaks: Leaks, looked_at: str) -> Finding:

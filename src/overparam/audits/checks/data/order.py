@@ -24,6 +24,8 @@ from overparam.audits.evidence import Evidence
 from overparam.audits.finding import Finding, Measured, severity_of_cost
 from overparam.data.table_columns import Column, read_columns, take
 from overparam.measures import (
+    ColumnScores,
+    RowOrder,
     TwoScores,
     estimate_column_scores,
     estimate_row_order,
@@ -50,7 +52,8 @@ def _run(evidence: Evidence) -> Finding:
     names = _clocks(evidence, seen) if is_table else []
     of_numbers = _without(evidence, seen, judge, names) if names else None
     by_numbers = None if of_numbers is None else _points(of_numbers)
-    alike = _alike(evidence, seen) if is_table else []
+    in_order = _order_of(evidence, seen)
+    alike = list(in_order.dependent) if is_table else []
     details = {
         "shuffled": of_order.one.score,
         "in_blocks": of_order.other.score,
@@ -80,6 +83,10 @@ def _run(evidence: Evidence) -> Finding:
             "(test=, groups=): the lower score is the one to expect",
             details=details,
         )
+    position = in_order.position
+    assert position is not None  # a target was given
+    if position.predictive:
+        return _filed(position, told + seen.of_all(evidence), details)
     if by_order.high < 1.0:
         return Finding(
             "passed",
@@ -109,6 +116,27 @@ def _by_numbers(
         cost=by_numbers,
         action="leave it out, or keep what repeats of it (hour, weekday): new rows have values "
         "beyond all that were seen; and split by time",
+        details=details,
+    )
+
+
+def _filed(position: ColumnScores, told: str, details: dict[str, Any]) -> Finding:
+    score = Measured(
+        float(position.score[0]),
+        float(position.low[0]),
+        float(position.high[0]),
+        f"{position.measure} of the row number alone",
+        position.chance,
+        "chance",
+    )
+    return Finding(
+        "found",
+        f"Rows are filed by their target, more or less: where a row stands tells it, {score}, "
+        f"{position.chance:.3f} by chance; {told}",
+        severity="low",
+        measured=score,
+        action="shuffle the rows before they are cut into parts, never split them as they come, "
+        "and keep row numbers and file names out of the inputs",
         details=details,
     )
 
@@ -183,17 +211,23 @@ def _without(
     )
 
 
-def _alike(evidence: Evidence, seen: LookedAt) -> list[str]:
-    """Return columns whose neighbours are more alike than chance."""
-    found = estimate_row_order(
-        seen.table,
-        seen.target,
+def _order_of(evidence: Evidence, seen: LookedAt) -> RowOrder:
+    """Return what the order of groups says, each by its first row; of images, of the target alone.
+
+    Rows of one group stand together and are alike, which says nothing of the order.
+    """
+    table = seen.table if evidence.subject.is_table else np.arange(len(seen))[:, None]
+    firsts = np.arange(len(seen))
+    if seen.groups is not None:
+        firsts = np.sort(np.unique(seen.groups, return_index=True)[1])
+    return estimate_row_order(
+        take(table, firsts),
+        seen.target[firsts],
         task=task_of(evidence),
         n_permutations=_PERMUTATIONS,
         confidence=evidence.confidence,
         seed=evidence.seed,
     )
-    return list(found.dependent)
 
 
 def _points(of: TwoScores) -> Measured:

@@ -60,14 +60,15 @@ def probed(evidence: Evidence) -> Probed:
     """Return the one model and test rows; without a test set one that leaves out some rows."""
     subject, one = evidence.subject, evidence.one
     if subject.test is not None and len(subject.test) >= _FEWEST:
-        fitted, learner = one.fitted, _learner(subject, subject.train, evidence.seed)
         train, unseen = subject.train, _some(subject.test, evidence.seed)
+        learner, fitted = _learner(subject, train, evidence.seed), one.fitted
     else:
         train, unseen = _apart(evidence)
-        learner = _learner(subject, train, evidence.seed)
-        fitted = _fit(learner, len(train), evidence.seed)
+        learner, fitted = _learner(subject, train, evidence.seed), None
     if len(unseen) < _FEWEST:
         raise Missing("skipped", f"fewer than {_FEWEST} rows that a model did not see")
+    if fitted is None:  # also where it could not be sent from the process that trained it
+        fitted = _fit(learner, len(train), evidence.seed)
     if fitted.status == "diverged":
         raise Missing("skipped", "the model diverged")
     loss = _ask(subject, learner, fitted, unseen, unseen.inputs)
