@@ -6,6 +6,8 @@ with severity medium or more. Of faults that are rows: how many of them are name
 those named are so. Codes for which no check is there are left out, with a note.
 
     python benchmarks/audit.py [--seeds 3] [--budget 60] [--targets linear forest] [--worlds leak]
+
+With `--add` audits that `results/` holds, and that are not run again, are counted too.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import collections
 import functools
+import json
 import time
 import warnings
 from collections.abc import Iterator
@@ -23,7 +26,7 @@ import torch
 
 import overparam as op
 from audit_worlds import CLEAN, PLANTED, TARGETS, World, model_of
-from measuring import show
+from measuring import RESULTS, show
 from overparam.audits.check import found_checks
 from overparam.audits.finding import SEVERITIES
 from overparam.measures import wilson_interval
@@ -39,18 +42,26 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
     parser.add_argument("--worlds", nargs="+", default=[*PLANTED, *CLEAN])
     parser.add_argument("--stop-after", type=float, default=float("inf"), help="seconds in all")
+    parser.add_argument("--add", action="store_true", help="to the results that are kept")
     args = parser.parse_args()
-    begun, audits = time.monotonic(), []
+    begun, audits = time.monotonic(), kept() if args.add else []
     for seed in range(args.first_seed, args.first_seed + args.seeds):
         for name, target, world in worlds(args.worlds, args.targets, seed):
             if time.monotonic() - begun < args.stop_after:
-                audits.append(audited(name, target, world, seed, args.budget))
-                print(line(audits[-1]), flush=True)
+                said = audited(name, target, world, seed, args.budget)
+                print(line(said), flush=True)
+                audits = [*(a for a in audits if _key(a) != _key(said)), said]
     found = by_code(audits)
     show(
-        "audit", table(found, audits), budget=args.budget, audits=audits, codes=found,
+        "audit", table(found, audits), audits=audits, codes=found,
         clean=of_clean(audits),
     )  # fmt: skip
+
+
+def kept() -> list[dict[str, Any]]:
+    """Return the audits of earlier runs."""
+    path = RESULTS / "audit.json"
+    return json.loads(path.read_text())["audits"] if path.exists() else []
 
 
 def worlds(names: list[str], targets: list[str], seed: int) -> Iterator[tuple[str, str, World]]:
@@ -80,12 +91,12 @@ def audited(name: str, target: str, world: World, seed: int, budget: float) -> d
     named = rows_named(report, world)
     return {
         "world": name, "target": target, "seed": seed, "wanted": list(world.wanted), "said": said,
-        "rows": named, "seconds": round(time.monotonic() - start, 1),
+        "budget": budget, "rows": named, "seconds": round(time.monotonic() - start, 1),
         "loud": {c: f.sentence for c, f in report.findings.items() if is_loud(f.severity)},
     }  # fmt: skip
 
 
-def rows_named(report: Any, world: World) -> dict[str, float] | None:
+def rows_named(report: Any, world: World) -> dict[str, float | None] | None:
     """Return how many planted rows the wanted finding names, and how many that it names are so."""
     code = world.wanted[0] if world.wanted else ""
     if code not in report.findings or not len(world.rows):
@@ -94,7 +105,7 @@ def rows_named(report: Any, world: World) -> dict[str, float] | None:
     right = float(np.isin(named, world.rows).sum())
     return {
         "recall": right / len(world.rows),
-        "precision": right / max(len(named), 1) if len(named) else float("nan"),
+        "precision": right / len(named) if len(named) else None,
     }
 
 
@@ -114,13 +125,13 @@ def known() -> frozenset[str]:
 def by_code(audits: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return counts of each code: planted, found; clean, loud; and of rows."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    rows: dict[str, list[dict[str, float]]] = collections.defaultdict(list)
+    rows: dict[str, list[dict[str, float | None]]] = collections.defaultdict(list)
     for a in audits:
         for wanted in a["wanted"]:
             some = [c for c in wanted.split("|") if c in known()]
             if some:
                 counts[wanted]["planted"] += 1
-                counts[wanted]["found"] += any(is_found(a["said"][c]) for c in some)
+                counts[wanted]["found"] += any(is_found(a["said"].get(c, "")) for c in some)
         if a["rows"]:
             rows[a["wanted"][0]].append(a["rows"])
         for code, said in a["said"].items() if not a["wanted"] else ():
@@ -128,8 +139,7 @@ def by_code(audits: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             counts[code]["false"] += is_loud(said)
     return {
         code: {k: int(counts[code][k]) for k in ("planted", "found", "clean", "false")}
-        | {k: float(np.nanmean([r[k] for r in rows[code]])) if rows[code] else None
-           for k in ("recall", "precision")}
+        | {k: _mean([r[k] for r in rows[code]]) for k in ("recall", "precision")}
         for code in sorted(counts)
     }  # fmt: skip
 
@@ -149,13 +159,16 @@ def table(found: dict[str, dict[str, Any]], audits: list[dict[str, Any]]) -> str
     head = ["| code | found of planted | rows named: recall, precision | loud in clean audits |",
             "|---|---|---|---|"]  # fmt: skip
     body = [
-        f"| {code} | {_of(c['found'], c['planted'])} | {_rows(c)} | {_of(c['false'], c['clean'])} |"
+        " | ".join(["", code.replace("|", " or "), _of(c["found"], c["planted"]), _rows(c),
+                    _of(c["false"], c["clean"]), ""]).strip()
         for code, c in found.items()
-    ]
+    ]  # fmt: skip
     lacking = sorted({c for a in audits for w in a["wanted"] for c in w.split("|")} - known())
     clean = of_clean(audits)
     end = [f"Clean: {clean['loud']} of {clean['asked']} questions in {clean['audits']} audits are "
            f"answered with severity medium or more."]  # fmt: skip
+    failed = collections.Counter(c for a in audits for c, s in a["said"].items() if s == "failed")
+    end += [f"Failed: {', '.join(f'{c} {n}' for c, n in failed.items())}."] if failed else []
     end += [f"No check is there for {', '.join(lacking)}."] if lacking else []
     return "\n".join([*head, *body, "", *end])
 
@@ -166,14 +179,22 @@ def line(a: dict[str, Any]) -> str:
     return f"{a['world']:>18} {a['target']:<9} {a['seed']} {a['seconds']:>6} s {told} loud: {loud}"
 
 
+def _key(audit: dict[str, Any]) -> tuple[Any, ...]:
+    return audit["world"], audit["target"], audit["seed"]
+
+
 def _of(part: int, whole: int) -> str:
     return f"{part} of {whole}" if whole else ""
 
 
+def _mean(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
 def _rows(counts: dict[str, Any]) -> str:
-    if counts["recall"] is None:
-        return ""
-    return f"{counts['recall']:.2f}, {counts['precision']:.2f}"
+    told = [counts["recall"], counts["precision"]]
+    return ", ".join(f"{v:.2f}" for v in told if v is not None)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ of OVERPARAM_DATA, two targets need `lightning` or `transformers`; a target whos
 not there is listed with the reason. No seconds.
 
     python benchmarks/audit_targets.py [--only 2 9 18] [--budget 60] [--large]
+
+What is kept in `results/` of targets that are not run again stays there, with its date.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import importlib
+import json
 import re
 import time
 import warnings
@@ -31,7 +35,7 @@ from torch import nn
 
 import overparam as op
 from audit_worlds import carried_state, gaussian
-from measuring import show
+from measuring import RESULTS, show
 from overparam.audits.finding import SEVERITIES
 from overparam.errors import OverparamError
 
@@ -59,17 +63,21 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=60, help="seconds of each audit")
     parser.add_argument("--large", action="store_true", help=f"targets {LARGE} too")
     args = parser.parse_args()
-    lines: list[dict[str, Any]] = []
+    kept = RESULTS / "audit_targets.json"
+    lines = json.loads(kept.read_text())["targets"] if kept.exists() else []
     for target in (t for t in TARGETS if t.number in args.only):
         if target.number in LARGE and not args.large:
             found, verdict = "takes many minutes: run with --large", "not run"
         else:
             found, verdict = told(target, args.budget)
-        lines.append({"number": target.number, "target": target.name, "wanted": target.wanted,
-                      "found": found, "verdict": verdict})  # fmt: skip
-        print(row(lines[-1]), flush=True)
+        line = {"number": target.number, "target": target.name, "wanted": target.wanted,
+                "found": found, "verdict": verdict, "budget": args.budget,
+                "date": datetime.date.today().isoformat()}  # fmt: skip
+        print(row(line), flush=True)
+        lines = [*(other for other in lines if other["number"] != target.number), line]
+    lines.sort(key=lambda line: line["number"])
     head = "| # | target | wanted | found | as wanted |\n|---|---|---|---|---|\n"
-    show("audit_targets", head + "\n".join(map(row, lines)), budget=args.budget, targets=lines)
+    show("audit_targets", head + "\n".join(map(row, lines)), targets=lines)
 
 
 def told(target: Target, budget: float) -> tuple[str, str]:

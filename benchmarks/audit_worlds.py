@@ -91,10 +91,11 @@ def apart(rng: Rng) -> World:
 
 
 def straight_line(rng: Rng) -> World:
-    """Numbers: a linear function with noise of a third of its spread."""
+    """Numbers from a linear model: a linear function with noise of a third of its spread."""
     X = rng.normal(size=(N + M, P)).astype(np.float32)
     y = X[:, :4].sum(1) + 2 / 3 * rng.normal(size=N + M).astype(np.float32)
-    return World(X[:N], y[:N], X[N:], y[N:])
+    model = make_pipeline(StandardScaler(), Ridge())  # the right one: others are surely worse
+    return World(X[:N], y[:N], X[N:], y[N:], model=model)
 
 
 def wrong_labels(rng: Rng) -> World:
@@ -187,12 +188,11 @@ def weak_segment(rng: Rng) -> World:
 
 
 def imbalance(rng: Rng) -> World:
-    """Two of the 400 rows, and of as many test rows, are of the second class."""
-    y = (np.arange(2 * N) % N < 2).astype(int)
-    X = rng.normal(size=(2 * N, P)).astype(np.float32)
+    """Two of 1,000 rows, and of as many test rows, are of the second class."""
+    y = (np.arange(2000) % 1000 < 2).astype(int)
+    X = rng.normal(size=(2000, P)).astype(np.float32)
     X[:, :4] += 2.0 * y[:, None] - 1
-    at = rng.permutation(N)
-    return World(X[:N][at], y[:N][at], X[N:], y[N:], ("OP505",))
+    return World(X[:1000], y[:1000], X[1000:], y[1000:], ("OP505",))
 
 
 def harmful_fit(rng: Rng) -> World:
@@ -231,7 +231,10 @@ def stored_rows(rng: Rng) -> World:
 def open_coefficients(rng: Rng) -> World:
     """A linear model of numbers, one of whose columns is the sum of two others."""
     world = straight_line(rng)
-    X, X_test = (np.column_stack([X, X[:, 0] + X[:, 1]]) for X in (world.X, world.X_test))
+    X, X_test = (
+        np.column_stack([X, X[:, 0] + X[:, 1]])
+        for X in (world.X.astype(np.float64), world.X_test.astype(np.float64))
+    )
     return replace(world, X=X, X_test=X_test, model=LinearRegression(), wanted=("OP104",))
 
 
