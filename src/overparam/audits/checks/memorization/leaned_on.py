@@ -89,8 +89,8 @@ def _run(evidence: Evidence) -> Finding:
     return Finding(
         "found",
         f"{leaned.sum():,} rows are leaned on by more test rows than chance allows, and "
-        f"{alone.sum():,} rows that are surely known by heart help only themselves; in all it is as "
-        f"if {found.excess} of {n_tests:,} were right because of a single row alone",
+        f"{alone.sum():,} rows that are surely known by heart help only themselves; in all it is "
+        f"as if {found.excess} of {n_tests:,} were right because of a single row alone",
         severity="low",
         measured=found.excess,
         action="check the labels of rows that many test rows lean on first, for they teach others; "
