@@ -18,7 +18,7 @@ def a_whole_audit():
         for f in (
             coded("OP101", "passed", "past", details={"chances": {"past": 0.9, "at": 0.1}}),
             coded("OP103", "passed", "no harm", measured=Measured(-2.1, -3.0, -1.2, POINTS)),
-            coded("OP201", "found", "212", "low", measured=Measured(0.053, 0.046, 0.06, "of rows"),
+            coded("OP201", "found", "212", "low", measured=Measured(5.3, 4.6, 6.0, "% of rows"),
                   details={"n_by_heart": 212}),
             coded("OP202", "found", "61", "medium", details={"n_likely": 61},
                   gain=Measured(1.4, 0.6, 2.2, POINTS)),

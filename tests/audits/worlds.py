@@ -63,7 +63,8 @@ def said_models(subject, n_models=6, *, seen=0.0, unseen=0.2, seed=0, trained=RA
     rng, chance = np.random.default_rng(seed), np.broadcast_to(unseen, n + m)
     loss = (rng.random((n_models, n)) < np.where(inside, seen, chance[:n])).astype(float)
     test_loss = (rng.random((n_models, m)) < chance[n:]).astype(float) if m else None
-    models = SubsetModels(subject, SimpleNamespace(n_models=n_models, in_subset=inside))
+    said = SimpleNamespace(n_models=n_models, in_subset=inside, labels=subject.train.labels)
+    models = SubsetModels(subject, said)
     vars(models).update(loss=loss, test_loss=test_loss)
     return models
 

@@ -39,7 +39,7 @@ def numbers_of(evidence: Evidence, findings: Mapping[str, Finding]) -> dict[str,
     gap = error.get("gap")
     return {
         "Regime": _regime(findings),
-        "Known by heart": _measured(findings, "OP201", percent=True),
+        "Known by heart": _measured(findings, "OP201"),
         "Error and gap": (
             f"{_range(error['test_error'])}; gap {_range(gap)} points" if gap else _NOT_MEASURED
         ),
@@ -113,7 +113,11 @@ def _gravest(findings: Mapping[str, Finding]) -> str:
     if others:
         first = min(others, key=lambda f: (*f.rank, f.code))
         return f"look first at {first.code} ({first.title.lower()}, {first.severity})"
-    return "" if grave else "nothing of severity medium or more was found"
+    if grave:
+        return ""
+    unknown = any(f.status == "skipped" for f in findings.values())
+    among = " among what was measured" if unknown else ""
+    return f"nothing of severity medium or more was found{among}"
 
 
 def _regime(findings: Mapping[str, Finding]) -> str:
@@ -124,14 +128,11 @@ def _regime(findings: Mapping[str, Finding]) -> str:
     return f"{likeliest} the threshold ({chances[likeliest]:.0%})"
 
 
-def _measured(findings: Mapping[str, Finding], code: str, *, percent: bool = False) -> str:
+def _measured(findings: Mapping[str, Finding], code: str) -> str:
     found = findings.get(code)
     if found is None or found.measured is None or not np.isfinite(found.measured.value):
         return _NOT_MEASURED
-    m = found.measured
-    if not percent:
-        return str(m)
-    return str(Measured(100 * m.value, 100 * m.low, 100 * m.high, f"% {m.unit}"))
+    return str(found.measured)
 
 
 def _range(numbers: Mapping[str, float]) -> str:

@@ -112,7 +112,8 @@ def test_a_column_that_tells_more_than_all_others_is_found(tested):
     found = asked(forest(), *table(0.99), tested=tested)
     assert found.status == "found", found
     assert "column stamp" in found.sentence
-    assert found.severity in ("high", "critical")
+    assert found.severity == "low"  # what fails may cost much; whether it will, OP501 asks
+    assert "strong and honest" not in found.sentence
 
 
 def test_a_strong_column_that_others_can_replace_is_low():

@@ -103,7 +103,8 @@ def _retrained(
             **common,
         )
     cost = _cost(model, most, without, alpha)
-    severity, natural = _severity(evidence, cost, without - alone, alpha)
+    is_column = evidence.subject.is_table and most.part.box is None
+    severity, natural = _severity(is_column, cost, without - alone, alpha)
     return Finding(
         "found",
         f"The model hangs on {name}, though the rest would do: {told}. Where it means something "
@@ -127,17 +128,17 @@ def _cost(model: Probed, most: Exchanged, without: np.ndarray, alpha: float) -> 
 
 
 def _severity(
-    evidence: Evidence, cost: Measured, apart: np.ndarray, alpha: float
+    is_column: bool, cost: Measured, apart: np.ndarray, alpha: float
 ) -> tuple[Severity, bool]:
     """Return how severe it is, and whether it may be a strong and honest column.
 
-    A column that tells most, but no more than the others can replace, is what tables are made of.
-    A patch or the colours of images are no such thing.
+    A column that tells most is what tables are made of, and what it costs if it fails is lost only
+    then: whether it is a leak is OP501's question. A patch or the colours of images are no such
+    thing.
     """
-    surely_more = float(apart.mean()) > half_width(apart, alpha)
-    if evidence.subject.is_table and not surely_more:
-        return "low", True
-    return severity_of_cost(cost), False
+    if not is_column:
+        return severity_of_cost(cost), False
+    return "low", not float(apart.mean()) > half_width(apart, alpha)
 
 
 def _table(tries: list[Exchanged]) -> Table:

@@ -27,10 +27,10 @@ def _run(evidence: Evidence) -> Finding:
     # Scores of few models scatter: rows above one half are as many as there may be, and rows whose
     # whole interval lies above it as few.
     measured = Measured(
-        k / n,
-        wilson_interval(n_sure, n, evidence.confidence)[0],
-        wilson_interval(k, n, evidence.confidence)[1],
-        "of the rows",
+        100 * k / n,
+        100 * wilson_interval(n_sure, n, evidence.confidence)[0],
+        100 * wilson_interval(k, n, evidence.confidence)[1],
+        "% of the rows",
         0.0,
         "a model that never saw the rows",
     )

@@ -88,9 +88,9 @@ def _run(evidence: Evidence) -> Finding:
     details |= {"n_leaned_on": int(leaned.sum()), "n_alone": int(alone.sum())}
     return Finding(
         "found",
-        f"As if {found.excess} of {n_tests:,}, beyond chance, were right only because of a single "
-        f"row: more lean on {leaned.sum():,} rows than on any by chance, and {alone.sum():,} rows "
-        "that are surely known by heart help only themselves",
+        f"{leaned.sum():,} rows are leaned on by more test rows than chance allows, and "
+        f"{alone.sum():,} rows that are surely known by heart help only themselves; in all it is as "
+        f"if {found.excess} of {n_tests:,} were right because of a single row alone",
         severity="low",
         measured=found.excess,
         action="check the labels of rows that many test rows lean on first, for they teach others; "
