@@ -66,6 +66,7 @@ def test_a_model_that_cannot_be_trained_leaves_the_data():
     found = audited(make_subject(fit, X, y))
     assert found.findings["OP201"].status == "failed"
     assert "no such luck" in found.findings["OP201"].sentence
+    assert found.verdict.startswith("No model could be trained: fit failed to be fitted")
     assert found.findings["OP505"].status == "passed"
 
 

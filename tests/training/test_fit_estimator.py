@@ -46,6 +46,15 @@ def test_it_is_the_fit_of_a_clone_to_these_rows():
     assert np.array_equal(same.outputs(X), fitted.outputs(X))
 
 
+def test_compiled_code_that_asks_for_writable_memory_gets_a_copy():
+    X_gaps = X.astype(np.float32)
+    X_gaps[::7, 0] = np.nan
+    forest = RandomForestClassifier(5)  # whose trees ask so of float32 with missing values
+    fitted = op.fit(forest, (X_gaps, Y))
+    same = op.fit(forest, (X_gaps.astype(np.float64), Y))
+    assert np.array_equal(fitted.outputs(X_gaps), same.outputs(X_gaps.astype(np.float64)))
+
+
 def test_a_cell_reads_the_same_for_a_forest_and_for_a_network():
     train_set, test_set = op.load_data("digits")
     small = train_set.head(200)

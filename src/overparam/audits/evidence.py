@@ -108,6 +108,15 @@ class Evidence:
         return min(wanted, _MOST_SHARE * self.budget)
 
     @property
+    def failure(self) -> str:
+        """Why no model could be trained at all; "" where one was, or where none was tried."""
+        if self.has("one") or self.has("models"):
+            return ""
+        reasons = [self._missing.get(name) for name in ("one", "models")]
+        failed = [r.reason for r in reasons if r is not None and r.status == "failed"]
+        return failed[0].partition(": ")[2] if failed else ""  # past the stage's name
+
+    @property
     def one(self) -> OneModel:
         """One model on all rows, and what it says of training and test rows."""
         return self._part("one")

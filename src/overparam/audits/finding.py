@@ -46,10 +46,14 @@ class Measured:
         '1.4 [0.6, 2.2] points'
         >>> str(Measured(math.nan, math.nan, math.nan))
         'unknown'
+        >>> str(Measured(3.0, 3.0, 3.0, "of 14 columns"))
+        '3 of 14 columns'
         """
         if math.isnan(self.value):
             return "unknown"
         ends = (self.value, self.low, self.high)
+        if self.low == self.value == self.high:  # counted, not estimated
+            return f"{self.value:.6g}" + (f" {self.unit}" if self.unit else "")
         told = [
             write_measured(v, self.low, self.high) if math.isfinite(v) else str(v) for v in ends
         ]

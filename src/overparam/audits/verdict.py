@@ -28,6 +28,9 @@ def verdict_of(evidence: Evidence, findings: Mapping[str, Finding]) -> str:
         _gravest(findings),
     ]
     told = [clause for clause in clauses if clause]
+    failure = evidence.failure
+    if failure:
+        told.insert(0, f"no model could be trained: {failure}")
     if not told:
         return "Nothing could be measured of the model: see the notes, and what failed."
     return " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in told)

@@ -39,6 +39,9 @@ from overparam.training.request import Context, Cost, Request
 _TRIAL_ROWS = 32  # that a function is asked about as soon as it is fitted
 _ORDER_ROWS = 256  # that an estimator is asked about, by which the order of its columns is known
 _MOST_WARNINGS, _WARNING_LETTERS = 3, 200
+_ASKS_TO_WRITE = (
+    "buffer source array is read-only"  # what has written says "assignment destination"
+)
 
 
 def make_request(
@@ -170,15 +173,27 @@ class EstimatorRequest(Request):
         return not is_estimator(self.estimator)
 
     def _fit_estimator(self) -> Any:
+        inputs, labels = self.examples.take(self.rows), self.examples.given_labels(self.rows)
+        if self.examples.flat and inputs.ndim > 2:
+            inputs = inputs.reshape(len(inputs), -1)
+        arguments = {k: self._cut(value) for k, value in self.arguments.items()}
+        model = self._unfitted()
+        try:
+            model.fit(inputs, labels, **arguments)
+        except ValueError as error:
+            # Compiled code may ask for memory that it could write to, and then only read it, as
+            # scikit-learn's trees do of float32 with missing values.
+            if _ASKS_TO_WRITE not in str(error) or not isinstance(inputs, np.ndarray):
+                raise
+            model = self._unfitted()
+            model.fit(inputs.copy(), labels, **arguments)
+        return model
+
+    def _unfitted(self) -> Any:
         model = clone(self.estimator)
         seed_estimator(model, self.streams)
         if spread() == 1:
             set_parameters(model, "n_jobs", lambda name, value: 1 if value is not None else None)
-        inputs = self.examples.take(self.rows)
-        if self.examples.flat and inputs.ndim > 2:
-            inputs = inputs.reshape(len(inputs), -1)
-        arguments = {k: self._cut(value) for k, value in self.arguments.items()}
-        model.fit(inputs, self.examples.given_labels(self.rows), **arguments)
         return model
 
     def _fit_function(self) -> Any:

@@ -129,6 +129,13 @@ class TestNearDuplicates:
         subject = make_subject(LogisticRegression(), rng.normal(size=(200, 5)), np.arange(200) % 2)
         assert ask(near_duplicates.CHECK, evidence_of(subject)).status == "passed"
 
+    def test_a_search_that_misses_what_was_planted_does_not_pass(self):
+        # More than a tenth of the rows have a near copy: no gap is beyond those of the others.
+        subject = make_subject(LogisticRegression(), *self.nearly_twice(200))
+        found = ask(near_duplicates.CHECK, evidence_of(subject))
+        assert found.status == "undecided"
+        assert "the search misses most" in found.sentence
+
     def test_what_is_not_searched_is_said(self, monkeypatch):
         X, y, _ = blobs()
         missing = X.copy()

@@ -12,7 +12,14 @@ from overparam.audits.checks.generalization._elsewhere import better_elsewhere
 from overparam.audits.one_model import OneModel, Said
 from overparam.audits.subject import make_subject
 from overparam.audits.variants import Variant
-from tests.audits.worlds import evidence_of, line_subject, models_of, subject_of
+from tests.audits.worlds import (
+    blobs,
+    evidence_of,
+    line_subject,
+    models_of,
+    one_of,
+    subject_of,
+)
 
 
 def judged(wrong_rate, n=1000, seed=0, columns=None, n_classes=3):
@@ -168,3 +175,11 @@ def test_few_rows_are_skipped():
 def test_sparse_rows_have_no_regions():
     subject = make_subject(DecisionTreeClassifier(), csr_matrix(np.eye(40)), np.arange(40) % 2)
     assert ask(segments.CHECK, evidence_of(subject)).status == "not applicable"
+
+
+def test_test_rows_of_one_class_have_no_groups():
+    X, y, _ = blobs()
+    subject = make_subject(DecisionTreeClassifier(), X, y, test=(X[y == 1][:30], y[y == 1][:30]))
+    found = ask(groups.CHECK, evidence_of(subject, one=one_of(subject)))
+    assert found.status == "not applicable"
+    assert "are of one class" in found.sentence

@@ -15,7 +15,7 @@ from overparam.audits.checks.generalization._answers import (
 )
 from overparam.audits.checks.generalization._elsewhere import better_elsewhere
 from overparam.audits.comparison import in_points
-from overparam.audits.evidence import Evidence
+from overparam.audits.evidence import Evidence, Missing
 from overparam.audits.finding import Finding, Measured, severity_of_cost
 from overparam.audits.subject import Subject
 from overparam.data.rows import is_table, take_rows
@@ -47,6 +47,8 @@ def _run(evidence: Evidence) -> Finding:
     said = answers_of(evidence)
     kept = one_of_each_group(said)
     families = _families(evidence, said, kept)
+    if len(np.unique(families[_CLASS])) < 2:
+        raise Missing("not applicable", f"all rows {said.where} are of one class")
     confidence = 1 - (1 - evidence.confidence) / len(families)
     wrong = said.loss[kept]
     rates = {

@@ -13,6 +13,7 @@ from overparam.measures.copies.near_duplicates import NearDuplicates
 from overparam.measures.error import wilson_interval
 
 _MOST_PAIRS = 500
+_BLIND = 0.5  # of planted copies, even of the easiest kind: a search that finds fewer says little
 
 
 def _run(evidence: Evidence) -> Finding:
@@ -31,6 +32,16 @@ def _run(evidence: Evidence) -> Finding:
     }
     figures = (_table(found),)
     told = f"; on your own data it catches {_caught(found)}"
+    if not k and max((rate.rate for rate in found.planted.values()), default=0.0) < _BLIND:
+        return Finding(
+            "undecided",
+            f"No near copy was found among {n:,} rows, where the search misses most{told}",
+            measured=measured,
+            action="compare the rows by a key of your own, and give groups= for those that belong "
+            "together",
+            figures=figures,
+            details=details,
+        )
     if not k:
         return Finding(
             "passed",
