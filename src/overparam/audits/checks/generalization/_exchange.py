@@ -197,6 +197,7 @@ def _joined(part: Part, model: Probed) -> np.ndarray:
 
 
 def half_width(values: np.ndarray, alpha: float) -> float:
+    """Return half the length of the t interval of a mean; of losses that agree, not 0."""
     n = len(values)
     spread = float(values.std(ddof=1)) / n**0.5
     return float(stdtrit(n - 1, 1 - alpha / 2)) * max(spread, 0.5 / n)
