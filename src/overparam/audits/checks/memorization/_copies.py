@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from overparam.audits.comparison import in_points
 from overparam.audits.evidence import Evidence, Missing
-from overparam.audits.finding import POINTS, Measured
+from overparam.audits.finding import Measured
 from overparam.data.arrays import as_array
 from overparam.data.rows import is_sparse
 from overparam.errors import DataError
@@ -71,7 +73,8 @@ def flattered(
         )
     except DataError:
         return None
-    return Measured(100 * found.cost, 100 * found.low, 100 * found.high, POINTS, 0.0, "no copies")
+    cost = in_points(found.cost, found.low, found.high)
+    return replace(cost, baseline=0.0, baseline_name="no copies")
 
 
 def groups_of_copies_only(group: np.ndarray) -> np.ndarray:
