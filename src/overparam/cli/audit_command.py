@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from overparam.cli.audit_progress import show_audit
 from overparam.cli.interruption import exit_code_of, resuming
+from overparam.cli.model_options import add_fitting_options, add_machine_options
 from overparam.cli.output import Output, text_table
-from overparam.cli.parse import choice, parse_bytes, parse_list, parse_path, whole_number
+from overparam.cli.parse import choice, parse_list, parse_path, whole_number
 from overparam.cli.parser import Parser, examples
-from overparam.cli.run_command import DEVICES
 from overparam.cli.writing import check_reports, open_page
 from overparam.errors import EXIT_NOT_OBSERVED, EXIT_OK, UsageError
 from overparam.stopping import is_stop
@@ -97,21 +97,10 @@ def add_parsers(group: Any, shared: Parser) -> None:
     )
     add("--against", metavar="DIR", type=parse_path, help="an older audit, to be compared with")
     add("--seed", type=whole_number("--seed", 0), default=0, metavar="N")
-    add("--epochs", type=whole_number("--epochs"), metavar="N", help="of a network of yours")
-    add("--learning-rate", type=float, metavar="ETA", help="of a network of yours")
-    add("--batch-size", type=whole_number("--batch-size"), metavar="N", help="the same")
+    add_fitting_options(parser)
     add("--plan", action="store_true", help="say what the budget pays for; train nothing")
     add("--fresh", action="store_true", help="forget the models in DIR first")
-    add("--accept-edits", action="store_true", help="go on although code of yours was edited")
-    add(
-        "--workers",
-        type=whole_number("--workers", 0),
-        metavar="N",
-        help="processes of one thread each (default: one per core); 0: this process",
-    )
-    add("--device", type=choice("device", DEVICES), default="auto", metavar="DEVICE")
-    add("--memory", type=parse_bytes, metavar="SIZE", help="bound, such as 4G (default: 2G)")
-    add("--quiet", action="store_true", help="show no progress")
+    add_machine_options(parser)
     add("--open", action="store_true", help="show the report in the browser")
     parser.set_defaults(command=audit)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from overparam.cli.ensemble_command import model_named, refuse_fits
 from overparam.cli.given_table import read_given_table
+from overparam.cli.model_options import model_named, refuse_fits
 from overparam.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from overparam.cli.given_table import read_given_table
 from overparam.cli.interruption import exit_code_of, resuming
+from overparam.cli.model_options import (
+    add_fitting_options,
+    add_machine_options,
+    model_named,
+    refuse_fits,
+)
 from overparam.cli.output import Output, text_table
-from overparam.cli.parse import choice, parse_bytes, parse_path, whole_number
+from overparam.cli.parse import parse_path, whole_number
 from overparam.cli.parser import Parser, examples
 from overparam.cli.progress import show_progress
-from overparam.cli.run_command import DEVICES
-from overparam.cli.target_rows import show_targets
+from overparam.cli.target_rows import show_targets, tell_end
 from overparam.cli.writing import check_reports
 from overparam.errors import EXIT_OK, UsageError
 from overparam.stopping import is_stop
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
     from overparam.ensembles import Ensemble, TargetEnsemble
 
 _SHOWN = 10  # rows of each list
-_FITS = ("epochs", "learning_rate", "batch_size")
 
 
 def add_parsers(group: Any, shared: Parser) -> None:
@@ -66,22 +70,11 @@ def add_parsers(group: Any, shared: Parser) -> None:
     add("--groups", metavar="NAME", help="column whose rows are in or out together")
     add("--by-class", action="store_true", help="every subset has its share of each class")
     add("--seed", type=whole_number("--seed", 0), default=0, metavar="N")
-    add("--epochs", type=whole_number("--epochs"), metavar="N", help="of a network of yours")
-    add("--learning-rate", type=float, metavar="ETA", help="of a network of yours")
-    add("--batch-size", type=whole_number("--batch-size"), metavar="N", help="the same")
+    add_fitting_options(parser)
     add("--plan", action="store_true", help="say what it costs and buys; train nothing")
     add("--out", metavar="DIR", type=parse_path, help="default: studies/ensemble-DATA")
     add("--fresh", action="store_true", help="forget what is in DIR first")
-    add("--accept-edits", action="store_true", help="go on although code of yours was edited")
-    add(
-        "--workers",
-        type=whole_number("--workers", 0),
-        metavar="N",
-        help="processes of one thread each (default: one per core); 0: this process",
-    )
-    add("--device", type=choice("device", DEVICES), default="auto", metavar="DEVICE")
-    add("--memory", type=parse_bytes, metavar="SIZE", help="bound, such as 4G (default: 2G)")
-    add("--quiet", action="store_true", help="show no progress")
+    add_machine_options(parser)
     parser.set_defaults(command=ensemble)
 
 
@@ -151,31 +144,6 @@ def _options(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, 
         usual = {"model": model, "X": inputs, "y": labels, "recipe": recipe, "evaluate": None}
         return options | usual, (*notes, *notes_on_whole_columns(X))
     return options | model_named(arguments) | {"X": X, "y": y}, notes
-
-
-def model_named(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the model that ``--model`` names, and the recipe where it is a network."""
-    from overparam.ensembles.learners import NamedModel, named_model
-    from overparam.ensembles.usual_network import RECIPE
-
-    model = named_model(arguments.model)
-    if isinstance(model, NamedModel):
-        given = {name: getattr(arguments, name) for name in _FITS}
-        recipe = dataclasses.replace(RECIPE, **{k: v for k, v in given.items() if v is not None})
-        return {"model": model, "recipe": recipe}
-    refuse_fits(arguments, "of what is no network")
-    return {"model": model}
-
-
-def refuse_fits(arguments: argparse.Namespace, where: str) -> None:
-    """Refuse options of a network's training where there is none."""
-    given = [name for name in _FITS if getattr(arguments, name) is not None]
-    if given:
-        raise UsageError(
-            "these options are of a network of your own",
-            got=f"--{given[0].replace('_', '-')} {where}",
-            remedy="leave it out, or name a network with --model",
-        )
 
 
 def _data(arguments: argparse.Namespace) -> tuple[TableFile, Any, Any]:
@@ -261,26 +229,8 @@ def _show(found: Ensemble, rows: Path, notes: tuple[str, ...], out: Output) -> N
         for i in suspects
     ]  # fmt: skip
     out.say_lines(text_table(("row", "label", "rather", "probability"), shown, "rllr"))
-    for text in found.findings:
-        out.say(f"finding: {text}")
-    for text in (*notes, *found.notes):
-        out.say(f"note: {text}")
-    out.say(f"wrote {rows}")
-    out.emit(
-        {
-            "n_models": found.n_models,
-            "n_rows": found.n_rows,
-            "model": found.model,
-            "memorized_most": most[:_SHOWN],
-            "label_errors": suspects,
-            "noise_rate": _noise_rate(found),
-            "findings": list(found.findings),
-            "notes": [*notes, *found.notes],
-            "folder": str(found.folder),
-            "files": [str(rows)],
-            "exit_code": EXIT_OK,
-        }
-    )
+    more = {"label_errors": suspects, "noise_rate": _noise_rate(found)}
+    tell_end(found, rows, notes, out, {"memorized_most": most[:_SHOWN], **more})
 
 
 def _noise_rate(found: Ensemble) -> dict[str, float] | None:

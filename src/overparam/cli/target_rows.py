@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overparam.cli.output import Output, text_table
 from overparam.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from overparam.ensembles import TargetEnsemble
+    from overparam.ensembles import Ensemble, TargetEnsemble
 
 _SHOWN = 10
 
@@ -34,6 +35,21 @@ def show_targets(found: TargetEnsemble, rows: Path, notes: tuple[str, ...], out:
         for i in most[:_SHOWN]
     ]
     out.say_lines(text_table(header, shown, "rrrrr"))
+    tell_end(found, rows, notes, out, {"memorized_most": most[:_SHOWN]})
+
+
+def tell_end(
+    found: Ensemble | TargetEnsemble,
+    rows: Path,
+    notes: tuple[str, ...],
+    out: Output,
+    more: Mapping[str, Any],
+) -> None:
+    """Tell what is amiss with an ensemble, how data were read, and where its rows are.
+
+    Args:
+        more: what the JSON has beside that.
+    """
     for text in found.findings:
         out.say(f"finding: {text}")
     for text in (*notes, *found.notes):
@@ -44,7 +60,7 @@ def show_targets(found: TargetEnsemble, rows: Path, notes: tuple[str, ...], out:
             "n_models": found.n_models,
             "n_rows": found.n_rows,
             "model": found.model,
-            "memorized_most": most[:_SHOWN],
+            **more,
             "findings": list(found.findings),
             "notes": [*notes, *found.notes],
             "folder": str(found.folder),

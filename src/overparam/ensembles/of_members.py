@@ -17,6 +17,7 @@ from overparam.ensembles.members import Members
 from overparam.ensembles.setup import ABOUT, Setup, kind_of_outcome, study_of
 from overparam.errors import UsageError
 from overparam.lab.database import DATABASE
+from overparam.lab.frames import as_frame
 from overparam.lab.records import Records
 from overparam.lab.store import Store
 
@@ -113,14 +114,7 @@ class EnsembleOfMembers(ABC):
         Raises:
             UsageError: pandas is not installed.
         """
-        try:
-            from pandas import DataFrame
-        except ImportError:
-            raise UsageError(
-                "a DataFrame needs pandas, which is not installed",
-                remedy="pip install pandas; or take .row_table",
-            ) from None
-        return DataFrame(self.row_table).rename_axis("row")
+        return as_frame(self.row_table, "take .row_table", index="row")
 
     @cached_property
     def findings(self) -> tuple[str, ...]:

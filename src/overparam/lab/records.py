@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from overparam.errors import UsageError, suggest
+from overparam.lab.frames import as_frame
 
 _CELL = (int, float, str, bool, np.generic, type(None))  # what a cell of a table can hold
 
@@ -137,14 +138,7 @@ class Records(Sequence[Record]):
         Raises:
             UsageError: pandas is not installed.
         """
-        try:
-            from pandas import DataFrame
-        except ImportError:
-            raise UsageError(
-                "a DataFrame needs pandas, which is not installed",
-                remedy="pip install pandas; or take .columns(), or `overparam export`",
-            ) from None
-        return DataFrame(self.columns())
+        return as_frame(self.columns(), "take .columns(), or `overparam export`")
 
     def levels(self, name: str) -> list[Any]:
         """Return the sorted distinct values of a field."""

@@ -15,7 +15,7 @@ from overparam.audits.document import document_of
 from overparam.audits.loading import NAME
 from overparam.audits.row_contents import columns_without_contents
 from overparam.checks import check_file, check_path
-from overparam.errors import UsageError
+from overparam.lab.frames import as_frame
 from overparam.report.audit_page import render_audit
 from overparam.report.kept_audit import Findings, KeptAudit
 from overparam.whole_file import write_whole
@@ -59,14 +59,7 @@ class Audit(KeptAudit):
         Raises:
             UsageError: pandas is not installed.
         """
-        try:
-            from pandas import DataFrame
-        except ImportError:
-            raise UsageError(
-                "a DataFrame needs pandas, which is not installed",
-                remedy="pip install pandas; or take .row_table",
-            ) from None
-        return DataFrame(dict(self.row_table)).rename_axis("row")
+        return as_frame(self.row_table, "take .row_table", index="row")
 
     @property
     def plan(self) -> AuditPlan | None:

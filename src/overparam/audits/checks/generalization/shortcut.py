@@ -1,4 +1,4 @@
-"""OP309: a column or patch that most of what the model knows hangs on, though the rest would do."""
+"""OP309: a column or patch that much of what the model knows hangs on, and need not."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def _retrained(
     severity, natural = _severity(is_column, cost, without - alone, alpha)
     return Finding(
         "found",
-        f"The model hangs on {name}, though the rest would do: {told}. Where it means something "
-        f"else that loses {cost} for no need"
+        f"The model hangs on {name}, though one trained without it keeps more than half of what it "
+        f"knows: {told}. Where {name} comes to mean something else, {cost} are lost for no need"
         + ("; it may be a strong and honest column" if natural else ""),
         severity=severity,
         cost=cost,
